@@ -1,0 +1,109 @@
+/**
+ * What a driver (`bun.ts`, `deno.ts`) gives to the layers above: plain operations, no runtime's name and no
+ * pointer. Who keeps which memory alive is the driver's own business.
+ *
+ * @module
+ */
+import type { CompletionRing } from "./completion_ring.ts";
+import type { SubmissionRing } from "./submission_ring.ts";
+
+/** Sizes asked for when a loop is opened. What is left out takes the default of `zig/src/constants.zig`. */
+export interface LoopSizes {
+  /** Bytes of one segment. */
+  segmentSize?: number;
+  /** Segments of the ring. */
+  segmentCount?: number;
+  /** Submission ring records, a power of two. */
+  submissionRecords?: number;
+  /** Completion ring records, a power of two. */
+  completionRecords?: number;
+  /** Connections and listeners at once. */
+  slots?: number;
+  /** Timers at once. */
+  timers?: number;
+  /** Entries of all send queues. */
+  sendEntries?: number;
+  /** Completions of one turn at most. */
+  completionsPerTurn?: number;
+  /** Bytes free before received bytes. */
+  headroom?: number;
+  /** Bytes free behind received bytes. */
+  tailroom?: number;
+  /** Segments one receive may fill. */
+  receiveRunSegments?: number;
+  /** Seed of the fake backend, where the library was built with it. */
+  seed?: number;
+}
+
+/** The resolved sizes of an opened loop: every field of {@linkcode LoopSizes}, no default left open. */
+export type ResolvedLoopSizes = Required<LoopSizes>;
+
+/** A socket address as numbers and bytes, as it lies in shared memory. */
+export interface NativeAddress {
+  /** 4 or 6. */
+  family: 4 | 6;
+  port: number;
+  flow: number;
+  scope: number;
+  /** Four or sixteen bytes in network order. */
+  bytes: Uint8Array;
+}
+
+/** Rings once, from outside the loop's thread, when a sleeping loop has something to do. */
+export interface Doorbell {
+  /** Asks for one ring. `ring` runs as a task of the host loop. It may come with nothing to do. No-op while armed. */
+  arm(ring: () => void): void;
+  /** True between arm and ring. */
+  readonly armed: boolean;
+  /** Keeps the host process alive while armed (the default), or not. */
+  ref(): void;
+  unref(): void;
+}
+
+/** One opened native loop with the memory it shares. Used by one thread only, but for `wake`. */
+export interface NativeLoop {
+  /** Number of the loop within the process. */
+  readonly handle: number;
+  readonly sizes: ResolvedLoopSizes;
+  /** The shared header as words; positions are the `HEADER_*` constants of `layout.gen.ts`. */
+  readonly header: Int32Array;
+  readonly submissions: SubmissionRing;
+  readonly completions: CompletionRing;
+  /** The bytes of all segments. */
+  readonly segments: ArrayBuffer;
+  /** One view over all of `segments`. */
+  readonly bytes: Uint8Array;
+  /** How many hold each segment. */
+  readonly segmentHolds: Uint16Array;
+  /** Bytes in each slot's native send queue. */
+  readonly sendPending: Uint32Array;
+  /** Counters; positions are the `Statistic` constants of `layout.gen.ts`. */
+  readonly statistics: BigUint64Array;
+  readonly doorbell: Doorbell;
+  /**
+   * One crossing: takes all submissions, waits up to `waitMilliseconds` for events if nothing is ready, and
+   * returns how many completions can be read (0 or more), or a negative status.
+   */
+  readonly poll: (waitMilliseconds: number) => number;
+  /** Wakes the loop from any thread. */
+  wake(): void;
+  /** Address of one end of a connection or listener; throws a NativeError. */
+  address(id: number, end: "local" | "remote"): NativeAddress;
+  /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
+  setOption(id: number, option: number, value: number): { status: number; systemError: number };
+  /** Ends the doorbell and the native loop. All connections must be closed. */
+  close(): Promise<void>;
+}
+
+/** The library, opened and checked in this thread. */
+export interface Native {
+  readonly runtime: "bun" | "deno";
+  /** Absolute path of the loaded library. */
+  readonly libraryPath: string;
+  /** Opens a loop; throws a NativeError when a size is refused or memory is missing. */
+  openLoop(sizes?: LoopSizes): NativeLoop;
+  /** Addresses of a host name, as text, in the resolver's order. */
+  resolve(hostname: string): Promise<string[]>;
+  /** Wakes the loop of another worker of this process by its handle. */
+  wakeLoop(handle: number): void;
+}

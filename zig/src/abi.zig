@@ -1,0 +1,350 @@
+//! What crosses the boundary: records, the ring header, operations, statuses, options. This file is the
+//! one place where a layout or a number is written; `bindings.zig` prints the TypeScript for it.
+//! Rule: fields are u32 or narrower (u64 only in the statistics, which are read, never passed), every
+//! struct is extern, explicit in its padding, and proves its size and offsets below.
+
+const std = @import("std");
+
+/// Raised by one with each change of a layout, a number or the meaning of either.
+pub const version: u32 = 1;
+
+/// "RPRT" as little-endian text: a memory that does not begin with it was never opened.
+pub const magic: u32 = 0x54525052;
+
+/// What a submission asks for and a completion answers. See docs/architecture.md for the fields of each.
+pub const Operation = enum(u8) {
+    none = 0,
+    /// Submission: segment/offset/length = a ListenRequest. Completion: id = listener id; the request's
+    /// address field then holds the bound address.
+    listen = 1,
+    /// Completion only, repeating: id = new connection, argument = listener id, tag = listener's tag. From a
+    /// listener with `hand_over`: id = invalid_id and length = the raw descriptor, to be adopted by another loop.
+    accept = 2,
+    /// Submission: segment/offset/length = a ConnectRequest. Completion: id = connection id.
+    connect = 3,
+    /// Completion only, repeating until paused: segment/offset/length = the bytes, held once for the reader.
+    /// status end_of_stream: the peer ended its side. Any other status: reading is over.
+    receive = 4,
+    /// Submission: segment/offset/length = bytes to send; the submitter's hold passes to the library, which
+    /// releases it when the kernel has the bytes. Completion only after a partial send has drained, after an
+    /// error, or when flag notify was set; length = bytes handed to the kernel since the last completion.
+    send = 5,
+    /// Submission: FIN after everything submitted before. Completion: always one.
+    shutdown_write = 6,
+    /// Submission: close after everything submitted before was handed to the kernel. Completion: exactly one
+    /// for each connection or listener, its last; length = bytes never handed to the kernel; id is stale after it.
+    close = 7,
+    /// Submission: as close, at once, with RST; queued bytes are lost. Completion: a `close` one.
+    abort = 8,
+    /// Submission, connection or listener: no further receive or accept completions until resume.
+    pause = 9,
+    resume_reading = 10,
+    /// Submission: id = timer index, argument = delay in ms, tag = echoed. Arms or re-arms.
+    /// Completion: id = timer index, tag.
+    timer = 11,
+    /// Submission: id = timer index. No completion; one already in the ring carries its old tag.
+    timer_cancel = 12,
+    /// Submission: length = raw descriptor of an accepted socket, tag. Completion: id = connection id.
+    adopt = 13,
+    /// Completion only: another thread called wake.
+    wake = 14,
+};
+
+/// Flags of a record.
+pub const Flags = packed struct(u8) {
+    /// Submission send: a completion is wanted when the kernel has the bytes.
+    notify: bool = false,
+    /// Submission connect and adopt; ListenRequest: start with reading paused.
+    paused: bool = false,
+    _: u6 = 0,
+};
+
+/// One entry of either ring.
+pub const Record = extern struct {
+    operation: u8,
+    flags: u8,
+    status: u16,
+    /// Connection or listener id (slot | generation << slot_bits), or a timer index.
+    id: u32,
+    segment: u32,
+    offset: u32,
+    length: u32,
+    tag: u32,
+    /// Completion: the system's own error number, 0 where there is none.
+    system_error: u32,
+    argument: u32,
+
+    comptime {
+        std.debug.assert(@sizeOf(Record) == 32);
+        std.debug.assert(@alignOf(Record) == 4);
+        std.debug.assert(@offsetOf(Record, "operation") == 0);
+        std.debug.assert(@offsetOf(Record, "flags") == 1);
+        std.debug.assert(@offsetOf(Record, "status") == 2);
+        std.debug.assert(@offsetOf(Record, "id") == 4);
+        std.debug.assert(@offsetOf(Record, "segment") == 8);
+        std.debug.assert(@offsetOf(Record, "offset") == 12);
+        std.debug.assert(@offsetOf(Record, "length") == 16);
+        std.debug.assert(@offsetOf(Record, "tag") == 20);
+        std.debug.assert(@offsetOf(Record, "system_error") == 24);
+        std.debug.assert(@offsetOf(Record, "argument") == 28);
+    }
+};
+
+/// An id no connection ever has.
+pub const invalid_id: u32 = 0xffff_ffff;
+/// "No segment" in a record.
+pub const no_segment: u32 = 0xffff_ffff;
+/// "No timer armed" in next_timer_ms.
+pub const no_timer: u32 = 0xffff_ffff;
+
+/// The beginning of the shared memory. Both sides run on one thread, except wake, wait and the readers of
+/// statistics; head and tail are free-running and masked at use.
+pub const Header = extern struct {
+    magic: u32,
+    version: u32,
+    /// Next submission the library takes / next one TypeScript writes.
+    submission_head: u32,
+    submission_tail: u32,
+    /// Next completion TypeScript takes / next one the library writes.
+    completion_head: u32,
+    completion_tail: u32,
+    /// Where the next search for a free segment starts.
+    segment_cursor: u32,
+    /// Segments with at least one hold. At zero the cursor may go back to the ring's beginning: hot memory.
+    segments_held: u32,
+    /// Entries left for send queues; TypeScript submits no send at zero.
+    send_entries_free: u32,
+    /// Milliseconds to the next timer at the end of the last poll, or no_timer.
+    next_timer_ms: u32,
+    /// 1 when the last poll left work that needs no event (ready connections, unread submissions).
+    work_pending: u32,
+    /// Slots in use by connections and listeners.
+    slots_used: u32,
+    /// Answer of connection_address.
+    address: Address,
+    /// The system's error number of the last synchronous call that failed, 0 where there was none.
+    last_system_error: u32,
+    _reserved: [43]u32,
+
+    comptime {
+        std.debug.assert(@sizeOf(Header) == 256);
+        std.debug.assert(@offsetOf(Header, "address") == 48);
+    }
+};
+
+/// A socket address. Bytes in network order, port and scope as numbers.
+pub const Address = extern struct {
+    /// AddressFamily
+    family: u16,
+    port: u16,
+    flow: u32,
+    scope: u32,
+    _reserved: u32 = 0,
+    /// IPv4 uses the first four.
+    bytes: [16]u8,
+
+    comptime {
+        std.debug.assert(@sizeOf(Address) == 32);
+        std.debug.assert(@offsetOf(Address, "bytes") == 16);
+    }
+};
+
+pub const AddressFamily = enum(u16) { unspecified = 0, ipv4 = 4, ipv6 = 6 };
+
+/// Which end connection_address is asked for.
+pub const AddressEnd = enum(u32) { local = 0, remote = 1 };
+
+pub const ListenFlags = packed struct(u32) {
+    /// IPv6 only; without it an IPv6 listener takes IPv4 as well (dual).
+    v6_only: bool = false,
+    /// Join a group of listeners on one port (SO_REUSEPORT); not_supported where the system has none.
+    reuse_port: bool = false,
+    /// Accepted sockets are not taken into this loop but reported raw.
+    hand_over: bool = false,
+    /// Accepted connections start with reading paused.
+    paused: bool = false,
+    /// TCP_NODELAY on accepted connections.
+    no_delay: bool = false,
+    _: u27 = 0,
+};
+
+pub const ListenRequest = extern struct {
+    address: Address,
+    backlog: u32,
+    flags: ListenFlags,
+    _reserved: [2]u32 = .{ 0, 0 },
+
+    comptime {
+        std.debug.assert(@sizeOf(ListenRequest) == 48);
+        std.debug.assert(@offsetOf(ListenRequest, "backlog") == 32);
+    }
+};
+
+pub const ConnectFlags = packed struct(u32) {
+    no_delay: bool = false,
+    /// Bind to local_address first.
+    bind_local: bool = false,
+    _: u30 = 0,
+};
+
+pub const ConnectRequest = extern struct {
+    address: Address,
+    local_address: Address,
+    flags: ConnectFlags,
+    _reserved: [3]u32 = .{ 0, 0, 0 },
+
+    comptime {
+        std.debug.assert(@sizeOf(ConnectRequest) == 80);
+    }
+};
+
+/// Options of set_option. On a listener they are inherited by the connections it accepts afterwards.
+pub const SocketOption = enum(u32) {
+    /// 0 or 1: TCP_NODELAY.
+    no_delay = 1,
+    /// 0 or 1: SO_KEEPALIVE.
+    keep_alive = 2,
+    /// Seconds before the first probe.
+    keep_alive_idle_seconds = 3,
+    /// Seconds between probes.
+    keep_alive_interval_seconds = 4,
+    /// Probes before the connection is given up.
+    keep_alive_count = 5,
+    /// Bytes.
+    receive_buffer_bytes = 6,
+    /// Bytes.
+    send_buffer_bytes = 7,
+    /// Seconds; 0xffffffff turns it off.
+    linger_seconds = 8,
+    /// IP_TOS / IPV6_TCLASS; not_supported where the system ignores it.
+    type_of_service = 9,
+};
+
+/// What went wrong, the same on every system. Numbers never change; new ones are appended.
+pub const Status = enum(u16) {
+    ok = 0,
+    /// The peer ended its writing side.
+    end_of_stream = 1,
+    /// The id names no connection of now.
+    invalid_id = 2,
+    /// The connection cannot do this in its state (double close, send after shutdown).
+    invalid_state = 3,
+    /// A field is out of range (segment, offset, length, option, size).
+    invalid_argument = 4,
+    ring_full = 5,
+    slots_exhausted = 6,
+    send_entries_exhausted = 7,
+    timers_exhausted = 8,
+    canceled = 9,
+    connection_reset = 10,
+    connection_aborted = 11,
+    connection_refused = 12,
+    timed_out = 13,
+    host_unreachable = 14,
+    network_unreachable = 15,
+    network_down = 16,
+    address_in_use = 17,
+    address_not_available = 18,
+    address_family_not_supported = 19,
+    access_denied = 20,
+    broken_pipe = 21,
+    not_connected = 22,
+    already_connected = 23,
+    descriptors_exhausted = 24,
+    no_buffer_space = 25,
+    out_of_memory = 26,
+    not_supported = 27,
+    /// Nothing went wrong, nothing is there yet: the operation goes on. Never in a completion.
+    would_block = 28,
+    interrupted = 29,
+    /// A system error without an own status; its number is in system_error.
+    unexpected = 30,
+    /// loop_open: the memory handed over is too small or misaligned.
+    memory_invalid = 31,
+    /// loop_open: no further loop in this process.
+    loops_exhausted = 32,
+    /// The loop handle names no loop of now.
+    invalid_loop = 33,
+    /// Two threads used one loop at once, or close while another thread waits in it.
+    busy = 34,
+    message_too_large = 35,
+    protocol_error = 36,
+};
+
+/// Sizes asked for when a loop is opened; zero means the default of constants.zig.
+pub const Configuration = extern struct {
+    version: u32,
+    layout_hash: u32,
+    segment_size: u32,
+    segment_count: u32,
+    submission_records: u32,
+    completion_records: u32,
+    slots: u32,
+    timers: u32,
+    send_entries: u32,
+    completions_per_turn: u32,
+    /// Bytes kept free before received bytes in the first segment of a run.
+    headroom: u32,
+    /// Bytes kept free behind received bytes in the last segment of a run.
+    tailroom: u32,
+    receive_run_segments: u32,
+    /// Seed of the fake backend; unused by the others.
+    seed: u32,
+    /// Written by configure: bytes needed of the shared and of the tables memory (segments: size * count).
+    shared_bytes: u32,
+    tables_bytes: u32,
+    /// Written by configure: byte offsets within the shared memory.
+    statistics_offset: u32,
+    submission_offset: u32,
+    completion_offset: u32,
+    /// u16 for each segment: how many hold it.
+    segment_holds_offset: u32,
+    /// u32 for each slot: bytes in its native send queue, written only when a send could not finish at once.
+    send_pending_offset: u32,
+    _reserved: [11]u32 = @splat(0),
+
+    comptime {
+        std.debug.assert(@sizeOf(Configuration) == 128);
+    }
+};
+
+/// Counters, u64 each, at statistics_offset. Only grow, except those named _now.
+pub const Statistic = enum(u32) {
+    polls = 0,
+    waits = 1,
+    completions = 2,
+    submissions = 3,
+    connections_accepted = 4,
+    connections_connected = 5,
+    connections_closed = 6,
+    connections_aborted = 7,
+    connections_adopted = 8,
+    bytes_received = 9,
+    bytes_sent = 10,
+    receives = 11,
+    sends = 12,
+    sends_partial = 13,
+    accept_errors = 14,
+    /// Times accepting stopped because the process or system had no descriptor left.
+    accept_descriptors_exhausted = 15,
+    /// Times reading stopped because no segment was free.
+    segments_exhausted = 16,
+    /// Times reading stopped because the completion ring was full.
+    completion_ring_full = 17,
+    submissions_invalid = 18,
+    events_stale = 19,
+    timers_fired = 20,
+    wakes = 21,
+    budgets_exhausted = 22,
+    /// Accepted sockets closed at once because no slot was free.
+    accept_slots_exhausted = 23,
+};
+
+pub const statistics_max: u32 = 64;
+
+/// pattern_test writes byte i of the memory as (seed + i * pattern_step) mod 256.
+pub const pattern_step: u32 = 7;
+
+comptime {
+    std.debug.assert(std.enums.values(Statistic).len <= statistics_max);
+}

@@ -1,0 +1,96 @@
+//! Every limit of the library: its value, its unit, why it is what it is, and how the limits relate.
+//! The generator carries each public declaration here over to TypeScript (`ffi/layout.gen.ts`).
+
+const std = @import("std");
+
+/// Bytes. One page: the kernel hands out memory so, and a ring of pages needs no alignment work.
+pub const segment_size_default_bytes: u32 = 4096;
+/// Bytes. Smaller segments could not hold an address request with its room.
+pub const segment_size_min_bytes: u32 = 512;
+/// Bytes. Larger than this a segment no longer is a unit of reuse but a private buffer.
+pub const segment_size_max_bytes: u32 = 1 << 20;
+
+/// Segments of one ring when nothing else is asked for: 16 MiB of address space, touched only as needed.
+pub const segment_count_default: u32 = 4096;
+/// A ring must hold one receive run and one request at least.
+pub const segment_count_min: u32 = 32;
+/// Segment numbers stay well inside 32 bits and the ring inside 4 GiB at page size.
+pub const segment_count_max: u32 = 1 << 20;
+
+/// Segments one receive may fill at most: 64 KiB at page size, the step the kernel copies efficiently.
+pub const receive_run_segments_max: u32 = 16;
+
+/// Receives of one connection in one turn before the next connection is served.
+pub const receive_rounds_per_turn_max: u32 = 4;
+
+/// Bytes one connection may receive in one turn before the next connection is served.
+pub const receive_bytes_per_turn_max: u32 = 256 * 1024;
+
+/// Accepts of one listener in one turn, so that a connection storm cannot starve the open connections.
+pub const accepts_per_turn_max: u32 = 64;
+
+/// Events taken from the kernel by one call.
+pub const events_per_wait_max: u32 = 256;
+
+/// Completions of one turn when nothing else is asked for: at 3.5 us each a turn stays under 1 ms.
+pub const completions_per_turn_default: u32 = 256;
+
+/// Records. A power of two, so that a position is masked and not divided.
+pub const submission_ring_records_default: u32 = 4096;
+/// Records. Twice the events of one wait and more, so that one turn always fits.
+pub const completion_ring_records_default: u32 = 2048;
+pub const ring_records_min: u32 = 64;
+pub const ring_records_max: u32 = 1 << 16;
+
+/// Bits of a connection id that name the slot; the others are its generation.
+pub const slot_bits: u32 = 18;
+pub const generation_bits: u32 = 32 - slot_bits;
+/// Slots of one loop at most.
+pub const slots_max: u32 = 1 << slot_bits;
+/// A process may rarely open more descriptors than this without being told to.
+pub const slots_default: u32 = 65536;
+
+/// Timers of one loop when nothing else is asked for.
+pub const timers_default: u32 = 131072;
+pub const timers_max: u32 = 1 << 20;
+/// Milliseconds. About 24.8 days, the largest delay the host timers know as well.
+pub const timer_delay_max_ms: u32 = 0x7fff_ffff;
+
+/// Entries of the send queues of one loop when nothing else is asked for: two views on each segment.
+pub const send_entries_default: u32 = 8192;
+pub const send_entries_max: u32 = 1 << 20;
+
+/// Spans handed to the kernel by one gathered send. IOV_MAX is 1024; past 64 the gain is gone.
+pub const send_spans_max: u32 = 64;
+
+/// AcceptEx calls kept posted for each listener where accepts are posted beforehand.
+pub const accepts_posted_max: u32 = 32;
+
+/// Listeners of one loop at most.
+pub const listeners_max: u32 = 64;
+
+/// Pending connections in the kernel when nothing else is asked for; the kernel lowers it to its own limit.
+pub const backlog_default: u32 = 4096;
+
+/// Loops of one process: one a worker.
+pub const loops_max: u32 = 256;
+
+/// Milliseconds between two attempts to accept while the process has no descriptor left.
+pub const accept_back_off_ms: u32 = 100;
+
+/// Milliseconds a blocking poll or wait may last at most; the caller asks again.
+pub const wait_max_ms: u32 = 60_000;
+
+/// Holds one segment can carry at once (16 bits); a further one is refused by the caller.
+pub const segment_holds_max: u32 = 0xffff;
+
+comptime {
+    std.debug.assert(segment_count_min >= 2 * receive_run_segments_max);
+    std.debug.assert(slot_bits + generation_bits == 32);
+    std.debug.assert(slots_default <= slots_max);
+    std.debug.assert(std.math.isPowerOfTwo(submission_ring_records_default));
+    std.debug.assert(std.math.isPowerOfTwo(completion_ring_records_default));
+    std.debug.assert(completion_ring_records_default >= 2 * events_per_wait_max);
+    std.debug.assert(completions_per_turn_default <= completion_ring_records_default);
+    std.debug.assert(receive_bytes_per_turn_max >= receive_run_segments_max * segment_size_default_bytes);
+}

@@ -1,0 +1,69 @@
+//! The one place that knows which system gets which backend, and the shape each backend must have.
+//!
+//! A backend turns its kernel's queue into events (`io/common.zig`). The loop above never learns which
+//! one it runs on: a readiness backend (epoll) answers `send` with what fitted and later says "try again";
+//! a completion backend (IOCP) answers `would_block` and later says how much was taken.
+
+const builtin = @import("builtin");
+const std = @import("std");
+const abi = @import("abi.zig");
+const common = @import("io/common.zig");
+
+pub const Io = switch (builtin.os.tag) {
+    .linux => @import("io/epoll.zig").Io,
+    .windows => @import("io/iocp.zig").Io,
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
+/// Declarations of a backend. `Socket` is kept in the connection's slot, `Listener` in a table of
+/// listeners_max entries; both are zeroed before first use and never move.
+pub fn check(comptime Backend: type) void {
+    comptime {
+        const Socket = Backend.Socket;
+        const Listener = Backend.Listener;
+        const expected = .{
+            // Bytes of the tables memory the backend wants for itself.
+            .{ "memory_size", fn (*const abi.Configuration) usize },
+            .{ "init", fn (*Backend, *const abi.Configuration, []align(16) u8) common.Result },
+            // Only after every socket is closed and has come back.
+            .{ "deinit", fn (*Backend) void },
+            // Bind and listen; attaches the listening socket to `id`.
+            .{ "listen", fn (*Backend, *Socket, *Listener, u32, *const abi.ListenRequest) common.Result },
+            .{ "accept", fn (*Backend, *Socket, *Listener) common.AcceptResult },
+            // Take an accepted or adopted descriptor into this loop.
+            .{ "attach", fn (*Backend, *Socket, u32, u32) common.Result },
+            // Close a raw descriptor that no loop took.
+            .{ "discard", fn (*Backend, u32) void },
+            // Ok: a connected event will come, in every case.
+            .{ "connect", fn (*Backend, *Socket, u32, *const abi.ConnectRequest) common.Result },
+            .{ "receive", fn (*Backend, *Socket, u32, []u8) common.ReceiveResult },
+            .{ "send", fn (*Backend, *Socket, u32, []const common.Span) common.SendResult },
+            .{ "shutdown_write", fn (*Backend, *Socket) common.Result },
+            // Close a connection or listener (Listener null for a connection); with abort true by RST.
+            // True: nothing is held. False: a closed event will come when the kernel let go.
+            .{ "close", fn (*Backend, *Socket, ?*Listener, u32, bool) bool },
+            .{ "set_option", fn (*Backend, *Socket, abi.SocketOption, u32) common.Result },
+            .{ "address", fn (*Backend, *Socket, abi.AddressEnd, *abi.Address) common.Result },
+            // Milliseconds of waiting at most (0: none). Returns how many events were written.
+            .{ "wait", fn (*Backend, []common.Event, u32) usize },
+            // From any thread: wait until `wait` would have something, take nothing off the queue.
+            // Ok: there is something (or a wake). timed_out: nothing.
+            .{ "wait_ready", fn (*Backend, u32) common.Result },
+            // From any thread: end a wait or wait_ready.
+            .{ "wake", fn (*Backend) void },
+            // True once after wake was called.
+            .{ "take_wake", fn (*Backend) bool },
+            // Monotonic milliseconds.
+            .{ "now_ms", fn (*Backend) u64 },
+        };
+        for (expected) |entry| {
+            if (!@hasDecl(Backend, entry[0])) @compileError("backend lacks " ++ entry[0]);
+            if (@TypeOf(@field(Backend, entry[0])) != entry[1])
+                @compileError("backend has another type for " ++ entry[0]);
+        }
+    }
+}
+
+comptime {
+    check(Io);
+}

@@ -1,0 +1,64 @@
+//! What the backends share: the events they report and the results they answer with. No mechanism.
+
+const abi = @import("../abi.zig");
+
+/// One of the byte strings a gathered send is made of.
+pub const Span = struct { pointer: [*]const u8, length: u32 };
+
+pub const EventKind = enum(u8) {
+    /// Connection: call receive until it answers drained. Listener: call accept until would_block.
+    /// Reported once per edge; the caller remembers it while it does not want to read.
+    readable,
+    /// A send that answered would_block may go on: `bytes` of it were taken meanwhile (0 where the
+    /// kernel only says "try again"); a failed one carries its status.
+    writable,
+    /// A connect has ended with `status`.
+    connected,
+    /// Everything the kernel held of a closed socket has come back.
+    closed,
+};
+
+pub const Event = struct {
+    kind: EventKind,
+    status: abi.Status = .ok,
+    /// The id given when the socket was attached: slot and generation, so that a stale event is seen.
+    id: u32,
+    bytes: u32 = 0,
+    system_error: u32 = 0,
+};
+
+/// The answer of every operation: our status and, where the system spoke, its number.
+pub const Result = struct {
+    status: abi.Status = .ok,
+    system_error: u32 = 0,
+
+    pub const ok: Result = .{};
+    pub fn failed(self: Result) bool {
+        return self.status != .ok;
+    }
+};
+
+pub const ReceiveResult = struct {
+    status: abi.Status = .ok,
+    system_error: u32 = 0,
+    bytes: u32 = 0,
+    /// Nothing more is there now: a readable event will tell of the next bytes.
+    drained: bool = false,
+};
+
+pub const SendResult = struct {
+    /// ok: all taken. would_block: `bytes` taken, a writable event will come, and until then the spans
+    /// must stay as they are (the kernel may still read them). Else: the connection cannot send.
+    status: abi.Status = .ok,
+    system_error: u32 = 0,
+    bytes: u32 = 0,
+};
+
+pub const AcceptResult = struct {
+    /// would_block: none is waiting. connection_aborted: that peer is gone, go on.
+    /// descriptors_exhausted: no descriptor is left, back off.
+    status: abi.Status = .ok,
+    system_error: u32 = 0,
+    /// The raw descriptor; fits 32 bits on every system (Windows keeps handles within them).
+    handle: u32 = 0,
+};
