@@ -25,6 +25,9 @@ pub const Event = struct {
     id: u32,
     bytes: u32 = 0,
     system_error: u32 = 0,
+    /// Readable: the peer's end, a failure or urgent data is there, so that a short receive does not mean
+    /// that nothing follows; receive must be called until it answers so itself.
+    short_receive_unreliable: bool = false,
 };
 
 /// The answer of every operation: our status and, where the system spoke, its number.
@@ -38,6 +41,7 @@ pub const Result = struct {
     }
 };
 
+/// Nothing there: ok, no bytes, drained. The peer's end: end_of_stream, after all bytes before it.
 pub const ReceiveResult = struct {
     status: abi.Status = .ok,
     system_error: u32 = 0,
