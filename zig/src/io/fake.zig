@@ -1,0 +1,319 @@
+//! A kernel in memory, with a seed: sockets reach the listeners of the same loop, time is virtual and passes
+//! in `wait` alone, and every fault follows from `Configuration.seed` (`fake/faults.zig`), so a run replays.
+//! For tests; never part of the shipped library.
+
+const builtin = @import("builtin");
+const std = @import("std");
+const abi = @import("../abi.zig");
+const common = @import("common.zig");
+const constants = @import("../constants.zig");
+const Network = @import("fake/network.zig").Network;
+
+/// Microseconds that pass in a wait that found something, and in one that did not.
+const busy_wait_us = 100;
+const empty_wait_us = 1000;
+/// Raw descriptors begin behind those a process always has.
+const descriptor_first: u32 = 3;
+
+pub const Io = struct {
+    network: Network,
+    /// Virtual time. Atomic, because a thread in wait_ready lets it pass as well.
+    clock_us: std.atomic.Value(u64),
+    woken: std.atomic.Value(bool),
+    /// Events to tell, as far as other threads may look.
+    waiting: std.atomic.Value(u32),
+
+    /// Number of the endpoint, 0 for none.
+    pub const Socket = struct { endpoint: u32 };
+    pub const Listener = struct { endpoint: u32 };
+
+    pub fn memory_size(configuration: *const abi.Configuration) usize {
+        return Network.memory_size(configuration);
+    }
+
+    pub fn init(self: *Io, configuration: *const abi.Configuration, memory: []align(16) u8) common.Result {
+        self.network.init(configuration, memory);
+        self.clock_us = .init(1_000_000);
+        self.woken = .init(false);
+        self.waiting = .init(0);
+        return .ok;
+    }
+
+    pub fn deinit(self: *Io) void {
+        self.network.events.count = 0;
+    }
+
+    pub fn listen(
+        self: *Io,
+        socket: *Socket,
+        listener: *Listener,
+        id: u32,
+        request: *const abi.ListenRequest,
+    ) common.Result {
+        if (!is_known_family(request.address.family)) return .{ .status = .address_family_not_supported };
+        const number = self.network.take_endpoint(.listener) orelse return .{ .status = .descriptors_exhausted };
+        const endpoint = self.network.at(number);
+        endpoint.id = id;
+        endpoint.family = request.address.family;
+        endpoint.local_port = if (request.address.port == 0) self.network.take_port() else request.address.port;
+        endpoint.backlog = if (request.backlog == 0) constants.backlog_default else request.backlog;
+        endpoint.reuse_port = request.flags.reuse_port;
+        const status = self.network.add_listener(number);
+        if (status != .ok) {
+            self.network.free_endpoint(number);
+            return .{ .status = status };
+        }
+        socket.endpoint = number;
+        listener.endpoint = number;
+        return .ok;
+    }
+
+    pub fn accept(self: *Io, socket: *Socket, listener: *Listener) common.AcceptResult {
+        std.debug.assert(socket.endpoint == listener.endpoint);
+        const network = &self.network;
+        if (network.at(socket.endpoint).queue_length == 0) return .{ .status = .would_block };
+        if (network.accepts_to_fail == 0 and network.happens(network.faults.accept_exhausted)) {
+            network.accepts_to_fail = network.random().intRangeAtMost(u32, 1, 4);
+        }
+        if (network.accepts_to_fail > 0) {
+            network.accepts_to_fail -= 1;
+            return .{ .status = .descriptors_exhausted };
+        }
+        const raw = network.dequeue(socket.endpoint).?;
+        if (network.happens(network.faults.accept_aborted)) {
+            network.abandon(raw, true);
+            return .{ .status = .connection_aborted };
+        }
+        return .{ .handle = raw - 1 + descriptor_first };
+    }
+
+    /// The number of a raw endpoint no listener queues; null for anything else.
+    fn raw_number(self: *Io, handle: u32) ?u32 {
+        const number = handle -% descriptor_first +% 1;
+        if (number == 0 or number > self.network.used) return null;
+        return if (self.network.at(number).kind == .raw) number else null;
+    }
+
+    pub fn attach(self: *Io, socket: *Socket, handle: u32, id: u32) common.Result {
+        const number = self.raw_number(handle) orelse return .{ .status = .invalid_argument };
+        const endpoint = self.network.at(number);
+        endpoint.kind = .connection;
+        endpoint.id = id;
+        endpoint.receive_waits = true;
+        socket.endpoint = number;
+        const arrived = endpoint.pipe_length > 0 or endpoint.end_received or endpoint.reset;
+        if (arrived) self.network.events.tell_readable(&self.network, number);
+        return .ok;
+    }
+
+    pub fn discard(self: *Io, handle: u32) void {
+        const number = self.raw_number(handle) orelse return;
+        self.network.abandon(number, false);
+    }
+
+    pub fn connect(self: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
+        if (!is_known_family(request.address.family)) return .{ .status = .address_family_not_supported };
+        const network = &self.network;
+        const number = network.take_endpoint(.connection) orelse return .{ .status = .descriptors_exhausted };
+        const endpoint = network.at(number);
+        endpoint.id = id;
+        endpoint.family = request.address.family;
+        const port = if (request.flags.bind_local) request.local_address.port else 0;
+        endpoint.local_port = if (port == 0) network.take_port() else port;
+        socket.endpoint = number;
+        network.connect(number, request.address.port);
+        return .ok;
+    }
+
+    pub fn receive(self: *Io, socket: *Socket, id: u32, buffer: []u8) common.ReceiveResult {
+        const network = &self.network;
+        const number = socket.endpoint;
+        const endpoint = network.at(number);
+        std.debug.assert(endpoint.id == id and endpoint.kind == .connection);
+        if (!endpoint.reset and network.happens(network.faults.reset)) network.break_connection(number);
+        if (endpoint.pipe_length == 0) {
+            if (endpoint.reset) return .{ .status = .connection_reset };
+            if (endpoint.end_received) return .{ .status = .end_of_stream };
+            endpoint.receive_waits = true;
+            return .{ .drained = true };
+        }
+        var limit = buffer.len;
+        if (limit > 1 and network.happens(network.faults.partial_receive)) {
+            limit = network.random().intRangeAtMost(usize, 1, limit);
+        }
+        const taken = endpoint.take(&network.pipes[number - 1], buffer[0..limit]);
+        if (endpoint.peer != 0 and network.at(endpoint.peer).send_waits) {
+            network.events.tell(network, endpoint.peer, .{ .writable = true });
+        }
+        const drained = endpoint.pipe_length == 0 and !endpoint.reset and !endpoint.end_received;
+        if (drained) endpoint.receive_waits = true;
+        return .{ .bytes = taken, .drained = drained };
+    }
+
+    pub fn send(self: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {
+        const network = &self.network;
+        const number = socket.endpoint;
+        const endpoint = network.at(number);
+        std.debug.assert(endpoint.id == id and endpoint.kind == .connection);
+        std.debug.assert(!endpoint.send_waits);
+        if (endpoint.end_sent) return .{ .status = .broken_pipe };
+        if (!endpoint.reset and network.happens(network.faults.reset)) network.break_connection(number);
+        if (endpoint.reset) return .{ .status = .connection_reset };
+
+        var total: u32 = 0;
+        for (spans) |span| total += span.length;
+        const limit = if (total > 0 and network.happens(network.faults.partial_send))
+            network.random().uintLessThan(u32, total)
+        else
+            total;
+        var taken: u32 = 0;
+        for (spans, 0..) |span, position| {
+            const wanted = @min(span.length, limit - taken);
+            const count = network.deliver(number, span.pointer[0..wanted]);
+            taken += count;
+            if (count == span.length) continue;
+            endpoint.send_waits = true;
+            if (network.faults.completion_style) hold(endpoint, spans[position..], count);
+            if (network.can_deliver(number)) network.events.tell(network, number, .{ .writable = true });
+            return .{ .status = .would_block, .bytes = taken };
+        }
+        return .{ .bytes = taken };
+    }
+
+    /// The kernel goes on reading these spans, the first from `skip` on.
+    fn hold(endpoint: anytype, spans: []const common.Span, skip: u32) void {
+        for (spans, 0..) |span, position| {
+            const begin = if (position == 0) skip else 0;
+            endpoint.held[position] = .{ .pointer = span.pointer + begin, .length = span.length - begin };
+        }
+        endpoint.held_first = 0;
+        endpoint.held_count = @intCast(spans.len);
+        endpoint.held_taken = 0;
+    }
+
+    pub fn shutdown_write(self: *Io, socket: *Socket) common.Result {
+        const network = &self.network;
+        const endpoint = network.at(socket.endpoint);
+        if (endpoint.reset) return .{ .status = .not_connected };
+        endpoint.end_sent = true;
+        if (endpoint.peer != 0) {
+            network.at(endpoint.peer).end_received = true;
+            network.events.tell_readable(network, endpoint.peer);
+        }
+        return .ok;
+    }
+
+    pub fn close(self: *Io, socket: *Socket, listener: ?*Listener, id: u32, abort: bool) bool {
+        const network = &self.network;
+        const number = socket.endpoint;
+        const endpoint = network.at(number);
+        std.debug.assert(endpoint.id == id);
+        if (listener) |entry| {
+            network.remove_listener(number);
+            entry.endpoint = 0;
+        } else {
+            network.part(number, abort);
+        }
+        socket.endpoint = 0;
+        network.events.last_closed_id = id;
+        endpoint.pending = .{};
+        // What a completion port still holds comes back later, and now and then so does nothing at all.
+        if (network.faults.completion_style and (endpoint.send_waits or network.random().boolean())) {
+            endpoint.kind = .closing;
+            network.events.tell(network, number, .{ .closed = true });
+            return false;
+        }
+        network.free_endpoint(number);
+        return true;
+    }
+
+    pub fn set_option(self: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
+        std.debug.assert(self.network.at(socket.endpoint).kind != .free);
+        return switch (option) {
+            .no_delay, .keep_alive => if (value > 1) .{ .status = .invalid_argument } else .ok,
+            .type_of_service => .{ .status = .not_supported },
+            else => .ok,
+        };
+    }
+
+    pub fn address(self: *Io, socket: *Socket, end: abi.AddressEnd, target: *abi.Address) common.Result {
+        const endpoint = self.network.at(socket.endpoint);
+        if (end == .remote and endpoint.kind == .listener) return .{ .status = .not_connected };
+        target.* = std.mem.zeroes(abi.Address);
+        target.family = endpoint.family;
+        target.port = if (end == .local) endpoint.local_port else endpoint.remote_port;
+        if (endpoint.family == @backingInt(abi.AddressFamily.ipv4)) {
+            target.bytes[0..4].* = .{ 127, 0, 0, 1 };
+        } else {
+            target.bytes[15] = 1;
+        }
+        return .ok;
+    }
+
+    pub fn wait(self: *Io, events: []common.Event, timeout_ms: u32) usize {
+        var waited_ms: u32 = 0;
+        var written = self.network.events.collect(&self.network, events);
+        while (written == 0 and waited_ms < timeout_ms and !self.woken.load(.acquire)) {
+            // With nothing to tell at all the rest of the time passes at once.
+            const step = if (self.network.events.count == 0) timeout_ms - waited_ms else 1;
+            waited_ms += step;
+            self.pass(@as(u64, step) * 1000);
+            written = self.network.events.collect(&self.network, events);
+        }
+        if (waited_ms == 0) self.pass(if (written > 0) busy_wait_us else empty_wait_us);
+        self.waiting.store(self.network.events.count, .release);
+        return written;
+    }
+
+    fn pass(self: *Io, us: u64) void {
+        _ = self.clock_us.fetchAdd(us, .acq_rel);
+    }
+
+    pub fn wait_ready(self: *Io, timeout_ms: u32) common.Result {
+        for (0..timeout_ms) |_| {
+            if (self.woken.load(.acquire) or self.waiting.load(.acquire) > 0) return .ok;
+            sleep_one_millisecond();
+            self.pass(1000);
+        }
+        const found = self.woken.load(.acquire) or self.waiting.load(.acquire) > 0;
+        return if (found) .ok else .{ .status = .timed_out };
+    }
+
+    pub fn wake(self: *Io) void {
+        self.woken.store(true, .release);
+    }
+
+    pub fn take_wake(self: *Io) bool {
+        return self.woken.swap(false, .acq_rel);
+    }
+
+    pub fn now_ms(self: *Io) u64 {
+        return self.clock_us.load(.acquire) / 1000;
+    }
+};
+
+fn is_known_family(family: u16) bool {
+    return family == @backingInt(abi.AddressFamily.ipv4) or family == @backingInt(abi.AddressFamily.ipv6);
+}
+
+fn sleep_one_millisecond() void {
+    switch (builtin.os.tag) {
+        .linux => {
+            const duration: std.os.linux.timespec = .{ .sec = 0, .nsec = std.time.ns_per_ms };
+            _ = std.os.linux.nanosleep(&duration, null);
+        },
+        .windows => {
+            // Negative: relative, in steps of 100 ns.
+            var interval: i64 = -10_000;
+            _ = NtDelayExecution(0, &interval);
+        },
+        else => @compileError("the fake backend sleeps on Linux and on Windows"),
+    }
+}
+
+extern "ntdll" fn NtDelayExecution(alertable: u8, interval: *i64) callconv(.winapi) i32;
+
+test {
+    @import("../io.zig").check(Io);
+    _ = @import("fake/endpoint.zig");
+}
