@@ -30,7 +30,7 @@ pub fn check(comptime Backend: type) void {
             // Bind and listen; attaches the listening socket to `id`.
             .{ "listen", fn (*Backend, *Socket, *Listener, u32, *const abi.ListenRequest) common.Result },
             .{ "accept", fn (*Backend, *Socket, *Listener) common.AcceptResult },
-            // Take an accepted or adopted descriptor into this loop.
+            // Take an accepted or adopted descriptor into this loop (id, then descriptor).
             .{ "attach", fn (*Backend, *Socket, u32, u32) common.Result },
             // Close a raw descriptor that no loop took.
             .{ "discard", fn (*Backend, u32) void },

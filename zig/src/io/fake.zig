@@ -94,7 +94,7 @@ pub const Io = struct {
         return if (self.network.at(number).kind == .raw) number else null;
     }
 
-    pub fn attach(self: *Io, socket: *Socket, handle: u32, id: u32) common.Result {
+    pub fn attach(self: *Io, socket: *Socket, id: u32, handle: u32) common.Result {
         const number = self.raw_number(handle) orelse return .{ .status = .invalid_argument };
         const endpoint = self.network.at(number);
         endpoint.kind = .connection;
@@ -155,7 +155,7 @@ pub const Io = struct {
         const number = socket.endpoint;
         const endpoint = network.at(number);
         std.debug.assert(endpoint.id == id and endpoint.kind == .connection);
-        std.debug.assert(!endpoint.send_waits);
+        std.debug.assert(!endpoint.send_waits or !network.faults.completion_style);
         if (endpoint.end_sent) return .{ .status = .broken_pipe };
         if (!endpoint.reset and network.happens(network.faults.reset)) network.break_connection(number);
         if (endpoint.reset) return .{ .status = .connection_reset };

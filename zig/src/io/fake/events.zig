@@ -128,6 +128,8 @@ pub const Events = struct {
         const number = network.random().intRangeAtMost(u32, 1, network.used);
         const endpoint = network.at(number);
         if (endpoint.kind != .connection or endpoint.pending.connected) return null;
-        return .{ .kind = .readable, .id = endpoint.id };
+        // Readiness queues report writable at their own pleasure, completion ports only for a send.
+        const readable = network.faults.completion_style or network.random().boolean();
+        return .{ .kind = if (readable) .readable else .writable, .id = endpoint.id };
     }
 };
