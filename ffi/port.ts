@@ -51,8 +51,12 @@ export interface NativeAddress {
 
 /** Rings once, from outside the loop's thread, when a sleeping loop has something to do. */
 export interface Doorbell {
-  /** Asks for one ring. `ring` runs as a task of the host loop. It may come with nothing to do. No-op while armed. */
-  arm(ring: () => void): void;
+  /**
+   * Asks for one ring, at the loop's next event or after `milliseconds` (default: never), whichever is first.
+   * `ring` runs as a task of the host loop. It may come with nothing to do. No-op while armed. The first call
+   * may have to start a native thread and throws a NativeError where that fails.
+   */
+  arm(ring: () => void, milliseconds?: number): void;
   /** True between arm and ring. */
   readonly armed: boolean;
   /** Keeps the host process alive while armed (the default), or not. */

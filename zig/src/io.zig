@@ -15,6 +15,13 @@ pub const Io = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Thread, sleep and socket of a doorbell, see doorbell.zig.
+pub const Bell = switch (builtin.os.tag) {
+    .linux => @import("io/bell_linux.zig").Bell,
+    .windows => @import("io/bell_windows.zig").Bell,
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Declarations of a backend. `Socket` is kept in the connection's slot, `Listener` in a table of
 /// listeners_max entries; both are zeroed before first use and never move.
 pub fn check(comptime Backend: type) void {

@@ -1,0 +1,64 @@
+/**
+ * The driver for Bun.
+ *
+ * The first opening of a library in a process must not happen in several workers at once, which crashes Bun:
+ * whoever starts workers opens the library on the main thread before.
+ *
+ * @module
+ */
+import { BunDoorbell } from "./bun_doorbell.ts";
+import { bun, type BunFfi } from "./bun_types.ts";
+import {
+  type Driver,
+  type HostFiles,
+  type NativeFunctions,
+  type OpenedLibrary,
+  translateSymbols,
+} from "./driver.ts";
+import { detectHost } from "./host.ts";
+import { namesThisHost, noAddressError } from "./host_name.ts";
+import { SYMBOLS, type SymbolType } from "./symbols.gen.ts";
+
+const SPELLING = { u32: "u32", i32: "i32", pointer: "ptr" } as const satisfies Record<SymbolType, string>;
+
+// A literal would make Deno's checker look for a module it does not have.
+const ffiModule: string = "bun:ffi";
+const { dlopen } = await import(ffiModule) as BunFfi;
+
+function openLibrary(path: string): OpenedLibrary {
+  const definitions: Record<string, { args: string[]; returns: string }> = {};
+  for (const { name, parameters, result } of translateSymbols(SYMBOLS, SPELLING)) {
+    definitions[name] = { args: parameters, returns: result };
+  }
+  const functions = dlopen(path, definitions).symbols as NativeFunctions;
+  const { operatingSystem } = detectHost();
+  return {
+    functions,
+    createDoorbell: (loop) => new BunDoorbell(loop, functions, operatingSystem),
+  };
+}
+
+const files: HostFiles = {
+  variable: (name) => bun.env[name],
+  presence: (path) => bun.file(path).size > 0 ? "present" : "absent",
+  read: (path) => bun.file(path).bytes(),
+  async writeWhole(path, bytes) {
+    const temporary = `${path}.${crypto.randomUUID()}`;
+    await bun.write(temporary, bytes);
+    await bun.$`mv ${temporary} ${path}`.quiet();
+  },
+};
+
+async function resolve(hostname: string): Promise<string[]> {
+  const own = namesThisHost(hostname);
+  if (own !== undefined) return own;
+  try {
+    const answers = await bun.dns.lookup(hostname);
+    if (answers.length > 0) return answers.map(({ address }) => address);
+  } catch (error) {
+    throw noAddressError(hostname, error);
+  }
+  throw noAddressError(hostname, undefined);
+}
+
+export const driver: Driver = { runtime: "bun", files, openLibrary, resolve };

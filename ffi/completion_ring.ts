@@ -1,0 +1,113 @@
+/**
+ * Reads the completion ring in place. The fields are those of the record last taken; no object is made.
+ *
+ * @module
+ */
+import * as layout from "./layout.gen.ts";
+
+// Copied into this module: V8 folds a module's own constants into the code, but loads an imported one each
+// time, which makes both rings two to three times slower.
+const HEAD = layout.HEADER_COMPLETION_HEAD;
+const TAIL = layout.HEADER_COMPLETION_TAIL;
+const ARGUMENT = layout.RECORD_ARGUMENT;
+const FLAGS_MASK = layout.RECORD_FLAGS_MASK;
+const FLAGS_SHIFT = layout.RECORD_FLAGS_SHIFT;
+const ID = layout.RECORD_ID;
+const LENGTH = layout.RECORD_LENGTH;
+const OFFSET = layout.RECORD_OFFSET;
+const OPERATION_MASK = layout.RECORD_OPERATION_MASK;
+const SEGMENT = layout.RECORD_SEGMENT;
+const STATUS_SHIFT = layout.RECORD_STATUS_SHIFT;
+const SYSTEM_ERROR = layout.RECORD_SYSTEM_ERROR;
+const TAG = layout.RECORD_TAG;
+const RECORD_WORDS = layout.RECORD_WORDS;
+
+/** A cursor over the records the library wrote. A record taken stays readable until the next poll. */
+export class CompletionRing {
+  readonly #header: Int32Array;
+  readonly #words: Int32Array;
+  readonly #mask: number;
+  /** Word at which the current record begins. */
+  #at = 0;
+
+  /** `words` are the ring's records alone, a power of two of them. */
+  constructor(header: Int32Array, words: Int32Array) {
+    this.#header = header;
+    this.#words = words;
+    this.#mask = words.length / RECORD_WORDS - 1;
+  }
+
+  /** Records not yet taken. */
+  get available(): number {
+    return (this.#header[TAIL] - this.#header[HEAD]) | 0;
+  }
+
+  /** Takes the next record; false when there is none. */
+  next(): boolean {
+    const header = this.#header;
+    const head = header[HEAD];
+    if (head === header[TAIL]) return false;
+    this.#at = (head & this.#mask) * RECORD_WORDS;
+    // The head runs freely: the array wraps it to 32 bits.
+    header[HEAD] = head + 1;
+    return true;
+  }
+
+  /**
+   * Takes the first waiting record of `operation` with `tag` out of turn, so that a caller can have its answer
+   * while the records before it wait for theirs. False when there is none.
+   */
+  takeAhead(operation: number, tag: number): boolean {
+    const tail = this.#header[TAIL];
+    for (let index = this.#header[HEAD]; index !== tail; index = (index + 1) | 0) {
+      const at = (index & this.#mask) * RECORD_WORDS;
+      if ((this.#words[at] & OPERATION_MASK) !== operation) continue;
+      if (this.#words[at + TAG] !== (tag | 0)) continue;
+      this.#at = at;
+      // Its place stays in the ring, as a record that means nothing.
+      this.#words[at] &= ~OPERATION_MASK;
+      return true;
+    }
+    return false;
+  }
+
+  get operation(): number {
+    return this.#words[this.#at] & OPERATION_MASK;
+  }
+
+  get flags(): number {
+    return (this.#words[this.#at] >> FLAGS_SHIFT) & FLAGS_MASK;
+  }
+
+  get status(): number {
+    return this.#words[this.#at] >>> STATUS_SHIFT;
+  }
+
+  get id(): number {
+    return this.#words[this.#at + ID] >>> 0;
+  }
+
+  get segment(): number {
+    return this.#words[this.#at + SEGMENT] >>> 0;
+  }
+
+  get offset(): number {
+    return this.#words[this.#at + OFFSET] >>> 0;
+  }
+
+  get length(): number {
+    return this.#words[this.#at + LENGTH] >>> 0;
+  }
+
+  get tag(): number {
+    return this.#words[this.#at + TAG] >>> 0;
+  }
+
+  get systemError(): number {
+    return this.#words[this.#at + SYSTEM_ERROR] >>> 0;
+  }
+
+  get argument(): number {
+    return this.#words[this.#at + ARGUMENT] >>> 0;
+  }
+}

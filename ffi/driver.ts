@@ -1,0 +1,69 @@
+/**
+ * What a runtime must give so that the library can be opened and used: the part of this folder that is
+ * written twice, in `bun.ts` and in `deno.ts`. All else is written once, against this interface.
+ *
+ * @module
+ */
+import type { Doorbell } from "./port.ts";
+import type { SYMBOLS, SymbolType } from "./symbols.gen.ts";
+
+type Parameter<Type> = Type extends "pointer" ? Uint8Array : number;
+type Parameters<Types extends readonly SymbolType[]> = {
+  -readonly [Index in keyof Types]: Parameter<Types[Index]>;
+};
+
+/**
+ * The library's functions under their own names. Memory goes in as a view that begins its own ArrayBuffer
+ * of a page or more: smaller ones may move.
+ */
+export type NativeFunctions = {
+  readonly [Name in keyof typeof SYMBOLS]: (
+    ...parameters: Parameters<(typeof SYMBOLS)[Name]["parameters"]>
+  ) => number;
+};
+
+/** Every name and type of {@linkcode NativeFunctions}, in the spelling of one runtime. */
+export function translateSymbols<Text extends string>(
+  symbols: Readonly<Record<string, { parameters: readonly SymbolType[]; result: SymbolType }>>,
+  spelling: Readonly<Record<SymbolType, Text>>,
+): { name: string; parameters: Text[]; result: Text }[] {
+  return Object.entries(symbols).map(([name, symbol]) => ({
+    name,
+    parameters: symbol.parameters.map((type) => spelling[type]),
+    result: spelling[symbol.result],
+  }));
+}
+
+/** A doorbell together with its end. */
+export interface OwnedDoorbell extends Doorbell {
+  /** No ring comes after this; resolves when no other thread is inside the library on its behalf. */
+  close(): Promise<void>;
+}
+
+/** The library as one runtime opened it. */
+export interface OpenedLibrary {
+  readonly functions: NativeFunctions;
+  createDoorbell(loop: number): OwnedDoorbell;
+}
+
+/** What is known of a file without asking the user for a permission. */
+export type FilePresence = "present" | "absent" | "denied";
+
+/** Files and variables, only as far as they may be had without a prompt. */
+export interface HostFiles {
+  /** The variable's value; undefined where it is not set or may not be read. */
+  variable(name: string): string | undefined;
+  presence(path: string): FilePresence;
+  read(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Writes the file whole or not at all, making its folder; throws where that is not permitted. */
+  writeWhole(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+/** One runtime. */
+export interface Driver {
+  readonly runtime: "bun" | "deno";
+  readonly files: HostFiles;
+  /** Opens the library at an absolute path; throws what the runtime throws. */
+  openLibrary(path: string): OpenedLibrary;
+  resolve(hostname: string): Promise<string[]>;
+}

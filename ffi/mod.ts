@@ -1,0 +1,87 @@
+/**
+ * The native library, opened and checked: the only way from `src/` to it. Which runtime this is, is decided
+ * here, once, by importing its driver; neither runtime could load the other's.
+ *
+ * @module
+ */
+import type { Driver, OpenedLibrary } from "./driver.ts";
+import { detectHost } from "./host.ts";
+import { findLibrary, type FoundLibrary, type LibrarySearch } from "./library.ts";
+import { LibraryError } from "./library_error.ts";
+import { checkLibrary } from "./load_check.ts";
+import { openLoop } from "./native_loop.ts";
+import type { Native } from "./port.ts";
+import { importShipped, unpack, type Unpacked } from "./shipped.ts";
+
+export type { Doorbell, LoopSizes, Native, NativeAddress, NativeLoop, ResolvedLoopSizes } from "./port.ts";
+export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
+export { HostNameError } from "./host_name.ts";
+export { NativeError } from "./status.ts";
+
+/** What can be asked for when the library is opened. */
+export interface NativeOptions {
+  /** Absolute path of the library's file, instead of searching for it. */
+  library?: string;
+}
+
+async function importDriver(): Promise<Driver> {
+  if ("Bun" in globalThis) return (await import("./bun.ts")).driver;
+  if ("Deno" in globalThis) return (await import("./deno.ts")).driver;
+  throw new Error("ringport runs on Bun and on Deno; this is neither");
+}
+
+const driver = await importDriver();
+const host = detectHost();
+const search: LibrarySearch = { files: driver.files, host, moduleUrl: import.meta.url };
+// Done at load, as it takes awaiting, so that opening, and with it listening, is synchronous.
+const unpacked = await unpackWhereNeeded();
+
+/** Libraries opened by this thread: a second opening gives the same one. */
+const opened = new Map<string, Native>();
+
+/**
+ * Finds, opens and checks the library; a second call gives what the first one gave. Throws a LibraryError, or
+ * the subclass of it that says what does not fit.
+ */
+export function openNative(options: NativeOptions = {}): Native {
+  const { path } = findLibrary({ ...search, unpacked, library: options.library });
+  const known = opened.get(path);
+  if (known !== undefined) return known;
+  const library = openLibrary(path);
+  checkLibrary(library.functions, path);
+  const native: Native = {
+    runtime: driver.runtime,
+    libraryPath: path,
+    openLoop: (sizes = {}) => openLoop(library, sizes),
+    resolve: driver.resolve,
+    wakeLoop: (handle) => void library.functions.ringport_wake(handle),
+  };
+  opened.set(path, native);
+  return native;
+}
+
+function openLibrary(path: string): OpenedLibrary {
+  try {
+    return driver.openLibrary(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LibraryError("ERR_LIBRARY_OPEN", path, `${path} cannot be opened: ${reason}`, { cause });
+  }
+}
+
+/** Unpacks the package's library where no other one is found. */
+async function unpackWhereNeeded(): Promise<Unpacked | undefined> {
+  if (otherLibrary() !== undefined) return undefined;
+  const shipped = await importShipped(host);
+  if (shipped === undefined) return { reason: "it carries no library for this system" };
+  return await unpack(shipped, driver.files, host);
+}
+
+function otherLibrary(): FoundLibrary | undefined {
+  try {
+    return findLibrary(search);
+  } catch {
+    // Told when the library is opened: importing alone must not fail.
+    return undefined;
+  }
+}

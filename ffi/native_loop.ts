@@ -1,0 +1,122 @@
+/**
+ * One opened loop, on either runtime: its memory, its functions bound to its handle, its doorbell.
+ *
+ * @module
+ */
+import type { CompletionRing } from "./completion_ring.ts";
+import type { NativeFunctions, OpenedLibrary, OwnedDoorbell } from "./driver.ts";
+import * as layout from "./layout.gen.ts";
+import { Configuration, LoopMemory } from "./memory.ts";
+import type { Doorbell, LoopSizes, NativeAddress, NativeLoop, ResolvedLoopSizes } from "./port.ts";
+import { NativeError } from "./status.ts";
+import type { SubmissionRing } from "./submission_ring.ts";
+
+/** Loops the library may still write into: what is here is not collected, even if its user forgot it. */
+const openLoops = new Set<OpenedLoop>();
+
+/** Opens a loop; throws a NativeError when a size is refused or memory is missing. */
+export function openLoop(library: OpenedLibrary, sizes: LoopSizes): NativeLoop {
+  const { functions } = library;
+  const configuration = new Configuration(functions, sizes);
+  const memory = new LoopMemory(configuration);
+  const { bytes } = configuration;
+  const handle = functions.ringport_loop_open(bytes, memory.shared, memory.tables, memory.segments);
+  if (handle <= 0) {
+    throw new NativeError("loop_open", -handle, memory.header[layout.HEADER_LAST_SYSTEM_ERROR] >>> 0);
+  }
+  const loop = new OpenedLoop(library, handle, configuration.sizes, memory);
+  openLoops.add(loop);
+  return loop;
+}
+
+class OpenedLoop implements NativeLoop {
+  readonly handle: number;
+  readonly sizes: ResolvedLoopSizes;
+  readonly header: Int32Array;
+  readonly submissions: SubmissionRing;
+  readonly completions: CompletionRing;
+  readonly segments: ArrayBuffer;
+  readonly bytes: Uint8Array;
+  readonly segmentHolds: Uint16Array;
+  readonly sendPending: Uint32Array;
+  readonly statistics: BigUint64Array;
+  readonly doorbell: Doorbell;
+  readonly poll: (waitMilliseconds: number) => number;
+
+  readonly #functions: NativeFunctions;
+  /** Kept for the library, which reads and writes it until close. */
+  readonly #memory: LoopMemory;
+  readonly #doorbell: OwnedDoorbell;
+  #closing: Promise<void> | undefined;
+
+  constructor(library: OpenedLibrary, handle: number, sizes: ResolvedLoopSizes, memory: LoopMemory) {
+    this.handle = handle;
+    this.sizes = sizes;
+    this.header = memory.header;
+    this.submissions = memory.submissions;
+    this.completions = memory.completions;
+    this.segments = memory.segments.buffer;
+    this.bytes = memory.segments;
+    this.segmentHolds = memory.segmentHolds;
+    this.sendPending = memory.sendPending;
+    this.statistics = memory.statistics;
+    this.#functions = library.functions;
+    this.#memory = memory;
+    this.#doorbell = library.createDoorbell(handle);
+    this.doorbell = this.#doorbell;
+    const { ringport_poll } = library.functions;
+    // A closure over the plain function: calls through a property of the library miss V8's fast path.
+    this.poll = (waitMilliseconds) => ringport_poll(handle, waitMilliseconds);
+  }
+
+  wake(): void {
+    this.#functions.ringport_wake(this.handle);
+  }
+
+  address(id: number, end: "local" | "remote"): NativeAddress {
+    const result = this.#functions.ringport_connection_address(this.handle, id, layout.AddressEnd[end]);
+    if (result < 0) throw new NativeError("connection_address", -result, this.#lastSystemError());
+    return readAddress(this.#memory.shared.buffer, layout.HEADER_ADDRESS_BYTE);
+  }
+
+  setOption(id: number, option: number, value: number): { status: number; systemError: number } {
+    const result = this.#functions.ringport_set_option(this.handle, id, option, value);
+    return result < 0
+      ? { status: -result, systemError: this.#lastSystemError() }
+      : { status: layout.Status.ok, systemError: 0 };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#doorbell.close();
+    const result = this.#functions.ringport_loop_close(this.handle);
+    if (result < 0) {
+      // Still open: a later close may find its connections gone.
+      this.#closing = undefined;
+      throw new NativeError("loop_close", -result, this.#lastSystemError());
+    }
+    openLoops.delete(this);
+  }
+
+  #lastSystemError(): number {
+    return this.header[layout.HEADER_LAST_SYSTEM_ERROR] >>> 0;
+  }
+}
+
+/** Reads an Address struct; the bytes are a copy. */
+export function readAddress(buffer: ArrayBufferLike, offset: number): NativeAddress {
+  const view = new DataView(buffer, offset, layout.ADDRESS_SIZE);
+  const family = view.getUint16(layout.ADDRESS_FAMILY_BYTE, true);
+  const ipv4 = family === layout.AddressFamily.ipv4;
+  return {
+    family: ipv4 ? 4 : 6,
+    port: view.getUint16(layout.ADDRESS_PORT_BYTE, true),
+    flow: view.getUint32(layout.ADDRESS_FLOW_BYTE, true),
+    scope: view.getUint32(layout.ADDRESS_SCOPE_BYTE, true),
+    bytes: new Uint8Array(buffer, offset + layout.ADDRESS_BYTES_BYTE, ipv4 ? 4 : 16).slice(),
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * Writes the submission ring. A full ring is an answer, not an exception: the caller polls and goes on.
+ *
+ * @module
+ */
+import * as layout from "./layout.gen.ts";
+
+// Copied into this module: V8 folds a module's own constants into the code, but loads an imported one each
+// time, which makes both rings two to three times slower.
+const HEAD = layout.HEADER_SUBMISSION_HEAD;
+const TAIL = layout.HEADER_SUBMISSION_TAIL;
+const SEND = layout.Operation.send;
+const ARGUMENT = layout.RECORD_ARGUMENT;
+const FLAGS_SHIFT = layout.RECORD_FLAGS_SHIFT;
+const ID = layout.RECORD_ID;
+const LENGTH = layout.RECORD_LENGTH;
+const OFFSET = layout.RECORD_OFFSET;
+const SEGMENT = layout.RECORD_SEGMENT;
+const SYSTEM_ERROR = layout.RECORD_SYSTEM_ERROR;
+const TAG = layout.RECORD_TAG;
+const RECORD_WORDS = layout.RECORD_WORDS;
+
+/** The writing end of the submissions. Numbers are stored modulo 2^32, so ids need no conversion. */
+export class SubmissionRing {
+  readonly #header: Int32Array;
+  readonly #words: Int32Array;
+  readonly #capacity: number;
+  readonly #mask: number;
+
+  /** `words` are the ring's records alone, a power of two of them. */
+  constructor(header: Int32Array, words: Int32Array) {
+    this.#header = header;
+    this.#words = words;
+    this.#capacity = words.length / RECORD_WORDS;
+    this.#mask = this.#capacity - 1;
+  }
+
+  /** Records that can be written before the next poll. */
+  get space(): number {
+    return this.#capacity - this.pending;
+  }
+
+  /** Records written and not yet taken by the library. */
+  get pending(): number {
+    return (this.#header[TAIL] - this.#header[HEAD]) | 0;
+  }
+
+  /** Submits a send; the hold on the bytes' segments passes to the library. False when the ring is full. */
+  send(id: number, segment: number, offset: number, length: number, flags: number): boolean {
+    return this.push(SEND, id, segment, offset, length, 0, 0, flags);
+  }
+
+  /**
+   * Lengthens the last record when the library has not taken it, it is a send of `id` without flags, and its
+   * bytes end where these begin. The hold it carries covers them too. False when it is not so.
+   */
+  extendSend(id: number, segment: number, offset: number, length: number): boolean {
+    const header = this.#header;
+    const tail = header[TAIL];
+    if (tail === header[HEAD]) return false;
+    const words = this.#words;
+    const at = ((tail - 1) & this.#mask) * RECORD_WORDS;
+    if (
+      words[at] !== SEND || words[at + ID] !== (id | 0) ||
+      words[at + SEGMENT] !== segment ||
+      words[at + OFFSET] + words[at + LENGTH] !== offset
+    ) return false;
+    words[at + LENGTH] += length;
+    return true;
+  }
+
+  /** Submits one operation. False, and nothing written, when the ring is full. */
+  push(
+    operation: number,
+    id: number,
+    segment: number,
+    offset: number,
+    length: number,
+    tag: number,
+    argument: number,
+    flags: number,
+  ): boolean {
+    const header = this.#header;
+    const tail = header[TAIL];
+    if (((tail - header[HEAD]) | 0) >= this.#capacity) return false;
+    const words = this.#words;
+    const at = (tail & this.#mask) * RECORD_WORDS;
+    words[at] = operation | (flags << FLAGS_SHIFT);
+    words[at + ID] = id;
+    words[at + SEGMENT] = segment;
+    words[at + OFFSET] = offset;
+    words[at + LENGTH] = length;
+    words[at + TAG] = tag;
+    words[at + SYSTEM_ERROR] = 0;
+    words[at + ARGUMENT] = argument;
+    // The tail runs freely: the array wraps it to 32 bits.
+    header[TAIL] = tail + 1;
+    return true;
+  }
+}
