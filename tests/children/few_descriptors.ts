@@ -1,0 +1,56 @@
+/** A process started with few descriptors: serves until it has none left, or connects until then. */
+// deno-lint-ignore-file no-console
+import { connect, type Connection, createLoop, listen, type RingportError } from "../../src/mod.ts";
+import { inputLines } from "../helpers/process.ts";
+import { exit, scriptArguments } from "../helpers/runtime.ts";
+import { delay, until } from "../helpers/wait.ts";
+
+/** More connections than there are descriptors. */
+const ATTEMPTS_MAX = 500;
+
+const loop = createLoop({ connections: 1024 });
+const listener = listen({
+  hostname: "127.0.0.1",
+  port: 0,
+  loop,
+  socket: { data: (connection, bytes) => void connection.write(bytes) },
+});
+
+if (scriptArguments()[0] === "serve") await serve();
+else await connectUntilFailure();
+await loop.close();
+exit(0);
+
+async function serve(): Promise<void> {
+  console.log(`port ${listener.port}`);
+  await until(() => Number(loop.stats().acceptDescriptorsExhausted) > 0, "descriptors are exhausted");
+  console.log("exhausted");
+  for await (const line of inputLines()) {
+    if (line === "stop") break;
+    const before = loop.stats().polls;
+    await delay(500);
+    const polls = Number(loop.stats().polls - before);
+    console.log(`accepted ${loop.stats().connectionsAccepted} polls ${polls}`);
+  }
+}
+
+async function connectUntilFailure(): Promise<void> {
+  const open: Connection[] = [];
+  try {
+    while (open.length < ATTEMPTS_MAX) {
+      open.push(await connect({ hostname: "127.0.0.1", port: listener.port, loop }));
+    }
+  } catch (error) {
+    const { code, systemName, name } = error as RingportError;
+    console.log(`failed with ${code} ${systemName} ${name}`);
+  }
+  for (const connection of open.splice(0)) {
+    connection.abort();
+    await connection.closed;
+  }
+  await until(() => listener.connectionCount === 0, "the server's ends closed");
+  const again = await connect({ hostname: "127.0.0.1", port: listener.port, loop });
+  again.abort();
+  await again.closed;
+  console.log("works again");
+}

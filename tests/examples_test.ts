@@ -1,0 +1,256 @@
+/** Each example is run as a user runs it. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { connectPeer, listenPeer, type Peer, readAllText, readExactly, readText } from "./helpers/peer.ts";
+import { type Child, runScript } from "./helpers/process.ts";
+import { Random } from "./helpers/random.ts";
+import { hashOf } from "./helpers/hash.ts";
+import { bun, pathOf, scaled, system } from "./helpers/runtime.ts";
+import { delay, within } from "./helpers/wait.ts";
+
+/** Milliseconds after which an example stops by itself, should a test leave it running. */
+const BOUND_MS = "60000";
+
+async function start(name: string, args: string[], environment: Record<string, string> = {}): Promise<Child> {
+  const child = runScript(`../examples/${name}.ts`, import.meta.url, {
+    arguments: args,
+    environment: { STOP_AFTER_MS: BOUND_MS, ...environment },
+  });
+  await child.line(/listens on/);
+  return child;
+}
+
+async function portOf(child: Child): Promise<number> {
+  return Number((await child.line(/listens on .*:(\d+)/))[1]);
+}
+
+const noSignals = system === "windows" ? "Windows has no signals to send" : false;
+
+describe("examples/echo.ts", () => {
+  it("takes its port from the argument and sends back what it gets", async () => {
+    await using child = await start("echo", ["0"]);
+    const peer = await connectPeer({ port: await portOf(child) });
+    const noise = new Random(1).bytes(100_000);
+    const answer = readExactly(peer, noise.length);
+    await peer.write(noise);
+    expect(hashOf(await answer)).toBe(hashOf(noise));
+    peer.close();
+  });
+
+  it("takes its port from PORT", async () => {
+    const probe = listenPeer();
+    const { port } = probe;
+    probe.close();
+    await using child = await start("echo", [], { PORT: String(port) });
+    expect(await portOf(child)).toBe(port);
+  });
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(`stops cleanly on ${signal} with a client connected`, { ignore: noSignals }, async () => {
+      await using child = await start("echo", ["0"]);
+      const peer = await connectPeer({ port: await portOf(child) });
+      await peer.write("before");
+      expect(await readText(peer, "before")).toBe("before");
+      child.signal(signal);
+      const { code, output, errors } = await child.end();
+      expect(errors).toBe("");
+      expect(output).toContain("stopped");
+      expect(code).toBe(0);
+      await within(peer.read().catch(() => null), "the end at the client");
+      peer.close();
+    });
+  }
+
+  it("stops by itself when asked to", async () => {
+    await using child = await start("echo", ["0"], { STOP_AFTER_MS: "200" });
+    const { code, output } = await child.end();
+    expect(output).toContain("stopped");
+    expect(code).toBe(0);
+  });
+});
+
+describe("examples/echo_client.ts", () => {
+  it("pumps a file through and verifies it", async () => {
+    await using server = await start("echo", ["0"]);
+    const port = await portOf(server);
+    const path = pathOf(`./scratch-${port}.bin`, import.meta.url);
+    const noise = new Random(2).bytes(scaled(20_000_000, 2_000_000));
+    await writeFile(path, noise);
+    try {
+      await using client = runScript("../examples/echo_client.ts", import.meta.url, {
+        arguments: [path, String(port)],
+      });
+      const { code, output, errors } = await client.end(30_000);
+      expect(errors).toBe("");
+      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", noise as Uint8Array<ArrayBuffer>));
+      const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      expect(output).toContain(`${noise.length} bytes there and back, sha256 ${hex}`);
+      expect(output).toMatch(/[\d.]+ MB\/s/);
+      expect(code).toBe(0);
+    } finally {
+      await removeFile(path);
+    }
+  });
+
+  it("tells when what comes back is not what was sent", async () => {
+    const listener = listenPeer();
+    const path = pathOf("../deno.json", import.meta.url);
+    await using client = runScript("../examples/echo_client.ts", import.meta.url, {
+      arguments: [path, String(listener.port)],
+    });
+    const peer = await listener.accept();
+    const bytes = (await within(peer.read(), "the file"))!;
+    bytes[0] ^= 1;
+    await peer.write(bytes);
+    await peer.endWriting();
+    const { code, errors } = await client.end();
+    expect(errors).toContain("not the ones sent");
+    expect(code).toBe(1);
+    peer.close();
+    listener.close();
+  });
+});
+
+describe("examples/proxy.ts", () => {
+  it("forwards both ways and passes the end of each side on", async () => {
+    const target = listenPeer();
+    await using child = await start("proxy", ["0", String(target.port)]);
+    const client = await connectPeer({ port: await portOf(child) });
+    const upstream = await target.accept();
+    await client.write("question");
+    expect(await readText(upstream, "question")).toBe("question");
+    await client.endWriting();
+    expect(await readAllText(upstream)).toBe("");
+    await upstream.write("answer after the end of the question");
+    await upstream.endWriting();
+    expect(await readAllText(client)).toBe("answer after the end of the question");
+    client.close();
+    upstream.close();
+    target.close();
+  });
+
+  it("reads no faster than the other side takes", async () => {
+    const target = listenPeer();
+    await using child = await start("proxy", ["0", String(target.port)]);
+    const client = await connectPeer({ port: await portOf(child) });
+    const upstream = await target.accept();
+    const total = scaled(64 << 20, 8 << 20);
+    const noise = new Random(3).bytes(1 << 20);
+    let written = 0;
+    const writing = (async () => {
+      while (written < total) {
+        await client.write(noise);
+        written += noise.length;
+      }
+      await client.endWriting();
+    })();
+    await delay(400);
+    const before = written;
+    await delay(200);
+    if (system === "linux") {
+      // Nobody reads at the target: the client stands still, far from done.
+      expect(written).toBe(before);
+      expect(written).toBeLessThan(total);
+    }
+    let read = 0;
+    for (;;) {
+      const bytes = await within(upstream.read(), "forwarded bytes");
+      if (bytes === null) break;
+      read += bytes.length;
+    }
+    await writing;
+    expect(read).toBe(total);
+    client.close();
+    upstream.close();
+    target.close();
+  });
+
+  it("closes the client when the target refuses", async () => {
+    const gone = listenPeer();
+    const { port } = gone;
+    gone.close();
+    await using child = await start("proxy", ["0", String(port)]);
+    const client = await connectPeer({ port: await portOf(child) });
+    expect(await within(client.read().catch(() => null), "the end")).toBe(null);
+    client.close();
+  });
+});
+
+/** Reads lines from a peer. */
+class Lines {
+  #rest = "";
+  constructor(readonly peer: Peer) {}
+
+  async next(): Promise<string> {
+    for (;;) {
+      const end = this.#rest.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 1);
+        return line;
+      }
+      const bytes = await within(this.peer.read(), "a line");
+      if (bytes === null) throw new Error("the chat ended");
+      this.#rest += new TextDecoder().decode(bytes);
+    }
+  }
+}
+
+describe("examples/chat.ts", () => {
+  it("passes lines to all others", async () => {
+    await using child = await start("chat", ["0"]);
+    const port = await portOf(child);
+    const join = async (name: string) => {
+      const guest = new Lines(await connectPeer({ port }));
+      expect(await guest.next()).toBe("* your name?");
+      await guest.peer.write(`${name}\n`);
+      expect(await guest.next()).toMatch(new RegExp(`welcome, ${name}`));
+      return guest;
+    };
+    const anna = await join("anna");
+    const berta = await join("berta");
+    expect(await anna.next()).toBe("* berta came");
+    await anna.peer.write("hel");
+    await delay(20);
+    await anna.peer.write("lo\nand more\n");
+    expect(await berta.next()).toBe("anna: hello");
+    expect(await berta.next()).toBe("anna: and more");
+    berta.peer.close();
+    expect(await anna.next()).toBe("* berta left");
+    anna.peer.close();
+  });
+
+  it("serves many, and goes on without one who does not read", async () => {
+    await using child = await start("chat", ["0"]);
+    const port = await portOf(child);
+    const guests = await Promise.all(Array.from({ length: scaled(100, 20) }, async (_, index) => {
+      const guest = new Lines(await connectPeer({ port }));
+      await guest.next();
+      await guest.peer.write(`guest-${index}\n`);
+      return guest;
+    }));
+    // The first one never reads again; the last one speaks until the chat has shown the first one out.
+    const [, speaker] = [guests[0], guests.at(-1)!];
+    const heard = guests[1];
+    let wanted = 0;
+    const line = `${"x".repeat(900)}\n`;
+    for (let round = 0; round < 50; round++) {
+      await speaker.peer.write(line);
+      wanted += 1;
+    }
+    let got = 0;
+    while (got < wanted) if ((await heard.next()).startsWith(`guest-${guests.length - 1}: x`)) got += 1;
+    expect(got).toBe(wanted);
+    for (const guest of guests) guest.peer.close();
+  });
+});
+
+async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  if (bun === undefined) await Deno.writeFile(path, bytes);
+  else await bun.write(path, bytes);
+}
+
+async function removeFile(path: string): Promise<void> {
+  if (bun === undefined) return await Deno.remove(path);
+  await (bun.file(path) as unknown as { delete(): Promise<void> }).delete();
+}

@@ -1,0 +1,140 @@
+/**
+ * The whole stack over a kernel in memory: the library built with the fake backend cuts, delays, reorders and
+ * breaks by seed. Odd seeds do what a healthy network may do, even ones let connections fail as well.
+ */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { connect, type Connection, createLoop, type EventLoop, listen } from "../src/mod.ts";
+import { StreamHash } from "./helpers/hash.ts";
+import { Random } from "./helpers/random.ts";
+import { fileExists, pathOf, scaled, system } from "./helpers/runtime.ts";
+import { within } from "./helpers/wait.ts";
+
+const file = system === "windows" ? "ringport_fake.dll" : "libringport_fake.so";
+const places = [`x86_64-${system}`, `aarch64-${system}`, "lib", "bin"]
+  .map((folder) => pathOf(`../zig/zig-out/${folder}/${file}`, import.meta.url));
+const found: string[] = [];
+for (const place of places) if (await fileExists(place)) found.push(place);
+const library = found[0];
+const ignore = library === undefined ? `${file} was not built; cd zig && zig build makes it` : false;
+
+/** Connections of one run, and bytes each one sends and gets back. */
+const CONNECTIONS = 12;
+const BYTES_MAX = scaled(60_000, 20_000);
+
+/** What became of one client. */
+interface Outcome {
+  failed: boolean;
+  sent: string;
+  received: string;
+  /** The hash of what was sent, as far as it was received. */
+  expected: string;
+}
+
+async function runClient(loop: EventLoop, port: number, seed: number): Promise<Outcome> {
+  const random = new Random(seed);
+  const noise = random.bytes(random.between(1, BYTES_MAX));
+  const received = new StreamHash();
+  let written = 0;
+  const write = (connection: Connection) => {
+    while (written < noise.length) {
+      const piece = noise.subarray(written, written + random.between(1, 9000));
+      const result = connection.write(piece);
+      if (result === "refused") return;
+      written += piece.length;
+      if (result === "queued") return;
+    }
+    connection.shutdownWrite();
+  };
+  const sent = new StreamHash().update(noise).digest();
+  let failed = false;
+  try {
+    const connection = await connect({
+      hostname: "127.0.0.1",
+      port,
+      loop,
+      // Time is virtual in the fake kernel, so no real time-out may strike.
+      lingerTimeout: 60_000,
+      socket: {
+        open: write,
+        drain: write,
+        data(connection, bytes) {
+          received.update(bytes.bytes);
+          if (random.oneIn(5)) {
+            connection.pause();
+            setTimeout(() => connection.resume(), 1);
+          }
+        },
+      },
+    });
+    const reason = await connection.closed;
+    failed = reason.error !== undefined;
+  } catch {
+    failed = true;
+  }
+  const expected = new StreamHash().update(noise.subarray(0, received.length)).digest();
+  return { failed, sent, received: received.digest(), expected };
+}
+
+async function run(seed: number): Promise<{ outcomes: Outcome[]; opened: number; closed: number }> {
+  const loop = createLoop({ library, seed, segmentCount: 128, connections: 64, sendEntries: 128 });
+  let opened = 0;
+  let closed = 0;
+  const listener = listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    loop,
+    lingerTimeout: 60_000,
+    socket: {
+      open: () => void opened++,
+      data(connection, bytes) {
+        if (connection.write(bytes) === "queued") connection.pause();
+      },
+      drain: (connection) => connection.resume(),
+      close: () => void closed++,
+    },
+  });
+  const clients = Array.from(
+    { length: CONNECTIONS },
+    (_, index) => runClient(loop, listener.port, seed * 1000 + index),
+  );
+  const outcomes = await within(Promise.all(clients), `the clients of seed ${seed}`);
+  listener.stop(true);
+  await within(loop.close(), `the loop of seed ${seed} to close`);
+  return { outcomes, opened, closed };
+}
+
+describe("over the fake kernel", () => {
+  for (const seed of [0, 1, 3, 5, 7, 9, 11, 13]) {
+    it(`all bytes come back whole, seed ${seed}`, { ignore }, async () => {
+      const { outcomes, opened, closed } = await run(seed);
+      expect(opened).toBe(CONNECTIONS);
+      expect(closed).toBe(CONNECTIONS);
+      for (const { failed, sent, received } of outcomes) {
+        expect(failed).toBe(false);
+        expect(received).toBe(sent);
+      }
+    });
+  }
+
+  for (const seed of [2, 4, 6, 8, 10, 12, 14, 16]) {
+    it(`what fails ends, and what came is a true beginning, seed ${seed}`, { ignore }, async () => {
+      const { outcomes, opened, closed } = await run(seed);
+      expect(closed).toBe(opened);
+      for (const { failed, sent, received, expected } of outcomes) {
+        expect(received).toBe(expected);
+        if (!failed) expect(received).toBe(sent);
+      }
+    });
+  }
+
+  it("seeds that break connections do break some", { ignore }, async () => {
+    let failures = 0;
+    for (const seed of [18, 20, 22, 24, 26, 28]) {
+      const { outcomes } = await run(seed);
+      failures += outcomes.filter((outcome) => outcome.failed).length;
+    }
+    // Were there none in six seeds that break connections, nothing would have been tested here.
+    expect(failures).toBeGreaterThan(0);
+  });
+});

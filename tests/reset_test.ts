@@ -1,0 +1,259 @@
+/** The end (FIN) and the reset (RST) of the peer in every state a connection can be in. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { ConnectionResetError, RingportError } from "../src/mod.ts";
+import { connectLogged, type Log, TestServer } from "./helpers/log.ts";
+import { listenPeer, readAllText, readText } from "./helpers/peer.ts";
+import { delay, errorOf, until, within } from "./helpers/wait.ts";
+
+/** A state to bring the server's connection into before the client ends or resets. */
+interface State {
+  name: string;
+  /** Bytes the server is given on the way and does not hand out before it is deaf no more. */
+  prepare(near: Log, far: Log): Promise<void> | void;
+  /** After the client's blow: what makes a deaf connection listen again. */
+  wake?(far: Log): void;
+  /** How the server's connection ends after the client's FIN: who ended it. */
+  afterEnd: "local" | "peer";
+}
+
+const STATES: State[] = [
+  { name: "open and idle", prepare: () => {}, afterEnd: "peer" },
+  {
+    name: "open after some traffic",
+    async prepare(near, far) {
+      near.connection.write("to");
+      await far.gotText("to");
+      far.connection.write("fro");
+      await near.gotText("fro");
+    },
+    afterEnd: "peer",
+  },
+  {
+    name: "paused",
+    prepare: (_, far) => far.connection.pause(),
+    wake: (far) => far.connection.resume(),
+    afterEnd: "peer",
+  },
+  {
+    name: "paused with bytes unread",
+    async prepare(near, far) {
+      far.connection.pause();
+      await delay(5);
+      near.connection.write("unread");
+      await delay(20);
+    },
+    wake: (far) => far.connection.resume(),
+    afterEnd: "peer",
+  },
+  {
+    name: "write-ended",
+    async prepare(near, far) {
+      far.connection.shutdownWrite();
+      await near.gotEnd();
+    },
+    afterEnd: "local",
+  },
+  {
+    name: "write-ended and paused",
+    async prepare(near, far) {
+      far.connection.pause();
+      far.connection.shutdownWrite();
+      await near.gotEnd();
+    },
+    wake: (far) => far.connection.resume(),
+    afterEnd: "local",
+  },
+  {
+    name: "closing by end",
+    async prepare(near, far) {
+      far.connection.end("last");
+      await near.gotEnd();
+    },
+    afterEnd: "local",
+  },
+];
+
+/** The client keeps its side open until the test ends or resets it. */
+const KEEP_OPEN = { end: () => {} };
+
+describe("the client's FIN reaches a connection that is", () => {
+  for (const state of STATES) {
+    it(state.name, async () => {
+      await using server = new TestServer();
+      const { near, far } = await server.connectPair(KEEP_OPEN);
+      await state.prepare(near, far);
+      near.connection.end();
+      if (state.wake !== undefined) {
+        await delay(20);
+        expect(far.ended).toBe(false);
+        state.wake(far);
+      }
+      const reason = await far.closed();
+      expect(reason.error).toBe(undefined);
+      expect(reason.by).toBe(state.afterEnd);
+      expect(reason.bytesLost).toBe(0);
+      expect(far.errors).toEqual([]);
+      expect(far.events.at(-1)).toBe("close");
+      expect(far.connection.state).toBe("closed");
+      expect((await near.closed()).bytesLost).toBe(0);
+    });
+  }
+});
+
+describe("the client's RST reaches a connection that is", () => {
+  for (const state of STATES) {
+    it(state.name, async () => {
+      await using server = new TestServer();
+      const { near, far } = await server.connectPair(KEEP_OPEN);
+      await state.prepare(near, far);
+      near.connection.abort();
+      expect((await near.closed()).by).toBe("local");
+      if (state.wake !== undefined) {
+        await delay(20);
+        expect(far.reason).toBe(undefined);
+        state.wake(far);
+      }
+      const reason = await far.closed();
+      expect(reason.by).toBe("error");
+      expect(reason.error).toBeInstanceOf(ConnectionResetError);
+      expect(far.errors.length).toBe(1);
+      expect(far.errors[0]).toBe(reason.error);
+      expect(far.events.slice(-2)).toEqual(["error", "close"]);
+      const error = reason.error as RingportError;
+      expect(error.code).toBe("ECONNRESET");
+      expect(error.origin).toBe("kernel");
+      expect(error.connectionId).toBe(far.connection.id);
+      expect(error.systemError).not.toBe(0);
+    });
+  }
+});
+
+describe("a reset", () => {
+  it("while bytes are queued tells how many were lost", async () => {
+    await using server = new TestServer();
+    const { near, far } = await server.connectPair(KEEP_OPEN);
+    near.connection.pause();
+    await delay(5);
+    const length = 12 << 20;
+    expect(far.connection.write(new Uint8Array(length))).toBe("queued");
+    await delay(50);
+    expect(far.connection.bufferedBytes).toBeGreaterThan(0);
+    near.connection.abort();
+    const reason = await far.closed();
+    expect(reason.by).toBe("error");
+    expect(reason.flushed).toBe(false);
+    expect(reason.bytesLost).toBeGreaterThan(0);
+    expect(reason.bytesLost).toBeLessThanOrEqual(length);
+    expect(far.errors.length).toBe(1);
+  });
+
+  it("after the peer's end is an error and the last event", async () => {
+    await using server = new TestServer(KEEP_OPEN, { allowHalfOpen: true });
+    const { near, far } = await server.connectPair(KEEP_OPEN);
+    near.connection.shutdownWrite();
+    await far.gotEnd();
+    expect(far.connection.state).toBe("read-ended");
+    near.connection.abort();
+    await near.closed();
+    // Nothing is read any more, so the reset shows at a write.
+    await until(() => {
+      far.connection.write("anyone there?");
+      return far.reason !== undefined;
+    }, "the reset was noticed");
+    expect(far.reason!.by).toBe("error");
+    expect(["ECONNRESET", "EPIPE"]).toContain((far.reason!.error as RingportError).code);
+  });
+
+  it("in the open handler of the other side", async () => {
+    await using server = new TestServer({ open: (connection) => connection.abort() });
+    const near = await connectLogged(server.port).catch((error) => error as Error);
+    if (!(near instanceof Error)) {
+      const reason = await near.closed();
+      expect((reason.error as RingportError).code).toBe("ECONNRESET");
+    } else expect((near as RingportError).code).toBe("ECONNRESET");
+    expect((await (await server.opened()).closed()).by).toBe("local");
+  });
+});
+
+describe("abort", () => {
+  it("is seen by a raw peer as a reset", async () => {
+    await using server = new TestServer();
+    const { peer, log } = await server.connectPeer();
+    await peer.write("hello");
+    await log.gotText("hello");
+    log.connection.abort();
+    const error = await errorOf(() => within(peer.read(), "the reset"));
+    expect(String(error)).toMatch(/reset/i);
+    expect(await log.closed()).toMatchObject({ by: "local", bytesLost: 0 });
+    peer.close();
+  });
+
+  it("destroys what is queued and says how much", async () => {
+    await using server = new TestServer();
+    const { peer, log } = await server.connectPeer();
+    expect(log.connection.write(new Uint8Array(15 << 20))).toBe("queued");
+    await delay(30);
+    const queued = log.connection.bufferedBytes;
+    expect(queued).toBeGreaterThan(0);
+    log.connection.abort();
+    expect(log.connection.state).toBe("aborting");
+    const reason = await log.closed();
+    expect(reason.flushed).toBe(false);
+    expect(reason.bytesLost).toBeGreaterThan(0);
+    expect(reason.bytesLost).toBeLessThanOrEqual(queued);
+    peer.close();
+  });
+
+  it("of a write in the same turn loses it", async () => {
+    await using server = new TestServer();
+    const { peer, log } = await server.connectPeer();
+    log.connection.write("never sent");
+    log.connection.abort();
+    const error = await errorOf(() => within(readAllText(peer), "the reset"));
+    expect(String(error)).toMatch(/reset/i);
+    expect(await log.closed()).toMatchObject({ by: "local", bytesLost: 10, flushed: false });
+    peer.close();
+  });
+});
+
+describe("close", () => {
+  it("flushes first and does not wait for the peer's end", async () => {
+    await using server = new TestServer();
+    const { peer, log } = await server.connectPeer();
+    log.connection.write("all of this");
+    log.connection.close();
+    expect(["closing", "closed"]).toContain(log.connection.state);
+    expect(await readAllText(peer)).toBe("all of this");
+    expect(await log.closed()).toMatchObject({ by: "local", flushed: true, bytesLost: 0 });
+    peer.close();
+  });
+
+  it("does not destroy flushed bytes by a reset while the peer is still sending", async () => {
+    await using server = new TestServer();
+    const { peer, log } = await server.connectPeer();
+    await peer.write("request with a body nobody reads");
+    await log.gotBytes(1);
+    log.connection.pause();
+    await peer.write(new Uint8Array(200_000));
+    const answer = "x".repeat(100_000);
+    log.connection.write(answer);
+    log.connection.close();
+    await delay(30);
+    expect(await readText(peer, answer)).toBe(answer);
+    peer.close();
+    await log.closed();
+  });
+
+  it("of a client is seen by a raw server as the end", async () => {
+    const listener = listenPeer();
+    const log = await connectLogged(listener.port);
+    const peer = await listener.accept();
+    log.connection.write("all");
+    log.connection.close();
+    expect(await readAllText(peer)).toBe("all");
+    peer.close();
+    await log.closed();
+    listener.close();
+  });
+});
