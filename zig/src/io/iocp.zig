@@ -1,0 +1,175 @@
+//! The backend on a completion port. What only tells of readiness on Linux is here an operation the kernel
+//! holds: its record lies in the socket (`iocp/operation.zig`) and lives until its packet has come back,
+//! which is why a close may end later than it begins.
+
+const std = @import("std");
+const abi = @import("../abi.zig");
+const common = @import("common.zig");
+const constants = @import("../constants.zig");
+const windows = @import("windows.zig");
+const accepting = @import("iocp/accepting.zig");
+const connecting = @import("iocp/connecting.zig");
+const handles = @import("iocp/handle.zig");
+const operations = @import("iocp/operation.zig");
+const Port = @import("iocp/port.zig").Port;
+const status = @import("iocp/status.zig");
+const transfer = @import("iocp/transfer.zig");
+
+pub const Io = struct {
+    port: Port,
+    /// Where packets land; in the memory handed over.
+    entries: []windows.OverlappedEntry,
+    ticks_per_second: u64,
+
+    pub const Socket = operations.Socket;
+    pub const Listener = operations.Listener;
+
+    pub fn memory_size(_: *const abi.Configuration) usize {
+        return constants.events_per_wait_max * @sizeOf(windows.OverlappedEntry);
+    }
+
+    pub fn init(io: *Io, _: *const abi.Configuration, memory: []align(16) u8) common.Result {
+        const size = constants.events_per_wait_max * @sizeOf(windows.OverlappedEntry);
+        if (memory.len < size) return .{ .status = .memory_invalid };
+        io.entries = std.mem.bytesAsSlice(windows.OverlappedEntry, memory[0..size]);
+        if (windows.QueryPerformanceFrequency(&io.ticks_per_second) == 0) return status.last_win32();
+        return io.port.open();
+    }
+
+    pub fn deinit(io: *Io) void {
+        io.port.close();
+    }
+
+    pub fn listen(
+        io: *Io,
+        socket: *Socket,
+        listener: *Listener,
+        id: u32,
+        request: *const abi.ListenRequest,
+    ) common.Result {
+        return accepting.listen(&io.port, socket, listener, id, request);
+    }
+
+    pub fn accept(io: *Io, socket: *Socket, listener: *Listener) common.AcceptResult {
+        return accepting.accept(&io.port, socket, listener);
+    }
+
+    pub fn attach(io: *Io, socket: *Socket, id: u32, handle: u32) common.Result {
+        return connecting.attach(&io.port, socket, id, handle);
+    }
+
+    pub fn discard(_: *Io, handle: u32) void {
+        if (handle != 0) handles.close(handle);
+    }
+
+    pub fn connect(io: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
+        return connecting.connect(&io.port, socket, id, request);
+    }
+
+    pub fn receive(_: *Io, socket: *Socket, _: u32, buffer: []u8) common.ReceiveResult {
+        return transfer.receive(socket, buffer);
+    }
+
+    pub fn send(io: *Io, socket: *Socket, _: u32, spans: []const common.Span) common.SendResult {
+        return transfer.send(&io.port, socket, spans);
+    }
+
+    pub fn shutdown_write(_: *Io, socket: *Socket) common.Result {
+        if (socket.handle == 0) return .{ .status = .not_connected };
+        return if (windows.shutdown(socket.handle, windows.sd_send) != 0) status.last_winsock() else .ok;
+    }
+
+    pub fn close(_: *Io, socket: *Socket, listener: ?*Listener, _: u32, abort: bool) bool {
+        if (socket.handle == 0) return !socket.held();
+        socket.flags.closing = true;
+        if (listener) |of| accepting.drop_completed(of);
+        const handle = socket.handle;
+        socket.handle = 0;
+        const reset = abort or socket.flags.resets_on_close;
+        // With a receive pending Windows would end by RST unless the writing side was shut down before.
+        if (!reset and listener == null) _ = windows.shutdown(handle, windows.sd_send);
+        // Wine keeps a socket open as long as a send or a connect is under way on it. This only asks:
+        // the packet comes back in any case, and "not found" means it is in the queue already.
+        if (socket.send.pending) _ = windows.CancelIoEx(@ptrFromInt(handle), null);
+        if (reset) handles.abort(handle) else handles.close(handle);
+        return !socket.held();
+    }
+
+    pub fn set_option(_: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
+        if (socket.handle == 0) return .{ .status = .not_connected };
+        const set = handles.set_option(socket.handle, option, value);
+        if (set.failed()) return set;
+        if (option == .linger_seconds) socket.flags.resets_on_close = value == 0;
+        if (socket.listener) |listener| accepting.inherit(listener, option, value);
+        return .ok;
+    }
+
+    pub fn address(_: *Io, socket: *Socket, end: abi.AddressEnd, into: *abi.Address) common.Result {
+        if (socket.handle == 0) return .{ .status = .not_connected };
+        return handles.address(socket.handle, end, into);
+    }
+
+    pub fn wait(io: *Io, events: []common.Event, wait_ms: u32) usize {
+        const limit = @min(events.len, io.entries.len);
+        if (limit == 0) return 0;
+        var count: usize = 0;
+        for (io.port.take(io.entries[0..limit], wait_ms)) |*packet| {
+            const overlapped = packet.overlapped orelse {
+                io.port.wake_taken();
+                continue;
+            };
+            const operation: *operations.Operation = @fieldParentPtr("overlapped", overlapped);
+            events[count] = io.complete(operation) orelse continue;
+            count += 1;
+        }
+        return count;
+    }
+
+    /// Null for a packet that only counts.
+    fn complete(io: *Io, operation: *operations.Operation) ?common.Event {
+        // Guards against a provider that queues a packet although it was told to skip it.
+        if (!operation.pending) return null;
+        operation.pending = false;
+        if (operation.kind == .accept) {
+            const event = accepting.complete(@fieldParentPtr("operation", operation));
+            const entry: *operations.Accept = @fieldParentPtr("operation", operation);
+            return if (event.kind == .closed and entry.listening.?.held()) null else event;
+        }
+        const socket: *Socket = if (operation.kind == .receive)
+            @fieldParentPtr("receive", operation)
+        else
+            @fieldParentPtr("send", operation);
+        if (socket.flags.closing)
+            return if (socket.held()) null else .{ .kind = .closed, .id = socket.id };
+        return switch (operation.kind) {
+            .receive => transfer.complete_receive(socket),
+            .send => transfer.complete_send(socket),
+            .connect => connecting.complete(&io.port, socket),
+            .accept, .none => null,
+        };
+    }
+
+    pub fn wait_ready(io: *Io, wait_ms: u32) common.Result {
+        return io.port.wait_ready(wait_ms);
+    }
+
+    pub fn wake(io: *Io) void {
+        io.port.wake();
+    }
+
+    pub fn take_wake(io: *Io) bool {
+        return io.port.take_wake();
+    }
+
+    pub fn now_ms(io: *Io) u64 {
+        var ticks: u64 = 0;
+        _ = windows.QueryPerformanceCounter(&ticks);
+        const seconds = ticks / io.ticks_per_second;
+        const rest = ticks % io.ticks_per_second;
+        return seconds * std.time.ms_per_s + rest * std.time.ms_per_s / io.ticks_per_second;
+    }
+};
+
+test {
+    _ = status;
+}

@@ -1,0 +1,231 @@
+//! Listening, and the accepts kept posted for each listener. An accept asks for no data, so that a client
+//! that sends nothing occupies none; and its socket joins no port, so that another loop may take it.
+
+const std = @import("std");
+const abi = @import("../../abi.zig");
+const common = @import("../common.zig");
+const constants = @import("../../constants.zig");
+const windows = @import("../windows.zig");
+const addresses = @import("address.zig");
+const handles = @import("handle.zig");
+const operations = @import("operation.zig");
+const Port = @import("port.zig").Port;
+const status = @import("status.zig");
+
+const Accept = operations.Accept;
+const AcceptMask = operations.AcceptMask;
+const Inherited = operations.Inherited;
+const Listener = operations.Listener;
+const Socket = operations.Socket;
+
+/// Accepts posted for a new listener; a thousand idle listeners need no thirty-two sockets each.
+const posted_first: u8 = 4;
+/// A backlog above this must be given to Windows as a hint, that is negated (SOMAXCONN_HINT).
+const backlog_plain_max: u32 = 200;
+const backlog_hint_max: u32 = 65535;
+
+pub fn listen(
+    port: *Port,
+    socket: *Socket,
+    listener: *Listener,
+    id: u32,
+    request: *const abi.ListenRequest,
+) common.Result {
+    // Two listeners on one port would steal from each other here; sharing is by hand-over.
+    if (request.flags.reuse_port) return .{ .status = .not_supported };
+    const native = addresses.to_native(&request.address) orelse
+        return .{ .status = .address_family_not_supported };
+    const opened = handles.open(native.family);
+    if (opened.result.failed()) return opened.result;
+    const handle = opened.handle;
+    const bound = bind(handle, &native, request);
+    const result = if (bound.failed()) bound else port.associate(handle);
+    if (result.failed()) {
+        handles.close(handle);
+        return result;
+    }
+    socket.open(handle, id, Port.skip_on_success(handle));
+    socket.listener = listener;
+    listener.posted = 0;
+    listener.completed = 0;
+    listener.wanted = posted_first;
+    listener.family = native.family;
+    listener.inherited.mask = 0;
+    if (request.flags.no_delay) inherit(listener, .no_delay, 1);
+    return begin(port, socket, listener);
+}
+
+/// The first accepts; without a single one the listener would be deaf.
+fn begin(port: *Port, socket: *Socket, listener: *Listener) common.Result {
+    const filled = fill(port, socket, listener);
+    if (listener.posted == 0 and listener.completed == 0) {
+        handles.close(socket.handle);
+        socket.* = std.mem.zeroes(Socket);
+        return filled;
+    }
+    // One that ended at once needs a packet, since nobody calls accept before an event.
+    if (listener.completed != 0) {
+        const index = @ctz(listener.completed);
+        const posted = port.post(&listener.accepts[index].operation);
+        if (!posted.failed()) move(&listener.completed, &listener.posted, index);
+    }
+    return .ok;
+}
+
+fn bind(handle: u32, native: *const addresses.Native, request: *const abi.ListenRequest) common.Result {
+    // Without this any program may bind the same port and take our connections.
+    const exclusive = handles.set_integer(handle, windows.sol_socket, windows.so_exclusiveaddruse, 1);
+    if (exclusive.failed()) return exclusive;
+    if (native.family == windows.af_inet6) {
+        const v6_only = @intFromBool(request.flags.v6_only);
+        const set = handles.set_integer(handle, windows.ipproto_ipv6, windows.ipv6_v6only, v6_only);
+        if (set.failed()) return set;
+    }
+    if (windows.bind(handle, &native.bytes, native.length) != 0) return status.last_winsock();
+    const backlog: i32 = @intCast(@min(
+        if (request.backlog == 0) constants.backlog_default else request.backlog,
+        backlog_hint_max,
+    ));
+    const hint = if (backlog > backlog_plain_max) -backlog else backlog;
+    return if (windows.listen(handle, hint) != 0) status.last_winsock() else .ok;
+}
+
+/// Answers one connection that has come, and posts accepts anew.
+pub fn accept(port: *Port, socket: *Socket, listener: *Listener) common.AcceptResult {
+    if (socket.handle == 0) return .{ .status = .invalid_state };
+    var filled: common.Result = .ok;
+    if (listener.completed == 0) filled = fill(port, socket, listener);
+    if (listener.completed == 0) return nothing_there(listener, filled);
+    // All of them used up at one time: the next burst finds more.
+    if (listener.posted == 0)
+        listener.wanted = @min(listener.wanted * 2, @as(u8, @intCast(constants.accepts_posted_max)));
+    const index = @ctz(listener.completed);
+    listener.completed &= ~bit(index);
+    const accepted = finish(socket, listener, &listener.accepts[index]);
+    _ = fill(port, socket, listener);
+    return accepted;
+}
+
+/// With an accept posted an event will come; without any the caller must come back by himself, so that
+/// failing to post is told as the lack it mostly is.
+fn nothing_there(listener: *const Listener, filled: common.Result) common.AcceptResult {
+    if (listener.posted != 0) return .{ .status = .would_block };
+    return .{ .status = .descriptors_exhausted, .system_error = filled.system_error };
+}
+
+fn finish(socket: *Socket, listener: *const Listener, taken: *Accept) common.AcceptResult {
+    const handle = taken.handle;
+    taken.handle = 0;
+    const number = taken.operation.number();
+    const failure = if (number != 0) status.result_of(number) else update_context(socket, handle);
+    if (failure.failed()) {
+        handles.close(handle);
+        // Whatever went wrong was this peer's: the accept is posted again with a new socket.
+        return .{ .status = .connection_aborted, .system_error = failure.system_error };
+    }
+    const inherited = &listener.inherited;
+    for (inherited.values, 0..) |value, index| {
+        if (inherited.mask & inherited_bit(index) == 0) continue;
+        _ = handles.set_option(handle, @fromBackingInt(@as(u32, @intCast(index))), value);
+    }
+    return .{ .handle = handle };
+}
+
+/// Until this an accepted socket knows no peer address and cannot be shut down.
+fn update_context(socket: *Socket, handle: u32) common.Result {
+    const listening: windows.Socket = socket.handle;
+    const failed = windows.setsockopt(
+        handle,
+        windows.sol_socket,
+        windows.so_update_accept_context,
+        &listening,
+        @sizeOf(windows.Socket),
+    );
+    return if (failed != 0) status.last_winsock() else .ok;
+}
+
+/// Posts accepts until as many are on their way as are wanted.
+fn fill(port: *Port, socket: *Socket, listener: *Listener) common.Result {
+    var busy = listener.posted | listener.completed;
+    while (@popCount(busy) < listener.wanted) : (busy = listener.posted | listener.completed) {
+        const posted = post(port, socket, listener, @ctz(~busy));
+        if (posted.failed()) return posted;
+    }
+    return .ok;
+}
+
+fn post(port: *Port, socket: *Socket, listener: *Listener, index: usize) common.Result {
+    const opened = handles.open(listener.family);
+    if (opened.result.failed()) return opened.result;
+    const entry = &listener.accepts[index];
+    entry.handle = opened.handle;
+    entry.listening = socket;
+    const overlapped = entry.operation.begin(.accept);
+    var received: u32 = 0;
+    const length = operations.accept_address_bytes;
+    const accept_ex = port.accept_ex;
+    const accepted =
+        accept_ex(socket.handle, entry.handle, &entry.addresses, 0, length, length, &received, overlapped);
+    const began = entry.operation.began(accepted != 0, socket.flags.skips);
+    switch (began.state) {
+        .pending => listener.posted |= bit(index),
+        .done => listener.completed |= bit(index),
+        .failed => {
+            handles.close(entry.handle);
+            entry.handle = 0;
+            return status.result_of(began.number);
+        },
+    }
+    return .ok;
+}
+
+/// The packet of a posted accept.
+pub fn complete(entry: *Accept) common.Event {
+    const socket = entry.listening.?;
+    const listener = socket.listener.?;
+    const index = entry - &listener.accepts[0];
+    if (socket.flags.closing) {
+        listener.posted &= ~bit(index);
+        // It may have been faster than the close: that peer is sent away as those in the backlog are.
+        handles.abort(entry.handle);
+        entry.handle = 0;
+        return .{ .kind = .closed, .id = socket.id };
+    }
+    move(&listener.posted, &listener.completed, index);
+    return .{ .kind = .readable, .id = socket.id };
+}
+
+/// Connections that came and were never taken; those still posted come back as packets.
+pub fn drop_completed(listener: *Listener) void {
+    while (listener.completed != 0) {
+        const index = @ctz(listener.completed);
+        listener.completed &= ~bit(index);
+        handles.abort(listener.accepts[index].handle);
+        listener.accepts[index].handle = 0;
+    }
+}
+
+/// Of the options a listener passes on, Windows itself inherits only some.
+pub fn inherit(listener: *Listener, option: abi.SocketOption, value: u32) void {
+    const index = @backingInt(option);
+    listener.inherited.mask |= inherited_bit(index);
+    listener.inherited.values[index] = value;
+}
+
+fn bit(index: usize) AcceptMask {
+    return @as(AcceptMask, 1) << @intCast(index);
+}
+
+fn inherited_bit(index: usize) u16 {
+    return @as(u16, 1) << @intCast(index);
+}
+
+fn move(from: *AcceptMask, to: *AcceptMask, index: usize) void {
+    from.* &= ~bit(index);
+    to.* |= bit(index);
+}
+
+comptime {
+    for (std.enums.values(abi.SocketOption)) |option|
+        std.debug.assert(@backingInt(option) < Inherited.count);
+}

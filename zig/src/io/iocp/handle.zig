@@ -1,0 +1,115 @@
+//! Bare socket handles: open, close, options, addresses. Knows no operation and no port.
+
+const std = @import("std");
+const abi = @import("../../abi.zig");
+const common = @import("../common.zig");
+const windows = @import("../windows.zig");
+const addresses = @import("address.zig");
+const status = @import("status.zig");
+
+/// A linger value that turns lingering off.
+pub const linger_off_seconds: u32 = 0xffff_ffff;
+
+pub const Opened = struct { result: common.Result = .ok, handle: u32 = 0 };
+
+/// A TCP socket for overlapped calls, of no port yet.
+pub fn open(family: u8) Opened {
+    const socket = windows.WSASocketW(
+        family,
+        windows.sock_stream,
+        windows.ipproto_tcp,
+        null,
+        0,
+        windows.wsa_flag_overlapped | windows.wsa_flag_no_handle_inherit,
+    );
+    if (socket == windows.invalid_socket) return .{ .result = status.last_winsock() };
+    // Windows documents that handles fit in 32 bits; were it ever otherwise, this socket is of no use to us.
+    const handle = std.math.cast(u32, socket) orelse {
+        _ = windows.closesocket(socket);
+        return .{ .result = .{ .status = .not_supported } };
+    };
+    return .{ .handle = handle };
+}
+
+pub fn close(handle: u32) void {
+    if (windows.closesocket(handle) == 0) return;
+    const number: u32 = @bitCast(windows.WSAGetLastError());
+    if (number != @backingInt(status.SystemError.wsa_would_block)) return;
+    // Lingering on a socket that never waits: the system refuses to close it so. Without the option it
+    // sends what is left in the background.
+    _ = set_linger(handle, .{ .on = 0, .seconds = 0 });
+    _ = windows.closesocket(handle);
+}
+
+/// Close by RST.
+pub fn abort(handle: u32) void {
+    _ = set_linger(handle, .{ .on = 1, .seconds = 0 });
+    _ = windows.closesocket(handle);
+}
+
+/// Whether the number names a stream socket that could carry a connection.
+pub fn is_connection(handle: u32) bool {
+    const kind = get_integer(handle, windows.sol_socket, windows.so_type) orelse return false;
+    if (kind != windows.sock_stream) return false;
+    const listens = get_integer(handle, windows.sol_socket, windows.so_acceptconn) orelse return false;
+    return listens & 0xff == 0;
+}
+
+fn get_integer(handle: u32, level: i32, option: i32) ?i32 {
+    // Zero first: some options write one byte of the four.
+    var value: i32 = 0;
+    var length: i32 = @sizeOf(i32);
+    return if (windows.getsockopt(handle, level, option, &value, &length) == 0) value else null;
+}
+
+pub fn set_integer(handle: u32, level: i32, option: i32, value: i32) common.Result {
+    const failed = windows.setsockopt(handle, level, option, &value, @sizeOf(i32));
+    return if (failed != 0) status.last_winsock() else .ok;
+}
+
+fn set_linger(handle: u32, linger: windows.Linger) common.Result {
+    const failed =
+        windows.setsockopt(handle, windows.sol_socket, windows.so_linger, &linger, @sizeOf(windows.Linger));
+    return if (failed != 0) status.last_winsock() else .ok;
+}
+
+pub fn set_option(handle: u32, option: abi.SocketOption, value: u32) common.Result {
+    const number = std.math.cast(i32, value) orelse {
+        if (option == .linger_seconds and value == linger_off_seconds)
+            return set_linger(handle, .{ .on = 0, .seconds = 0 });
+        return .{ .status = .invalid_argument };
+    };
+    const tcp = windows.ipproto_tcp;
+    const socket = windows.sol_socket;
+    switch (option) {
+        .no_delay, .keep_alive => if (value > 1) return .{ .status = .invalid_argument },
+        else => {},
+    }
+    return switch (option) {
+        .no_delay => set_integer(handle, tcp, windows.tcp_nodelay, number),
+        .keep_alive => set_integer(handle, socket, windows.so_keepalive, number),
+        .keep_alive_idle_seconds => set_integer(handle, tcp, windows.tcp_keepalive, number),
+        .keep_alive_interval_seconds => set_integer(handle, tcp, windows.tcp_keepintvl, number),
+        .keep_alive_count => set_integer(handle, tcp, windows.tcp_keepcnt, number),
+        .receive_buffer_bytes => set_integer(handle, socket, windows.so_rcvbuf, number),
+        .send_buffer_bytes => set_integer(handle, socket, windows.so_sndbuf, number),
+        .linger_seconds => set_linger(handle, .{
+            .on = 1,
+            .seconds = std.math.cast(u16, value) orelse return .{ .status = .invalid_argument },
+        }),
+        // Windows takes the option and ignores it: marking is a matter of its group policy.
+        .type_of_service => .{ .status = .not_supported },
+    };
+}
+
+pub fn address(handle: u32, end: abi.AddressEnd, into: *abi.Address) common.Result {
+    var native = std.mem.zeroes(addresses.Native);
+    var length: i32 = @sizeOf(@TypeOf(native.bytes));
+    const failed = switch (end) {
+        .local => windows.getsockname(handle, &native.bytes, &length),
+        .remote => windows.getpeername(handle, &native.bytes, &length),
+    };
+    if (failed != 0) return status.last_winsock();
+    addresses.from_native(&native, into);
+    return .ok;
+}

@@ -1,0 +1,109 @@
+//! Receiving and sending. A receive of no bytes stays with the kernel while a connection is idle and pins no
+//! memory; when it ends, the bytes are fetched without waiting into whatever memory the loop has then.
+
+const std = @import("std");
+const common = @import("../common.zig");
+const constants = @import("../../constants.zig");
+const windows = @import("../windows.zig");
+const operations = @import("operation.zig");
+const Port = @import("port.zig").Port;
+const status = @import("status.zig");
+
+const Socket = operations.Socket;
+
+/// Posts the zero-byte receive of a connection nobody reads yet: what is there already becomes an event.
+pub fn watch(port: *Port, socket: *Socket) common.Result {
+    return switch (post_receive(socket)) {
+        .pending => .ok,
+        .done => port.post(&socket.receive),
+    };
+}
+
+/// A receive that cannot even begin counts as done: the receive that follows tells why.
+fn post_receive(socket: *Socket) enum { pending, done } {
+    if (socket.receive.pending) return .pending;
+    var nothing: [1]u8 = undefined;
+    const buffer: windows.WsaBuffer = .{ .length = 0, .pointer = &nothing };
+    const overlapped = socket.receive.begin(.receive);
+    var flags: u32 = 0;
+    var received: u32 = 0;
+    const failed = windows.WSARecv(socket.handle, @ptrCast(&buffer), 1, &received, &flags, overlapped, null);
+    const began = socket.receive.began(failed == 0, socket.flags.skips);
+    socket.receive_number = began.number;
+    return if (began.state == .pending) .pending else .done;
+}
+
+pub fn receive(socket: *Socket, buffer: []u8) common.ReceiveResult {
+    if (socket.handle == 0) return .{ .status = .not_connected };
+    const wanted = std.math.lossyCast(i32, buffer.len);
+    const received = windows.recv(socket.handle, buffer.ptr, wanted, 0);
+    if (received > 0) {
+        const bytes: u32 = @intCast(received);
+        // A buffer filled to the end says nothing about what is left.
+        return .{ .bytes = bytes, .drained = received < wanted and post_receive(socket) == .pending };
+    }
+    if (received == 0) return if (wanted > 0) .{ .status = .end_of_stream } else .{};
+    const failure = status.last_winsock();
+    if (failure.status != .would_block)
+        return .{ .status = failure.status, .system_error = failure.system_error };
+    if (socket.receive_number != 0) {
+        const earlier = status.result_of(socket.receive_number);
+        return .{ .status = earlier.status, .system_error = earlier.system_error };
+    }
+    return .{ .drained = post_receive(socket) == .pending };
+}
+
+/// The packet of a zero-byte receive.
+pub fn complete_receive(socket: *Socket) common.Event {
+    const number = socket.receive.number();
+    if (number != 0) socket.receive_number = number;
+    return .{ .kind = .readable, .id = socket.id };
+}
+
+/// One call for all spans. The kernel either takes all of it at once or keeps the spans until it has.
+pub fn send(port: *Port, socket: *Socket, spans: []const common.Span) common.SendResult {
+    if (socket.handle == 0) return .{ .status = .not_connected };
+    // One send at a time, so that bytes stay in order and a packet tells of one thing.
+    if (socket.send.pending) return .{ .status = .would_block };
+    if (spans.len == 0) return .{};
+    if (spans.len > constants.send_spans_max) return .{ .status = .invalid_argument };
+    var buffers: [constants.send_spans_max]windows.WsaBuffer = undefined;
+    var total: u32 = 0;
+    for (spans, buffers[0..spans.len]) |span, *buffer| {
+        buffer.* = .{ .length = span.length, .pointer = @constCast(span.pointer) };
+        total += span.length;
+    }
+    const overlapped = socket.send.begin(.send);
+    var sent: u32 = 0;
+    const count: u32 = @intCast(spans.len);
+    const failed = windows.WSASend(socket.handle, &buffers, count, &sent, 0, overlapped, null);
+    const began = socket.send.began(failed == 0, socket.flags.skips);
+    switch (began.state) {
+        .pending => return .{ .status = .would_block },
+        .failed => return .{ .status = status.status_of(began.number), .system_error = began.number },
+        .done => {},
+    }
+    if (sent >= total) return .{ .bytes = total };
+    return go_on_later(port, socket, sent);
+}
+
+/// No system is known to take a part and call it done, but nothing forbids a layered provider to: an empty
+/// success as packet lets the caller go on.
+fn go_on_later(port: *Port, socket: *Socket, sent: u32) common.SendResult {
+    socket.send.overlapped = .{};
+    const posted = port.post(&socket.send);
+    if (posted.failed()) return .{ .status = posted.status, .system_error = posted.system_error };
+    return .{ .status = .would_block, .bytes = sent };
+}
+
+/// The packet of a send.
+pub fn complete_send(socket: *const Socket) common.Event {
+    const number = socket.send.number();
+    return .{
+        .kind = .writable,
+        .id = socket.id,
+        .status = status.status_of(number),
+        .system_error = number,
+        .bytes = socket.send.bytes(),
+    };
+}

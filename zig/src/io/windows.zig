@@ -1,0 +1,214 @@
+//! The Win32 and Winsock declarations the backend needs and the standard library lacks. No logic.
+
+const std = @import("std");
+const ws2_32 = std.os.windows.ws2_32;
+
+pub const Handle = *anyopaque;
+/// Windows keeps kernel handles within 32 bits, so a socket crosses the boundary as a u32.
+pub const Socket = usize;
+
+pub const invalid_socket: Socket = std.math.maxInt(usize);
+pub const invalid_handle: Handle = @ptrFromInt(std.math.maxInt(usize));
+
+pub const af_inet = ws2_32.AF.INET;
+pub const af_inet6 = ws2_32.AF.INET6;
+pub const SockaddrIn = ws2_32.sockaddr.in;
+pub const SockaddrIn6 = ws2_32.sockaddr.in6;
+
+pub const sock_stream = ws2_32.SOCK.STREAM;
+pub const sol_socket = ws2_32.SOL.SOCKET;
+pub const ipproto_ip = ws2_32.IPPROTO.IP;
+pub const ipproto_tcp = ws2_32.IPPROTO.TCP;
+pub const ipproto_ipv6: i32 = 41;
+
+pub const so_keepalive = ws2_32.SO.KEEPALIVE;
+pub const so_linger = ws2_32.SO.LINGER;
+pub const so_sndbuf = ws2_32.SO.SNDBUF;
+pub const so_rcvbuf = ws2_32.SO.RCVBUF;
+/// (int) ~SO_REUSEADDR
+pub const so_exclusiveaddruse: i32 = ~@as(i32, ws2_32.SO.REUSEADDR);
+pub const so_update_accept_context = ws2_32.SO.UPDATE_ACCEPT_CONTEXT;
+pub const so_update_connect_context = ws2_32.SO.UPDATE_CONNECT_CONTEXT;
+pub const tcp_nodelay = ws2_32.TCP.NODELAY;
+/// TCP_KEEPIDLE; the same option under its older name.
+pub const tcp_keepalive = ws2_32.TCP.KEEPALIVE;
+pub const tcp_keepcnt = ws2_32.TCP.KEEPCNT;
+pub const tcp_keepintvl = ws2_32.TCP.KEEPINTVL;
+pub const ipv6_v6only: i32 = 27;
+
+pub const so_type = ws2_32.SO.TYPE;
+pub const so_acceptconn = ws2_32.SO.ACCEPTCONN;
+pub const sd_send: i32 = 1;
+/// _IOW('f', 126, unsigned long)
+pub const fionbio: u32 = 0x8004667e;
+pub const sio_get_extension_function_pointer: u32 = 0xc8000006;
+/// _WSAIOW(IOC_VENDOR, 17)
+pub const sio_tcp_initial_rto: u32 = 0x98000011;
+pub const wsa_flag_overlapped: u32 = 0x01;
+pub const wsa_flag_no_handle_inherit: u32 = 0x80;
+pub const winsock_version_2_2: u16 = 0x0202;
+
+pub const file_skip_completion_port_on_success: u8 = 0x1;
+pub const file_skip_set_event_on_handle: u8 = 0x2;
+
+pub const Overlapped = extern struct {
+    /// NTSTATUS of the operation; STATUS_PENDING while it runs.
+    internal: usize = 0,
+    /// Bytes moved.
+    internal_high: usize = 0,
+    offset: u32 = 0,
+    offset_high: u32 = 0,
+    event: ?Handle = null,
+};
+
+pub const OverlappedEntry = extern struct {
+    completion_key: usize,
+    overlapped: ?*Overlapped,
+    internal: usize,
+    bytes: u32,
+};
+
+pub const WsaBuffer = extern struct { length: u32, pointer: [*]u8 };
+
+/// TCP_INITIAL_RTO_PARAMETERS
+pub const InitialRetransmission = extern struct { round_trip_ms: u16, retransmissions: u8, _padding: u8 = 0 };
+pub const initial_rto_unspecified_rtt: u16 = 0xffff;
+pub const initial_rto_no_syn_retransmissions: u8 = 0xfe;
+
+pub const Linger = extern struct { on: u16, seconds: u16 };
+
+/// Only its size matters: nothing of it is read.
+pub const WsaData = extern struct { bytes: [512]u8 align(8) };
+
+pub const Guid = extern struct {
+    data1: u32,
+    data2: u16,
+    data3: u16,
+    data4: [8]u8,
+};
+
+pub const wsaid_acceptex: Guid = .{
+    .data1 = 0xb5367df1,
+    .data2 = 0xcbac,
+    .data3 = 0x11cf,
+    .data4 = .{ 0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 },
+};
+pub const wsaid_connectex: Guid = .{
+    .data1 = 0x25a207b9,
+    .data2 = 0xddf3,
+    .data3 = 0x4660,
+    .data4 = .{ 0x8e, 0xe9, 0x76, 0xe5, 0x8c, 0x74, 0x06, 0x3e },
+};
+
+pub const AcceptEx = *const fn (
+    listener: Socket,
+    accepted: Socket,
+    buffer: *anyopaque,
+    data_bytes: u32,
+    local_address_bytes: u32,
+    remote_address_bytes: u32,
+    received: *u32,
+    overlapped: *Overlapped,
+) callconv(.winapi) i32;
+
+pub const ConnectEx = *const fn (
+    socket: Socket,
+    name: *const anyopaque,
+    name_bytes: i32,
+    buffer: ?*const anyopaque,
+    buffer_bytes: u32,
+    sent: ?*u32,
+    overlapped: *Overlapped,
+) callconv(.winapi) i32;
+
+pub extern "kernel32" fn CreateIoCompletionPort(
+    file: Handle,
+    port: ?Handle,
+    key: usize,
+    threads: u32,
+) callconv(.winapi) ?Handle;
+pub extern "kernel32" fn GetQueuedCompletionStatusEx(
+    port: Handle,
+    entries: [*]OverlappedEntry,
+    count: u32,
+    removed: *u32,
+    milliseconds: u32,
+    alertable: i32,
+) callconv(.winapi) i32;
+pub extern "kernel32" fn PostQueuedCompletionStatus(
+    port: Handle,
+    bytes: u32,
+    key: usize,
+    overlapped: ?*Overlapped,
+) callconv(.winapi) i32;
+pub extern "kernel32" fn SetFileCompletionNotificationModes(file: Handle, flags: u8) callconv(.winapi) i32;
+pub extern "kernel32" fn CancelIoEx(file: Handle, overlapped: ?*Overlapped) callconv(.winapi) i32;
+pub extern "kernel32" fn CloseHandle(handle: Handle) callconv(.winapi) i32;
+pub extern "kernel32" fn GetLastError() callconv(.winapi) u32;
+pub extern "kernel32" fn QueryPerformanceCounter(count: *u64) callconv(.winapi) i32;
+pub extern "kernel32" fn QueryPerformanceFrequency(count: *u64) callconv(.winapi) i32;
+pub extern "kernel32" fn Sleep(milliseconds: u32) callconv(.winapi) void;
+
+pub extern "ntdll" fn RtlNtStatusToDosError(status: u32) callconv(.winapi) u32;
+
+pub extern "ws2_32" fn WSAStartup(version: u16, data: *WsaData) callconv(.winapi) i32;
+pub extern "ws2_32" fn WSAGetLastError() callconv(.winapi) i32;
+pub extern "ws2_32" fn WSASocketW(
+    family: i32,
+    kind: i32,
+    protocol: i32,
+    information: ?*const anyopaque,
+    group: u32,
+    flags: u32,
+) callconv(.winapi) Socket;
+pub extern "ws2_32" fn WSAIoctl(
+    socket: Socket,
+    code: u32,
+    input: ?*const anyopaque,
+    input_bytes: u32,
+    output: ?*anyopaque,
+    output_bytes: u32,
+    returned: *u32,
+    overlapped: ?*Overlapped,
+    routine: ?*const anyopaque,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn WSARecv(
+    socket: Socket,
+    buffers: [*]const WsaBuffer,
+    count: u32,
+    received: ?*u32,
+    flags: *u32,
+    overlapped: ?*Overlapped,
+    routine: ?*const anyopaque,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn WSASend(
+    socket: Socket,
+    buffers: [*]const WsaBuffer,
+    count: u32,
+    sent: ?*u32,
+    flags: u32,
+    overlapped: ?*Overlapped,
+    routine: ?*const anyopaque,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn recv(socket: Socket, buffer: [*]u8, length: i32, flags: i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn bind(socket: Socket, name: *const anyopaque, bytes: i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn listen(socket: Socket, backlog: i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn shutdown(socket: Socket, how: i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn closesocket(socket: Socket) callconv(.winapi) i32;
+pub extern "ws2_32" fn ioctlsocket(socket: Socket, command: u32, value: *u32) callconv(.winapi) i32;
+pub extern "ws2_32" fn setsockopt(
+    socket: Socket,
+    level: i32,
+    option: i32,
+    value: ?*const anyopaque,
+    bytes: i32,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn getsockopt(
+    socket: Socket,
+    level: i32,
+    option: i32,
+    value: *anyopaque,
+    bytes: *i32,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn getsockname(socket: Socket, name: *anyopaque, bytes: *i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn getpeername(socket: Socket, name: *anyopaque, bytes: *i32) callconv(.winapi) i32;
