@@ -76,7 +76,7 @@ describe("a handler that", () => {
   it("throws in drain loses its own connection", async () => {
     await using server = new TestServer({ drain: boom }, { highWaterMark: 1024, lowWaterMark: 512 });
     const { peer, log } = await server.connectPeer();
-    expect(log.connection.write(new Uint8Array(1024))).toBe("queued");
+    expect(log.connection.write(new Uint8Array(1025))).toBe("queued");
     expect((await log.closed()).error?.message).toBe("boom");
     peer.close();
   });
