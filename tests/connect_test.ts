@@ -10,17 +10,9 @@ import {
   TimeoutError,
 } from "../src/mod.ts";
 import { connectLogged, TestServer } from "./helpers/log.ts";
-import { listenPeer, readText } from "./helpers/peer.ts";
+import { closedPort, listenPeer, readText } from "./helpers/peer.ts";
 import { system } from "./helpers/runtime.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
-
-/** A port of this machine that nobody listens on: one that was free a moment ago. */
-function closedPort(): number {
-  const listener = listenPeer();
-  const { port } = listener;
-  listener.close();
-  return port;
-}
 
 const LOOPBACK = "127.0.0.1";
 
@@ -78,7 +70,9 @@ describe("connect", () => {
 
   it("from a local address and port of choice", async () => {
     await using server = new TestServer();
-    const localPort = closedPort();
+    const probe = listen({ hostname: LOOPBACK, port: 0 });
+    const localPort = probe.port;
+    await probe.close();
     const log = await connectLogged(server.port, {}, { localAddress: "127.0.0.2", localPort });
     const far = await server.opened();
     expect(far.connection.remoteAddress).toEqual({ hostname: "127.0.0.2", port: localPort, family: "IPv4" });
@@ -87,7 +81,7 @@ describe("connect", () => {
   });
 
   it("is refused with the system's own reason", async () => {
-    const port = closedPort();
+    const port = await closedPort();
     const error = await errorOf(() => connect({ hostname: LOOPBACK, port })) as RingportError;
     expect(error).toBeInstanceOf(ConnectionRefusedError);
     expect(error).toBeInstanceOf(Error);
@@ -103,7 +97,7 @@ describe("connect", () => {
 
   it("a hundred refusals leave nothing behind", async () => {
     await using loop = createLoop({ connections: 8 });
-    const port = closedPort();
+    const port = await closedPort();
     for (let count = 0; count < 100; count++) {
       const error = await errorOf(() => connect({ hostname: LOOPBACK, port, loop })) as RingportError;
       expect(error.code).toBe("ECONNREFUSED");
@@ -152,7 +146,7 @@ describe("connect to a host that does not answer", () => {
 describe("a signal", () => {
   it("aborted before connect refuses at once", async () => {
     const reason = new Error("too late");
-    const options = { hostname: LOOPBACK, port: closedPort(), signal: AbortSignal.abort(reason) };
+    const options = { hostname: LOOPBACK, port: await closedPort(), signal: AbortSignal.abort(reason) };
     expect(await errorOf(() => connect(options))).toBe(reason);
   });
 

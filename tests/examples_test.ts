@@ -1,7 +1,15 @@
 /** Each example is run as a user runs it. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connectPeer, listenPeer, type Peer, readAllText, readExactly, readText } from "./helpers/peer.ts";
+import {
+  closedPort,
+  connectPeer,
+  listenPeer,
+  type Peer,
+  readAllText,
+  readExactly,
+  readText,
+} from "./helpers/peer.ts";
 import { type Child, runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
 import { hashOf } from "./helpers/hash.ts";
@@ -38,9 +46,7 @@ describe("examples/echo.ts", () => {
   });
 
   it("takes its port from PORT", async () => {
-    const probe = listenPeer();
-    const { port } = probe;
-    probe.close();
+    const port = await closedPort();
     await using child = await start("echo", [], { PORT: String(port) });
     expect(await portOf(child)).toBe(port);
   });
@@ -166,9 +172,7 @@ describe("examples/proxy.ts", () => {
   });
 
   it("closes the client when the target refuses", async () => {
-    const gone = listenPeer();
-    const { port } = gone;
-    gone.close();
+    const port = await closedPort();
     await using child = await start("proxy", ["0", String(port)]);
     const client = await connectPeer({ port: await portOf(child) });
     expect(await within(client.read().catch(() => null), "the end")).toBe(null);

@@ -2,7 +2,15 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { hashOf, StreamHash } from "./helpers/hash.ts";
-import { connectPeer, listenPeer, type Peer, readAll, readAllText, readText } from "./helpers/peer.ts";
+import {
+  closedPort,
+  connectPeer,
+  listenPeer,
+  type Peer,
+  readAll,
+  readAllText,
+  readText,
+} from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, within } from "./helpers/wait.ts";
@@ -54,9 +62,8 @@ describe("a raw peer", () => {
   });
 
   it("is refused where nobody listens", async () => {
-    const listener = listenPeer();
-    listener.close();
-    expect(await errorOf(() => connectPeer({ port: listener.port }))).toBeInstanceOf(Error);
+    const port = await closedPort();
+    expect(await errorOf(() => connectPeer({ port }))).toBeInstanceOf(Error);
   });
 });
 

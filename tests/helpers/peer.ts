@@ -53,6 +53,20 @@ export function listenPeer(address: { hostname?: string; port?: number } = {}): 
   return bun === undefined ? new DenoPeerListener(at) : new BunPeerListener(at);
 }
 
+/**
+ * A port of this machine that nobody listens on: one a client was given. A port that was listened on a moment ago
+ * would not do, because under Wine Bun's own listeners go on taking connections after they were stopped.
+ */
+export async function closedPort(): Promise<number> {
+  const listener = listenPeer();
+  const [near, far] = await Promise.all([connectPeer({ port: listener.port }), listener.accept()]);
+  const port = near.localPort;
+  near.close();
+  far.close();
+  listener.close();
+  return port;
+}
+
 /** Reads exactly `length` bytes; fails when the stream ends before. What lies behind them is lost to the caller. */
 export async function readExactly(peer: Peer, length: number): Promise<Uint8Array> {
   const all = new Uint8Array(length);
