@@ -77,8 +77,8 @@ export function checkoutPaths(moduleUrl: string, host: Host): string[] {
   const file = libraryFileName(host);
   const folder = host.operatingSystem === "windows" ? "bin" : "lib";
   return [
-    `../zig/zig-out/${host.architecture}-${host.operatingSystem}/${file}`,
     `../zig/zig-out/${folder}/${file}`,
+    `../zig/zig-out/${host.architecture}-${host.operatingSystem}/${file}`,
   ].map((relative) => pathOfFileUrl(new URL(relative, moduleUrl), host));
 }
 

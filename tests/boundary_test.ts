@@ -1,0 +1,203 @@
+/** The library behind its drivers: opened, checked, and bytes sent through it by raw records. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import * as layout from "../ffi/layout.gen.ts";
+import { HostNameError, LibraryError, NativeError, openNative } from "../ffi/mod.ts";
+import type { NativeLoop } from "../ffi/port.ts";
+import { pathOf, runtime } from "./helpers/runtime.ts";
+import { errorOf } from "./helpers/wait.ts";
+
+const SMALL = { segmentCount: 64, slots: 64, timers: 64, sendEntries: 64 };
+const LOOPBACK = [127, 0, 0, 1];
+const { Operation, Status } = layout;
+
+interface Completion {
+  operation: number;
+  status: number;
+  id: number;
+  segment: number;
+  offset: number;
+  length: number;
+  tag: number;
+}
+
+/** Polls until a completion of this operation comes; fails at another one with a status. */
+function take(loop: NativeLoop, operation: number): Completion {
+  const { completions } = loop;
+  for (let turn = 0; turn < 500; turn++) {
+    while (completions.next()) {
+      const { status, id, segment, offset, length, tag } = completions;
+      if (completions.operation === operation) return { operation, status, id, segment, offset, length, tag };
+      if (status !== Status.ok) {
+        throw new Error(`${layout.OPERATION_NAMES[completions.operation]}: ${layout.STATUS_NAMES[status]}`);
+      }
+    }
+    const ready = loop.poll(20);
+    if (ready < 0) throw new Error(`poll answered ${ready}`);
+  }
+  throw new Error(`no ${layout.OPERATION_NAMES[operation]} came`);
+}
+
+/** Writes an IPv4 loopback address and gives the request's words. */
+function writeRequest(loop: NativeLoop, segment: number, port: number, words: number): Int32Array {
+  const at = segment * loop.sizes.segmentSize;
+  const request = new Int32Array(loop.segments, at, words).fill(0);
+  request[layout.ADDRESS_FAMILY] = layout.AddressFamily.ipv4 | (port << layout.ADDRESS_PORT_SHIFT);
+  loop.bytes.set(LOOPBACK, at + layout.ADDRESS_BYTES_BYTE);
+  return request;
+}
+
+function hold(loop: NativeLoop, segment: number): void {
+  loop.segmentHolds[segment]++;
+  loop.header[layout.HEADER_SEGMENTS_HELD]++;
+}
+
+function release(loop: NativeLoop, segment: number): void {
+  if (--loop.segmentHolds[segment] === 0) loop.header[layout.HEADER_SEGMENTS_HELD]--;
+}
+
+/** Listens on any port with a request in `segment`; gives the listener's id and port. */
+function listen(loop: NativeLoop, segment: number): { id: number; port: number } {
+  hold(loop, segment);
+  const request = writeRequest(loop, segment, 0, layout.LISTEN_REQUEST_WORDS);
+  request[layout.LISTEN_REQUEST_BACKLOG] = 16;
+  const length = layout.LISTEN_REQUEST_SIZE;
+  expect(loop.submissions.push(Operation.listen, 0, segment, 0, length, 11, 0, 0)).toBe(true);
+  const answer = take(loop, Operation.listen);
+  expect(answer).toMatchObject({ status: Status.ok, tag: 11 });
+  release(loop, segment);
+  return { id: answer.id, port: loop.address(answer.id, "local").port };
+}
+
+function connect(loop: NativeLoop, segment: number, port: number): number {
+  hold(loop, segment);
+  writeRequest(loop, segment, port, layout.CONNECT_REQUEST_WORDS);
+  loop.submissions.push(Operation.connect, 0, segment, 0, layout.CONNECT_REQUEST_SIZE, 12, 0, 0);
+  const answer = take(loop, Operation.connect);
+  expect(answer).toMatchObject({ status: Status.ok, tag: 12 });
+  release(loop, segment);
+  return answer.id;
+}
+
+describe("the library", () => {
+  it("is opened once in a thread and says where it came from", () => {
+    const native = openNative();
+    expect(native.runtime).toBe(runtime);
+    expect(native.libraryPath).toMatch(/ringport/);
+    expect(openNative()).toBe(native);
+    expect(openNative({ library: native.libraryPath })).toBe(native);
+  });
+
+  it("that is no library is refused by an error of its own", async () => {
+    const library = pathOf("../deno.json", import.meta.url);
+    const error = await errorOf(() => openNative({ library }));
+    expect(error).toBeInstanceOf(LibraryError);
+    expect(error).toMatchObject({ code: "ERR_LIBRARY_OPEN", path: library });
+    const nowhere = pathOf("../nowhere.so", import.meta.url);
+    expect(await errorOf(() => openNative({ library: nowhere }))).toMatchObject({
+      code: "ERR_LIBRARY_NOT_FOUND",
+    });
+  });
+
+  it("knows the addresses of localhost without asking anybody", async () => {
+    const native = openNative();
+    expect(await native.resolve("localhost")).toEqual(["127.0.0.1", "::1"]);
+    expect(await native.resolve("Api.LocalHost.")).toEqual(["127.0.0.1", "::1"]);
+    // A name that cannot be: no resolver needs to be reached for it.
+    const error = await errorOf(() => native.resolve("no such name.invalid"));
+    expect(error).toBeInstanceOf(HostNameError);
+    expect(error).toMatchObject({ code: "ENOTFOUND", hostname: "no such name.invalid" });
+  });
+});
+
+describe("a native loop", () => {
+  it("tells the sizes it took and lays its memory out by them", async () => {
+    const loop = openNative().openLoop({ ...SMALL, submissionRecords: 128 });
+    expect(loop.handle).toBeGreaterThan(0);
+    expect(loop.sizes).toMatchObject({ ...SMALL, submissionRecords: 128 });
+    expect(loop.sizes.segmentSize).toBe(layout.SEGMENT_SIZE_DEFAULT_BYTES);
+    expect(loop.header[layout.HEADER_MAGIC]).toBe(layout.MAGIC);
+    expect(loop.header[layout.HEADER_VERSION]).toBe(layout.ABI_VERSION);
+    expect(loop.submissions.space).toBe(128);
+    expect(loop.segmentHolds).toHaveLength(SMALL.segmentCount);
+    expect(loop.sendPending).toHaveLength(SMALL.slots);
+    expect(loop.bytes).toHaveLength(SMALL.segmentCount * loop.sizes.segmentSize);
+    expect(loop.poll(0)).toBe(0);
+    expect(loop.statistics[layout.Statistic.polls]).toBe(1n);
+    await loop.close();
+    expect(loop.poll(0)).toBe(-Status.invalidLoop);
+  });
+
+  it("refuses sizes it cannot have, by name", async () => {
+    const native = openNative();
+    for (const sizes of [{ segmentCount: -1 }, { slots: 1.5 }, { timers: 2 ** 32 }, { segmentSize: 100 }]) {
+      const error = await errorOf(() => native.openLoop(sizes));
+      expect(error).toBeInstanceOf(NativeError);
+      expect(error).toMatchObject({ code: "ERR_INVALID_ARGUMENT", operation: "configure" });
+      expect((error as Error).message).toContain(Object.keys(sizes)[0]);
+    }
+  });
+
+  it("carries bytes from one connection to another and back, through one ring", async () => {
+    const loop = openNative().openLoop(SMALL);
+    const { submissions } = loop;
+    const listener = listen(loop, 0);
+    const client = connect(loop, 1, listener.port);
+    const server = take(loop, Operation.accept).id;
+    expect(loop.address(client, "remote").port).toBe(listener.port);
+    expect(Array.from(loop.address(client, "remote").bytes)).toEqual(LOOPBACK);
+    expect(loop.address(server, "remote").port).toBe(loop.address(client, "local").port);
+
+    const text = "across the boundary and back";
+    const { segmentSize } = loop.sizes;
+    hold(loop, 2);
+    const written = new TextEncoder().encodeInto(text, loop.bytes.subarray(2 * segmentSize)).written;
+    expect(submissions.send(client, 2, 0, written, 0)).toBe(true);
+    // The server's answer is the memory it received into: the hold goes back with it.
+    const there = take(loop, Operation.receive);
+    expect(there.id).toBe(server);
+    submissions.send(server, there.segment, there.offset, there.length, 0);
+    const back = take(loop, Operation.receive);
+    expect(back.id).toBe(client);
+    const start = back.segment * segmentSize + back.offset;
+    expect(new TextDecoder().decode(loop.bytes.subarray(start, start + back.length))).toBe(text);
+    release(loop, back.segment);
+
+    submissions.push(Operation.close, client, 0, 0, 0, 0, 0, 0);
+    expect(take(loop, Operation.close).id).toBe(client);
+    submissions.push(Operation.abort, server, 0, 0, 0, 0, 0, 0);
+    submissions.push(Operation.close, listener.id, 0, 0, 0, 0, 0, 0);
+    for (let closed = 0; closed < 2;) {
+      loop.poll(20);
+      while (loop.completions.next()) if (loop.completions.operation === Operation.close) closed++;
+    }
+    expect(loop.header[layout.HEADER_SLOTS_USED]).toBe(0);
+    expect(Array.from(loop.segmentHolds)).toEqual(new Array(SMALL.segmentCount).fill(0));
+    await loop.close();
+  });
+
+  it("answers misuse with a status", async () => {
+    const loop = openNative().openLoop(SMALL);
+    expect(loop.setOption(5, layout.SocketOption.noDelay, 1).status).toBe(Status.invalidId);
+    const error = await errorOf(() => loop.address(5, "local"));
+    expect(error).toMatchObject({ code: "ERR_INVALID_ID", operation: "connection_address" });
+    loop.submissions.push(200, 5, 0, 0, 0, 0, 0, 0);
+    loop.submissions.send(5, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0xff);
+    expect(loop.poll(0)).toBeGreaterThanOrEqual(0);
+    expect(loop.statistics[layout.Statistic.submissionsInvalid]).toBeGreaterThan(0n);
+    await loop.close();
+    openNative().wakeLoop(loop.handle);
+    openNative().wakeLoop(0xffff_ffff);
+  });
+
+  it("cannot be closed under its connections", async () => {
+    const loop = openNative().openLoop(SMALL);
+    const listener = listen(loop, 0);
+    const error = await errorOf(() => loop.close());
+    if (error instanceof NativeError) expect(error.operation).toBe("loop_close");
+    else throw error;
+    loop.submissions.push(Operation.close, listener.id, 0, 0, 0, 0, 0, 0);
+    take(loop, Operation.close);
+    await loop.close();
+  });
+});
