@@ -169,7 +169,3 @@ pub const Io = struct {
         return seconds * std.time.ms_per_s + rest * std.time.ms_per_s / io.ticks_per_second;
     }
 };
-
-test {
-    _ = status;
-}

@@ -9,6 +9,10 @@ const status = @import("status.zig");
 /// Milliseconds between two tries to give a packet back while the kernel has no memory for it.
 const post_retry_ms: u32 = 1;
 
+/// Threads the port lets run at once. With one, a thread waiting for readiness would not be let go while
+/// the loop's own thread runs, nor the loop's thread see a packet while the other one runs.
+const concurrency: u32 = 64;
+
 pub const Port = struct {
     handle: windows.Handle,
     accept_ex: windows.AcceptEx,
@@ -25,8 +29,7 @@ pub const Port = struct {
         port.wake_posted = .init(false);
         const found = port.find_extensions();
         if (found.failed()) return found;
-        // One thread at a time takes packets: the loop owns them.
-        port.handle = windows.CreateIoCompletionPort(windows.invalid_handle, null, 0, 1) orelse
+        port.handle = windows.CreateIoCompletionPort(windows.invalid_handle, null, 0, concurrency) orelse
             return status.last_win32();
         return .ok;
     }
@@ -120,7 +123,7 @@ pub const Port = struct {
     }
 
     pub fn take_wake(port: *Port) bool {
-        return port.wake_pending.swap(false, .seq_cst);
+        return port.wake_pending.load(.monotonic) and port.wake_pending.swap(false, .seq_cst);
     }
 };
 

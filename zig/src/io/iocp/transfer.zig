@@ -80,15 +80,23 @@ pub fn send(port: *Port, socket: *Socket, spans: []const common.Span) common.Sen
     const began = socket.send.began(failed == 0, socket.flags.skips);
     switch (began.state) {
         .pending => return .{ .status = .would_block },
-        .failed => return .{ .status = status.status_of(began.number), .system_error = began.number },
-        .done => {},
+        .failed => {
+            // The kernel could not lock that much memory at once; less of it may go.
+            if (began.number == @backingInt(status.SystemError.wsa_no_buffers) and spans.len > 1)
+                return send_part(port, socket, spans[0 .. spans.len / 2]);
+            return .{ .status = status.status_of(began.number), .system_error = began.number };
+        },
+        // No system is known to take a part and call it done, but nothing forbids a layered provider to.
+        .done => return if (sent < total) go_on_later(port, socket, sent) else .{ .bytes = total },
     }
-    if (sent >= total) return .{ .bytes = total };
-    return go_on_later(port, socket, sent);
 }
 
-/// No system is known to take a part and call it done, but nothing forbids a layered provider to: an empty
-/// success as packet lets the caller go on.
+fn send_part(port: *Port, socket: *Socket, spans: []const common.Span) common.SendResult {
+    const part = send(port, socket, spans);
+    return if (part.status == .ok) go_on_later(port, socket, part.bytes) else part;
+}
+
+/// An empty success as packet lets the caller go on behind what was taken.
 fn go_on_later(port: *Port, socket: *Socket, sent: u32) common.SendResult {
     socket.send.overlapped = .{};
     const posted = port.post(&socket.send);
