@@ -11,6 +11,11 @@ import type { Doorbell, LoopSizes, NativeAddress, NativeLoop, ResolvedLoopSizes 
 import { NativeError } from "./status.ts";
 import type { SubmissionRing } from "./submission_ring.ts";
 
+/** Milliseconds between two attempts to end a loop the kernel still holds something of. */
+const CLOSE_RETRY_MILLISECONDS = 10;
+/** A second in all: what the kernel holds of an aborted socket comes back within a few milliseconds. */
+const CLOSE_ATTEMPTS_MAX = 100;
+
 /** Loops the library may still write into: what is here is not collected, even if its user forgot it. */
 const openLoops = new Set<OpenedLoop>();
 
@@ -93,12 +98,13 @@ class OpenedLoop implements NativeLoop {
 
   async #close(): Promise<void> {
     await this.#doorbell.close();
-    const result = this.#functions.ringport_loop_close(this.handle);
-    if (result < 0) {
-      // Still open: a later close may find its connections gone.
-      this.#closing = undefined;
-      throw new NativeError("loop_close", -result, this.#lastSystemError());
+    let result = this.#functions.ringport_loop_close(this.handle);
+    for (let attempt = 1; result === -layout.Status.busy && attempt < CLOSE_ATTEMPTS_MAX; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, CLOSE_RETRY_MILLISECONDS));
+      result = this.#functions.ringport_loop_close(this.handle);
     }
+    // A loop that is still held stays in the set: its memory is the kernel's.
+    if (result < 0) throw new NativeError("loop_close", -result, this.#lastSystemError());
     openLoops.delete(this);
   }
 

@@ -95,7 +95,7 @@ export interface NativeLoop {
   address(id: number, end: "local" | "remote"): NativeAddress;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
-  /** Ends the doorbell and the native loop. All connections must be closed. */
+  /** Ends the doorbell and the native loop. Connections still open are aborted, without completions. */
   close(): Promise<void>;
 }
 

@@ -22,7 +22,7 @@ export const SYMBOLS = {
   ringport_wake: { parameters: ["u32"], result: "i32" },
   ringport_connection_address: { parameters: ["u32", "u32", "u32"], result: "i32" },
   ringport_set_option: { parameters: ["u32", "u32", "u32", "u32"], result: "i32" },
-  ringport_doorbell_open: { parameters: ["u32", "u32"], result: "i32" },
-  ringport_doorbell_arm: { parameters: ["u32"], result: "i32" },
+  ringport_doorbell_open: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  ringport_doorbell_arm: { parameters: ["u32", "u32"], result: "i32" },
   ringport_doorbell_close: { parameters: ["u32"], result: "i32" },
 } as const satisfies Record<string, SymbolSignature>;

@@ -190,14 +190,18 @@ describe("a native loop", () => {
     openNative().wakeLoop(0xffff_ffff);
   });
 
-  it("cannot be closed under its connections", async () => {
-    const loop = openNative().openLoop(SMALL);
-    const listener = listen(loop, 0);
-    const error = await errorOf(() => loop.close());
-    if (error instanceof NativeError) expect(error.operation).toBe("loop_close");
-    else throw error;
-    loop.submissions.push(Operation.close, listener.id, 0, 0, 0, 0, 0, 0);
-    take(loop, Operation.close);
-    await loop.close();
+  it("that ends aborts what is still open", async () => {
+    const serving = openNative().openLoop(SMALL);
+    const asking = openNative().openLoop(SMALL);
+    const listener = listen(serving, 0);
+    const client = connect(asking, 1, listener.port);
+    take(serving, Operation.accept);
+    await serving.close();
+    const { id, status } = take(asking, Operation.receive);
+    expect(id).toBe(client);
+    expect([Status.connectionReset, Status.connectionAborted]).toContain(status);
+    await asking.close();
+    // A second end of the same loop is the first one.
+    await asking.close();
   });
 });
