@@ -22,6 +22,8 @@ pub const Io = struct {
     woken: std.atomic.Value(bool),
     /// Events to tell, as far as other threads may look.
     waiting: std.atomic.Value(u32),
+    /// Set by tests: no descriptor is left.
+    descriptors_exhausted: bool,
 
     /// Number of the endpoint, 0 for none.
     pub const Socket = struct { endpoint: u32 };
@@ -36,6 +38,7 @@ pub const Io = struct {
         self.clock_us = .init(1_000_000);
         self.woken = .init(false);
         self.waiting = .init(0);
+        self.descriptors_exhausted = false;
         return .ok;
     }
 
@@ -75,6 +78,7 @@ pub const Io = struct {
         if (network.accepts_to_fail == 0 and network.happens(network.faults.accept_exhausted)) {
             network.accepts_to_fail = network.random().intRangeAtMost(u32, 1, 4);
         }
+        if (self.descriptors_exhausted) return .{ .status = .descriptors_exhausted };
         if (network.accepts_to_fail > 0) {
             network.accepts_to_fail -= 1;
             return .{ .status = .descriptors_exhausted };
@@ -114,6 +118,7 @@ pub const Io = struct {
     pub fn connect(self: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
         if (!is_known_family(request.address.family)) return .{ .status = .address_family_not_supported };
         const network = &self.network;
+        if (self.descriptors_exhausted) return .{ .status = .descriptors_exhausted };
         const number = network.take_endpoint(.connection) orelse return .{ .status = .descriptors_exhausted };
         const endpoint = network.at(number);
         endpoint.id = id;

@@ -1,0 +1,136 @@
+//! The steps most cases share: listen, connect, wait for an answer.
+
+const std = @import("std");
+const abi = @import("../../abi.zig");
+const harness = @import("harness.zig");
+
+pub const Listener = struct { id: u32, port: u16 };
+pub const Pair = struct { client: u32, server: u32 };
+
+pub fn loopback(port: u16) abi.Address {
+    return .{
+        .family = @backingInt(abi.AddressFamily.ipv4),
+        .port = port,
+        .flow = 0,
+        .scope = 0,
+        .bytes = .{ 127, 0, 0, 1 } ++ @as([12]u8, @splat(0)),
+    };
+}
+
+/// The latest completion of a submission; null when there is none yet.
+pub fn answer(h: anytype, operation: abi.Operation, tag: u32) ?abi.Record {
+    var position = h.log.items.len;
+    while (position > 0) {
+        position -= 1;
+        const record = h.log.items[position];
+        if (record.operation == @backingInt(operation) and record.tag == tag) return record;
+    }
+    return null;
+}
+
+pub fn await_answer(h: anytype, operation: abi.Operation, tag: u32) !abi.Record {
+    while (true) {
+        if (answer(h, operation, tag)) |record| return record;
+        try h.turn();
+    }
+}
+
+pub fn expect_answer(h: anytype, operation: abi.Operation, tag: u32, status: abi.Status) !void {
+    const record = try await_answer(h, operation, tag);
+    try std.testing.expectEqual(status, @as(abi.Status, @fromBackingInt(record.status)));
+}
+
+/// Submits an operation whose request lies in a segment; the answer, with the request left in place of `request`.
+fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, request: anytype) !abi.Record {
+    const segment = try take_segment(h);
+    const bytes = std.mem.asBytes(request);
+    const place = h.segments[segment * h.configuration.segment_size ..][0..bytes.len];
+    @memcpy(place, bytes);
+    const tag = try h.submit(.{
+        .operation = operation,
+        .flags = flags,
+        .segment = segment,
+        .length = bytes.len,
+    });
+    const record = try await_answer(h, operation, tag);
+    @memcpy(bytes, place);
+    h.release_segment(segment);
+    return record;
+}
+
+fn take_segment(h: anytype) !u32 {
+    while (true) {
+        if (h.take_segment()) |segment| return segment;
+        try h.turn();
+    }
+}
+
+pub fn try_listen(h: anytype, request: *abi.ListenRequest) !abi.Record {
+    return ask(h, .listen, .{}, request);
+}
+
+pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
+    var request: abi.ListenRequest = .{ .address = loopback(0), .backlog = 0, .flags = flags };
+    const record = try try_listen(h, &request);
+    try harness.expect_status(.ok, @fromBackingInt(record.status));
+    try std.testing.expect(request.address.port != 0);
+    return .{ .id = record.id, .port = request.address.port };
+}
+
+pub fn try_connect(h: anytype, port: u16, flags: abi.Flags) !abi.Record {
+    var request: abi.ConnectRequest = .{
+        .address = loopback(port),
+        .local_address = std.mem.zeroes(abi.Address),
+        .flags = .{},
+    };
+    return ask(h, .connect, flags, &request);
+}
+
+pub fn connect(h: anytype, port: u16) !u32 {
+    const record = try try_connect(h, port, .{});
+    try harness.expect_status(.ok, @fromBackingInt(record.status));
+    return record.id;
+}
+
+/// The first connection accepted behind this place of the log.
+pub fn await_accept(h: anytype, mark: usize) !u32 {
+    var position = mark;
+    while (true) {
+        while (position < h.log.items.len) : (position += 1) {
+            const record = h.log.items[position];
+            if (record.operation == @backingInt(abi.Operation.accept)) return record.id;
+        }
+        try h.turn();
+    }
+}
+
+/// A connection with both of its ends in this loop.
+pub fn pair(h: anytype, listener: Listener) !Pair {
+    const mark = h.log.items.len;
+    const client = try connect(h, listener.port);
+    return .{ .client = client, .server = try await_accept(h, mark) };
+}
+
+pub fn close(h: anytype, id: u32) !abi.Record {
+    const tag = try h.submit(.{ .operation = .close, .id = id });
+    return await_answer(h, .close, tag);
+}
+
+/// Sends until the peer at the other end has all `total` bytes of the stream.
+pub fn transfer(h: anytype, from: u32, to: u32, total: u64, step: u32) !void {
+    while (h.peer_of(to).received < total) {
+        try h.send_up_to(from, total, step);
+        try h.turn();
+    }
+    try std.testing.expectEqual(total, h.peer_of(to).received);
+}
+
+/// A send that must be refused; its answer. The hold has gone to the library with it.
+pub fn send_refused(h: anytype, id: u32, length: u32) !abi.Record {
+    const segment = try take_segment(h);
+    const tag = try h.submit(.{ .operation = .send, .id = id, .segment = segment, .length = length });
+    const record = try await_answer(h, .send, tag);
+    try std.testing.expect(record.status != 0);
+    try std.testing.expectEqual(@as(u16, 0), h.holds[segment]);
+    return record;
+}
