@@ -214,7 +214,11 @@ describe("the doorbell of Bun", () => {
     bell.socket.write(new Uint8Array([1]));
     await delay(50);
     expect(rings).toBe(1);
-    expect(await errorOf(() => call(letters))).toBeInstanceOf(Error);
+    // Nobody is listened to any more, whatever he knows.
+    const late = await call([...letters, 1]).catch(() => undefined);
+    await delay(50);
+    expect(rings).toBe(1);
+    late?.socket.terminate();
     await doorbell.close();
     await within(bell.ended, "the end of the line");
   });
