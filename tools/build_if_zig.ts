@@ -1,0 +1,26 @@
+/**
+ * Runs after `bun install` in the checkout: builds the native library where Zig is on PATH.
+ *
+ * @module
+ */
+
+interface BunSpawn {
+  which(name: string): string | null;
+  spawnSync(
+    command: string[],
+    options: { cwd: string; stdout: "inherit"; stderr: "inherit" },
+  ): { exitCode: number };
+}
+
+const bun = (globalThis as unknown as { Bun?: BunSpawn }).Bun;
+if (bun === undefined) throw new Error("this script is run by `bun install`");
+
+const folder = decodeURIComponent(new URL("../zig", import.meta.url).pathname).replace(/^\/(?=[A-Za-z]:)/, "");
+const zig = bun.which("zig");
+if (zig === null) {
+  console.log("Zig is not on PATH, so the native library was not built. Install the version that .tool-versions");
+  console.log("names and run `zig build` in the folder zig, or start the server with `sh tools/echo`.");
+} else {
+  const { exitCode } = bun.spawnSync([zig, "build"], { cwd: folder, stdout: "inherit", stderr: "inherit" });
+  if (exitCode !== 0) throw new Error(`zig build in ${folder} ended with ${exitCode}`);
+}
