@@ -1,0 +1,141 @@
+/**
+ * IP addresses as text and as bytes. Names are not resolved here.
+ *
+ * Sources: RFC 4291 section 2.2 (text forms of IPv6), RFC 5952 (the one form to print), RFC 4007 section 11
+ * (zone ids).
+ *
+ * @module
+ */
+
+/** One end of a connection or the place a listener listens at. */
+export interface SocketAddress {
+  /** The address as text: `"127.0.0.1"`, `"::1"`, `"fe80::1%2"`. */
+  hostname: string;
+  /** 1 to 65535, or 0 where none is known. */
+  port: number;
+  /** Which kind of address `hostname` is. */
+  family: "IPv4" | "IPv6";
+}
+
+/** An address as bytes in network order: four for IPv4, sixteen for IPv6. */
+export interface AddressBytes {
+  family: 4 | 6;
+  bytes: Uint8Array;
+  /** Number of the interface a link-local IPv6 address belongs to, 0 for none. */
+  scope: number;
+}
+
+/** Bytes of an IPv4 address. */
+const ipv4Bytes = 4;
+/** Bytes of an IPv6 address. */
+const ipv6Bytes = 16;
+/** Groups of sixteen bits in an IPv6 address. */
+const ipv6Groups = 8;
+/** Digits of one group. */
+const groupDigitsMax = 4;
+/** The largest interface number that fits the record's field. */
+const scopeMax = 0xffff_ffff;
+
+/** Reads an address; `undefined` where the text is none. Zone ids must be numbers. */
+export function parseAddress(text: string): AddressBytes | undefined {
+  if (!text.includes(":")) {
+    const bytes = parseIpv4(text);
+    return bytes === undefined ? undefined : { family: 4, bytes, scope: 0 };
+  }
+  const percent = text.indexOf("%");
+  let scope = 0;
+  if (percent >= 0) {
+    const zone = text.slice(percent + 1);
+    scope = Number(zone);
+    if (!/^[0-9]+$/.test(zone) || scope > scopeMax) return undefined;
+    text = text.slice(0, percent);
+  }
+  const bytes = parseIpv6(text);
+  return bytes === undefined ? undefined : { family: 6, bytes, scope };
+}
+
+/** Reads four decimal numbers joined by dots. Leading zeros are refused: some readers take them as octal. */
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split(".");
+  if (parts.length !== ipv4Bytes) return undefined;
+  const bytes = new Uint8Array(ipv4Bytes);
+  for (let index = 0; index < ipv4Bytes; index++) {
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(parts[index])) return undefined;
+    const value = Number(parts[index]);
+    if (value > 0xff) return undefined;
+    bytes[index] = value;
+  }
+  return bytes;
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  const halves = text.split("::");
+  if (halves.length > 2) return undefined;
+  const front = parseGroups(halves[0], halves.length === 1);
+  const back = halves.length === 2 ? parseGroups(halves[1], true) : [];
+  if (front === undefined || back === undefined) return undefined;
+  const missing = ipv6Groups - front.length - back.length;
+  // "::" stands for at least one group.
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  const groups = [...front, ...new Array<number>(missing).fill(0), ...back];
+  const bytes = new Uint8Array(ipv6Bytes);
+  groups.forEach((group, index) => {
+    bytes[index * 2] = group >> 8;
+    bytes[index * 2 + 1] = group & 0xff;
+  });
+  return bytes;
+}
+
+/** Groups joined by colons; at the address's end the last two may be written as an IPv4 address. */
+function parseGroups(text: string, atEnd: boolean): number[] | undefined {
+  if (text === "") return [];
+  const groups: number[] = [];
+  const parts = text.split(":");
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index];
+    if (atEnd && index === parts.length - 1 && part.includes(".")) {
+      const tail = parseIpv4(part);
+      if (tail === undefined) return undefined;
+      groups.push(tail[0] << 8 | tail[1], tail[2] << 8 | tail[3]);
+      continue;
+    }
+    if (part.length > groupDigitsMax || !/^[0-9a-fA-F]+$/.test(part)) return undefined;
+    groups.push(parseInt(part, 16));
+  }
+  return groups;
+}
+
+/** Writes an address in the one form RFC 5952 asks for. */
+export function formatAddress(address: AddressBytes): string {
+  const { family, bytes, scope } = address;
+  if (family === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  const groups: number[] = [];
+  for (let index = 0; index < ipv6Bytes; index += 2) groups.push(bytes[index] << 8 | bytes[index + 1]);
+  const zone = scope === 0 ? "" : `%${scope}`;
+  if (isMappedIpv4(groups)) return `::ffff:${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}${zone}`;
+  const [start, length] = longestZeroRun(groups);
+  const hex = groups.map((group) => group.toString(16));
+  if (length < 2) return hex.join(":") + zone;
+  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}${zone}`;
+}
+
+function isMappedIpv4(groups: readonly number[]): boolean {
+  return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+}
+
+/** Start and length of the longest run of zero groups, the first one of several. */
+function longestZeroRun(groups: readonly number[]): [start: number, length: number] {
+  let best: [number, number] = [0, 0];
+  for (let index = 0; index < groups.length; index++) {
+    let length = 0;
+    while (index + length < groups.length && groups[index + length] === 0) length += 1;
+    if (length > best[1]) best = [index, length];
+    index += length;
+  }
+  return best;
+}
+
+/** `"127.0.0.1:80"` or `"[::1]:80"`: the form used in messages. */
+export function formatHostAndPort(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

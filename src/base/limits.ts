@@ -1,0 +1,41 @@
+/**
+ * Limits and defaults of the TypeScript half, each with its unit and reason.
+ *
+ * @module
+ */
+
+/** Bytes buffered for one connection above which `write` answers "queued": Node's and Bun's usual socket buffer. */
+export const highWaterMarkDefaultBytes = 64 * 1024;
+
+/** Bytes buffered at or under which `drain` is called: far enough below the high mark not to flap. */
+export const lowWaterMarkDefaultBytes = 16 * 1024;
+
+/** Bytes buffered for one connection above which `write` refuses: one slow reader must not fill the memory. */
+export const bufferLimitDefaultBytes = 16 * 1024 * 1024;
+
+/** Bytes a limit of one connection may be at most: they are counted in 32 bits. */
+export const bufferLimitMaxBytes = 0x7fff_ffff;
+
+/** Milliseconds `end` and `close` wait for the peer to go on before they abort. */
+export const lingerTimeoutDefaultMilliseconds = 5_000;
+
+/** Milliseconds a connect may take: between the 21 s and 127 s of the systems' own, and short of a user's patience. */
+export const connectTimeoutDefaultMilliseconds = 30_000;
+
+/** Part of the segments one connection may have on their way to the kernel: sixteen slow readers fill half. */
+export const inFlightShare = 32;
+
+/** Segments a connection may have in flight when the ring is more than half held: one full receive. */
+export const inFlightSegmentsMin = 16;
+
+/** Part of the submission ring kept free of sends, so that closes and timers always find a record. */
+export const submissionReserveShare = 4;
+
+/** Connections accepted and not yet taken by `for await` before the listener pauses. */
+export const acceptedQueueMax = 1024;
+
+/** Bytes of one chunk of the outbox. */
+export const outboxChunkBytes = 64 * 1024;
+
+/** Bytes the readable stream of a connection takes in ahead of its reader. */
+export const readableHighWaterMarkBytes = 64 * 1024;

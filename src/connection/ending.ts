@@ -1,0 +1,157 @@
+/**
+ * The four ways a connection is ended from this side, and its last completion.
+ *
+ * @module
+ */
+import { Operation, Status } from "../base/layout.ts";
+import { callClose, callError } from "./calling.ts";
+import type { ConnectionCore } from "./core.ts";
+import { discard, dropStash } from "./reading.ts";
+import { Flag, State } from "./state.ts";
+import type { CloseReason } from "./types.ts";
+import { bufferedBytes } from "./writing.ts";
+
+/** FIN after everything written; reading goes on. With `waiting` the linger timer watches the peer. */
+export function endWriting<D>(connection: ConnectionCore<D>, waiting: boolean): void {
+  const state = connection.stateNumber;
+  const { group } = connection;
+  if (state === State.readEnded) {
+    connection.note("local");
+    connection.stateNumber = State.closing;
+    startLinger(connection);
+    closeNatively(connection);
+    return;
+  }
+  if (state === State.open) {
+    connection.note("local");
+    if (waiting && group.lingerTimeout === 0) {
+      connection.stateNumber = State.closing;
+      return closeNatively(connection);
+    }
+    connection.stateNumber = State.writeEnded;
+    if (connection.extras!.outbox.length === 0) submitFin(connection);
+    else connection.flags |= Flag.finWanted;
+  }
+  if (waiting && connection.stateNumber === State.writeEnded) {
+    startLinger(connection);
+    // Where nobody reads, the peer's end would never be seen.
+    if (!connection.hasReader) discard(connection);
+  }
+}
+
+/** FIN after everything written, throw away what comes, gone at the peer's end. */
+export function closeGently<D>(connection: ConnectionCore<D>): void {
+  const state = connection.stateNumber;
+  if (state !== State.open && state !== State.writeEnded && state !== State.readEnded) return;
+  if (state === State.readEnded || connection.group.lingerTimeout === 0) {
+    connection.note("local");
+    connection.stateNumber = State.closing;
+    startLinger(connection);
+    closeNatively(connection);
+    discard(connection);
+    return;
+  }
+  endWriting(connection, false);
+  connection.stateNumber = State.closing;
+  startLinger(connection);
+  discard(connection);
+}
+
+/** The library's close, once the outbox is empty. */
+export function closeNatively<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & (Flag.closeSubmitted | Flag.closeWanted)) !== 0) return;
+  const { extras } = connection;
+  if (extras !== undefined && extras.outbox.length > 0) {
+    connection.flags |= Flag.closeWanted;
+    return;
+  }
+  connection.flags |= Flag.closeSubmitted;
+  connection.group.engine.submit(Operation.close, connection.number);
+}
+
+/** The outbox is empty: what waited for that. */
+export function outboxEmptied<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & Flag.finWanted) !== 0) {
+    connection.flags &= ~Flag.finWanted;
+    submitFin(connection);
+  }
+  if ((connection.flags & Flag.closeWanted) !== 0) {
+    connection.flags &= ~Flag.closeWanted;
+    closeNatively(connection);
+  }
+}
+
+/** RST at once. */
+export function cut<D>(connection: ConnectionCore<D>, by: CloseReason["by"], error?: Error): void {
+  const state = connection.stateNumber;
+  if (state === State.closed || state === State.aborting || state === State.connecting) return;
+  connection.note(by, error);
+  connection.stateNumber = State.aborting;
+  connection.flags |= Flag.closeSubmitted;
+  connection.group.engine.submit(Operation.abort, connection.number);
+}
+
+/** The kernel or the library has given the connection up. */
+export function failed<D>(
+  connection: ConnectionCore<D>,
+  operation: string,
+  status: number,
+  systemError: number,
+): void {
+  const state = connection.stateNumber;
+  if (state === State.aborting || state === State.closed) return;
+  if ((connection.flags & Flag.closeSubmitted) !== 0) return;
+  // This side is leaving already: a peer that cuts it short is no news to the application.
+  if (state === State.closing) return cut(connection, "local");
+  const error = connection.group.engine.errorOf(status, systemError, operation, connection.number >>> 0);
+  connection.note(status === Status.timedOut ? "timeout" : "error", error);
+  callError(connection, error);
+  cut(connection, "error", error);
+}
+
+/** The linger timer is due: who shows no life is cut. */
+export function lingerDue<D>(connection: ConnectionCore<D>): void {
+  const extras = connection.extras!;
+  extras.lingerTimer = -1;
+  const { flags } = connection;
+  const held = (flags & Flag.paused) !== 0 && (flags & (Flag.discarding | Flag.unread)) === 0;
+  if (held || (flags & Flag.alive) !== 0 || bufferedBytes(connection) < extras.lingerBuffered) {
+    return startLinger(connection);
+  }
+  extras.by = "timeout";
+  cut(connection, "timeout");
+}
+
+/** The last completion. */
+export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): void {
+  const { group } = connection;
+  const extras = connection.needExtras();
+  dropStash(connection);
+  if (extras.lingerTimer >= 0) group.engine.timers.cancel(extras.lingerTimer);
+  extras.lingerTimer = -1;
+  const lost = bytesLost + extras.outbox.length;
+  extras.outbox.clear();
+  const reason: CloseReason = { by: extras.by ?? "local", bytesLost: lost, flushed: lost === 0 };
+  if (extras.error !== undefined) reason.error = extras.error;
+  extras.reason = reason;
+  connection.stateNumber = State.closed;
+  extras.reader?.fail(extras.error);
+  extras.writer?.fail(reason);
+  callClose(connection, reason);
+  extras.resolveClosed?.(reason);
+  connection.unref();
+  group.owner?.left(connection);
+}
+
+function submitFin<D>(connection: ConnectionCore<D>): void {
+  connection.group.engine.submit(Operation.shutdownWrite, connection.number);
+}
+
+function startLinger<D>(connection: ConnectionCore<D>): void {
+  const { group } = connection;
+  const extras = connection.needExtras();
+  connection.flags = (connection.flags | Flag.lingering) & ~Flag.alive;
+  extras.lingerBuffered = bufferedBytes(connection);
+  if (extras.lingerTimer >= 0 || group.lingerTimeout === 0) return;
+  extras.lingerTimer = group.engine.timers.arm(group.lingerTimeout, connection);
+}

@@ -1,0 +1,184 @@
+/**
+ * The event loop as an application sees it: usually not at all, since the thread's own is made when it is first
+ * needed and ended when nothing uses it any more.
+ *
+ * @module
+ */
+import { StateError } from "../base/errors.ts";
+import { checkOptions, flag, type OptionSchema, text, wholeNumber } from "../base/options.ts";
+import type { Engine } from "../loop/engine.ts";
+import { openEngine } from "../loop/open.ts";
+import { type LoopStatistics, readStatistics } from "../loop/statistics.ts";
+import { ConnectionTable } from "./table.ts";
+
+/** Sizes of a loop and how it behaves. What is left out takes the library's default. */
+export interface LoopOptions {
+  /** Bytes of one segment, a power of two from 512 to 1,048,576. 4,096 by default. */
+  segmentSize?: number;
+  /** Segments of the ring. 4,096 by default: 16 MiB of address space, touched as needed. */
+  segmentCount?: number;
+  /** Records of the submission ring, a power of two. 4,096 by default. */
+  submissionRecords?: number;
+  /** Records of the completion ring, a power of two. 2,048 by default. */
+  completionRecords?: number;
+  /** Connections and listeners at once. 65,536 by default. */
+  connections?: number;
+  /** Timers at once. 131,072 by default. */
+  timers?: number;
+  /** Entries of all send queues together. 8,192 by default. */
+  sendEntries?: number;
+  /** Completions of one turn at most. 256 by default. */
+  completionsPerTurn?: number;
+  /** Bytes kept free in front of received bytes. 0 by default. */
+  headroom?: number;
+  /** Bytes kept free behind received bytes. 0 by default. */
+  tailroom?: number;
+  /** Look for mistakes with windows, and fill released memory with `0xdd`. False by default. */
+  development?: boolean;
+  /** Absolute path of the native library, instead of searching for it. */
+  library?: string;
+  /** Seed of the fake kernel, where the library was built with it. */
+  seed?: number;
+}
+
+const sizeMax = 0x7fff_ffff;
+const size = wholeNumber(1, sizeMax);
+const room = wholeNumber(0, sizeMax, "bytes");
+const loopSchema: OptionSchema = {
+  segmentSize: size,
+  segmentCount: size,
+  submissionRecords: size,
+  completionRecords: size,
+  connections: size,
+  timers: size,
+  sendEntries: size,
+  completionsPerTurn: size,
+  headroom: room,
+  tailroom: room,
+  development: flag,
+  library: text,
+  seed: wholeNumber(0, sizeMax),
+};
+
+/** One thread's event loop. Made by {@linkcode createLoop}; given to `listen` and `connect` as `loop`. */
+export class EventLoop implements AsyncDisposable {
+  /** True where mistakes with windows are looked for. */
+  readonly development: boolean;
+  /** @internal */
+  readonly engine: Engine;
+  /** @internal */
+  readonly table: ConnectionTable;
+  /** Listeners, connections and attempts on it. */
+  #uses = 0;
+  #left: (() => void) | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
+  #referenced = false;
+  /** Called when the last use has ended; only of the thread's own loop. */
+  readonly #whenUnused: (() => void) | undefined;
+
+  /** Use {@linkcode createLoop}. @internal */
+  constructor(engine: Engine, development: boolean, whenUnused?: () => void) {
+    this.development = development;
+    this.engine = engine;
+    this.table = new ConnectionTable(engine);
+    this.#whenUnused = whenUnused;
+  }
+
+  /** The loop's counters, as they are now. */
+  stats(): LoopStatistics {
+    return readStatistics(this.engine, this.table.count);
+  }
+
+  /** Wakes the loop if it sleeps. */
+  wake(): void {
+    this.engine.native.wake();
+  }
+
+  /**
+   * Waits until the last listener and connection on the loop is gone, then ends it. It ends none of them by
+   * itself.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** Keeps the process alive even while nothing is open on the loop. */
+  ref(): void {
+    if (this.#referenced) return;
+    this.#referenced = true;
+    this.engine.ref();
+  }
+
+  /** Takes back {@linkcode ref}; open listeners and connections still keep the process alive. */
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    this.engine.unref();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** One more listener, connection or attempt. @internal */
+  retain(): void {
+    if (this.engine.closed || (this.#closing !== undefined && this.#uses === 0)) {
+      throw new StateError("the loop is closed", { code: "ERR_STATE", origin: "application" });
+    }
+    this.#uses += 1;
+  }
+
+  /** One less. @internal */
+  release(): void {
+    this.#uses -= 1;
+    if (this.#uses > 0) return;
+    this.#left?.();
+    this.#whenUnused?.();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#uses > 0) await new Promise<void>((resolve) => this.#left = resolve);
+    this.unref();
+    await this.engine.close();
+  }
+}
+
+/**
+ * Makes a loop with sizes of its own. End it with `close` when it is no longer needed.
+ *
+ * @throws {OptionError} for an unknown key, a wrong type, or sizes the library refuses.
+ *
+ * @example
+ * ```ts
+ * import { createLoop, listen } from "@ringport/ringport";
+ *
+ * await using loop = createLoop({ segmentCount: 1024, development: true });
+ * await using listener = listen({ hostname: "127.0.0.1", loop });
+ * console.log(listener.port, loop.stats().connections);
+ * ```
+ */
+export function createLoop(options: LoopOptions = {}): EventLoop {
+  checkOptions("createLoop", options, loopSchema);
+  return open(options);
+}
+
+function open(options: LoopOptions, whenUnused?: () => void): EventLoop {
+  const { development = false, library, connections, ...sizes } = options;
+  const engine = openEngine({ ...sizes, slots: connections }, development, library);
+  return new EventLoop(engine, development, whenUnused);
+}
+
+let threadLoop: EventLoop | undefined = undefined;
+
+/** The given loop, or the thread's own. */
+export function loopFor(given: EventLoop | undefined): EventLoop {
+  if (given !== undefined) return given;
+  return threadLoop ??= open({}, endThreadLoop);
+}
+
+function endThreadLoop(): void {
+  const loop = threadLoop;
+  threadLoop = undefined;
+  loop?.close().catch((error: unknown) => console.error("the thread's event loop did not end:", error));
+}

@@ -1,0 +1,39 @@
+/**
+ * What only some connections need, made when they first do.
+ *
+ * @module
+ */
+import { Outbox } from "./outbox.ts";
+import type { StreamReader } from "./readable.ts";
+import type { CloseReason } from "./types.ts";
+import type { StreamWriter } from "./writable.ts";
+
+/** Received bytes that came while reading was paused, held in place. */
+export interface Stashed {
+  segment: number;
+  offset: number;
+  length: number;
+}
+
+/** The rarely needed part of a connection. */
+export class Extras {
+  readonly outbox = new Outbox();
+  /** Bytes received after `pause` was called, in order. */
+  stash: Stashed[] = [];
+  /** An end of reading that came while paused: its status, and the system's number. */
+  stashedEnd: { status: number; systemError: number } | undefined = undefined;
+  /** Who ended the connection, once known. */
+  by: CloseReason["by"] | undefined = undefined;
+  error: Error | undefined = undefined;
+  /** The linger timer, -1 for none. */
+  lingerTimer = -1;
+  /** Bytes buffered when the linger timer was armed. */
+  lingerBuffered = 0;
+  reader: StreamReader | undefined = undefined;
+  readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined = undefined;
+  writable: WritableStream<Uint8Array | string> | undefined = undefined;
+  writer: StreamWriter | undefined = undefined;
+  closed: Promise<CloseReason> | undefined = undefined;
+  resolveClosed: ((reason: CloseReason) => void) | undefined = undefined;
+  reason: CloseReason | undefined = undefined;
+}

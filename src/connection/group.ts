@@ -1,0 +1,59 @@
+/**
+ * What the connections of one listener, or of one `connect`, have in common: kept once, so that each of them
+ * stays small.
+ *
+ * @module
+ */
+import {
+  bufferLimitDefaultBytes,
+  highWaterMarkDefaultBytes,
+  lingerTimeoutDefaultMilliseconds,
+  lowWaterMarkDefaultBytes,
+} from "../base/limits.ts";
+import type { Segments } from "../memory/segments.ts";
+import type { Engine } from "../loop/engine.ts";
+import type { ConnectionCore } from "./core.ts";
+import type { EventLoop } from "./event_loop.ts";
+import type { ConnectionTable } from "./table.ts";
+import type { ConnectionOptions, SocketHandlers } from "./types.ts";
+
+/** Told of the births and deaths of a group's connections. */
+export interface GroupOwner<D> {
+  /** The connection is gone; its `close` handler has been called. */
+  left(connection: ConnectionCore<D>): void;
+}
+
+/** The common part of a number of connections. */
+export class Group<D = unknown> {
+  readonly loop: EventLoop;
+  readonly engine: Engine;
+  readonly segments: Segments;
+  readonly table: ConnectionTable;
+  readonly data: D;
+  readonly allowHalfOpen: boolean;
+  readonly highWaterMark: number;
+  readonly lowWaterMark: number;
+  readonly bufferLimit: number;
+  readonly lingerTimeout: number;
+  handlers: SocketHandlers<D>;
+  /** True when the application gave a handler table: without one, bytes wait for somebody who reads. */
+  handled: boolean;
+  owner: GroupOwner<D> | undefined = undefined;
+  /** Exceptions of handlers that no `error` handler took. */
+  unhandledErrors = 0;
+
+  constructor(loop: EventLoop, engine: Engine, table: ConnectionTable, options: ConnectionOptions<D>) {
+    this.loop = loop;
+    this.engine = engine;
+    this.segments = engine.segments;
+    this.table = table;
+    this.data = options.data as D;
+    this.allowHalfOpen = options.allowHalfOpen ?? false;
+    this.bufferLimit = options.bufferLimit ?? Math.max(bufferLimitDefaultBytes, options.highWaterMark ?? 0);
+    this.highWaterMark = options.highWaterMark ?? Math.min(highWaterMarkDefaultBytes, this.bufferLimit);
+    this.lowWaterMark = options.lowWaterMark ?? Math.min(lowWaterMarkDefaultBytes, this.highWaterMark);
+    this.lingerTimeout = options.lingerTimeout ?? lingerTimeoutDefaultMilliseconds;
+    this.handlers = options.socket ?? {};
+    this.handled = options.socket !== undefined;
+  }
+}

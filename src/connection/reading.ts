@@ -1,0 +1,164 @@
+/**
+ * The way of received bytes to the application: at once, later when reading is paused, or not at all.
+ *
+ * @module
+ */
+import { Operation, Status } from "../base/layout.ts";
+import { callHandler, handlerFailed, settle } from "./calling.ts";
+import type { ConnectionCore } from "./core.ts";
+import { Flag, State } from "./state.ts";
+
+/** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
+export function deliver<D>(
+  connection: ConnectionCore<D>,
+  segment: number,
+  offset: number,
+  length: number,
+): void {
+  const { handlers, segments, engine } = connection.group;
+  if (handlers.data === undefined) return segments.release(segment, offset, length);
+  const window = segments.borrow(segment, offset, length);
+  engine.window = window;
+  let result;
+  try {
+    result = handlers.data(connection, window);
+  } catch (error) {
+    window.endBorrow();
+    engine.window = undefined;
+    return handlerFailed(connection, error);
+  }
+  window.endBorrow();
+  engine.window = undefined;
+  if (result !== undefined) settle(connection, result);
+}
+
+/** Bytes of a connection that is paused, streamed, thrown away or on its way out. */
+export function deliverSpecially<D>(
+  connection: ConnectionCore<D>,
+  segment: number,
+  offset: number,
+  length: number,
+): void {
+  const { segments } = connection.group;
+  const { flags } = connection;
+  if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
+  if ((flags & Flag.lingering) !== 0) connection.flags |= Flag.alive;
+  if ((flags & Flag.paused) !== 0) {
+    connection.needExtras().stash.push({ segment, offset, length });
+    return;
+  }
+  if ((flags & Flag.streaming) === 0) return deliver(connection, segment, offset, length);
+  const window = segments.borrow(segment, offset, length);
+  connection.extras!.reader!.take(window);
+  window.endBorrow();
+}
+
+/** The peer's FIN or an error of reading. */
+export function endReading<D>(connection: ConnectionCore<D>, status: number, systemError: number): void {
+  if ((connection.flags & Flag.paused) !== 0 && (connection.flags & Flag.discarding) === 0) {
+    connection.needExtras().stashedEnd = { status, systemError };
+    return;
+  }
+  if (status === Status.endOfStream) peerEnded(connection);
+  else connection.failed("receive", status, systemError);
+}
+
+function peerEnded<D>(connection: ConnectionCore<D>): void {
+  const { group } = connection;
+  const before = connection.stateNumber;
+  if (before !== State.open && before !== State.writeEnded) {
+    // Closing: the peer's end was all it waited for.
+    if (before === State.closing) connection.closeNatively();
+    return;
+  }
+  connection.note("peer");
+  const streaming = (connection.flags & Flag.streaming) !== 0;
+  if (before === State.open) connection.stateNumber = State.readEnded;
+  if (streaming) connection.extras!.reader!.end();
+  const handled = group.handlers.end !== undefined;
+  if (handled) callHandler(connection, "end");
+  if (connection.stateNumber === State.writeEnded) {
+    // Both sides have ended.
+    connection.stateNumber = State.closing;
+    connection.closeNatively();
+  } else if (connection.stateNumber === State.readEnded && !handled && !streaming && !group.allowHalfOpen) {
+    connection.end();
+  }
+}
+
+/** Stops reading. */
+export function pause<D>(connection: ConnectionCore<D>): void {
+  const { flags } = connection;
+  connection.flags &= ~(Flag.resuming | Flag.unread);
+  if ((flags & (Flag.paused | Flag.discarding)) !== 0 || !readsOn(connection)) return;
+  connection.flags |= Flag.paused;
+  connection.group.engine.submit(Operation.pause, connection.number);
+}
+
+/** Reads again, beginning with what came in while paused. */
+export function resume<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & Flag.paused) === 0) return;
+  connection.flags &= ~Flag.unread;
+  const { extras } = connection;
+  if (extras !== undefined && (extras.stash.length > 0 || extras.stashedEnd !== undefined)) {
+    connection.flags |= Flag.resuming;
+    connection.waitForPoll();
+    return;
+  }
+  connection.flags &= ~(Flag.paused | Flag.resuming);
+  if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+}
+
+/** Hands over what came in while paused, until it is done or paused again. */
+export function deliverStash<D>(connection: ConnectionCore<D>): void {
+  const extras = connection.extras!;
+  while ((connection.flags & Flag.resuming) !== 0) {
+    const stashed = extras.stash.shift();
+    if (stashed === undefined) break;
+    // Not paused while the handler runs, so that it can pause again.
+    connection.flags &= ~Flag.paused;
+    deliverSpecially(connection, stashed.segment, stashed.offset, stashed.length);
+    if ((connection.flags & Flag.paused) !== 0) return;
+    connection.flags |= Flag.paused;
+  }
+  if ((connection.flags & Flag.resuming) === 0) return;
+  connection.flags &= ~(Flag.paused | Flag.resuming);
+  const end = extras.stashedEnd;
+  extras.stashedEnd = undefined;
+  if (end !== undefined) return endReading(connection, end.status, end.systemError);
+  if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+}
+
+/** From now on what comes is thrown away; reading goes on, so that the peer's end is seen. */
+export function discard<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & Flag.discarding) !== 0) return;
+  const paused = (connection.flags & Flag.paused) !== 0;
+  connection.flags |= Flag.discarding;
+  connection.flags &= ~(Flag.paused | Flag.unread | Flag.resuming);
+  const end = dropStash(connection);
+  if (paused && readsOn(connection)) {
+    connection.group.engine.submit(Operation.resumeReading, connection.number);
+  }
+  if (end !== undefined) endReading(connection, end.status, end.systemError);
+}
+
+/** Gives back what came in while paused. Returns the end that came after it, if one did. */
+export function dropStash<D>(
+  connection: ConnectionCore<D>,
+): { status: number; systemError: number } | undefined {
+  const { extras } = connection;
+  if (extras === undefined) return undefined;
+  const { segments } = connection.group;
+  for (const { segment, offset, length } of extras.stash) segments.release(segment, offset, length);
+  extras.stash = [];
+  const end = extras.stashedEnd;
+  extras.stashedEnd = undefined;
+  return end;
+}
+
+/** True while the library may still report bytes or an end. */
+function readsOn<D>(connection: ConnectionCore<D>): boolean {
+  const state = connection.stateNumber;
+  return (state === State.open || state === State.writeEnded || state === State.closing) &&
+    (connection.flags & Flag.closeSubmitted) === 0;
+}

@@ -1,0 +1,119 @@
+/**
+ * Listen and connect requests, written into a segment where the library reads them.
+ *
+ * @module
+ */
+import type { AddressBytes } from "../base/address.ts";
+import { LimitError } from "../base/errors.ts";
+import {
+  ADDRESS_BYTES_BYTE,
+  ADDRESS_FAMILY_BYTE,
+  ADDRESS_PORT_BYTE,
+  ADDRESS_SCOPE_BYTE,
+  AddressFamily,
+  CONNECT_REQUEST_ADDRESS_BYTE,
+  CONNECT_REQUEST_FLAGS_BYTE,
+  CONNECT_REQUEST_ID_BYTE,
+  CONNECT_REQUEST_LOCAL_ADDRESS_BYTE,
+  CONNECT_REQUEST_SIZE,
+  ConnectFlags,
+  LISTEN_REQUEST_ADDRESS_BYTE,
+  LISTEN_REQUEST_BACKLOG_BYTE,
+  LISTEN_REQUEST_FLAGS_BYTE,
+  LISTEN_REQUEST_SIZE,
+  ListenFlags,
+} from "../base/layout.ts";
+import type { Segments } from "../memory/segments.ts";
+
+/** An address with its port. */
+export interface Endpoint {
+  address: AddressBytes;
+  port: number;
+}
+
+/** What a listener asks for. */
+export interface ListenRequest extends Endpoint {
+  backlog: number;
+  ipv6Only: boolean;
+  reusePort: boolean;
+  paused: boolean;
+  noDelay: boolean;
+}
+
+/** What a connect asks for. */
+export interface ConnectRequest extends Endpoint {
+  local: Endpoint | undefined;
+  noDelay: boolean;
+}
+
+/** Writes a listen request and returns its segment, held once for the caller. */
+export function writeListenRequest(segments: Segments, request: ListenRequest): number {
+  const segment = takeSegment(segments, "listen");
+  const view = viewOf(segments, segment * segments.size, LISTEN_REQUEST_SIZE);
+  writeEndpoint(view, LISTEN_REQUEST_ADDRESS_BYTE, request);
+  view.setUint32(LISTEN_REQUEST_BACKLOG_BYTE, request.backlog, true);
+  const flags = (request.ipv6Only ? ListenFlags.v6Only : 0) |
+    (request.reusePort ? ListenFlags.reusePort : 0) |
+    (request.paused ? ListenFlags.paused : 0) |
+    (request.noDelay ? ListenFlags.noDelay : 0);
+  view.setUint32(LISTEN_REQUEST_FLAGS_BYTE, flags, true);
+  return segment;
+}
+
+/**
+ * Writes a connect request among the small writes of this turn. Returns its position, held once for the caller;
+ * -1 when no segment is free.
+ */
+export function writeConnectRequest(segments: Segments, request: ConnectRequest): number {
+  const position = segments.copySpace(CONNECT_REQUEST_SIZE);
+  if (position < 0) return -1;
+  segments.copied(CONNECT_REQUEST_SIZE);
+  segments.holdAt(position, CONNECT_REQUEST_SIZE);
+  const view = viewOf(segments, position, CONNECT_REQUEST_SIZE);
+  writeEndpoint(view, CONNECT_REQUEST_ADDRESS_BYTE, request);
+  if (request.local !== undefined) writeEndpoint(view, CONNECT_REQUEST_LOCAL_ADDRESS_BYTE, request.local);
+  const flags = (request.noDelay ? ConnectFlags.noDelay : 0) |
+    (request.local !== undefined ? ConnectFlags.bindLocal : 0);
+  view.setUint32(CONNECT_REQUEST_FLAGS_BYTE, flags, true);
+  view.setUint32(CONNECT_REQUEST_ID_BYTE, notTaken, true);
+  return position;
+}
+
+/** The id of the last generation, which the library never gives out. */
+const notTaken = 0xffff_fffe;
+
+/** The id the library wrote into a request, as a signed number; undefined where it has not taken it yet. */
+export function readConnectId(segments: Segments, position: number): number | undefined {
+  const id = viewAt(segments, position, CONNECT_REQUEST_SIZE).getUint32(CONNECT_REQUEST_ID_BYTE, true);
+  return id === notTaken ? undefined : id | 0;
+}
+
+function takeSegment(segments: Segments, operation: string): number {
+  const segment = segments.takeRun(1);
+  if (segment >= 0) return segment;
+  throw new LimitError(`${operation}: no segment of the ring is free`, {
+    code: "ERR_SEGMENTS_EXHAUSTED",
+    operation,
+  });
+}
+
+/** A view on bytes of the ring, emptied. */
+function viewOf(segments: Segments, position: number, length: number): DataView {
+  segments.bytes.fill(0, position, position + length);
+  return viewAt(segments, position, length);
+}
+
+function viewAt(segments: Segments, position: number, length: number): DataView {
+  return new DataView(segments.bytes.buffer, segments.bytes.byteOffset + position, length);
+}
+
+function writeEndpoint(view: DataView, at: number, { address, port }: Endpoint): void {
+  view.setUint16(
+    at + ADDRESS_FAMILY_BYTE,
+    address.family === 4 ? AddressFamily.ipv4 : AddressFamily.ipv6,
+    true,
+  );
+  view.setUint16(at + ADDRESS_PORT_BYTE, port, true);
+  view.setUint32(at + ADDRESS_SCOPE_BYTE, address.scope, true);
+  address.bytes.forEach((byte, index) => view.setUint8(at + ADDRESS_BYTES_BYTE + index, byte));
+}

@@ -1,0 +1,102 @@
+/**
+ * Socket options and addresses of connections and listeners.
+ *
+ * @module
+ */
+import { formatAddress, type SocketAddress } from "../base/address.ts";
+import { OptionError, StateError } from "../base/errors.ts";
+import { SocketOption, Status } from "../base/layout.ts";
+import { checkOptions, wholeNumber } from "../base/options.ts";
+import type { Engine } from "../loop/engine.ts";
+import type { ConnectionCore } from "./core.ts";
+import { keepAliveSchema } from "./options.ts";
+import { State } from "./state.ts";
+import type { ConnectionOptions, KeepAliveOptions } from "./types.ts";
+
+const millisecondsPerSecond = 1000;
+
+/** One end's address, as text. */
+export function readAddress(engine: Engine, id: number, end: "local" | "remote"): SocketAddress {
+  const address = engine.address(id, end);
+  return {
+    hostname: formatAddress(address),
+    port: address.port,
+    family: address.family === 4 ? "IPv4" : "IPv6",
+  };
+}
+
+/** One end of a connection. */
+export function addressOf<D>(connection: ConnectionCore<D>, end: "local" | "remote"): SocketAddress {
+  checkAlive(connection, "address");
+  return readAddress(connection.group.engine, connection.number, end);
+}
+
+export function setNoDelay<D>(connection: ConnectionCore<D>, on: boolean): void {
+  checkAlive(connection, "setNoDelay");
+  apply(connection.group.engine, connection.number, "setNoDelay", SocketOption.noDelay, on ? 1 : 0);
+}
+
+export function setKeepAlive<D>(
+  connection: ConnectionCore<D>,
+  on: boolean,
+  options: KeepAliveOptions = {},
+): void {
+  checkOptions("setKeepAlive", options, keepAliveSchema);
+  checkAlive(connection, "setKeepAlive");
+  applyKeepAlive(connection.group.engine, connection.number, on, options);
+}
+
+export function setTypeOfService<D>(connection: ConnectionCore<D>, value: number): void {
+  const check = wholeNumber(0, 0xff);
+  if (!check.accepts(value)) {
+    throw new OptionError("setTypeOfService", "value", `the value must be ${check.wants}`);
+  }
+  checkAlive(connection, "setTypeOfService");
+  apply(connection.group.engine, connection.number, "setTypeOfService", SocketOption.typeOfService, value);
+}
+
+/** Sets what the options ask for, on a connection or, for all it accepts, on a listener. */
+export function applySocketOptions<D>(
+  engine: Engine,
+  id: number,
+  operation: string,
+  options: ConnectionOptions<D>,
+): void {
+  const { keepAlive, receiveBuffer, sendBuffer, typeOfService } = options;
+  if (keepAlive !== undefined && keepAlive !== false) {
+    applyKeepAlive(engine, id, true, keepAlive === true ? {} : keepAlive);
+  }
+  if (receiveBuffer !== undefined) {
+    apply(engine, id, operation, SocketOption.receiveBufferBytes, receiveBuffer);
+  }
+  if (sendBuffer !== undefined) apply(engine, id, operation, SocketOption.sendBufferBytes, sendBuffer);
+  if (typeOfService !== undefined) {
+    apply(engine, id, operation, SocketOption.typeOfService, typeOfService);
+  }
+}
+
+function applyKeepAlive(engine: Engine, id: number, on: boolean, options: KeepAliveOptions): void {
+  const seconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / millisecondsPerSecond));
+  const set = (option: number, value: number) => apply(engine, id, "setKeepAlive", option, value);
+  set(SocketOption.keepAlive, on ? 1 : 0);
+  if (!on) return;
+  if (options.idle !== undefined) set(SocketOption.keepAliveIdleSeconds, seconds(options.idle));
+  if (options.interval !== undefined) set(SocketOption.keepAliveIntervalSeconds, seconds(options.interval));
+  if (options.count !== undefined) set(SocketOption.keepAliveCount, options.count);
+}
+
+function apply(engine: Engine, id: number, operation: string, option: number, value: number): void {
+  const { status, systemError } = engine.setOption(id, option, value);
+  if (status !== Status.ok) throw engine.errorOf(status, systemError, operation, id >>> 0);
+}
+
+function checkAlive<D>(connection: ConnectionCore<D>, operation: string): void {
+  const state = connection.stateNumber;
+  if (state !== State.closed && state !== State.connecting) return;
+  throw new StateError(`${operation}: the connection is ${connection.state}`, {
+    code: "ERR_STATE",
+    operation,
+    origin: "application",
+    connectionId: connection.id,
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * States and flags of a connection as numbers.
+ *
+ * @module
+ */
+import type { ConnectionState } from "./types.ts";
+
+/** States; the order is that of {@linkcode stateNames}. */
+export const State = {
+  connecting: 0,
+  open: 1,
+  writeEnded: 2,
+  readEnded: 3,
+  closing: 4,
+  aborting: 5,
+  closed: 6,
+} as const;
+export type State = (typeof State)[keyof typeof State];
+
+export const stateNames: readonly ConnectionState[] = [
+  "connecting",
+  "open",
+  "write-ended",
+  "read-ended",
+  "closing",
+  "aborting",
+  "closed",
+];
+
+/** Flags beside the state. */
+export const Flag = {
+  /** Reading is paused. */
+  paused: 1 << 0,
+  /** Paused by the framework because nobody reads yet, not by the application. */
+  unread: 1 << 1,
+  /** What comes is thrown away. */
+  discarding: 1 << 2,
+  /** What comes goes to the readable stream. */
+  streaming: 1 << 3,
+  /** `end` or `close` waits for the peer: the linger timer runs, and signs of life count. */
+  lingering: 1 << 4,
+  /** The peer has shown life since the linger timer was armed. */
+  alive: 1 << 5,
+  /** `write` has answered "queued" or "refused": `drain` is owed. */
+  drainOwed: 1 << 6,
+  /** A FIN is to follow the bytes of the outbox. */
+  finWanted: 1 << 7,
+  /** The library's close is to follow the bytes of the outbox. */
+  closeWanted: 1 << 8,
+  /** The library's close or abort has been submitted. */
+  closeSubmitted: 1 << 9,
+  /** `end` was called: the connection goes when the peer ends. */
+  ending: 1 << 10,
+  /** Resumed, and what came in while paused is handed over after the next poll. */
+  resuming: 1 << 13,
+  /** In the list of those who try again after the next poll. */
+  waiting: 1 << 11,
+  /** Does not keep the process alive. */
+  unreferenced: 1 << 12,
+} as const;
+
+/** Any of these, and received bytes do not simply go to the `data` handler. */
+export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering;

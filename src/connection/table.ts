@@ -1,0 +1,130 @@
+/**
+ * The connections and listeners of one loop by their ids: takes the loop's completions and hands each to whom it
+ * concerns. An id of an earlier generation concerns nobody.
+ *
+ * @module
+ */
+import { slotOf } from "../base/ids.ts";
+import { Operation } from "../base/layout.ts";
+import type { CompletionSink } from "../loop/completion_sink.ts";
+import type { Engine } from "../loop/engine.ts";
+import type { ConnectionCore } from "./core.ts";
+
+/** A listener as the table knows it. */
+export interface Acceptor {
+  /** The listener's id as a signed number. */
+  readonly number: number;
+  accepted(id: number, status: number, systemError: number): void;
+  left(): void;
+}
+
+/** A connect under way. */
+export interface Attempt {
+  connected(id: number, status: number, systemError: number): void;
+}
+
+/** Slots the table has room for at first; it doubles as needed. */
+const slotsAtFirst = 64;
+
+export class ConnectionTable implements CompletionSink {
+  readonly #engine: Engine;
+  #slots: (ConnectionCore | undefined)[] = new Array(slotsAtFirst).fill(undefined);
+  readonly #acceptors = new Map<number, Acceptor>();
+  readonly #attempts = new Map<number, Attempt>();
+  #lastTag = 0;
+  /** Connections in the table. */
+  count = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    engine.attach(this);
+  }
+
+  /** A tag no listener and no attempt of this loop has now. */
+  nextTag(): number {
+    do this.#lastTag = (this.#lastTag + 1) & tagMask; while (
+      this.#acceptors.has(this.#lastTag) || this.#attempts.has(this.#lastTag)
+    );
+    return this.#lastTag;
+  }
+
+  addAcceptor(tag: number, acceptor: Acceptor): void {
+    this.#acceptors.set(tag, acceptor);
+  }
+
+  removeAcceptor(tag: number): void {
+    this.#acceptors.delete(tag);
+  }
+
+  addAttempt(tag: number, attempt: Attempt): void {
+    this.#attempts.set(tag, attempt);
+  }
+
+  /** Puts a connection under its id. */
+  add(connection: ConnectionCore): void {
+    const slot = slotOf(connection.number);
+    while (slot >= this.#slots.length) {
+      this.#slots = this.#slots.concat(new Array(this.#slots.length).fill(undefined));
+    }
+    this.#slots[slot] = connection;
+    this.count += 1;
+  }
+
+  /** Every connection of the table. */
+  *connections(): Iterable<ConnectionCore> {
+    for (const connection of this.#slots) {
+      if (connection !== undefined) yield connection;
+    }
+  }
+
+  received(id: number, segment: number, offset: number, length: number): void {
+    const connection = this.#slots[slotOf(id)];
+    if (connection !== undefined && connection.number === id) connection.received(segment, offset, length);
+    else this.#engine.segments.release(segment, offset, length);
+  }
+
+  receiveEnded(id: number, status: number, systemError: number): void {
+    this.#find(id)?.receiveEnded(status, systemError);
+  }
+
+  sent(id: number, status: number, systemError: number): void {
+    this.#find(id)?.sent(status, systemError);
+  }
+
+  writeEnded(id: number, status: number, systemError: number): void {
+    this.#find(id)?.writeEnded(status, systemError);
+  }
+
+  accepted(id: number, listener: number, status: number, systemError: number): void {
+    const acceptor = this.#acceptors.get(listener);
+    if (acceptor !== undefined) acceptor.accepted(id, status, systemError);
+    else if (status === 0) this.#engine.submit(Operation.abort, id);
+  }
+
+  connected(id: number, tag: number, status: number, systemError: number): void {
+    const attempt = this.#attempts.get(tag);
+    this.#attempts.delete(tag);
+    attempt?.connected(id, status, systemError);
+  }
+
+  closed(id: number, bytesLost: number): void {
+    const connection = this.#find(id);
+    if (connection !== undefined) {
+      this.#slots[slotOf(id)] = undefined;
+      this.count -= 1;
+      connection.left(bytesLost);
+      return;
+    }
+    for (const acceptor of this.#acceptors.values()) {
+      if (acceptor.number === id) return acceptor.left();
+    }
+  }
+
+  #find(id: number): ConnectionCore | undefined {
+    const connection = this.#slots[slotOf(id)];
+    return connection !== undefined && connection.number === id ? connection : undefined;
+  }
+}
+
+/** Tags stay small numbers, which both runtimes keep unboxed. */
+const tagMask = 0x3fff_ffff;

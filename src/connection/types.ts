@@ -1,0 +1,238 @@
+/**
+ * What an application sees of connections: their interface, the handler table, options, results.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import type { Window } from "../memory/window.ts";
+import type { EventLoop } from "./event_loop.ts";
+
+/**
+ * Where a connection stands. `"connecting"`: not there yet. `"open"`: both ways. `"write-ended"`: this side
+ * has ended writing, reading goes on. `"read-ended"`: the peer has ended writing, this side may still write.
+ * `"closing"`: the last bytes go out, nothing is taken in. `"aborting"`: cut, waiting for the kernel.
+ * `"closed"`: gone.
+ */
+export type ConnectionState =
+  | "connecting"
+  | "open"
+  | "write-ended"
+  | "read-ended"
+  | "closing"
+  | "aborting"
+  | "closed";
+
+/**
+ * What `write` did, always with all of the bytes or with none. `"sent"`: taken, go on. `"queued"`: taken, but
+ * the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because the buffer would
+ * exceed `bufferLimit` or because the connection no longer writes; where it still writes, `drain` will follow.
+ */
+export type WriteResult = "sent" | "queued" | "refused";
+
+/** What can be written. Bytes are copied before `write` returns, but for those of a window, which go as they are. */
+export type Writable = Window | Uint8Array | ArrayBuffer | string;
+
+/** How a connection came to its end. */
+export interface CloseReason {
+  /**
+   * Who ended it: this side, the peer by its FIN, an error (`error` says which: a reset, an exception of a
+   * handler), or a time that ran out.
+   */
+  by: "local" | "peer" | "error" | "timeout";
+  /** The error, where one was the cause. */
+  error?: Error;
+  /** Bytes accepted by `write` that were never handed to the kernel. */
+  bytesLost: number;
+  /** True when all accepted bytes were handed to the kernel. */
+  flushed: boolean;
+}
+
+/**
+ * The callbacks of connections: one table for all of them, with the names and meanings Bun gives them. Each
+ * may be async. When one throws or rejects, `error` is called and that connection alone is aborted.
+ */
+export interface SocketHandlers<D = undefined> {
+  /** The connection is there: accepted, or connected. */
+  open?(connection: Connection<D>): void | Promise<void>;
+  /**
+   * Bytes have come. The window is borrowed until the callback returns or, in an async one, reaches its first
+   * `await`. Without this handler what comes is thrown away, unless `connection.readable` is read.
+   */
+  data?(connection: Connection<D>, data: Window): void | Promise<void>;
+  /** After "queued" or "refused": the buffer has fallen to its low mark. */
+  drain?(connection: Connection<D>): void | Promise<void>;
+  /**
+   * The peer has ended its writing side. Without this handler, and without `allowHalfOpen`, the connection
+   * ends its own side too once its bytes are out; with it the application decides.
+   */
+  end?(connection: Connection<D>): void | Promise<void>;
+  /** The connection is gone: always called, once, last. */
+  close?(connection: Connection<D>, reason: CloseReason): void | Promise<void>;
+  /**
+   * The connection failed or a handler threw. Without this handler the exception of a handler is printed by
+   * `console.error` (the first of a listener) and counted; what fails by itself shows in the close reason only.
+   */
+  error?(connection: Connection<D>, error: Error): void | Promise<void>;
+}
+
+/** TCP keep-alive; what is left out is the system's own. */
+export interface KeepAliveOptions {
+  /** Milliseconds without traffic before the first probe, rounded up to seconds. */
+  idle?: number;
+  /** Milliseconds between probes, rounded up to seconds. */
+  interval?: number;
+  /** Probes without answer before the connection is given up. */
+  count?: number;
+}
+
+/** Options of each connection, whether accepted or made. */
+export interface ConnectionOptions<D = undefined> {
+  /** The callbacks. */
+  socket?: SocketHandlers<D>;
+  /** First value of `connection.data`. */
+  data?: D;
+  /** The loop to run on. Left out: the thread's own, made when needed and ended when nothing uses it. */
+  loop?: EventLoop;
+  /** True: the peer ending its side never ends this side. False by default. */
+  allowHalfOpen?: boolean;
+  /** Small writes go out at once instead of waiting for more (TCP_NODELAY). True by default. */
+  noDelay?: boolean;
+  /** Probes on a silent connection. Off by default. */
+  keepAlive?: boolean | KeepAliveOptions;
+  /** Bytes of the kernel's receive buffer; the system's own by default. */
+  receiveBuffer?: number;
+  /** Bytes of the kernel's send buffer; the system's own by default. */
+  sendBuffer?: number;
+  /** Type of service, 0 to 255, where the system has it. */
+  typeOfService?: number;
+  /** Bytes buffered above which `write` answers "queued". 65,536 by default. */
+  highWaterMark?: number;
+  /** Bytes buffered at which `drain` is called. 16,384 by default. */
+  lowWaterMark?: number;
+  /** Bytes buffered above which `write` refuses. 16,777,216 by default. */
+  bufferLimit?: number;
+  /**
+   * Milliseconds a connection that was ended or closed waits for the peer to take bytes or to end its side,
+   * counted from the last sign of life, before it is aborted. 5,000 by default; 0 does not wait for the peer's
+   * end at all.
+   */
+  lingerTimeout?: number;
+}
+
+/** Options of {@linkcode listen}. */
+export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
+  /** An IP address of this machine, or `"localhost"`. `"0.0.0.0"` by default; `"::"` serves IPv4 as well. */
+  hostname?: string;
+  /** 0, the default, takes any free port: see `listener.port`. */
+  port?: number;
+  /** Connections the kernel holds ready before they are accepted. 4,096 by default, lowered to the system's limit. */
+  backlog?: number;
+  /** With an IPv6 address: no IPv4. False by default. */
+  ipv6Only?: boolean;
+  /** Share the port with other listeners of this user that do the same; not on Windows. False by default. */
+  reusePort?: boolean;
+  /** Abort stops the listener; its connections stay. */
+  signal?: AbortSignal;
+  /** Connections at once; at the limit accepting pauses. No limit by default but the loop's own. */
+  connections?: number;
+}
+
+/** Options of {@linkcode connect}. */
+export interface ConnectOptions<D = undefined> extends ConnectionOptions<D> {
+  /** An IP address or a name; the addresses of a name are tried one after the other. */
+  hostname: string;
+  /** 1 to 65535. */
+  port: number;
+  /** An IP address of this machine to connect from. */
+  localAddress?: string;
+  /** The port to connect from. */
+  localPort?: number;
+  /** Milliseconds the whole of it may take. 30,000 by default. */
+  timeout?: number;
+  /** Abort gives up: the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/**
+ * One TCP connection.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "@ringport/ringport";
+ *
+ * await using listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: { data: (connection, window) => void connection.write(window) },
+ * });
+ * await using connection = await connect({ hostname: "127.0.0.1", port: listener.port });
+ * connection.write("hello");
+ * for await (const bytes of connection.readable) {
+ *   console.log(new TextDecoder().decode(bytes));
+ *   break;
+ * }
+ * ```
+ */
+export interface Connection<D = undefined> extends AsyncDisposable {
+  /** A number of its own among the connections of its loop; used again only long after. */
+  readonly id: number;
+  /** Where it stands. */
+  readonly state: ConnectionState;
+  /** The application's own. */
+  data: D;
+  /** Bytes accepted by `write` and not yet taken by the kernel. */
+  readonly bufferedBytes: number;
+  /** Bytes buffered above which `write` answers "queued". */
+  readonly highWaterMark: number;
+  /** Bytes buffered at which `drain` is called. */
+  readonly lowWaterMark: number;
+  /** This end. Throws a StateError once the connection is gone. */
+  readonly localAddress: SocketAddress;
+  /** The peer's end. Throws a StateError once the connection is gone. */
+  readonly remoteAddress: SocketAddress;
+  /**
+   * Writes all of the bytes or none. What is written in one turn goes out in one system call at its end. Throws
+   * an OptionError for a value that is no bytes, a WindowError for a window whose time is over.
+   */
+  write(bytes: Writable): WriteResult;
+  /**
+   * Flushes, sends FIN and waits for the peer's FIN, while `data` goes on. A peer that shows no sign of life for
+   * `lingerTimeout` is cut; while reading is paused it is not. `bytes` are written before.
+   *
+   * @returns what `write` did with `bytes`, "sent" without any.
+   */
+  end(bytes?: Writable): WriteResult;
+  /** Flushes and sends FIN. Reading goes on for as long as the peer likes. */
+  shutdownWrite(): void;
+  /** Flushes, sends FIN, throws away what still comes, and is gone when the peer ends or `lingerTimeout` is over. */
+  close(): void;
+  /** Cuts the connection at once by RST; what is buffered is lost. */
+  abort(): void;
+  /** Takes in no more bytes; the kernel's buffers fill and the peer waits. Its FIN is not seen meanwhile. */
+  pause(): void;
+  /** Takes in bytes again. */
+  resume(): void;
+  /** Turns TCP_NODELAY on or off. Throws a StateError once the connection is gone. */
+  setNoDelay(on?: boolean): void;
+  /** Turns keep-alive on or off. Throws a StateError once the connection is gone. */
+  setKeepAlive(on: boolean, options?: KeepAliveOptions): void;
+  /** Sets the type of service, 0 to 255. Throws where the system has none. */
+  setTypeOfService(value: number): void;
+  /**
+   * What comes, as a byte stream with backpressure. Reading it takes the place of a `data` handler: with one,
+   * it throws a StateError. It ends with the peer's FIN and fails with the connection.
+   */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * What goes out, as a stream with backpressure. Closing it is `shutdownWrite`, or `end` where nobody reads
+   * `readable`; aborting it is `abort`.
+   */
+  readonly writable: WritableStream<Uint8Array | string>;
+  /** Resolves when the connection is gone; never rejects. */
+  readonly closed: Promise<CloseReason>;
+  /** Keeps the process alive while open: the default. */
+  ref(): void;
+  /** Does not keep the process alive. */
+  unref(): void;
+  /** Ends the connection, throws away what still comes, and waits until it is gone. */
+  [Symbol.asyncDispose](): Promise<void>;
+}

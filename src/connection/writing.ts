@@ -1,0 +1,250 @@
+/**
+ * The way of written bytes: straight to the library as windows, copied into free segments, or, where those have
+ * run out, into the outbox.
+ *
+ * Every write is submitted where it is made; the library sees a turn's submissions together at the next poll and
+ * gathers what belongs to one connection into one system call.
+ *
+ * @module
+ */
+import { Flag } from "./state.ts";
+import { OptionError } from "../base/errors.ts";
+import { slotOf } from "../base/ids.ts";
+import { Window } from "../memory/window.ts";
+import type { ConnectionCore } from "./core.ts";
+import type { Writable, WriteResult } from "./types.ts";
+
+/** Flag of a send record: its completion is wanted. */
+const notify = 1;
+
+const encoder = new TextEncoder();
+/** Characters up to which text is encoded by hand: a call of the encoder costs more than such a loop. */
+const shortTextMax = 64;
+/** Bytes of UTF-8 one UTF-16 unit can become. */
+const utf8BytesPerUnitMax = 3;
+
+/** Bytes accepted and not yet known to be with the kernel. */
+export function bufferedBytes<D>(connection: ConnectionCore<D>): number {
+  const { engine } = connection.group;
+  const extras = connection.extras;
+  return (connection.turn === engine.turn ? connection.turnBytes : 0) +
+    engine.sendPending[slotOf(connection.number)] + (extras === undefined ? 0 : extras.outbox.length);
+}
+
+/** Writes to a connection whose state allows it. */
+export function write<D>(connection: ConnectionCore<D>, bytes: Writable): WriteResult {
+  if (bytes instanceof Window) return writeWindow(connection, bytes);
+  if (typeof bytes === "string") return writeText(connection, bytes);
+  return writeBytes(connection, asBytes(bytes));
+}
+
+/** Bytes given as a view or a buffer; throws for anything else. */
+export function asBytes(bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  throw new OptionError(
+    "write",
+    "bytes",
+    `what is written must be a Window, a Uint8Array, an ArrayBuffer or a string, not ${typeof bytes}`,
+  );
+}
+
+function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteResult {
+  const { engine, segments, highWaterMark } = connection.group;
+  const length = window.length;
+  const number = connection.number;
+  const inTurn = connection.turn === engine.turn ? connection.turnBytes : 0;
+  const native = inTurn + engine.sendPending[slotOf(number)];
+  // The usual case first: a window of this ring, little buffered, nothing aside.
+  if (
+    native + length <= highWaterMark && engine.sendBudget > 0 && length > 0 && window.segments === segments &&
+    (connection.extras === undefined || connection.extras.outbox.length === 0)
+  ) {
+    const inFlight = native === 0 ? 0 : connection.inFlight;
+    if (inFlight < engine.inFlightMax && window.passHold()) {
+      engine.submitSend(number, window.segment, window.offset, length, 0);
+      connection.turn = engine.turn;
+      connection.turnBytes = inTurn + length;
+      connection.inFlight = inFlight + segments.covered(window.offset, length);
+      return "sent";
+    }
+  }
+  window.checkLive();
+  if (length === 0) return "sent";
+  const result = admit(connection, length);
+  if (result === "refused") return result;
+  if (window.segments !== segments || !canSubmit(connection) || !window.passHold()) {
+    setAside(connection, window.bytes);
+    return result;
+  }
+  submit(connection, window.segment, window.offset, length, result === "queued" ? notify : 0);
+  return result;
+}
+
+function writeText<D>(connection: ConnectionCore<D>, text: string): WriteResult {
+  const { segments } = connection.group;
+  const units = text.length;
+  if (units === 0) return "sent";
+  const bound = units * utf8BytesPerUnitMax;
+  if (bound > segments.size || !canSubmit(connection)) return writeBytes(connection, encoder.encode(text));
+  const position = segments.copySpace(bound);
+  if (position < 0) return writeBytes(connection, encoder.encode(text));
+  const length = encodeAt(text, segments.bytes, position, bound);
+  const result = admit(connection, length);
+  if (result !== "refused") submitCopied(connection, position, length, result);
+  return result;
+}
+
+/** Writes text as UTF-8 at `position`, where `bound` bytes are free. Returns how many it took. */
+function encodeAt(text: string, target: Uint8Array, position: number, bound: number): number {
+  const units = text.length;
+  if (units <= shortTextMax) {
+    let index = 0;
+    for (; index < units; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit > 0x7f) break;
+      target[position + index] = unit;
+    }
+    if (index === units) return units;
+  }
+  return encoder.encodeInto(text, target.subarray(position, position + bound)).written;
+}
+
+function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteResult {
+  const { segments } = connection.group;
+  const length = bytes.length;
+  if (length === 0) return "sent";
+  const result = admit(connection, length);
+  if (result === "refused") return result;
+  if (length <= segments.size && canSubmit(connection)) {
+    const position = segments.copySpace(length);
+    if (position >= 0) {
+      segments.bytes.set(bytes, position);
+      submitCopied(connection, position, length, result);
+      return result;
+    }
+  }
+  const sent = submitRuns(connection, bytes, result === "queued" ? notify : 0);
+  if (sent < length) setAside(connection, sent === 0 ? bytes : bytes.subarray(sent));
+  return result;
+}
+
+/** Decides over `length` further bytes; notes that `drain` is owed where it is. */
+function admit<D>(connection: ConnectionCore<D>, length: number): WriteResult {
+  const { highWaterMark, bufferLimit } = connection.group;
+  const total = bufferedBytes(connection) + length;
+  if (total <= highWaterMark) return "sent";
+  if (total > bufferLimit) {
+    // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.
+    if (total > length) connection.flags |= Flag.drainOwed;
+    return "refused";
+  }
+  connection.flags |= Flag.drainOwed;
+  return "queued";
+}
+
+/** Whether a send may be submitted now: nothing waits before it, and the rings have room. */
+function canSubmit<D>(connection: ConnectionCore<D>): boolean {
+  const { engine } = connection.group;
+  if (engine.sendBudget <= 0) return false;
+  if (connection.extras !== undefined && connection.extras.outbox.length > 0) return false;
+  return currentInFlight(connection) < engine.inFlightMax;
+}
+
+/** Segments of this connection that may still be on their way; zero is sure, more is an upper bound. */
+function currentInFlight<D>(connection: ConnectionCore<D>): number {
+  const { engine } = connection.group;
+  const idle = connection.turn !== engine.turn && engine.sendPending[slotOf(connection.number)] === 0;
+  if (idle) connection.inFlight = 0;
+  return connection.inFlight;
+}
+
+function submitCopied<D>(
+  connection: ConnectionCore<D>,
+  position: number,
+  length: number,
+  result: WriteResult,
+): void {
+  const { engine, segments } = connection.group;
+  const segment = Math.floor(position / segments.size);
+  const offset = position - segment * segments.size;
+  segments.copied(length);
+  if (result === "sent" && engine.extendSend(connection.number, segment, offset, length)) {
+    countInTurn(connection, length);
+    return;
+  }
+  segments.hold(segment, offset, length);
+  submit(connection, segment, offset, length, result === "queued" ? notify : 0);
+}
+
+/** Copies into runs of free segments and submits each run. Returns how many bytes found room. */
+function submitRuns<D>(connection: ConnectionCore<D>, bytes: Uint8Array, flags: number): number {
+  const { engine, segments } = connection.group;
+  const { size } = segments;
+  let sent = 0;
+  while (sent < bytes.length && canSubmit(connection)) {
+    const room = engine.inFlightMax - currentInFlight(connection);
+    const segment = segments.takeRun(Math.min(room, Math.ceil((bytes.length - sent) / size)));
+    if (segment < 0) break;
+    const length = Math.min(segments.runLength * size, bytes.length - sent);
+    segments.bytes.set(bytes.subarray(sent, sent + length), segment * size);
+    submit(connection, segment, 0, length, flags);
+    sent += length;
+  }
+  return sent;
+}
+
+function submit<D>(
+  connection: ConnectionCore<D>,
+  segment: number,
+  offset: number,
+  length: number,
+  flags: number,
+): void {
+  const { engine, segments } = connection.group;
+  const before = currentInFlight(connection);
+  engine.submitSend(connection.number, segment, offset, length, flags);
+  countInTurn(connection, length);
+  connection.inFlight = before + segments.covered(offset, length);
+}
+
+function countInTurn<D>(connection: ConnectionCore<D>, length: number): void {
+  const { turn } = connection.group.engine;
+  connection.turnBytes = connection.turn === turn ? connection.turnBytes + length : length;
+  connection.turn = turn;
+}
+
+function setAside<D>(connection: ConnectionCore<D>, bytes: Uint8Array): void {
+  connection.needExtras().outbox.push(bytes);
+  if (nothingComes(connection)) connection.waitForPoll();
+}
+
+/** True when no completion of this connection will come to go on with. */
+function nothingComes<D>(connection: ConnectionCore<D>): boolean {
+  return connection.group.engine.sendPending[slotOf(connection.number)] === 0;
+}
+
+/**
+ * Moves bytes from the outbox into free segments, as many as may be in flight. True when the outbox is empty.
+ * Where it is not, a completion or the next poll brings the connection back here.
+ */
+export function feed<D>(connection: ConnectionCore<D>): boolean {
+  const outbox = connection.extras?.outbox;
+  if (outbox === undefined || outbox.length === 0) return true;
+  const { engine, segments } = connection.group;
+  const { size } = segments;
+  let fed = false;
+  while (outbox.length > 0 && engine.sendBudget > 0) {
+    const room = engine.inFlightMax - currentInFlight(connection);
+    if (room <= 0) break;
+    const segment = segments.takeRun(Math.min(room, Math.ceil(outbox.length / size)));
+    if (segment < 0) break;
+    const length = outbox.take(segments.bytes, segment * size, segments.runLength * size);
+    submit(connection, segment, 0, length, notify);
+    fed = true;
+  }
+  if (outbox.length === 0) return true;
+  if (!fed && nothingComes(connection)) connection.waitForPoll();
+  return false;
+}

@@ -1,0 +1,23 @@
+/**
+ * What the loop hands completions to. Ids are signed 32-bit numbers here, as they lie in the record.
+ *
+ * @module
+ */
+
+/** Takes the completions of one loop, each as plain numbers. Must not throw. */
+export interface CompletionSink {
+  /** Bytes have come; the one hold on their segments is the sink's. */
+  received(id: number, segment: number, offset: number, length: number): void;
+  /** Reading is over: the end of the stream or an error. */
+  receiveEnded(id: number, status: number, systemError: number): void;
+  /** The send queue of the library has drained, or sending has failed. */
+  sent(id: number, status: number, systemError: number): void;
+  /** The FIN is out, or could not be sent. */
+  writeEnded(id: number, status: number, systemError: number): void;
+  /** A listener has accepted a connection, or `status` says why it could not. */
+  accepted(id: number, listener: number, status: number, systemError: number): void;
+  /** A connect has ended. */
+  connected(id: number, attempt: number, status: number, systemError: number): void;
+  /** The last word on an id: `bytesLost` were never handed to the kernel. */
+  closed(id: number, bytesLost: number): void;
+}

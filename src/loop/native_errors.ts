@@ -1,0 +1,81 @@
+/**
+ * Statuses and failures of the library as this framework's errors.
+ *
+ * @module
+ */
+import { NativeError, statusCode, statusMessage, systemErrorName } from "../../ffi/status.ts";
+import {
+  AccessDeniedError,
+  AddressInUseError,
+  AddressNotAvailableError,
+  ConnectionAbortedError,
+  ConnectionRefusedError,
+  ConnectionResetError,
+  type ErrorDetails,
+  LimitError,
+  RingportError,
+  StateError,
+  TimeoutError,
+  UnreachableError,
+} from "../base/errors.ts";
+import { Status } from "../base/layout.ts";
+
+/** Where a status came up. */
+export interface StatusPlace {
+  operation: string;
+  address?: string;
+  connectionId?: number;
+}
+
+type ErrorClass = new (message: string, details: ErrorDetails) => RingportError;
+
+/** The statuses with a class of their own; every other one is a plain RingportError. */
+const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
+  [Status.invalidId, StateError],
+  [Status.invalidState, StateError],
+  [Status.connectionReset, ConnectionResetError],
+  [Status.brokenPipe, ConnectionResetError],
+  [Status.connectionAborted, ConnectionAbortedError],
+  [Status.connectionRefused, ConnectionRefusedError],
+  [Status.timedOut, TimeoutError],
+  [Status.hostUnreachable, UnreachableError],
+  [Status.networkUnreachable, UnreachableError],
+  [Status.networkDown, UnreachableError],
+  [Status.addressInUse, AddressInUseError],
+  [Status.addressNotAvailable, AddressNotAvailableError],
+  [Status.accessDenied, AccessDeniedError],
+  [Status.ringFull, LimitError],
+  [Status.slotsExhausted, LimitError],
+  [Status.sendEntriesExhausted, LimitError],
+  [Status.timersExhausted, LimitError],
+  [Status.descriptorsExhausted, LimitError],
+  [Status.noBufferSpace, LimitError],
+  [Status.outOfMemory, LimitError],
+  [Status.loopsExhausted, LimitError],
+]);
+
+/** The error of a status that is not `ok`. */
+export function errorOfStatus(status: number, systemError: number, place: StatusPlace): RingportError {
+  const code = statusCode(status);
+  const where = place.address === undefined ? "" : ` ${place.address}`;
+  const systemName = systemErrorName(systemError);
+  const system = systemError === 0 ? "" : ` (${systemName === code ? "" : `${systemName} `}${systemError})`;
+  const message = `${place.operation}${where}: ${statusMessage(status)}: ${code}${system}`;
+  const details: ErrorDetails = {
+    code,
+    operation: place.operation,
+    status,
+    systemError,
+    systemName: systemName === "" && systemError !== 0 ? code : systemName,
+    address: place.address,
+    origin: systemError === 0 ? "library" : "kernel",
+    connectionId: place.connectionId,
+  };
+  return new (classes.get(status) ?? RingportError)(message, details);
+}
+
+/** What the driver threw, as one of this framework's errors; anything else comes back as it is. */
+export function errorOfNative(error: unknown, place: StatusPlace): unknown {
+  if (!(error instanceof NativeError)) return error;
+  return errorOfStatus(error.status, error.systemError, place);
+}

@@ -1,0 +1,37 @@
+/**
+ * Submissions that found the ring full, in their order. Rare: only mass closing or thousands of timers in one
+ * turn come here; sends have their own budget.
+ *
+ * @module
+ */
+import type { SubmissionRing } from "../../ffi/submission_ring.ts";
+
+type Entry = [
+  operation: number,
+  id: number,
+  segment: number,
+  offset: number,
+  length: number,
+  tag: number,
+  argument: number,
+  flags: number,
+];
+
+export class Overflow {
+  #entries: Entry[] = [];
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  push(...entry: Entry): void {
+    this.#entries.push(entry);
+  }
+
+  /** Moves as many as fit into the ring. */
+  drain(ring: SubmissionRing): void {
+    let moved = 0;
+    while (moved < this.#entries.length && ring.push(...this.#entries[moved])) moved += 1;
+    this.#entries = this.#entries.slice(moved);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The ring of segments as TypeScript sees it: who holds what, taking free segments, giving them back.
+ *
+ * The library takes segments for received bytes at the same cursor and with the same hold counts. Both sides
+ * run on one thread, one after the other, so plain reads and writes suffice.
+ *
+ * @module
+ */
+import { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } from "../base/layout.ts";
+import { Window } from "./window.ts";
+
+/** What a byte of a released segment becomes in development mode, so that late readers see it at once. */
+const poison = 0xdd;
+
+/** The memory of one opened loop. */
+export interface SegmentMemory {
+  /** All segments, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many hold each segment. */
+  readonly holds: Uint16Array;
+  /** The shared header as words. */
+  readonly header: Int32Array;
+  readonly segmentSize: number;
+  readonly segmentCount: number;
+}
+
+/** The segments of one loop. */
+export class Segments {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly size: number;
+  readonly count: number;
+  /** True where mistakes with windows are looked for and memory is poisoned on release. */
+  readonly development: boolean;
+  /** Number of segments the last {@linkcode takeRun} took. */
+  runLength = 0;
+  readonly #holds: Uint16Array;
+  readonly #header: Int32Array;
+  /** One window object for each segment, made on first use; unused in development mode. */
+  readonly #windows: (Window | undefined)[];
+  /** Segment small writes are gathered in until the next poll; -1 for none. */
+  #copySegment = -1;
+  #copyTail = 0;
+
+  constructor(memory: SegmentMemory, development: boolean) {
+    this.bytes = memory.bytes;
+    this.size = memory.segmentSize;
+    this.count = memory.segmentCount;
+    this.development = development;
+    this.#holds = memory.holds;
+    this.#header = memory.header;
+    this.#windows = new Array<Window | undefined>(memory.segmentCount).fill(undefined);
+  }
+
+  /** Segments with at least one hold. */
+  get held(): number {
+    return this.#header[HEADER_SEGMENTS_HELD];
+  }
+
+  /** How many segments the bytes touch. `offset` lies within the first one. */
+  covered(offset: number, length: number): number {
+    return offset + length <= this.size ? 1 : 1 + Math.floor((offset + length - 1) / this.size);
+  }
+
+  /**
+   * The window of received bytes, whose one hold it takes over. In production there is one object a segment,
+   * used again and again; in development each is new, so that a window kept too long is always found out.
+   */
+  borrow(segment: number, offset: number, length: number): Window {
+    const window = this.#windows[segment];
+    if (window !== undefined) {
+      window.renew(segment, offset, length);
+      return window;
+    }
+    const made = new Window(this, segment, offset, length);
+    if (!this.development) this.#windows[segment] = made;
+    return made;
+  }
+
+  /** Adds one hold to each segment the bytes touch; false, and nothing done, when one has no room for it. */
+  hold(segment: number, offset: number, length: number): boolean {
+    const end = segment + this.covered(offset, length);
+    for (let index = segment; index < end; index++) {
+      if (this.#holds[index] >= SEGMENT_HOLDS_MAX) return false;
+    }
+    for (let index = segment; index < end; index++) {
+      if (this.#holds[index]++ === 0) this.#header[HEADER_SEGMENTS_HELD] += 1;
+    }
+    return true;
+  }
+
+  /** Takes one hold off each segment the bytes touch. */
+  release(segment: number, offset: number, length: number): void {
+    const end = offset + length <= this.size ? segment + 1 : segment + this.covered(offset, length);
+    for (let index = segment; index < end; index++) {
+      if (--this.#holds[index] !== 0) continue;
+      this.#header[HEADER_SEGMENTS_HELD] -= 1;
+      if (this.development) this.bytes.fill(poison, index * this.size, (index + 1) * this.size);
+    }
+  }
+
+  /** As {@linkcode hold}, for bytes given by their position in {@linkcode bytes}. */
+  holdAt(position: number, length: number): boolean {
+    return this.hold(Math.floor(position / this.size), position % this.size, length);
+  }
+
+  /** As {@linkcode release}, for bytes given by their position in {@linkcode bytes}. */
+  releaseAt(position: number, length: number): void {
+    this.release(Math.floor(position / this.size), position % this.size, length);
+  }
+
+  /**
+   * Takes up to `segmentsMax` free segments that lie side by side, one hold on each, and returns the first;
+   * -1 when none is free. How many it took stands in {@linkcode runLength}.
+   */
+  takeRun(segmentsMax: number): number {
+    const holds = this.#holds;
+    const header = this.#header;
+    if (header[HEADER_SEGMENTS_HELD] >= this.count) return -1;
+    let start = header[HEADER_SEGMENTS_HELD] === 0 ? 0 : header[HEADER_SEGMENT_CURSOR];
+    if (start >= this.count) start = 0;
+    for (let tried = 0; tried < this.count; tried++) {
+      if (holds[start] === 0) break;
+      start = start + 1 === this.count ? 0 : start + 1;
+    }
+    if (holds[start] !== 0) return -1;
+    const end = Math.min(this.count, start + segmentsMax);
+    let next = start;
+    while (next < end && holds[next] === 0) holds[next++] = 1;
+    header[HEADER_SEGMENTS_HELD] += next - start;
+    header[HEADER_SEGMENT_CURSOR] = next === this.count ? 0 : next;
+    this.runLength = next - start;
+    return start;
+  }
+
+  /**
+   * Finds `length` bytes (at most one segment) to copy a small write into, behind the small writes of this
+   * turn. Returns their position in {@linkcode bytes}, or -1 when no segment is free. The caller holds the
+   * segment itself for what it uses, and says how much that was with {@linkcode copied}.
+   */
+  copySpace(length: number): number {
+    if (this.#copySegment >= 0 && this.#copyTail + length <= this.size) {
+      return this.#copySegment * this.size + this.#copyTail;
+    }
+    this.endCopies();
+    const segment = this.takeRun(1);
+    if (segment < 0) return -1;
+    this.#copySegment = segment;
+    this.#copyTail = 0;
+    return segment * this.size;
+  }
+
+  /** The first `length` bytes of the last {@linkcode copySpace} are in use. */
+  copied(length: number): void {
+    this.#copyTail += length;
+  }
+
+  /** Before a poll: the segment of small writes belongs to its senders alone from now on. */
+  endCopies(): void {
+    if (this.#copySegment < 0) return;
+    this.release(this.#copySegment, 0, this.size);
+    this.#copySegment = -1;
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * Windows: borrowed views on the bytes where the kernel put them.
+ *
+ * @module
+ */
+import { OptionError, WindowError } from "../base/errors.ts";
+import type { Segments } from "./segments.ts";
+
+/** The time of the window is over. */
+const expired = 0;
+/** Inside its callback, and the hold of the received bytes is this window's. */
+const borrowed = 1;
+/** Inside its callback, the hold went along with a write; the bytes stay in place until the callback ends. */
+const spent = 2;
+/** Its callback is over; it lives by `keep`. */
+const kept = 3;
+
+const decoder = new TextDecoder();
+
+/**
+ * Received bytes, in place. A window given to `data` is valid until the callback returns (for an async
+ * handler: until its first `await`). What is needed longer is copied with {@linkcode slice}, or held with
+ * {@linkcode keep} and given back with {@linkcode release}.
+ *
+ * Writing the window to a connection sends the same memory without a copy. Changing {@linkcode bytes} changes
+ * what is sent, until the callback ends.
+ *
+ * Use after its time throws a WindowError. Window objects are used again, so in production a window that was
+ * kept in a variable without `keep` may instead show the bytes of a later message; in development mode it
+ * always throws, and released memory is filled with `0xdd`.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "@ringport/ringport";
+ *
+ * using listener = listen({
+ *   port: 0,
+ *   socket: {
+ *     data(connection, window) {
+ *       if (window.at(0) === 0x3f) connection.write("a question\n");
+ *       else connection.write(window);
+ *     },
+ *   },
+ * });
+ * console.log(listener.port);
+ * ```
+ */
+export class Window {
+  readonly #segments: Segments;
+  #segment: number;
+  #offset: number;
+  #length: number;
+  #state = borrowed;
+  /** Calls of `keep` without their `release`. */
+  #keeps = 0;
+  #view: Uint8Array<ArrayBuffer> | undefined = undefined;
+  /** Of a part: the window it is a part of, which must live as long. */
+  readonly #whole: Window | undefined;
+
+  /** Windows are made by the library. @internal */
+  constructor(segments: Segments, segment: number, offset: number, length: number, whole?: Window) {
+    this.#segments = segments;
+    this.#segment = segment;
+    this.#offset = offset;
+    this.#length = length;
+    this.#whole = whole;
+  }
+
+  /** Number of bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The bytes in place, not a copy. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    this.#checkLive();
+    const start = this.#segment * this.#segments.size + this.#offset;
+    const view = this.#view;
+    // Messages of one size at one place are usual: the view of the last one serves again.
+    if (view !== undefined && view.byteOffset === start && view.length === this.#length) return view;
+    return this.#view = this.#segments.bytes.subarray(start, start + this.#length);
+  }
+
+  /** The byte at `index`, counted from the end where negative; undefined outside. */
+  at(index: number): number | undefined {
+    this.#checkLive();
+    const position = index < 0 ? index + this.#length : index;
+    if (position < 0 || position >= this.#length) return undefined;
+    return this.#segments.bytes[this.#segment * this.#segments.size + this.#offset + position];
+  }
+
+  /** The bytes as UTF-8 text; what is no UTF-8 becomes U+FFFD. */
+  text(): string {
+    return decoder.decode(this.bytes);
+  }
+
+  /** A copy of the bytes from `start` to before `end`, counted as in `Uint8Array.slice`. */
+  slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(start, end);
+  }
+
+  /**
+   * A window on the bytes from `start` to before `end`, counted as in `Uint8Array.subarray`. It is borrowed as
+   * this one is, and lives no longer unless it is itself kept.
+   */
+  subarray(start = 0, end: number = this.#length): Window {
+    this.#checkLive();
+    const from = clamp(start, this.#length);
+    const to = Math.max(from, clamp(end, this.#length));
+    const size = this.#segments.size;
+    const position = this.#offset + from;
+    const skipped = Math.floor(position / size);
+    return new Window(
+      this.#segments,
+      this.#segment + skipped,
+      position - skipped * size,
+      to - from,
+      this.#whole ?? this,
+    ).#asPart();
+  }
+
+  /**
+   * Holds the bytes beyond the callback, until {@linkcode release} is called as often as `keep` was. A kept
+   * window pins whole segments of the ring: copy small messages instead when many are to be kept.
+   *
+   * @returns this window.
+   */
+  keep(): this {
+    this.#checkLive();
+    if (this.#keeps === 0 && this.#state !== borrowed) this.#hold();
+    // A borrowed window keeps by its own hold, which then no write takes along.
+    this.#keeps += 1;
+    return this;
+  }
+
+  /**
+   * Gives up the window, or one `keep` of it. Without any `keep` it ends the window before its callback
+   * does. On an expired window it does nothing.
+   */
+  release(): void {
+    if (this.#state === expired) return;
+    if (this.#keeps > 0) {
+      this.#keeps -= 1;
+      if (this.#keeps > 0 || this.#state === borrowed) return;
+      this.#drop();
+      if (this.#state === kept) this.#state = expired;
+      return;
+    }
+    if (this.#state === borrowed) this.#drop();
+    this.#state = expired;
+  }
+
+  /** The same as {@linkcode release}: `using window = data.keep()`. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** True while the window may be used. */
+  get live(): boolean {
+    return this.#state !== expired && (this.#keeps > 0 || this.#whole === undefined || this.#whole.live);
+  }
+
+  /** First segment of the bytes. @internal */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** Offset of the bytes in their first segment. @internal */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The ring the bytes lie in. @internal */
+  get segments(): Segments {
+    return this.#segments;
+  }
+
+  /** Uses the object again for other bytes. @internal */
+  renew(segment: number, offset: number, length: number): void {
+    this.#segment = segment;
+    this.#offset = offset;
+    this.#length = length;
+    this.#state = borrowed;
+    this.#keeps = 0;
+  }
+
+  /**
+   * Gives one hold on the bytes to a send: this window's own where it can be spared, otherwise a new one.
+   * False when the segments carry no further hold. @internal
+   */
+  passHold(): boolean {
+    if (this.#state === borrowed && this.#keeps === 0) {
+      this.#state = spent;
+      return true;
+    }
+    this.#checkLive();
+    return this.#segments.hold(this.#segment, this.#offset, this.#length);
+  }
+
+  /** The callback is over. @internal */
+  endBorrow(): void {
+    if (this.#keeps > 0) {
+      this.#state = kept;
+      return;
+    }
+    if (this.#state === borrowed) this.#segments.release(this.#segment, this.#offset, this.#length);
+    this.#state = expired;
+  }
+
+  /**
+   * The ring is about to be given to the library within the callback: bytes whose hold went away with a
+   * write are no longer safe to look at. @internal
+   */
+  endSpent(): void {
+    if (this.#state === spent && this.#keeps === 0) this.#state = expired;
+  }
+
+  /** Throws a WindowError unless the window may be used. @internal */
+  checkLive(): void {
+    this.#checkLive();
+  }
+
+  #checkLive(): void {
+    if (this.#state !== expired && this.#whole === undefined) return;
+    if (!this.live) {
+      throw new WindowError(
+        "the window was used after its callback (or its release); copy the bytes with slice() or hold them with keep()",
+        { code: "ERR_WINDOW_EXPIRED", operation: "window", origin: "application" },
+      );
+    }
+  }
+
+  #hold(): void {
+    if (this.#length === 0 || this.#segments.hold(this.#segment, this.#offset, this.#length)) return;
+    throw new OptionError("window", "keep", "too many hold the same segment; copy the bytes with slice()");
+  }
+
+  #drop(): void {
+    if (this.#length > 0) this.#segments.release(this.#segment, this.#offset, this.#length);
+  }
+
+  /** A part has no hold of its own until it is kept. */
+  #asPart(): Window {
+    this.#state = spent;
+    return this;
+  }
+}
+
+/** A position as the methods of typed arrays count it. */
+function clamp(position: number, length: number): number {
+  const whole = Math.trunc(position) || 0;
+  return whole < 0 ? Math.max(0, whole + length) : Math.min(whole, length);
+}
