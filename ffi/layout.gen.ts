@@ -415,7 +415,10 @@ export const CONFIGURATION_COMPLETIONS_PER_TURN_BYTE = 36;
 /** Bytes kept free before received bytes in the first segment of a run. */
 export const CONFIGURATION_HEADROOM = 10;
 export const CONFIGURATION_HEADROOM_BYTE = 40;
-/** Bytes kept free behind received bytes in the last segment of a run. */
+/**
+ * Bytes never received into at the end of a run. Behind fewer bytes only the rest of their last segment
+ * is theirs.
+ */
 export const CONFIGURATION_TAILROOM = 11;
 export const CONFIGURATION_TAILROOM_BYTE = 44;
 export const CONFIGURATION_RECEIVE_RUN_SEGMENTS = 12;
