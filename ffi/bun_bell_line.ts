@@ -12,6 +12,13 @@ export const TOKEN_BYTES = 4;
 /** Opens the native end; throws when it cannot. */
 export type OpenBell = (port: number, token: number) => number;
 
+/** What the host loop's end of the line tells. */
+export interface BellListener {
+  rang(): void;
+  /** The line broke and carries no further ring; not told after close. */
+  lost(): void;
+}
+
 /** The host loop's end of the line. */
 export interface BellLine {
   ref(): void;
@@ -20,15 +27,24 @@ export interface BellLine {
 }
 
 /** Linux: the library makes both ends and gives the descriptor of one. */
-export function openBellPair(open: OpenBell, rang: () => void): BellLine {
+export function openBellPair(open: OpenBell, listener: BellListener): BellLine {
   const descriptor = open(0, 0);
-  const connecting = bun.connect({ fd: descriptor, socket: { data: rang } });
   let socket: BunSocket | undefined;
   let referenced = true;
-  connecting.then((connected) => {
-    socket = connected;
-    if (!referenced) connected.unref();
+  let closed = false;
+  const lost = () => {
+    if (closed) return;
+    closed = true;
+    listener.lost();
+  };
+  const connecting = bun.connect({
+    fd: descriptor,
+    socket: { data: () => listener.rang(), close: lost, error: lost },
   });
+  const connected = connecting.then((opened) => {
+    socket = opened;
+    if (!referenced) opened.unref();
+  }).catch(lost);
   return {
     ref() {
       referenced = true;
@@ -39,66 +55,100 @@ export function openBellPair(open: OpenBell, rang: () => void): BellLine {
       socket?.unref();
     },
     async close() {
-      (await connecting).end();
+      closed = true;
+      await connected;
+      socket?.end();
     },
   };
 }
 
 /** Windows: the library connects to a port of this machine that listens until the bell's token has come. */
-export function openBellConnection(open: OpenBell, rang: () => void): BellLine {
-  const token = crypto.getRandomValues(new Uint32Array(1))[0];
-  const callers = new Map<BunSocket, number[]>();
+export function openBellConnection(open: OpenBell, listener: BellListener): BellLine {
+  const callers = new Callers(crypto.getRandomValues(new Uint32Array(1))[0]);
   let bell: BunSocket | undefined;
   let referenced = true;
-  const listener: BunListener = bun.listen({
+  let closed = false;
+  const door: BunListener = bun.listen({
     hostname: "127.0.0.1",
     port: 0,
     socket: {
-      open: (socket) => void callers.set(socket, []),
-      close: (socket) => void callers.delete(socket),
+      open: (socket) => callers.add(socket),
       data(socket, bytes) {
-        if (socket === bell) return rang();
-        const said = callers.get(socket);
-        if (said === undefined) return;
-        said.push(...bytes.subarray(0, TOKEN_BYTES + 1));
-        if (said.length < TOKEN_BYTES) return;
-        if (!isToken(said, token)) return socket.terminate();
+        if (socket === bell) return listener.rang();
+        const rest = callers.hear(socket, bytes);
+        if (rest === undefined) return;
         bell = socket;
-        listener.stop();
-        callers.delete(socket);
-        for (const stranger of callers.keys()) stranger.terminate();
+        door.stop();
+        callers.dismiss();
         if (!referenced) socket.unref();
-        if (said.length > TOKEN_BYTES) rang();
+        if (rest > 0) listener.rang();
+      },
+      close(socket) {
+        callers.delete(socket);
+        if (socket !== bell || closed) return;
+        closed = true;
+        listener.lost();
       },
     },
   });
   try {
-    open(listener.port, token);
+    open(door.port, callers.token);
   } catch (error) {
-    listener.stop(true);
+    door.stop(true);
     throw error;
   }
   return {
     ref() {
       referenced = true;
-      (bell ?? listener).ref();
+      (bell ?? door).ref();
     },
     unref() {
       referenced = false;
-      (bell ?? listener).unref();
+      (bell ?? door).unref();
     },
     close() {
-      listener.stop(true);
+      closed = true;
+      door.stop(true);
       bell?.end();
-      for (const caller of callers.keys()) caller.terminate();
+      callers.dismiss();
       return Promise.resolve();
     },
   };
 }
 
-function isToken(said: readonly number[], token: number): boolean {
-  for (let index = 0; index < TOKEN_BYTES; index++) {
-    if (said[index] !== ((token >>> (8 * index)) & 0xff)) return false;
+/** Those who have connected and not yet said the token. */
+class Callers {
+  readonly token: number;
+  readonly #said = new Map<BunSocket, number[]>();
+
+  constructor(token: number) {
+    this.token = token;
   }
-  return true;
+
+  add(socket: BunSocket): void {
+    this.#said.set(socket, []);
+  }
+
+  delete(socket: BunSocket): void {
+    this.#said.delete(socket);
+  }
+
+  /** Takes what a caller says. Bytes behind the token once it was said; undefined before or for a wrong one. */
+  hear(socket: BunSocket, bytes: Uint8Array): number | undefined {
+    const said = this.#said.get(socket);
+    if (said === undefined) return undefined;
+    said.push(...bytes.subarray(0, TOKEN_BYTES + 1));
+    if (said.length < TOKEN_BYTES) return undefined;
+    const right = said.slice(0, TOKEN_BYTES).every((byte, index) =>
+      byte === ((this.token >>> (8 * index)) & 0xff)
+    );
+    if (right) this.#said.delete(socket);
+    else socket.terminate();
+    return right ? said.length - TOKEN_BYTES : undefined;
+  }
+
+  /** Turns all away. */
+  dismiss(): void {
+    for (const socket of this.#said.keys()) socket.terminate();
+  }
 }

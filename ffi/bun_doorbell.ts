@@ -6,7 +6,7 @@
  */
 import { type BellLine, openBellConnection, openBellPair } from "./bun_bell_line.ts";
 import type { NativeFunctions, OwnedDoorbell } from "./driver.ts";
-import { NO_TIMER } from "./layout.gen.ts";
+import { NO_TIMER, Status } from "./layout.gen.ts";
 import { NativeError } from "./status.ts";
 import type { OperatingSystem } from "./system_error.ts";
 
@@ -16,6 +16,9 @@ export type DoorbellFunctions = Pick<
   "ringport_doorbell_open" | "ringport_doorbell_arm" | "ringport_doorbell_close"
 >;
 
+/** Lines lost one after the other, without a ring between, until arming fails instead of trying once more. */
+const LOSSES_MAX = 3;
+
 export class BunDoorbell implements OwnedDoorbell {
   readonly #loop: number;
   readonly #functions: DoorbellFunctions;
@@ -24,6 +27,8 @@ export class BunDoorbell implements OwnedDoorbell {
   #ring: (() => void) | undefined;
   #referenced = true;
   #closed = false;
+  /** Lines lost since the last ring. */
+  #losses = 0;
 
   constructor(loop: number, functions: DoorbellFunctions, operatingSystem: OperatingSystem) {
     this.#loop = loop;
@@ -37,6 +42,7 @@ export class BunDoorbell implements OwnedDoorbell {
 
   arm(ring: () => void, milliseconds = Infinity): void {
     if (this.#ring !== undefined || this.#closed) return;
+    if (this.#losses >= LOSSES_MAX) throw new NativeError("doorbell_arm", Status.connectionAborted);
     const line = this.#line ??= this.#openLine();
     const limit = milliseconds < NO_TIMER ? Math.max(Math.ceil(milliseconds), 0) : NO_TIMER;
     const result = this.#functions.ringport_doorbell_arm(this.#loop, limit);
@@ -72,11 +78,27 @@ export class BunDoorbell implements OwnedDoorbell {
       if (result < 0) throw new NativeError("doorbell_open", -result);
       return result;
     };
-    const rang = () => this.#rang();
-    return this.#operatingSystem === "windows" ? openBellConnection(open, rang) : openBellPair(open, rang);
+    const listener = { rang: () => this.#rang(), lost: () => this.#lost() };
+    return this.#operatingSystem === "windows"
+      ? openBellConnection(open, listener)
+      : openBellPair(open, listener);
+  }
+
+  /** The line broke: the next arming opens another, and the loop looks for itself meanwhile. */
+  #lost(): void {
+    if (this.#line === undefined) return;
+    this.#line = undefined;
+    this.#functions.ringport_doorbell_close(this.#loop);
+    this.#losses += 1;
+    this.#call();
   }
 
   #rang(): void {
+    this.#losses = 0;
+    this.#call();
+  }
+
+  #call(): void {
     const ring = this.#ring;
     if (ring === undefined) return;
     this.#ring = undefined;

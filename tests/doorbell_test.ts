@@ -7,8 +7,8 @@ import { Status, WAIT_MAX_MS } from "../ffi/layout.gen.ts";
 import { NativeError, openNative } from "../ffi/mod.ts";
 import type { NativeLoop } from "../ffi/port.ts";
 import { runScript } from "./helpers/process.ts";
-import { bun, runtime, scaled } from "./helpers/runtime.ts";
-import { deferred, delay, errorOf, within } from "./helpers/wait.ts";
+import { bun, type BunSocket, runtime, scaled } from "./helpers/runtime.ts";
+import { deferred, delay, errorOf, until, within } from "./helpers/wait.ts";
 
 const SMALL = { segmentCount: 64, slots: 64, timers: 64, sendEntries: 64 };
 
@@ -177,52 +177,85 @@ describe("the doorbell of Bun", () => {
   );
 
   it.skipIf(runtime !== "bun")("believes only the caller that knows the token (needs Bun)", async () => {
-    let port = 0;
-    let token = 0;
-    const functions = {
-      ringport_doorbell_open(_loop: number, wantedPort: number, wantedToken: number) {
-        port = wantedPort;
-        token = wantedToken;
-        return 0;
-      },
-      ringport_doorbell_arm: () => 0,
-      ringport_doorbell_close: () => 0,
-    };
-    const doorbell = new BunDoorbell(1, functions, "windows");
+    const bellOf = new FakeBell();
+    const doorbell = new BunDoorbell(1, bellOf, "windows");
     let rings = 0;
     doorbell.arm(() => rings++);
-    const call = async (said: number[]) => {
-      const ended = deferred();
-      const socket = await bun!.connect({
-        hostname: "127.0.0.1",
-        port,
-        socket: { data() {}, close: () => ended.resolve(), error: () => ended.resolve() },
-      });
-      socket.write(new Uint8Array(said));
-      return { socket, ended: ended.promise };
-    };
-    const letters = [0, 8, 16, 24].map((shift) => (token >>> shift) & 0xff);
-    const silent = await call([]);
-    const stranger = await call([letters[0] ^ 1, ...letters.slice(1), 1]);
+    const letters = bellOf.token;
+    const silent = await bellOf.call([]);
+    const stranger = await bellOf.call([letters[0] ^ 1, ...letters.slice(1), 1]);
     await within(stranger.ended, "the stranger to be turned away");
     expect(rings).toBe(0);
-    const bell = await call(letters.slice(0, 3));
+    const bell = await bellOf.call(letters.slice(0, 3));
     await delay(30);
     bell.socket.write(new Uint8Array([letters[3]]));
     await within(silent.ended, "the silent caller to be turned away");
     expect(rings).toBe(0);
     bell.socket.write(new Uint8Array([1]));
-    await delay(50);
-    expect(rings).toBe(1);
+    await until(() => rings === 1, "the doorbell has rung");
     // Nobody is listened to any more, whatever he knows.
-    const late = await call([...letters, 1]).catch(() => undefined);
+    doorbell.arm(() => rings++);
+    const late = await bellOf.call([...letters, 1]).catch(() => undefined);
     await delay(50);
     expect(rings).toBe(1);
     late?.socket.terminate();
     await doorbell.close();
     await within(bell.ended, "the end of the line");
   });
+
+  it.skipIf(runtime !== "bun")("opens a new line when one breaks, but not for ever (needs Bun)", async () => {
+    const bellOf = new FakeBell();
+    const doorbell = new BunDoorbell(1, bellOf, "windows");
+    let rings = 0;
+    for (let broken = 1; broken <= 3; broken++) {
+      doorbell.arm(() => rings++);
+      expect(bellOf.opened).toBe(broken);
+      const bell = await bellOf.call(bellOf.token);
+      await delay(30);
+      bell.socket.terminate();
+      // The loop is told, so that it can look for itself.
+      await until(() => rings === broken, "the broken line is noticed");
+      expect(bellOf.closed).toBe(broken);
+    }
+    const error = await errorOf(() => doorbell.arm(() => rings++));
+    expect(error).toMatchObject({ code: "ECONNABORTED", operation: "doorbell_arm" });
+    await doorbell.close();
+  });
 });
+
+/** The native side of a line over a loopback connection, played by the test. */
+class FakeBell {
+  opened = 0;
+  closed = 0;
+  token: number[] = [];
+  #port = 0;
+
+  ringport_doorbell_open = (_loop: number, port: number, token: number): number => {
+    this.opened += 1;
+    this.#port = port;
+    this.token = [0, 8, 16, 24].map((shift) => (token >>> shift) & 0xff);
+    return 0;
+  };
+
+  ringport_doorbell_arm = (): number => 0;
+
+  ringport_doorbell_close = (): number => {
+    this.closed += 1;
+    return 0;
+  };
+
+  /** Connects and says something. */
+  async call(said: number[]): Promise<{ socket: BunSocket; ended: Promise<void> }> {
+    const ended = deferred();
+    const socket = await bun!.connect({
+      hostname: "127.0.0.1",
+      port: this.#port,
+      socket: { data() {}, close: () => ended.resolve(), error: () => ended.resolve() },
+    });
+    socket.write(new Uint8Array(said));
+    return { socket, ended: ended.promise };
+  }
+}
 
 describe("the doorbell of Deno", () => {
   it.skipIf(runtime !== "deno")("goes on waiting when one wait is not enough (needs Deno)", async () => {
