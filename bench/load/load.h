@@ -1,0 +1,97 @@
+/* What the parts of the load generator share: the options, the connections and how the run stands. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "histogram.h"
+
+enum {
+    /* One address has about 28,000 ports to give; past this many connections another one is used. */
+    connections_per_source = 20000,
+    /* Connects under way at once, fewer than any server's backlog. */
+    connects_at_once = 128,
+    connections_max = 100000,
+    message_bytes_max = 16 << 20,
+    run_ms_max = 600000,
+    events_per_wait = 512,
+    /* Bytes compared at both ends of every piece that comes back. */
+    verified_bytes = 16,
+    /* The message begins with the connection's number and the message's number and ends with the latter. */
+    stamp_bytes = 8,
+};
+
+enum mode { mode_echo, mode_idle, mode_rate };
+
+struct options {
+    enum mode mode;
+    char host[64];
+    int port;
+    int connections;
+    size_t size;
+    int warm_up_ms;
+    int duration_ms;
+    /* 0: bounded by time alone. */
+    uint64_t messages;
+    int hold_ms;
+    /* Idle mode: exchange one message on each connection before it idles. */
+    int exchange;
+    /* The server's process, whose CPU clock is read at both ends of the window; 0 for none. */
+    int server_pid;
+};
+
+struct connection {
+    int descriptor;
+    uint32_t number;
+    uint32_t sequence;
+    size_t sent;
+    size_t received;
+    uint64_t started;
+};
+
+struct run {
+    struct options options;
+    int queue;
+    struct sockaddr_storage target;
+    socklen_t target_length;
+    struct connection *connections;
+    int opened;
+    int connecting;
+    int established;
+    char *message;
+    char *inbox;
+    /* Messages of the window, connections made and lost. */
+    uint64_t messages;
+    uint64_t exchanged;
+    uint64_t lost;
+    int measuring;
+    struct histogram latency;
+};
+
+/* options.c */
+void parse_options(int count, char **arguments, struct options *options);
+_Noreturn void fail(const char *what, const char *detail);
+
+/* connection.c */
+uint64_t now_ns(void);
+void resolve_target(struct run *run);
+void open_connection(struct run *run, struct connection *connection);
+void finish_connect(struct run *run, struct connection *connection);
+/* Begins the next message. */
+void start_message(struct run *run, struct connection *connection);
+/* Sends what is left of the message; returns when all is sent or the socket is full. */
+void send_message(struct run *run, struct connection *connection);
+/* Reads and verifies; 1 = the whole message came back, 0 = more is to come, -1 = the peer closed. */
+int receive_message(struct run *run, struct connection *connection);
+void close_connection(struct run *run, struct connection *connection);
+
+/* modes.c */
+void run_echo(struct run *run);
+void run_idle(struct run *run);
+void run_rate(struct run *run);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * The baseline of bench/echo: a bare epoll echo loop on one thread. Level-triggered, one hot buffer for all
+ * connections, a read and a write for each message and nothing else. What a short write leaves over is kept
+ * for that connection alone, and reading waits until it is gone. With --edge the same loop runs
+ * edge-triggered, to see what that alone is worth.
+ *
+ * Usage: epoll_echo [--edge]. Prints {"port":N} and serves 127.0.0.1 until it is killed.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    buffer_bytes = 64 * 1024,
+    events_per_wait = 512,
+    listen_backlog = 4096,
+    descriptors_max = 1 << 20,
+    /* Reads of one connection before the next has its turn, edge-triggered only. */
+    reads_per_turn = 4,
+};
+
+struct rest {
+    char *bytes;
+    size_t offset;
+    size_t length;
+};
+
+static char buffer[buffer_bytes];
+static struct rest *rests[descriptors_max];
+static int queue;
+static unsigned edge;
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static void watch(int operation, int descriptor, unsigned events) {
+    struct epoll_event event = {.events = events, .data.fd = descriptor};
+    if (epoll_ctl(queue, operation, descriptor, &event) != 0) fail("epoll_ctl");
+}
+
+static void drop_rest(int descriptor) {
+    struct rest *rest = rests[descriptor];
+    if (rest == NULL) return;
+    free(rest->bytes);
+    free(rest);
+    rests[descriptor] = NULL;
+}
+
+static void hang_up(int descriptor) {
+    drop_rest(descriptor);
+    close(descriptor);
+}
+
+static void keep_rest(int descriptor, const char *bytes, size_t length) {
+    struct rest *rest = malloc(sizeof *rest);
+    if (rest == NULL) fail("malloc");
+    *rest = (struct rest){.bytes = malloc(length), .offset = 0, .length = length};
+    if (rest->bytes == NULL) fail("malloc");
+    memcpy(rest->bytes, bytes, length);
+    rests[descriptor] = rest;
+    if (!edge) watch(EPOLL_CTL_MOD, descriptor, EPOLLOUT);
+}
+
+static void write_rest(int descriptor) {
+    struct rest *rest = rests[descriptor];
+    ssize_t count = write(descriptor, rest->bytes + rest->offset, rest->length - rest->offset);
+    if (count < 0) {
+        if (errno != EAGAIN && errno != EINTR) hang_up(descriptor);
+        return;
+    }
+    rest->offset += (size_t)count;
+    if (rest->offset < rest->length) return;
+    drop_rest(descriptor);
+    if (!edge) watch(EPOLL_CTL_MOD, descriptor, EPOLLIN);
+}
+
+/* Returns 1 when the next read may find more. */
+static int echo_once(int descriptor) {
+    ssize_t count = read(descriptor, buffer, buffer_bytes);
+    if (count <= 0) {
+        if (count == 0 || (errno != EAGAIN && errno != EINTR)) hang_up(descriptor);
+        return 0;
+    }
+    ssize_t written = write(descriptor, buffer, (size_t)count);
+    if (written < 0) {
+        if (errno != EAGAIN) {
+            hang_up(descriptor);
+            return 0;
+        }
+        written = 0;
+    }
+    if (written < count) {
+        keep_rest(descriptor, buffer + written, (size_t)(count - written));
+        return 0;
+    }
+    return count == buffer_bytes;
+}
+
+static void serve_edge(int descriptor, unsigned events) {
+    if (rests[descriptor] != NULL) {
+        if (!(events & EPOLLOUT)) return;
+        write_rest(descriptor);
+        if (rests[descriptor] != NULL) return;
+    }
+    int rounds = 0;
+    while (echo_once(descriptor)) {
+        if (++rounds < reads_per_turn) continue;
+        watch(EPOLL_CTL_MOD, descriptor, EPOLLIN | EPOLLOUT | EPOLLET);
+        return;
+    }
+}
+
+static void serve(int descriptor, unsigned events) {
+    if (edge) {
+        serve_edge(descriptor, events);
+    } else if (rests[descriptor] != NULL) {
+        write_rest(descriptor);
+    } else {
+        echo_once(descriptor);
+    }
+}
+
+static void accept_all(int listener) {
+    for (;;) {
+        int descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (descriptor < 0) return;
+        if (descriptor >= descriptors_max) {
+            close(descriptor);
+            continue;
+        }
+        int on = 1;
+        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        watch(EPOLL_CTL_ADD, descriptor, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN);
+    }
+}
+
+static int open_listener(void) {
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (listener < 0) fail("socket");
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
+    if (listen(listener, listen_backlog) != 0) fail("listen");
+    socklen_t length = sizeof address;
+    if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) fail("getsockname");
+    printf("{\"port\":%d}\n", ntohs(address.sin_port));
+    fflush(stdout);
+    return listener;
+}
+
+int main(int count, char **arguments) {
+    signal(SIGPIPE, SIG_IGN);
+    edge = count > 1 && strcmp(arguments[1], "--edge") == 0;
+    queue = epoll_create1(EPOLL_CLOEXEC);
+    if (queue < 0) fail("epoll_create1");
+    int listener = open_listener();
+    watch(EPOLL_CTL_ADD, listener, EPOLLIN);
+    static struct epoll_event events[events_per_wait];
+    for (;;) {
+        int ready = epoll_wait(queue, events, events_per_wait, -1);
+        for (int index = 0; index < ready; index++) {
+            int descriptor = events[index].data.fd;
+            if (descriptor == listener) accept_all(listener);
+            else serve(descriptor, events[index].events);
+        }
+    }
+}
