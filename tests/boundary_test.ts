@@ -1,12 +1,18 @@
 /** The library behind its drivers: opened, checked, and bytes sent through it by raw records. */
 import { expect } from "@std/expect";
-import { describe, it } from "@std/testing/bdd";
+import { beforeAll, describe, it } from "@std/testing/bdd";
+import type { HostFiles } from "../ffi/driver.ts";
+import { detectHost } from "../ffi/host.ts";
 import * as layout from "../ffi/layout.gen.ts";
 import { HostNameError, LibraryError, NativeError, openNative } from "../ffi/mod.ts";
 import type { NativeLoop } from "../ffi/port.ts";
+import { CACHE_VARIABLE, sha256, unpack } from "../ffi/shipped.ts";
+import { Random } from "./helpers/random.ts";
 import { pathOf, runtime } from "./helpers/runtime.ts";
-import { errorOf } from "./helpers/wait.ts";
+import { delay, errorOf, until } from "./helpers/wait.ts";
 
+/** Where these tests write: in the checkout, beside what is built. */
+const FOLDER = pathOf("../zig/zig-out/written-by-tests", import.meta.url);
 const SMALL = { segmentCount: 64, slots: 64, timers: 64, sendEntries: 64 };
 const LOOPBACK = [127, 0, 0, 1];
 const { Operation, Status } = layout;
@@ -108,10 +114,11 @@ describe("the library", () => {
     const native = openNative();
     expect(await native.resolve("localhost")).toEqual(["127.0.0.1", "::1"]);
     expect(await native.resolve("Api.LocalHost.")).toEqual(["127.0.0.1", "::1"]);
-    // A name that cannot be: no resolver needs to be reached for it.
-    const error = await errorOf(() => native.resolve("no such name.invalid"));
+    // A name that cannot be: no resolver is asked for a label this long.
+    const impossible = `${"x".repeat(64)}.invalid`;
+    const error = await errorOf(() => native.resolve(impossible));
     expect(error).toBeInstanceOf(HostNameError);
-    expect(error).toMatchObject({ code: "ENOTFOUND", hostname: "no such name.invalid" });
+    expect(error).toMatchObject({ code: "ENOTFOUND", hostname: impossible });
   });
 });
 
@@ -206,5 +213,55 @@ describe("a native loop", () => {
     await asking.close();
     // A second end of the same loop is the first one.
     await asking.close();
+  });
+
+  it("of a worker is woken from here by its number", async () => {
+    // The first opening of the process is this thread's: Bun crashes where fresh workers race for it.
+    const native = openNative();
+    const worker = new Worker(new URL("./children/boundary_worker.ts", import.meta.url), { type: "module" });
+    const said: unknown[] = [];
+    worker.onmessage = ({ data }) => void said.push(data);
+    await until(() => said.length === 1, "the worker has a loop");
+    expect(said[0]).toBeGreaterThan(0);
+    await delay(50);
+    expect(said).toHaveLength(1);
+    native.wakeLoop(said[0] as number);
+    await until(() => said.length === 2, "the worker's doorbell has rung");
+    expect(said[1]).toBe("rung");
+  });
+});
+
+describe("the driver's files", () => {
+  let files: HostFiles;
+  beforeAll(async () => {
+    const { driver } = await (runtime === "bun" ? import("../ffi/bun.ts") : import("../ffi/deno.ts"));
+    files = driver.files;
+  });
+
+  it("are written whole, replaced whole, and found again", async () => {
+    const path = pathOf("../zig/zig-out/written-by-tests/below/file.bin", import.meta.url);
+    const bytes = new Random(7).fill(new Uint8Array(10_000)) as Uint8Array<ArrayBuffer>;
+    await files.writeWhole(path, bytes);
+    expect(files.presence(path)).toBe("present");
+    expect(files.presence(`${path}.gone`)).toBe("absent");
+    expect(await files.read(path)).toEqual(bytes);
+    await files.writeWhole(path, bytes.slice(0, 100));
+    expect(await files.read(path)).toHaveLength(100);
+    expect(files.variable("RINGPORT_NEVER_SET")).toBe(undefined);
+  });
+
+  it("carry the package's library to where it can be opened", async () => {
+    const native = openNative();
+    const bytes = await files.read(native.libraryPath);
+    const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    const shipped = { LIBRARY_BASE64: btoa(text), LIBRARY_SHA256: await sha256(bytes) };
+    const variable = (name: string) => name === CACHE_VARIABLE ? FOLDER : undefined;
+    const unpacked = await unpack(shipped, { ...files, variable }, detectHost());
+    expect(unpacked).toHaveProperty("path");
+    const second = openNative({ library: (unpacked as { path: string }).path });
+    expect(second).not.toBe(native);
+    const loop = second.openLoop(SMALL);
+    expect(loop.poll(0)).toBe(0);
+    await loop.close();
   });
 });
