@@ -72,9 +72,12 @@ function openLibrary(path: string): OpenedLibrary {
 /** Unpacks the package's library where no other one is found. */
 async function unpackWhereNeeded(): Promise<Unpacked | undefined> {
   if (otherLibrary() !== undefined) return undefined;
-  const shipped = await importShipped(host);
-  if (shipped === undefined) return { reason: "it carries no library for this system" };
-  return await unpack(shipped, driver.files, host);
+  try {
+    return await unpack(await importShipped(host), driver.files, host);
+  } catch (error) {
+    const [reason] = String(error instanceof Error ? error.message : error).split("\n");
+    return { reason: `it gives no library for this system (${reason})` };
+  }
 }
 
 function otherLibrary(): FoundLibrary | undefined {

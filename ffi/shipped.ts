@@ -18,16 +18,12 @@ export interface ShippedLibrary {
 /** The path of the written library, or why there is none. */
 export type Unpacked = { readonly path: string } | { readonly reason: string };
 
-/** The module of the package for a system, imported only where it is needed. */
-export async function importShipped(host: Host): Promise<ShippedLibrary | undefined> {
+/** The module of the package for a system, imported only where it is needed; rejects where there is none. */
+export async function importShipped(host: Host): Promise<ShippedLibrary> {
   // Registries for Bun carry the modules translated to JavaScript under that ending.
   const ending = import.meta.url.endsWith(".js") ? "js" : "ts";
   const specifier = `./shipped/${host.operatingSystem}_${host.architecture}.gen.${ending}`;
-  try {
-    return await import(specifier) as ShippedLibrary;
-  } catch {
-    return undefined;
-  }
+  return await import(specifier) as ShippedLibrary;
 }
 
 /** Writes the library to the cache folder unless it is there already, whole and unchanged. */
