@@ -120,8 +120,7 @@ fn finish(socket: *Socket, listener: *const Listener, taken: *Accept) common.Acc
     const failure = if (number != 0) status.result_of(number) else update_context(socket, handle);
     if (failure.failed()) {
         handles.close(handle);
-        // Whatever went wrong was this peer's: the accept is posted again with a new socket.
-        return .{ .status = .connection_aborted, .system_error = failure.system_error };
+        return .{ .status = blame(failure.status), .system_error = failure.system_error };
     }
     const inherited = &listener.inherited;
     for (inherited.values, 0..) |value, index| {
@@ -129,6 +128,14 @@ fn finish(socket: *Socket, listener: *const Listener, taken: *Accept) common.Acc
         _ = handles.set_option(handle, @fromBackingInt(@as(u32, @intCast(index))), value);
     }
     return .{ .handle = handle };
+}
+
+/// Whatever is no lack of ours was this peer's: it reset first, and the accept is posted again.
+fn blame(failed: abi.Status) abi.Status {
+    return switch (failed) {
+        .descriptors_exhausted, .no_buffer_space, .out_of_memory => .descriptors_exhausted,
+        else => .connection_aborted,
+    };
 }
 
 /// Until this an accepted socket knows no peer address and cannot be shut down.
