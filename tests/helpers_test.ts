@@ -10,10 +10,9 @@ import {
   readAll,
   readAllText,
   readText,
-  refuses,
 } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
-import { scaled, system } from "./helpers/runtime.ts";
+import { runtime, scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, within } from "./helpers/wait.ts";
 
 async function rawPair(use: (near: Peer, far: Peer) => Promise<void>): Promise<void> {
@@ -62,11 +61,12 @@ describe("a raw peer", () => {
     });
   });
 
-  it("is refused where nobody listens", async () => {
-    expect(await refuses(await closedPort())).toBe(true);
-    const listener = listenPeer();
-    expect(await refuses(listener.port)).toBe(false);
-    listener.close();
+  const opens = system === "windows" && runtime === "bun"
+    ? "under Wine Bun's own client reports a refused connection as an open one"
+    : false;
+  it("is refused where nobody listens", { ignore: opens }, async () => {
+    const port = await closedPort();
+    expect(await errorOf(() => connectPeer({ port }))).toBeInstanceOf(Error);
   });
 });
 

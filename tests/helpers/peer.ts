@@ -5,7 +5,7 @@
  * @module
  */
 import { bun, type BunListener, type BunSocket } from "./runtime.ts";
-import { type Deferred, deferred, delay, within } from "./wait.ts";
+import { type Deferred, deferred, within } from "./wait.ts";
 
 /** One raw connection. */
 export interface Peer {
@@ -65,26 +65,6 @@ export async function closedPort(): Promise<number> {
   far.close();
   listener.close();
   return port;
-}
-
-/** Milliseconds after which a connection that is still there counts as accepted. */
-const ACCEPTED_AFTER_MS = 500;
-
-/**
- * Whether nobody answers at a port. Under Wine Bun's own client reports a refused connection as one that opened
- * and closed at once.
- */
-export async function refuses(port: number): Promise<boolean> {
-  let peer: Peer;
-  try {
-    peer = await connectPeer({ port });
-  } catch {
-    return true;
-  }
-  const ended = peer.read().then((bytes) => bytes === null, () => true);
-  const refused = await Promise.race([ended, delay(ACCEPTED_AFTER_MS).then(() => false)]);
-  peer.close();
-  return refused;
 }
 
 /** Reads exactly `length` bytes; fails when the stream ends before. What lies behind them is lost to the caller. */
