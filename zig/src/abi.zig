@@ -20,7 +20,9 @@ pub const Operation = enum(u8) {
     /// Completion only, repeating: id = new connection, argument = listener id, tag = listener's tag. From a
     /// listener with `hand_over`: id = invalid_id and length = the raw descriptor, to be adopted by another loop.
     accept = 2,
-    /// Submission: segment/offset/length = a ConnectRequest. Completion: id = connection id.
+    /// Submission: segment/offset/length = a ConnectRequest. Completion: id = connection id. From the poll that
+    /// took it on, the request's id field names the attempt, so that close or abort can end it (its completion
+    /// then says canceled, and a `close` one follows). A failed attempt's id is stale, no `close` follows.
     connect = 3,
     /// Completion only, repeating until paused: segment/offset/length = the bytes, held once for the reader.
     /// status end_of_stream: the peer ended its side. Any other status: reading is over.
@@ -28,6 +30,8 @@ pub const Operation = enum(u8) {
     /// Submission: segment/offset/length = bytes to send; the submitter's hold passes to the library, which
     /// releases it when the kernel has the bytes. Completion only after a partial send has drained, after an
     /// error, or when flag notify was set; length = bytes handed to the kernel since the last completion.
+    /// A refused one answers with its own segment, offset and length; its hold is released unless the range
+    /// itself was bad (invalid_argument).
     send = 5,
     /// Submission: FIN after everything submitted before. Completion: always one.
     shutdown_write = 6,
@@ -44,7 +48,8 @@ pub const Operation = enum(u8) {
     timer = 11,
     /// Submission: id = timer index. No completion; one already in the ring carries its old tag.
     timer_cancel = 12,
-    /// Submission: length = raw descriptor of an accepted socket, tag. Completion: id = connection id.
+    /// Submission: length = raw descriptor of an accepted socket, tag. Completion: id = connection id. The
+    /// descriptor belongs to the library from then on: a refused one is closed, if it was a socket.
     adopt = 13,
     /// Completion only: another thread called wake.
     wake = 14,
@@ -191,7 +196,9 @@ pub const ConnectRequest = extern struct {
     address: Address,
     local_address: Address,
     flags: ConnectFlags,
-    _reserved: [3]u32 = .{ 0, 0, 0 },
+    /// Written by the library: the id of the attempt, invalid_id when it was refused.
+    id: u32 = invalid_id,
+    _reserved: [2]u32 = .{ 0, 0 },
 
     comptime {
         std.debug.assert(@sizeOf(ConnectRequest) == 80);
@@ -285,7 +292,8 @@ pub const Configuration = extern struct {
     completions_per_turn: u32,
     /// Bytes kept free before received bytes in the first segment of a run.
     headroom: u32,
-    /// Bytes kept free behind received bytes in the last segment of a run.
+    /// Bytes never received into at the end of a run. Behind fewer bytes only the rest of their last segment is
+    /// theirs.
     tailroom: u32,
     receive_run_segments: u32,
     /// Seed of the fake backend; unused by the others.
@@ -336,7 +344,7 @@ pub const Statistic = enum(u32) {
     timers_fired = 20,
     wakes = 21,
     budgets_exhausted = 22,
-    /// Accepted sockets closed at once because no slot was free.
+    /// Times accepting stopped because no slot was free.
     accept_slots_exhausted = 23,
 };
 

@@ -10,6 +10,10 @@ pub const segment_size_min_bytes: u32 = 512;
 /// Bytes. Larger than this a segment no longer is a unit of reuse but a private buffer.
 pub const segment_size_max_bytes: u32 = 1 << 20;
 
+/// Bytes of all segments of one ring. Lengths add up in 32 bits, and one call of the kernel takes less than
+/// twice as much.
+pub const segments_bytes_max: u32 = 1 << 30;
+
 /// Segments of one ring when nothing else is asked for: 16 MiB of address space, touched only as needed.
 pub const segment_count_default: u32 = 4096;
 /// A ring must hold one receive run and one request at least.
@@ -85,6 +89,7 @@ pub const wait_max_ms: u32 = 60_000;
 pub const segment_holds_max: u32 = 0xffff;
 
 comptime {
+    std.debug.assert(segment_size_default_bytes * segment_count_default <= segments_bytes_max);
     std.debug.assert(segment_count_min >= 2 * receive_run_segments_max);
     std.debug.assert(slot_bits + generation_bits == 32);
     std.debug.assert(slots_default <= slots_max);

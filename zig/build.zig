@@ -1,0 +1,186 @@
+//! Builds the native library. Artifacts stand first, the steps that use them last.
+//!
+//!     zig build               the library of this machine, into zig-out/lib (Windows: zig-out/bin)
+//!     zig build all           the libraries of all targets, into zig-out/<target>, with their sizes
+//!     zig build test          unit tests of this machine
+//!     zig build test-windows  the same tests as a program for Windows, into zig-out/bin
+//!     zig build bindings      rewrites ffi/*.gen.ts; with CI set or -Dcheck it only compares
+//!     zig build fake          the library on the fake kernel, of this machine and of Windows
+//!     zig build fuzz -- ...   a fuzzer by name, see src/fuzz.zig
+//!     zig build bench-wheel   nanoseconds for each operation of the timer wheel
+
+const builtin = @import("builtin");
+const std = @import("std");
+
+const zig_version = "0.17.0";
+
+/// Bytes. A library is loaded by every process and shipped in the package for every target.
+const library_size_max = 300 * 1024;
+
+comptime {
+    if (!std.mem.eql(u8, builtin.zig_version_string, zig_version))
+        @compileError("ringport is built by Zig " ++ zig_version ++ ", this is " ++ builtin.zig_version_string);
+}
+
+const Target = struct { name: []const u8, query: std.Target.Query };
+
+/// Without libc there is no difference between glibc and musl: one library serves both.
+const targets = [_]Target{
+    .{ .name = "x86_64-linux", .query = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .none } },
+    .{ .name = "aarch64-linux", .query = .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .none } },
+    .{ .name = "x86_64-windows", .query = .{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu } },
+    .{ .name = "aarch64-windows", .query = .{ .cpu_arch = .aarch64, .os_tag = .windows, .abi = .gnu } },
+};
+
+pub fn build(b: *std.Build) void {
+    const host = b.graph.host.result;
+    const library = add_library(b, "ringport", "src/lib.zig", .{
+        .cpu_arch = host.cpu.arch,
+        .os_tag = host.os.tag,
+        .abi = if (host.os.tag == .windows) .gnu else .none,
+    });
+    b.installArtifact(library);
+
+    const size_check = b.addExecutable(.{
+        .name = "size_check",
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("size_check.zig"),
+            .target = b.graph.host,
+            .optimize = .debug,
+        }),
+    });
+    const all_step = b.step("all", "Build the libraries of all targets and check their sizes");
+    for (targets) |target| add_target(b, all_step, size_check, target);
+
+    const filters = b.option([]const []const u8, "test-filter", "Run only the tests whose names contain this") orelse &.{};
+    const tests = add_tests(b, "test", b.graph.host, filters);
+    const run_tests = b.addRunArtifact(tests);
+    // What the tests prove depends on the kernel, not on the sources alone.
+    run_tests.has_side_effects = true;
+    b.step("test", "Run the unit tests").dependOn(&run_tests.step);
+
+    const windows = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu });
+    const windows_tests = add_tests(b, "test-windows", windows, filters);
+    const windows_step = b.step("test-windows", "Build the unit tests for Windows");
+    windows_step.dependOn(&b.addInstallArtifact(windows_tests, .{ .pdb_dir = .disabled }).step);
+
+    const bindings = b.addExecutable(.{
+        .name = "bindings",
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("src/bindings.zig"),
+            .target = b.graph.host,
+            .optimize = .debug,
+        }),
+    });
+    const run_bindings = b.addRunArtifact(bindings);
+    const check = b.option(bool, "check", "Compare the generated files and write none") orelse false;
+    if (check) run_bindings.addArg("--check");
+    run_bindings.addDirectoryArg(b.path("../ffi"));
+    run_bindings.has_side_effects = true;
+    b.step("bindings", "Generate the TypeScript of the boundary").dependOn(&run_bindings.step);
+
+    add_test_tools(b, library.root_module.resolved_target.?.query);
+}
+
+/// What only tests and figures need.
+fn add_test_tools(b: *std.Build, host: std.Target.Query) void {
+    const fake_step = b.step("fake", "Build the library on the fake kernel");
+    const fake = add_library(b, "ringport_fake", "src/lib_fake.zig", host);
+    fake_step.dependOn(&b.addInstallArtifact(fake, .{}).step);
+    for (targets) |target| {
+        if (!std.mem.eql(u8, target.name, "x86_64-windows")) continue;
+        const foreign = add_library(b, "ringport_fake", "src/lib_fake.zig", target.query);
+        fake_step.dependOn(&b.addInstallArtifact(foreign, .{
+            .dest_dir = .{ .override = .{ .custom = target.name } },
+            .pdb_dir = .disabled,
+            .implib_dir = .disabled,
+        }).step);
+    }
+
+    const fuzz_step = b.step("fuzz", "Run a fuzzer");
+    fuzz_step.dependOn(&add_program(b, "fuzz", "src/fuzz.zig", .safe).step);
+    const bench_step = b.step("bench-wheel", "Measure the timer wheel");
+    bench_step.dependOn(&add_program(b, "wheel_bench", "src/wheel_bench.zig", .fast).step);
+}
+
+/// A program of this machine, run with the arguments behind `--`.
+fn add_program(
+    b: *std.Build,
+    name: []const u8,
+    root: []const u8,
+    optimize: std.builtin.OptimizeMode,
+) *std.Build.Step.Run {
+    const program = b.addExecutable(.{
+        .name = name,
+        .root_module = b.createModule(.{
+            .root_source_file = b.path(root),
+            .target = b.graph.host,
+            .optimize = optimize,
+        }),
+    });
+    const run = b.addRunArtifact(program);
+    run.addPassthruArgs();
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    return run;
+}
+
+fn add_library(
+    b: *std.Build,
+    name: []const u8,
+    root: []const u8,
+    query: std.Target.Query,
+) *std.Build.Step.Compile {
+    const library = b.addLibrary(.{
+        .name = name,
+        .linkage = .dynamic,
+        .root_module = b.createModule(.{
+            .root_source_file = b.path(root),
+            .target = b.resolveTargetQuery(query),
+            .optimize = .fast,
+            .strip = true,
+            .link_libc = false,
+            // The host process has threads and calls wake from them; atomics must be real ones.
+            .single_threaded = false,
+            .unwind_tables = .none,
+            .error_tracing = false,
+        }),
+    });
+    // Functions of the host's libc (threads) are found when the library is loaded.
+    library.linker_allow_shlib_undefined = true;
+    return library;
+}
+
+fn add_target(b: *std.Build, step: *std.Build.Step, size_check: *std.Build.Step.Compile, target: Target) void {
+    const library = add_library(b, "ringport", "src/lib.zig", target.query);
+    const install = b.addInstallArtifact(library, .{
+        .dest_dir = .{ .override = .{ .custom = target.name } },
+        .pdb_dir = .disabled,
+        .implib_dir = .disabled,
+    });
+    const check = b.addRunArtifact(size_check);
+    check.addArg(target.name);
+    check.addArg(b.fmt("{d}", .{library_size_max}));
+    check.addFileArg(library.getEmittedBin());
+    check.has_side_effects = true;
+    check.stdio = .inherit;
+    step.dependOn(&install.step);
+    step.dependOn(&check.step);
+}
+
+fn add_tests(
+    b: *std.Build,
+    name: []const u8,
+    target: std.Build.ResolvedTarget,
+    filters: []const []const u8,
+) *std.Build.Step.Compile {
+    return b.addTest(.{
+        .name = name,
+        .filters = filters,
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("src/tests.zig"),
+            .target = target,
+            .optimize = .debug,
+        }),
+    });
+}

@@ -1,0 +1,131 @@
+//! The functions of the library as C sees them: check the handle, call the loop, give the status back.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const common = @import("io/common.zig");
+const constants = @import("constants.zig");
+const hash = @import("layout_hash.zig").layout_hash;
+const io = @import("io.zig");
+const memory = @import("loop/memory.zig");
+const LoopType = @import("loop.zig").LoopType;
+const Registry = @import("registry.zig").RegistryType(Loop);
+
+const Loop = LoopType(io.Io);
+
+var registry: Registry = .{};
+
+pub fn abi_version() callconv(.c) u32 {
+    return abi.version;
+}
+
+pub fn layout_hash() callconv(.c) u32 {
+    return hash;
+}
+
+/// Proves at load that both sides see the same bytes of one memory, in both directions.
+pub fn pattern_test(bytes: [*]u8, length: u32, seed: u32) callconv(.c) u32 {
+    var matches = true;
+    for (bytes[0..length], 0..) |*byte, index| {
+        const step = @as(u32, @truncate(index)) *% abi.pattern_step;
+        if (byte.* != @as(u8, @truncate(seed +% step))) matches = false;
+        byte.* = @truncate(seed +% 1 +% step);
+    }
+    return @intFromBool(!matches);
+}
+
+pub fn configure(configuration: *abi.Configuration) callconv(.c) i32 {
+    return answer(memory.configure(configuration, Loop.tables_size));
+}
+
+pub fn loop_open(
+    configuration: *const abi.Configuration,
+    shared: [*]u8,
+    tables: [*]u8,
+    segments: [*]u8,
+) callconv(.c) i32 {
+    var wanted = configuration.*;
+    const status = memory.configure(&wanted, Loop.tables_size);
+    if (status != .ok) return answer(status);
+    const is_configured = wanted.shared_bytes == configuration.shared_bytes and
+        wanted.tables_bytes == configuration.tables_bytes;
+    if (!is_configured) return answer(.memory_invalid);
+    if (!std.mem.isAligned(@intFromPtr(shared), 8)) return answer(.memory_invalid);
+    if (!std.mem.isAligned(@intFromPtr(tables), 16)) return answer(.memory_invalid);
+
+    const reserved = registry.reserve() orelse return answer(.loops_exhausted);
+    var result: common.Result = .ok;
+    const loop = Loop.open(&wanted, @alignCast(shared), @alignCast(tables), segments, &result) orelse {
+        registry.release(reserved);
+        const header: *abi.Header = @ptrCast(@alignCast(shared));
+        header.last_system_error = result.system_error;
+        return answer(result.status);
+    };
+    return registry.publish(reserved, loop);
+}
+
+pub fn loop_close(handle: u32) callconv(.c) i32 {
+    const loop = switch (registry.begin_close(handle)) {
+        .invalid => return answer(.invalid_loop),
+        .busy => return answer(.busy),
+        .closing => |loop| loop,
+    };
+    if (!loop.shut()) {
+        registry.cancel_close(handle);
+        return answer(.busy);
+    }
+    registry.end_close(handle);
+    return 0;
+}
+
+pub fn poll(handle: u32, wait_ms: u32) callconv(.c) i32 {
+    const loop = registry.enter(handle) orelse return answer(.invalid_loop);
+    if (!registry.begin_turn(handle)) return answer(.busy);
+    defer registry.end_turn(handle);
+    return @intCast(loop.poll(wait_ms));
+}
+
+pub fn wait(handle: u32, timeout_ms: u32) callconv(.c) i32 {
+    const loop = registry.enter_shared(handle) orelse return answer(.invalid_loop);
+    defer registry.leave_shared(handle);
+    const result = loop.io.wait_ready(timeout_ms);
+    return switch (result.status) {
+        .ok => 1,
+        .timed_out => 0,
+        else => answer(result.status),
+    };
+}
+
+pub fn wake(handle: u32) callconv(.c) i32 {
+    const loop = registry.enter_shared(handle) orelse return answer(.invalid_loop);
+    defer registry.leave_shared(handle);
+    loop.io.wake();
+    return 0;
+}
+
+pub fn connection_address(handle: u32, id: u32, end: u32) callconv(.c) i32 {
+    const loop = registry.enter(handle) orelse return answer(.invalid_loop);
+    return answer_on(loop, loop.connection_address(id, end));
+}
+
+pub fn set_option(handle: u32, id: u32, option: u32, value: u32) callconv(.c) i32 {
+    const loop = registry.enter(handle) orelse return answer(.invalid_loop);
+    return answer_on(loop, loop.set_option(id, option, value));
+}
+
+fn answer(status: abi.Status) i32 {
+    return -@as(i32, @backingInt(status));
+}
+
+fn answer_on(loop: *Loop, result: common.Result) i32 {
+    loop.header.last_system_error = result.system_error;
+    return answer(result.status);
+}
+
+test "the pattern is checked and moved on" {
+    var bytes: [300]u8 = undefined;
+    for (&bytes, 0..) |*byte, index| byte.* = @truncate(9 + index * abi.pattern_step);
+    try std.testing.expectEqual(@as(u32, 0), pattern_test(&bytes, bytes.len, 9));
+    try std.testing.expectEqual(@as(u32, 0), pattern_test(&bytes, bytes.len, 10));
+    bytes[299] +%= 1;
+    try std.testing.expectEqual(@as(u32, 1), pattern_test(&bytes, bytes.len, 11));
+}

@@ -1,0 +1,359 @@
+//! Linux: epoll tells what is ready, the system calls here do the work at once. Edge-triggered, so that a
+//! socket nobody wants to read (paused, half-open, hung up) costs nothing, and each edge is remembered by
+//! the loop. Every call is a direct one: no libc, no errno variable, no allocation.
+
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("../abi.zig");
+const clock = @import("clock_linux.zig");
+const common = @import("common.zig");
+const constants = @import("../constants.zig");
+const errno_status = @import("errno_status.zig");
+const options = @import("options_linux.zig");
+const SystemAddress = @import("address_linux.zig").SystemAddress;
+
+/// Bytes received need no signal, and no call may sleep whatever mode the descriptor is in.
+const receive_flags = linux.MSG.DONTWAIT;
+const send_flags = linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL;
+
+/// Urgent data is watched because it makes receives end short of what is there.
+const events_receive: u32 = linux.EPOLL.IN | linux.EPOLL.PRI | linux.EPOLL.RDHUP | linux.EPOLL.ET;
+const events_unreliable: u32 = linux.EPOLL.PRI | linux.EPOLL.RDHUP | linux.EPOLL.HUP | linux.EPOLL.ERR;
+const events_readable: u32 = linux.EPOLL.IN | events_unreliable;
+const events_writable: u32 = linux.EPOLL.OUT | linux.EPOLL.HUP | linux.EPOLL.ERR;
+
+/// What epoll gives back for a socket: the id it was attached under and, for one still connecting, its
+/// descriptor, which is asked for the outcome.
+const Data = packed struct(u64) {
+    id: u32,
+    descriptor: u31 = 0,
+    connecting: bool = false,
+};
+
+/// The id of the descriptor that wakes.
+const wake_data: Data = .{ .id = abi.invalid_id };
+
+/// A turn may hand out two events for each one of the kernel's.
+const kernel_events_max = constants.events_per_wait_max;
+
+pub const Io = struct {
+    pub const Socket = extern struct {
+        descriptor: i32,
+        /// 1 once the kernel was asked to tell when it takes more: edges need no disarming.
+        write_armed: u32,
+    };
+
+    pub const Listener = extern struct { _unused: u32 = 0 };
+
+    epoll: i32,
+    wake_descriptor: i32,
+    /// 1 between a wake and its being taken: a second wake costs no system call.
+    wake_pending: std.atomic.Value(u32),
+    events: [kernel_events_max]linux.epoll_event,
+
+    pub fn memory_size(_: *const abi.Configuration) usize {
+        return 0;
+    }
+
+    pub fn init(io: *Io, _: *const abi.Configuration, _: []align(16) u8) common.Result {
+        clock.prepare();
+        const epoll = linux.epoll_create1(linux.EPOLL.CLOEXEC);
+        if (linux.errno(epoll) != .SUCCESS) return errno_status.result_of(linux.errno(epoll));
+        io.epoll = @intCast(epoll);
+        const descriptor = linux.eventfd(0, linux.EFD.NONBLOCK | linux.EFD.CLOEXEC);
+        if (linux.errno(descriptor) != .SUCCESS) {
+            _ = linux.close(io.epoll);
+            return errno_status.result_of(linux.errno(descriptor));
+        }
+        io.wake_descriptor = @intCast(descriptor);
+        io.wake_pending = .init(0);
+        const result = io.control(linux.EPOLL.CTL_ADD, io.wake_descriptor, linux.EPOLL.IN | linux.EPOLL.ET, wake_data);
+        if (result.failed()) io.deinit();
+        return result;
+    }
+
+    pub fn deinit(io: *Io) void {
+        _ = linux.close(io.wake_descriptor);
+        _ = linux.close(io.epoll);
+    }
+
+    pub fn listen(io: *Io, socket: *Socket, _: *Listener, id: u32, request: *const abi.ListenRequest) common.Result {
+        var wanted: SystemAddress = undefined;
+        const length = SystemAddress.from(&request.address, &wanted) orelse
+            return .{ .status = .address_family_not_supported };
+        const opened = open_socket(socket, wanted.any.family);
+        if (opened.failed()) return opened;
+        const result = io.listen_on(socket, id, request, &wanted, length);
+        if (result.failed()) _ = linux.close(socket.descriptor);
+        return result;
+    }
+
+    fn listen_on(
+        io: *Io,
+        socket: *Socket,
+        id: u32,
+        request: *const abi.ListenRequest,
+        wanted: *const SystemAddress,
+        length: linux.socklen_t,
+    ) common.Result {
+        const flags = request.flags;
+        // On Linux this only lets a restarted server bind beside connections in TIME_WAIT; a second listener
+        // on the port is still refused.
+        var result = options.set(socket.descriptor, linux.SOL.SOCKET, linux.SO.REUSEADDR, 1);
+        if (!result.failed() and flags.reuse_port)
+            result = options.set(socket.descriptor, linux.SOL.SOCKET, linux.SO.REUSEPORT, 1);
+        if (!result.failed() and wanted.any.family == linux.AF.INET6)
+            result = options.set(socket.descriptor, linux.SOL.IPV6, linux.IPV6.V6ONLY, @intFromBool(flags.v6_only));
+        // Accepted sockets inherit it, which saves a call for each of them.
+        if (!result.failed() and flags.no_delay)
+            result = options.set(socket.descriptor, linux.IPPROTO.TCP, linux.TCP.NODELAY, 1);
+        if (result.failed()) return result;
+
+        const bound = linux.errno(linux.bind(socket.descriptor, &wanted.any, length));
+        if (bound != .SUCCESS) return errno_status.result_of(bound);
+        const backlog = if (request.backlog == 0) constants.backlog_default else request.backlog;
+        const listening = linux.errno(linux.listen(socket.descriptor, @min(backlog, std.math.maxInt(i32))));
+        if (listening != .SUCCESS) return errno_status.result_of(listening);
+        return io.control(linux.EPOLL.CTL_ADD, socket.descriptor, linux.EPOLL.IN | linux.EPOLL.ET, .{ .id = id });
+    }
+
+    pub fn accept(_: *Io, socket: *Socket, _: *Listener) common.AcceptResult {
+        const flags = linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;
+        const accepted = linux.accept4(socket.descriptor, null, null, flags);
+        const code = linux.errno(accepted);
+        if (code == .SUCCESS) return .{ .handle = @intCast(accepted) };
+        const status: abi.Status = switch (code) {
+            // Memory comes back as descriptors do: later.
+            .NOBUFS, .NOMEM => .descriptors_exhausted,
+            else => if (errno_status.is_peer_error(code)) .connection_aborted else errno_status.status_of(code),
+        };
+        return .{ .status = status, .system_error = @backingInt(code) };
+    }
+
+    pub fn attach(io: *Io, socket: *Socket, id: u32, handle: u32) common.Result {
+        if (handle > std.math.maxInt(i32)) return .{ .status = .invalid_argument };
+        socket.* = .{ .descriptor = @intCast(handle), .write_armed = 0 };
+        return io.control(linux.EPOLL.CTL_ADD, socket.descriptor, events_receive, .{ .id = id });
+    }
+
+    pub fn discard(_: *Io, handle: u32) void {
+        if (handle > std.math.maxInt(i32)) return;
+        const descriptor: i32 = @intCast(handle);
+        // A number that names no socket was not ours to close.
+        if (options.is_socket(descriptor)) _ = linux.close(descriptor);
+    }
+
+    pub fn connect(io: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
+        var wanted: SystemAddress = undefined;
+        const length = SystemAddress.from(&request.address, &wanted) orelse
+            return .{ .status = .address_family_not_supported };
+        const opened = open_socket(socket, wanted.any.family);
+        if (opened.failed()) return opened;
+        const result = io.connect_on(socket, id, request, &wanted, length);
+        if (result.failed()) _ = linux.close(socket.descriptor);
+        return result;
+    }
+
+    fn connect_on(
+        io: *Io,
+        socket: *Socket,
+        id: u32,
+        request: *const abi.ConnectRequest,
+        wanted: *const SystemAddress,
+        length: linux.socklen_t,
+    ) common.Result {
+        if (request.flags.no_delay) {
+            const result = options.set(socket.descriptor, linux.IPPROTO.TCP, linux.TCP.NODELAY, 1);
+            if (result.failed()) return result;
+        }
+        if (request.flags.bind_local) {
+            var local: SystemAddress = undefined;
+            const local_length = SystemAddress.from(&request.local_address, &local) orelse
+                return .{ .status = .address_family_not_supported };
+            const bound = linux.errno(linux.bind(socket.descriptor, &local.any, local_length));
+            if (bound != .SUCCESS) return errno_status.result_of(bound);
+        }
+        const code = linux.errno(linux.connect(socket.descriptor, &wanted.any, length));
+        switch (code) {
+            // An outcome that is there at once is told by the first event, as a later one.
+            .SUCCESS, .INPROGRESS, .INTR => {},
+            else => return errno_status.result_of(code),
+        }
+        const data: Data = .{ .id = id, .descriptor = @intCast(socket.descriptor), .connecting = true };
+        return io.control(linux.EPOLL.CTL_ADD, socket.descriptor, linux.EPOLL.OUT | linux.EPOLL.ET, data);
+    }
+
+    pub fn receive(_: *Io, socket: *Socket, _: u32, buffer: []u8) common.ReceiveResult {
+        const received = linux.recvfrom(socket.descriptor, buffer.ptr, buffer.len, receive_flags, null, null);
+        const signed: isize = @bitCast(received);
+        if (signed > 0) {
+            const bytes: u32 = @intCast(received);
+            return .{ .bytes = bytes, .drained = bytes < buffer.len };
+        }
+        if (signed == 0) return .{ .status = .end_of_stream };
+        const code = linux.errno(received);
+        return switch (code) {
+            .AGAIN => .{ .drained = true },
+            // Asked again in the next round.
+            .INTR => .{},
+            else => .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
+        };
+    }
+
+    pub fn send(io: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {
+        std.debug.assert(spans.len > 0 and spans.len <= constants.send_spans_max);
+        const sent = if (spans.len == 1)
+            linux.sendto(socket.descriptor, spans[0].pointer, spans[0].length, send_flags, null, 0)
+        else
+            send_gathered(socket, spans);
+        const code = linux.errno(sent);
+        switch (code) {
+            .SUCCESS => {
+                var total: usize = 0;
+                for (spans) |span| total += span.length;
+                if (sent == total) return .{ .bytes = @intCast(sent) };
+            },
+            .AGAIN, .INTR, .NOBUFS => {},
+            else => return .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
+        }
+        const armed = io.arm_write(socket, id, code == .INTR or code == .NOBUFS);
+        if (armed.failed()) return .{ .status = armed.status, .system_error = armed.system_error };
+        return .{ .status = .would_block, .bytes = if (code == .SUCCESS) @intCast(sent) else 0 };
+    }
+
+    fn send_gathered(socket: *Socket, spans: []const common.Span) usize {
+        var vectors: [constants.send_spans_max]std.posix.iovec_const = undefined;
+        for (spans, vectors[0..spans.len]) |span, *vector| {
+            vector.* = .{ .base = span.pointer, .len = span.length };
+        }
+        const message: linux.msghdr_const = .{
+            .name = null,
+            .namelen = 0,
+            .iov = &vectors,
+            .iovlen = spans.len,
+            .control = null,
+            .controllen = 0,
+            .flags = 0,
+        };
+        return linux.sendmsg(socket.descriptor, &message, send_flags);
+    }
+
+    /// The armed edge comes when the kernel's buffer empties; where nothing says that it is full, arming anew
+    /// reports the present state.
+    fn arm_write(io: *Io, socket: *Socket, id: u32, anew: bool) common.Result {
+        if (socket.write_armed != 0 and !anew) return .ok;
+        socket.write_armed = 1;
+        const events = events_receive | linux.EPOLL.OUT;
+        return io.control(linux.EPOLL.CTL_MOD, socket.descriptor, events, .{ .id = id });
+    }
+
+    pub fn shutdown_write(_: *Io, socket: *Socket) common.Result {
+        return errno_status.result_of(linux.errno(linux.shutdown(socket.descriptor, linux.SHUT.WR)));
+    }
+
+    /// The kernel forgets a closed descriptor by itself, since no duplicate of it exists.
+    pub fn close(_: *Io, socket: *Socket, _: ?*Listener, _: u32, abort: bool) bool {
+        if (abort) options.set_reset_on_close(socket.descriptor);
+        _ = linux.close(socket.descriptor);
+        socket.descriptor = -1;
+        return true;
+    }
+
+    pub fn set_option(_: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
+        return options.set_option(socket.descriptor, option, value);
+    }
+
+    pub fn address(_: *Io, socket: *Socket, end: abi.AddressEnd, out: *abi.Address) common.Result {
+        var system: SystemAddress = undefined;
+        var length: linux.socklen_t = @sizeOf(SystemAddress);
+        const code = linux.errno(switch (end) {
+            .local => linux.getsockname(socket.descriptor, &system.any, &length),
+            .remote => linux.getpeername(socket.descriptor, &system.any, &length),
+        });
+        if (code != .SUCCESS) return errno_status.result_of(code);
+        system.to(out);
+        return .ok;
+    }
+
+    pub fn wait(io: *Io, out: []common.Event, wait_ms: u32) usize {
+        const max: u32 = @intCast(@min(out.len / 2, kernel_events_max));
+        if (max == 0) return 0;
+        const timeout: i32 = @intCast(@min(wait_ms, constants.wait_max_ms));
+        const count = linux.epoll_wait(io.epoll, &io.events, max, timeout);
+        // A signal ends a wait early; the caller comes again.
+        if (linux.errno(count) != .SUCCESS) return 0;
+        var written: usize = 0;
+        for (io.events[0..count]) |*event| {
+            written += io.translate(event.events, @bitCast(event.data.u64), out[written..]);
+        }
+        return written;
+    }
+
+    fn translate(io: *Io, events: u32, data: Data, out: []common.Event) usize {
+        if (data.id == abi.invalid_id) return 0;
+        if (data.connecting) {
+            out[0] = io.connected(data);
+            return 1;
+        }
+        var written: usize = 0;
+        if (events & events_readable != 0) {
+            const unreliable = events & events_unreliable != 0;
+            out[0] = .{ .kind = .readable, .id = data.id, .short_receive_unreliable = unreliable };
+            written = 1;
+        }
+        if (events & events_writable != 0) {
+            out[written] = .{ .kind = .writable, .id = data.id };
+            written += 1;
+        }
+        return written;
+    }
+
+    fn connected(io: *Io, data: Data) common.Event {
+        const code = options.take_error(data.descriptor);
+        var result = errno_status.result_of(code);
+        if (!result.failed())
+            result = io.control(linux.EPOLL.CTL_MOD, data.descriptor, events_receive, .{ .id = data.id });
+        return .{ .kind = .connected, .id = data.id, .status = result.status, .system_error = result.system_error };
+    }
+
+    pub fn wait_ready(io: *Io, timeout_ms: u32) common.Result {
+        var descriptors = [_]linux.pollfd{.{ .fd = io.epoll, .events = linux.POLL.IN }};
+        const timeout: i32 = @intCast(@min(timeout_ms, constants.wait_max_ms));
+        const count = linux.poll(&descriptors, descriptors.len, timeout);
+        const code = linux.errno(count);
+        // A signal is answered as "something": asking the queue once for nothing does no harm.
+        if (code == .INTR) return .ok;
+        if (code != .SUCCESS) return errno_status.result_of(code);
+        return if (count == 0) .{ .status = .timed_out } else .ok;
+    }
+
+    pub fn wake(io: *Io) void {
+        if (io.wake_pending.swap(1, .acq_rel) != 0) return;
+        // Each write is an edge; the counter is never read and cannot fill in the life of a machine.
+        const one: u64 = 1;
+        _ = linux.write(io.wake_descriptor, @ptrCast(&one), @sizeOf(u64));
+    }
+
+    pub fn take_wake(io: *Io) bool {
+        if (io.wake_pending.load(.monotonic) == 0) return false;
+        return io.wake_pending.swap(0, .acq_rel) != 0;
+    }
+
+    pub fn now_ms(_: *Io) u64 {
+        return clock.now_ms();
+    }
+
+    fn control(io: *Io, operation: u32, descriptor: i32, events: u32, data: Data) common.Result {
+        var event: linux.epoll_event = .{ .events = events, .data = .{ .u64 = @bitCast(data) } };
+        return errno_status.result_of(linux.errno(linux.epoll_ctl(io.epoll, operation, descriptor, &event)));
+    }
+};
+
+fn open_socket(socket: *Io.Socket, family: u16) common.Result {
+    const kind = linux.SOCK.STREAM | linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;
+    const opened = linux.socket(family, kind, linux.IPPROTO.TCP);
+    const code = linux.errno(opened);
+    if (code != .SUCCESS) return errno_status.result_of(code);
+    socket.* = .{ .descriptor = @intCast(opened), .write_armed = 0 };
+    return .ok;
+}

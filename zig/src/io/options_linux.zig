@@ -1,0 +1,98 @@
+//! Socket options of Linux under our names.
+
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("../abi.zig");
+const common = @import("common.zig");
+const errno_status = @import("errno_status.zig");
+
+pub fn set(descriptor: i32, level: i32, name: u32, value: u32) common.Result {
+    const number: i32 = @bitCast(value);
+    const set_to = linux.setsockopt(descriptor, level, name, std.mem.asBytes(&number), @sizeOf(i32));
+    return errno_status.result_of(linux.errno(set_to));
+}
+
+pub fn set_option(descriptor: i32, option: abi.SocketOption, value: u32) common.Result {
+    const socket_level = linux.SOL.SOCKET;
+    const tcp_level = linux.IPPROTO.TCP;
+    if (value > std.math.maxInt(i32) and option != .linger_seconds) return .{ .status = .invalid_argument };
+    return switch (option) {
+        .no_delay => set_switch(descriptor, tcp_level, linux.TCP.NODELAY, value),
+        .keep_alive => set_switch(descriptor, socket_level, linux.SO.KEEPALIVE, value),
+        .keep_alive_idle_seconds => set(descriptor, tcp_level, linux.TCP.KEEPIDLE, value),
+        .keep_alive_interval_seconds => set(descriptor, tcp_level, linux.TCP.KEEPINTVL, value),
+        .keep_alive_count => set(descriptor, tcp_level, linux.TCP.KEEPCNT, value),
+        .receive_buffer_bytes => set(descriptor, socket_level, linux.SO.RCVBUF, value),
+        .send_buffer_bytes => set(descriptor, socket_level, linux.SO.SNDBUF, value),
+        .linger_seconds => set_linger(descriptor, value),
+        .type_of_service => set_type_of_service(descriptor, value),
+    };
+}
+
+fn set_switch(descriptor: i32, level: i32, name: u32, value: u32) common.Result {
+    if (value > 1) return .{ .status = .invalid_argument };
+    return set(descriptor, level, name, value);
+}
+
+fn set_linger(descriptor: i32, seconds: u32) common.Result {
+    const off = seconds == std.math.maxInt(u32);
+    if (!off and seconds > std.math.maxInt(u16)) return .{ .status = .invalid_argument };
+    const linger: linux.linger = .{ .onoff = @intFromBool(!off), .linger = if (off) 0 else @intCast(seconds) };
+    return write_linger(descriptor, &linger);
+}
+
+fn set_type_of_service(descriptor: i32, value: u32) common.Result {
+    if (value > std.math.maxInt(u8)) return .{ .status = .invalid_argument };
+    var family: i32 = 0;
+    var length: linux.socklen_t = @sizeOf(i32);
+    const code = linux.errno(linux.getsockopt(
+        descriptor,
+        linux.SOL.SOCKET,
+        linux.SO.DOMAIN,
+        std.mem.asBytes(&family),
+        &length,
+    ));
+    if (code != .SUCCESS) return errno_status.result_of(code);
+    if (family == linux.AF.INET) return set(descriptor, linux.SOL.IP, linux.IP.TOS, value);
+    const result = set(descriptor, linux.SOL.IPV6, linux.IPV6.TCLASS, value);
+    // A dual socket may carry IPv4; where it does not, the system's refusal does not matter.
+    if (!result.failed()) _ = set(descriptor, linux.SOL.IP, linux.IP.TOS, value);
+    return result;
+}
+
+/// The next close sends RST and drops what is queued.
+pub fn set_reset_on_close(descriptor: i32) void {
+    _ = write_linger(descriptor, &.{ .onoff = 1, .linger = 0 });
+}
+
+fn write_linger(descriptor: i32, linger: *const linux.linger) common.Result {
+    const bytes = std.mem.asBytes(linger);
+    const set_to = linux.setsockopt(descriptor, linux.SOL.SOCKET, linux.SO.LINGER, bytes, bytes.len);
+    return errno_status.result_of(linux.errno(set_to));
+}
+
+/// The error a socket carries, SUCCESS when none; the socket forgets it.
+pub fn take_error(descriptor: i32) linux.E {
+    return read_number(descriptor, linux.SO.ERROR);
+}
+
+pub fn is_socket(descriptor: i32) bool {
+    var number: i32 = 0;
+    var length: linux.socklen_t = @sizeOf(i32);
+    const bytes = std.mem.asBytes(&number);
+    return linux.errno(linux.getsockopt(descriptor, linux.SOL.SOCKET, linux.SO.TYPE, bytes, &length)) == .SUCCESS;
+}
+
+fn read_number(descriptor: i32, name: u32) linux.E {
+    var number: i32 = 0;
+    var length: linux.socklen_t = @sizeOf(i32);
+    const code = linux.errno(linux.getsockopt(
+        descriptor,
+        linux.SOL.SOCKET,
+        name,
+        std.mem.asBytes(&number),
+        &length,
+    ));
+    if (code != .SUCCESS) return code;
+    return std.enums.fromInt(linux.E, number) orelse .IO;
+}

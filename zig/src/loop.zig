@@ -1,0 +1,246 @@
+//! The engine of one thread: takes submissions, drives the sockets of its backend, writes completions. It
+//! never learns which kernel it runs on and allocates nothing: all memory is handed over when it is opened.
+//! The parts of a turn are in `loop/`; this file is the state they share and the turn itself.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const accept = @import("loop/accept.zig");
+const close = @import("loop/close.zig");
+const common = @import("io/common.zig");
+const constants = @import("constants.zig");
+const events = @import("loop/events.zig");
+const memory = @import("loop/memory.zig");
+const receive = @import("loop/receive.zig");
+const socket = @import("socket.zig");
+const submit = @import("loop/submit.zig");
+const List = @import("loop/list.zig").List;
+const PoolType = @import("pool.zig").PoolType;
+const Ring = @import("ring.zig").Ring;
+const Segments = @import("segments.zig").Segments;
+const TimerWheel = @import("timer_wheel.zig").TimerWheel;
+
+/// Completions one submission or one event may cause: its own answer, the answers it releases (a send that
+/// drained, the shutdown behind it) and the close.
+pub const completions_per_step_max: u32 = 4;
+
+comptime {
+    std.debug.assert(constants.ring_records_min >= 2 * completions_per_step_max);
+}
+
+pub fn LoopType(comptime Backend: type) type {
+    return struct {
+        const Loop = @This();
+        pub const Io = Backend;
+        pub const Slot = socket.SlotType(Io);
+        pub const ListenerEntry = struct { slot: u32, used: bool, listener: Io.Listener };
+
+        io: Io,
+        header: *abi.Header,
+        statistics: [*]u64,
+        submissions: Ring,
+        completions: Ring,
+        segments: Segments,
+        slots: PoolType(Slot, "send_first"),
+        send_entries: PoolType(socket.SendEntry, "next"),
+        send_pending: [*]u32,
+        timers: TimerWheel,
+        listeners: [*]ListenerEntry,
+        /// Sockets with something to receive or accept.
+        ready: List,
+        /// Connections that found no free segment.
+        starved: List,
+        completions_per_turn: u32,
+        /// Position of the completion ring up to which this turn may go.
+        turn_limit: u32,
+        listeners_waiting: u32,
+        /// When accepting goes on after the descriptors ran out; null when nobody waits for it.
+        back_off_until_ms: ?u64,
+        events: [2 * constants.events_per_wait_max]common.Event,
+
+        /// Bytes of the tables memory for these sizes.
+        pub fn tables_size(configuration: *const abi.Configuration) usize {
+            return memory.tables_size(Loop, configuration);
+        }
+
+        /// Lays the loop out in the memory handed over, all of it zeroed.
+        pub fn open(
+            configuration: *const abi.Configuration,
+            shared: [*]align(8) u8,
+            tables: [*]align(16) u8,
+            segments: [*]u8,
+            result: *common.Result,
+        ) ?*Loop {
+            return memory.open(Loop, configuration, shared, tables, segments, result);
+        }
+
+        /// Aborts what is still open. False while the kernel holds something; to be called again then.
+        pub fn shut(loop: *Loop) bool {
+            return close.shut(loop);
+        }
+
+        /// One turn. Returns how many completions can be read.
+        pub fn poll(loop: *Loop, wait_ms: u32) u32 {
+            loop.count(.polls, 1);
+            const tail = loop.completions.tail.*;
+            loop.turn_limit = tail +% loop.completions_per_turn;
+            submit.drain(loop);
+            loop.segments.rewind();
+            receive.retry_starved(loop);
+            loop.take_events(wait_ms);
+            receive.retry_starved(loop);
+            loop.serve_ready();
+            loop.fire_timers();
+            loop.count(.completions, loop.completions.tail.* -% tail);
+            loop.publish();
+            return loop.completions.used();
+        }
+
+        fn take_events(loop: *Loop, wait_ms: u32) void {
+            const room = loop.completions.room() / completions_per_step_max;
+            if (room == 0) return loop.count(.completion_ring_full, 1);
+            const max = @min(2 * room, loop.events.len);
+            const idle = loop.completions.used() == 0 and loop.submissions.used() == 0 and loop.ready.is_empty();
+            const wait = if (idle and wait_ms > 0) @min(wait_ms, loop.next_deadline_ms()) else 0;
+            if (wait > 0) loop.count(.waits, 1);
+            const taken = loop.io.wait(loop.events[0..max], wait);
+            for (loop.events[0..taken]) |*event| events.handle(loop, event);
+            if (loop.io.take_wake()) {
+                loop.count(.wakes, 1);
+                loop.complete(.wake, .{});
+            }
+            if (loop.back_off_until_ms) |until| {
+                if (loop.io.now_ms() >= until) accept.end_back_off(loop);
+            }
+        }
+
+        /// Serves each socket listed now once; what is listed again meanwhile waits for the next turn.
+        fn serve_ready(loop: *Loop) void {
+            const last = loop.ready.last;
+            while (loop.may_produce()) {
+                const index = loop.ready.pop(loop.slots.elements) orelse return;
+                const slot = &loop.slots.elements[index];
+                switch (slot.state) {
+                    .open => receive.serve(loop, index, slot),
+                    .listening => accept.serve(loop, index, slot),
+                    .free, .connecting, .flushing, .leaving => {},
+                }
+                if (index == last) return;
+            }
+        }
+
+        /// Timers have their own share of a turn, so that a busy turn cannot hold them back.
+        fn fire_timers(loop: *Loop) void {
+            if (loop.timers.armed == 0) return;
+            const now_ms = loop.io.now_ms();
+            for (0..loop.completions_per_turn) |_| {
+                if (loop.completions.room() == 0) return;
+                const expired = loop.timers.pop(now_ms) orelse return;
+                loop.count(.timers_fired, 1);
+                loop.complete(.timer, .{ .id = expired.index, .tag = expired.tag });
+            }
+        }
+
+        fn publish(loop: *Loop) void {
+            const header = loop.header;
+            header.next_timer_ms = loop.next_deadline_ms();
+            header.send_entries_free = loop.send_entries.free_count();
+            header.slots_used = loop.slots.used;
+            const pending = !loop.ready.is_empty() or loop.submissions.used() > 0;
+            header.work_pending = @intFromBool(pending or header.next_timer_ms == 0);
+        }
+
+        fn next_deadline_ms(loop: *Loop) u32 {
+            if (loop.timers.armed == 0 and loop.back_off_until_ms == null) return abi.no_timer;
+            const now_ms = loop.io.now_ms();
+            const timer_ms = loop.timers.next_ms(now_ms);
+            const until = loop.back_off_until_ms orelse return timer_ms;
+            return @min(timer_ms, @as(u32, @intCast(until -| now_ms)));
+        }
+
+        /// True while this turn may write the completions of one more step.
+        pub inline fn may_produce(loop: *const Loop) bool {
+            const left: i32 = @bitCast(loop.turn_limit -% loop.completions.tail.*);
+            return left > 0 and loop.completions.room() >= completions_per_step_max;
+        }
+
+        pub const Answer = struct {
+            id: u32 = abi.invalid_id,
+            tag: u32 = 0,
+            status: abi.Status = .ok,
+            system_error: u32 = 0,
+            segment: u32 = abi.no_segment,
+            offset: u32 = 0,
+            length: u32 = 0,
+            argument: u32 = 0,
+        };
+
+        pub inline fn complete(loop: *Loop, operation: abi.Operation, answer: Answer) void {
+            loop.completions.push(.{
+                .operation = @backingInt(operation),
+                .flags = 0,
+                .status = @backingInt(answer.status),
+                .id = answer.id,
+                .segment = answer.segment,
+                .offset = answer.offset,
+                .length = answer.length,
+                .tag = answer.tag,
+                .system_error = answer.system_error,
+                .argument = answer.argument,
+            });
+        }
+
+        pub inline fn count(loop: *Loop, statistic: abi.Statistic, amount: u64) void {
+            loop.statistics[@backingInt(statistic)] +%= amount;
+        }
+
+        /// The slot of a connection or listener of now.
+        pub inline fn find(loop: *Loop, id: u32) ?*Slot {
+            const index = socket.slot_of(id);
+            if (index >= loop.slots.fresh) return null;
+            const slot = &loop.slots.elements[index];
+            if (slot.generation != socket.generation_of(id) or slot.state == .free) return null;
+            return slot;
+        }
+
+        pub inline fn id_of(_: *const Loop, index: u32, slot: *const Slot) u32 {
+            return socket.make_id(index, slot.generation);
+        }
+
+        pub fn take_slot(loop: *Loop, state: socket.State, tag: u32) ?u32 {
+            const fresh = loop.slots.fresh;
+            const index = loop.slots.take() orelse return null;
+            const slot = &loop.slots.elements[index];
+            if (loop.slots.fresh != fresh) slot.* = std.mem.zeroes(Slot);
+            slot.open(state, tag);
+            loop.send_pending[index] = 0;
+            return index;
+        }
+
+        pub fn give_slot(loop: *Loop, index: u32) void {
+            loop.slots.elements[index].retire();
+            loop.slots.give(index);
+            if (loop.listeners_waiting > 0) accept.slot_is_free(loop);
+        }
+
+        /// The slot will be served in this or the next turn.
+        pub inline fn list_ready(loop: *Loop, index: u32, slot: *Slot) void {
+            if (slot.flags.listed) return;
+            slot.flags.listed = true;
+            loop.ready.push(loop.slots.elements, index);
+        }
+
+        pub fn set_option(loop: *Loop, id: u32, option: u32, value: u32) common.Result {
+            const slot = loop.find(id) orelse return .{ .status = .invalid_id };
+            if (slot.state == .leaving) return .{ .status = .invalid_state };
+            const named = std.enums.fromInt(abi.SocketOption, option) orelse return .{ .status = .invalid_argument };
+            return loop.io.set_option(&slot.socket, named, value);
+        }
+
+        pub fn connection_address(loop: *Loop, id: u32, end: u32) common.Result {
+            const slot = loop.find(id) orelse return .{ .status = .invalid_id };
+            if (slot.state == .leaving) return .{ .status = .invalid_state };
+            const named = std.enums.fromInt(abi.AddressEnd, end) orelse return .{ .status = .invalid_argument };
+            return loop.io.address(&slot.socket, named, &loop.header.address);
+        }
+    };
+}

@@ -1,0 +1,93 @@
+//! Accepting: as many as wait, within a budget; it stops without spinning while slots or descriptors lack.
+
+const abi = @import("../abi.zig");
+const constants = @import("../constants.zig");
+const receive = @import("receive.zig");
+
+pub fn serve(loop: anytype, index: u32, slot: anytype) void {
+    if (!receive.is_wanted(slot) or slot.flags.backs_off or slot.flags.waits_for_slot) return;
+    const entry = &loop.listeners[slot.listener];
+    for (0..constants.accepts_per_turn_max) |_| {
+        if (!loop.may_produce()) return loop.list_ready(index, slot);
+        if (!slot.flags.hand_over and loop.slots.free_count() == 0) return wait_for_slot(loop, slot);
+        const result = loop.io.accept(&slot.socket, &entry.listener);
+        switch (result.status) {
+            .ok => take(loop, index, slot, result.handle),
+            .would_block => {
+                slot.flags.readable = false;
+                return;
+            },
+            .connection_aborted => loop.count(.accept_errors, 1),
+            .descriptors_exhausted => return back_off(loop, slot),
+            else => return fail(loop, index, slot, result.status, result.system_error),
+        }
+    }
+    loop.count(.budgets_exhausted, 1);
+    loop.list_ready(index, slot);
+}
+
+fn take(loop: anytype, index: u32, listener: anytype, handle: u32) void {
+    const listener_id = loop.id_of(index, listener);
+    if (listener.flags.hand_over) {
+        loop.count(.connections_accepted, 1);
+        return loop.complete(.accept, .{ .tag = listener.tag, .argument = listener_id, .length = handle });
+    }
+    const taken = loop.take_slot(.open, listener.tag).?;
+    const slot = &loop.slots.elements[taken];
+    slot.flags.paused = listener.flags.accept_paused;
+    const id = loop.id_of(taken, slot);
+    const result = loop.io.attach(&slot.socket, id, handle);
+    if (result.failed()) {
+        loop.io.discard(handle);
+        loop.give_slot(taken);
+        return loop.count(.accept_errors, 1);
+    }
+    loop.count(.connections_accepted, 1);
+    loop.complete(.accept, .{ .id = id, .tag = listener.tag, .argument = listener_id });
+}
+
+/// The listener itself is broken: told once for each time the kernel says so, never in a circle.
+fn fail(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_error: u32) void {
+    slot.flags.readable = false;
+    loop.count(.accept_errors, 1);
+    loop.complete(.accept, .{
+        .tag = slot.tag,
+        .status = status,
+        .system_error = system_error,
+        .argument = loop.id_of(index, slot),
+    });
+}
+
+/// What waits stays in the kernel's queue.
+fn wait_for_slot(loop: anytype, slot: anytype) void {
+    loop.count(.accept_slots_exhausted, 1);
+    slot.flags.waits_for_slot = true;
+    loop.listeners_waiting += 1;
+}
+
+pub fn slot_is_free(loop: anytype) void {
+    for (loop.listeners[0..constants.listeners_max]) |*entry| {
+        if (!entry.used) continue;
+        const slot = &loop.slots.elements[entry.slot];
+        if (!slot.flags.waits_for_slot) continue;
+        slot.flags.waits_for_slot = false;
+        loop.listeners_waiting -= 1;
+        if (receive.is_wanted(slot)) loop.list_ready(entry.slot, slot);
+    }
+}
+
+fn back_off(loop: anytype, slot: anytype) void {
+    loop.count(.accept_descriptors_exhausted, 1);
+    slot.flags.backs_off = true;
+    if (loop.back_off_until_ms == null) loop.back_off_until_ms = loop.io.now_ms() + constants.accept_back_off_ms;
+}
+
+pub fn end_back_off(loop: anytype) void {
+    loop.back_off_until_ms = null;
+    for (loop.listeners[0..constants.listeners_max]) |*entry| {
+        if (!entry.used) continue;
+        const slot = &loop.slots.elements[entry.slot];
+        slot.flags.backs_off = false;
+        if (receive.is_wanted(slot)) loop.list_ready(entry.slot, slot);
+    }
+}

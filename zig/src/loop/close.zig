@@ -1,0 +1,88 @@
+//! The end of a connection or listener: flush, close, join with the kernel, and the one completion that is
+//! the last of its id.
+
+const std = @import("std");
+const abi = @import("../abi.zig");
+const socket = @import("../socket.zig");
+const send = @import("send.zig");
+
+/// Milliseconds one round of waiting for the kernel may take while a loop ends.
+const shut_wait_ms = 100;
+/// Rounds of it before the caller is told that the kernel still holds something.
+const shut_rounds_max = 20;
+
+pub fn submit(loop: anytype, record: *const abi.Record, abort: bool) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    const index = socket.slot_of(record.id);
+    switch (slot.state) {
+        .free => unreachable,
+        .leaving => return .invalid_state,
+        // Only the wish to hurry is new to a connection that is closing already.
+        .flushing => if (!abort) return .invalid_state,
+        .connecting => loop.complete(.connect, .{ .id = record.id, .tag = slot.tag, .status = .canceled }),
+        .open, .listening => {},
+    }
+    slot.close_tag = record.tag;
+    slot.flags.abort = abort;
+    if (!abort and slot.state == .open and !slot.queue_empty() and !slot.flags.write_over) {
+        slot.state = .flushing;
+        return .ok;
+    }
+    close_now(loop, index, slot);
+    return .ok;
+}
+
+/// Gives the socket back to the kernel and, where nothing is held any more, ends the slot.
+pub fn close_now(loop: anytype, index: u32, slot: anytype) void {
+    std.debug.assert(slot.state != .free and slot.state != .leaving);
+    const id = loop.id_of(index, slot);
+    if (slot.flags.shutdown_owed) {
+        slot.flags.shutdown_owed = false;
+        loop.complete(.shutdown_write, .{ .id = id, .tag = slot.shutdown_tag, .status = .canceled });
+    }
+    const listener = if (slot.flags.is_listener) &loop.listeners[slot.listener].listener else null;
+    if (slot.flags.waits_for_slot) loop.listeners_waiting -= 1;
+    slot.state = .leaving;
+    if (loop.io.close(&slot.socket, listener, id, slot.flags.abort)) finish(loop, index, slot);
+}
+
+/// The kernel holds nothing any more: what was queued is released, the slot is free, the last completion told.
+pub fn finish(loop: anytype, index: u32, slot: anytype) void {
+    std.debug.assert(slot.state == .leaving);
+    const id = loop.id_of(index, slot);
+    const unsent = loop.send_pending[index] +| slot.unsent;
+    send.release_queue(loop, index, slot);
+    const silent = slot.flags.silent;
+    const tag = slot.close_tag;
+    if (slot.flags.is_listener) {
+        loop.listeners[slot.listener].used = false;
+    } else if (!silent) {
+        loop.count(if (slot.flags.abort) .connections_aborted else .connections_closed, 1);
+    }
+    loop.give_slot(index);
+    if (!silent) loop.complete(.close, .{ .id = id, .tag = tag, .length = unsent });
+}
+
+/// Ends everything without completions, for a loop that is given up.
+pub fn shut(loop: anytype) bool {
+    for (loop.slots.elements[0..loop.slots.fresh], 0..) |*slot, index| {
+        if (slot.state == .free or slot.state == .leaving) continue;
+        slot.flags.abort = true;
+        slot.flags.shutdown_owed = false;
+        slot.flags.silent = true;
+        close_now(loop, @intCast(index), slot);
+    }
+    for (0..shut_rounds_max) |_| {
+        if (loop.slots.used == 0) break;
+        const taken = loop.io.wait(&loop.events, shut_wait_ms);
+        for (loop.events[0..taken]) |*event| {
+            if (event.kind != .closed) continue;
+            const slot = loop.find(event.id) orelse continue;
+            slot.flags.silent = true;
+            if (slot.state == .leaving) finish(loop, socket.slot_of(event.id), slot);
+        }
+    }
+    if (loop.slots.used > 0) return false;
+    loop.io.deinit();
+    return true;
+}

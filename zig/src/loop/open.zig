@@ -1,0 +1,86 @@
+//! What begins a socket: listen, connect, adopt.
+
+const std = @import("std");
+const abi = @import("../abi.zig");
+const constants = @import("../constants.zig");
+
+/// The request lies in the submitter's segment. It is copied, since the segment may be at any address.
+fn read(loop: anytype, comptime Request: type, record: *const abi.Record) ?Request {
+    if (record.length < @sizeOf(Request)) return null;
+    if (!loop.segments.is_range(record.segment, record.offset, record.length)) return null;
+    var request: Request = undefined;
+    @memcpy(std.mem.asBytes(&request), loop.segments.pointer(record.segment, record.offset));
+    return request;
+}
+
+fn write(loop: anytype, record: *const abi.Record, comptime Request: type, request: *const Request) void {
+    const bytes = std.mem.asBytes(request);
+    @memcpy(loop.segments.pointer(record.segment, record.offset)[0..bytes.len], bytes);
+}
+
+pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
+    var request = read(loop, abi.ListenRequest, record) orelse return .invalid_argument;
+    const listener = for (loop.listeners[0..constants.listeners_max], 0..) |*entry, number| {
+        if (!entry.used) break number;
+    } else return .slots_exhausted;
+    const index = loop.take_slot(.listening, record.tag) orelse return .slots_exhausted;
+    const slot = &loop.slots.elements[index];
+    const entry = &loop.listeners[listener];
+    entry.* = .{ .slot = index, .used = true, .listener = std.mem.zeroes(@TypeOf(entry.listener)) };
+    slot.listener = @intCast(listener);
+    slot.flags.is_listener = true;
+    slot.flags.hand_over = request.flags.hand_over;
+    slot.flags.accept_paused = request.flags.paused;
+    const id = loop.id_of(index, slot);
+
+    var result = loop.io.listen(&slot.socket, &entry.listener, id, &request);
+    if (result.failed()) {
+        entry.used = false;
+        loop.give_slot(index);
+        loop.complete(.listen, .{ .tag = record.tag, .status = result.status, .system_error = result.system_error });
+        return .ok;
+    }
+    result = loop.io.address(&slot.socket, .local, &request.address);
+    if (!result.failed()) write(loop, record, abi.ListenRequest, &request);
+    loop.complete(.listen, .{ .id = id, .tag = record.tag });
+    return .ok;
+}
+
+pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
+    var request = read(loop, abi.ConnectRequest, record) orelse return .invalid_argument;
+    const index = loop.take_slot(.connecting, record.tag) orelse return .slots_exhausted;
+    const slot = &loop.slots.elements[index];
+    const flags: abi.Flags = @bitCast(record.flags);
+    slot.flags.paused = flags.paused;
+    const id = loop.id_of(index, slot);
+
+    const result = loop.io.connect(&slot.socket, id, &request);
+    request.id = if (result.failed()) abi.invalid_id else id;
+    write(loop, record, abi.ConnectRequest, &request);
+    if (result.failed()) {
+        loop.give_slot(index);
+        loop.complete(.connect, .{ .tag = record.tag, .status = result.status, .system_error = result.system_error });
+    }
+    return .ok;
+}
+
+pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
+    const index = loop.take_slot(.open, record.tag) orelse {
+        loop.io.discard(record.length);
+        return .slots_exhausted;
+    };
+    const slot = &loop.slots.elements[index];
+    const flags: abi.Flags = @bitCast(record.flags);
+    slot.flags.paused = flags.paused;
+    const id = loop.id_of(index, slot);
+    const result = loop.io.attach(&slot.socket, id, record.length);
+    if (result.failed()) {
+        loop.io.discard(record.length);
+        loop.give_slot(index);
+        loop.complete(.adopt, .{ .tag = record.tag, .status = result.status, .system_error = result.system_error });
+        return .ok;
+    }
+    loop.count(.connections_adopted, 1);
+    loop.complete(.adopt, .{ .id = id, .tag = record.tag });
+    return .ok;
+}

@@ -1,0 +1,89 @@
+//! Receiving: bytes go from the kernel straight into free segments, within a budget for each connection.
+
+const abi = @import("../abi.zig");
+const constants = @import("../constants.zig");
+const send = @import("send.zig");
+const socket = @import("../socket.zig");
+
+/// True when the next readable event or edge of the past is to be acted on now.
+pub inline fn is_wanted(slot: anytype) bool {
+    const flags = slot.flags;
+    if (!flags.readable or flags.paused or flags.read_over) return false;
+    return slot.state == .open or slot.state == .listening;
+}
+
+/// Receives from one connection until nothing is there, its budget is used or something runs out.
+pub fn serve(loop: anytype, index: u32, slot: anytype) void {
+    if (!is_wanted(slot)) return;
+    const id = loop.id_of(index, slot);
+    var rounds: u32 = 0;
+    var bytes: u32 = 0;
+    while (loop.may_produce()) {
+        const run = loop.segments.find_run() orelse return starve(loop, index, slot);
+        const result = loop.io.receive(&slot.socket, id, loop.segments.window(run));
+        if (result.status != .ok) return end(loop, index, slot, result.status, result.system_error);
+        if (result.bytes > 0) {
+            loop.segments.take(run, result.bytes);
+            loop.complete(.receive, .{
+                .id = id,
+                .tag = slot.tag,
+                .segment = run.first,
+                .offset = loop.segments.headroom,
+                .length = result.bytes,
+            });
+            loop.count(.receives, 1);
+            loop.count(.bytes_received, result.bytes);
+        }
+        if (result.drained and (result.bytes == 0 or !slot.flags.short_receive_unreliable)) {
+            slot.flags.readable = false;
+            return;
+        }
+        rounds += 1;
+        bytes += result.bytes;
+        if (rounds == constants.receive_rounds_per_turn_max or bytes >= constants.receive_bytes_per_turn_max) {
+            loop.count(.budgets_exhausted, 1);
+            break;
+        }
+    }
+    loop.list_ready(index, slot);
+}
+
+fn end(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_error: u32) void {
+    slot.flags.readable = false;
+    if (status != .end_of_stream) return send.fail(loop, index, slot, .receive, status, system_error);
+    slot.flags.read_over = true;
+    loop.complete(.receive, .{ .id = loop.id_of(index, slot), .tag = slot.tag, .status = .end_of_stream });
+}
+
+/// No segment is free: the connection waits in a list of its own until one is given back.
+fn starve(loop: anytype, index: u32, slot: anytype) void {
+    loop.count(.segments_exhausted, 1);
+    slot.flags.listed = true;
+    loop.starved.push(loop.slots.elements, index);
+}
+
+/// Lists the starved connections as ready once a segment is free.
+pub fn retry_starved(loop: anytype) void {
+    if (loop.starved.is_empty()) return;
+    if (loop.segments.find_run() == null) return;
+    loop.ready.append(loop.slots.elements, &loop.starved);
+}
+
+pub fn submit_pause(loop: anytype, record: *const abi.Record) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    switch (slot.state) {
+        .open, .listening, .connecting => slot.flags.paused = true,
+        .free, .flushing, .leaving => return .invalid_state,
+    }
+    return .ok;
+}
+
+pub fn submit_resume(loop: anytype, record: *const abi.Record) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    switch (slot.state) {
+        .open, .listening, .connecting => slot.flags.paused = false,
+        .free, .flushing, .leaving => return .invalid_state,
+    }
+    if (is_wanted(slot)) loop.list_ready(socket.slot_of(record.id), slot);
+    return .ok;
+}

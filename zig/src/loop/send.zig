@@ -1,0 +1,308 @@
+//! Sending: what one connection submitted in a row goes to the kernel in one gathered call. Only what the
+//! kernel did not take at once enters the connection's queue.
+
+const std = @import("std");
+const abi = @import("../abi.zig");
+const close = @import("close.zig");
+const common = @import("../io/common.zig");
+const constants = @import("../constants.zig");
+const pool = @import("../pool.zig");
+const socket = @import("../socket.zig");
+
+/// Takes the send at the head of the submission ring and those of the same connection right behind it.
+pub fn submit(loop: anytype) void {
+    const first = loop.submissions.peek().?;
+    const status = check(loop, first);
+    if (status != .ok) return refuse(loop, status);
+    const index = socket.slot_of(first.id);
+    const slot = &loop.slots.elements[index];
+    if (slot.flags.write_over) return drop(loop, slot);
+    if (slot.flags.write_blocked) return enqueue(loop, index, slot);
+    send_now(loop, index, slot);
+}
+
+fn check(loop: anytype, record: *const abi.Record) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    if (!loop.segments.is_held_range(record.segment, record.offset, record.length)) return .invalid_argument;
+    if (slot.state != .open or slot.flags.shutdown_submitted) return .invalid_state;
+    if (slot.flags.write_over) return .ok;
+    if (loop.send_entries.free_count() == 0) return .send_entries_exhausted;
+    if (slot.flags.write_blocked) {
+        const pending = loop.send_pending[socket.slot_of(record.id)];
+        if (std.math.maxInt(u32) - pending < record.length) return .no_buffer_space;
+    }
+    return .ok;
+}
+
+/// Answers a send that cannot be taken. The stream would have a hole, so nothing further is sent on it.
+fn refuse(loop: anytype, status: abi.Status) void {
+    const record = loop.submissions.peek().?.*;
+    loop.submissions.drop(1);
+    loop.count(.submissions, 1);
+    loop.count(.submissions_invalid, 1);
+    const in_range = loop.segments.is_held_range(record.segment, record.offset, record.length);
+    if (in_range) loop.segments.release(record.segment, record.offset, record.length);
+    if (loop.find(record.id)) |slot| {
+        if (status == .send_entries_exhausted or status == .no_buffer_space) {
+            slot.flags.write_over = true;
+            slot.unsent +|= record.length;
+        }
+    }
+    loop.complete(.send, .{
+        .id = record.id,
+        .tag = record.tag,
+        .status = status,
+        .segment = record.segment,
+        .offset = record.offset,
+        .length = record.length,
+    });
+}
+
+/// The connection is broken, which was told: the bytes only count as never sent.
+fn drop(loop: anytype, slot: anytype) void {
+    const record = loop.submissions.peek().?;
+    loop.segments.release(record.segment, record.offset, record.length);
+    slot.unsent +|= record.length;
+    loop.submissions.drop(1);
+    loop.count(.submissions, 1);
+}
+
+fn enqueue(loop: anytype, index: u32, slot: anytype) void {
+    const record = loop.submissions.peek().?;
+    append(loop, slot, record);
+    loop.send_pending[index] += record.length;
+    slot.send_tag = record.tag;
+    loop.submissions.drop(1);
+    loop.count(.submissions, 1);
+}
+
+fn append(loop: anytype, slot: anytype, record: *const abi.Record) void {
+    const taken = loop.send_entries.take().?;
+    loop.send_entries.elements[taken] = .{
+        .segment = record.segment,
+        .offset = record.offset,
+        .length = record.length,
+        .next = pool.none,
+    };
+    if (slot.send_last == pool.none) {
+        slot.send_first = taken;
+    } else {
+        loop.send_entries.elements[slot.send_last].next = taken;
+    }
+    slot.send_last = taken;
+}
+
+fn send_now(loop: anytype, index: u32, slot: anytype) void {
+    const submissions = &loop.submissions;
+    const head = submissions.head.*;
+    const id = submissions.at(head).id;
+    var spans: [constants.send_spans_max]common.Span = undefined;
+    const count_max = @min(submissions.used(), constants.send_spans_max, loop.send_entries.free_count());
+    var count: u32 = 0;
+    var bytes: u32 = 0;
+    var notify = false;
+    while (count < count_max) : (count += 1) {
+        const record = submissions.at(head +% count);
+        if (record.operation != @backingInt(abi.Operation.send) or record.id != id) break;
+        if (count > 0 and !loop.segments.is_held_range(record.segment, record.offset, record.length)) break;
+        if (bytes +| record.length > constants.segments_bytes_max and count > 0) break;
+        spans[count] = .{
+            .pointer = loop.segments.pointer(record.segment, record.offset),
+            .length = record.length,
+        };
+        bytes += record.length;
+        const flags: abi.Flags = @bitCast(record.flags);
+        notify = notify or flags.notify;
+    }
+    slot.send_tag = submissions.at(head +% (count - 1)).tag;
+    const result = loop.io.send(&slot.socket, id, spans[0..count]);
+    loop.count(.submissions, count);
+    loop.count(.sends, 1);
+    switch (result.status) {
+        .ok => {
+            for (0..count) |position| release(loop, submissions.at(head +% @as(u32, @intCast(position))));
+            loop.count(.bytes_sent, bytes);
+            slot.send_reported +%= bytes;
+            if (notify) report(loop, index, slot);
+        },
+        else => queue_rest(loop, index, slot, count, bytes, &result),
+    }
+    submissions.drop(count);
+}
+
+inline fn release(loop: anytype, record: *const abi.Record) void {
+    loop.segments.release(record.segment, record.offset, record.length);
+}
+
+/// The kernel took a part of the first `count` submissions or none: they become the connection's queue.
+fn queue_rest(
+    loop: anytype,
+    index: u32,
+    slot: anytype,
+    count: u32,
+    bytes: u32,
+    result: *const common.SendResult,
+) void {
+    const head = loop.submissions.head.*;
+    for (0..count) |position| append(loop, slot, loop.submissions.at(head +% @as(u32, @intCast(position))));
+    loop.send_pending[index] = bytes;
+    if (result.status != .would_block)
+        return fail(loop, index, slot, .send, result.status, result.system_error);
+    block(loop, index, slot, result.bytes);
+}
+
+fn block(loop: anytype, index: u32, slot: anytype, bytes: u32) void {
+    consume(loop, index, slot, bytes);
+    slot.flags.write_blocked = true;
+    slot.flags.send_owed = true;
+    loop.count(.sends_partial, 1);
+}
+
+/// Takes what the kernel has now off the front of the queue.
+fn consume(loop: anytype, index: u32, slot: anytype, bytes: u32) void {
+    std.debug.assert(bytes <= loop.send_pending[index]);
+    loop.send_pending[index] -= bytes;
+    slot.send_reported +%= bytes;
+    loop.count(.bytes_sent, bytes);
+    var taken = slot.send_taken + bytes;
+    while (slot.send_first != pool.none) {
+        const length = loop.send_entries.elements[slot.send_first].length;
+        if (taken < length) break;
+        taken -= length;
+        drop_first(loop, slot);
+    }
+    slot.send_taken = taken;
+}
+
+fn drop_first(loop: anytype, slot: anytype) void {
+    const first = slot.send_first;
+    const entry = loop.send_entries.elements[first];
+    loop.segments.release(entry.segment, entry.offset, entry.length);
+    slot.send_first = entry.next;
+    if (entry.next == pool.none) slot.send_last = pool.none;
+    loop.send_entries.give(first);
+}
+
+pub fn release_queue(loop: anytype, index: u32, slot: anytype) void {
+    while (slot.send_first != pool.none) drop_first(loop, slot);
+    slot.send_taken = 0;
+    loop.send_pending[index] = 0;
+}
+
+/// The send that blocked may go on, took more meanwhile, or failed.
+pub fn handle_writable(loop: anytype, index: u32, slot: anytype, event: *const common.Event) void {
+    slot.flags.write_blocked = false;
+    consume(loop, index, slot, event.bytes);
+    // The socket is closed; only the count of what the kernel took matters.
+    if (slot.state == .leaving) return;
+    if (event.status != .ok) return fail(loop, index, slot, .send, event.status, event.system_error);
+    flush(loop, index, slot);
+}
+
+fn flush(loop: anytype, index: u32, slot: anytype) void {
+    const id = loop.id_of(index, slot);
+    var spans: [constants.send_spans_max]common.Span = undefined;
+    while (!slot.queue_empty()) {
+        const count = gather(loop, slot, &spans);
+        const result = loop.io.send(&slot.socket, id, spans[0..count]);
+        loop.count(.sends, 1);
+        switch (result.status) {
+            .ok => {
+                var bytes: u32 = 0;
+                for (spans[0..count]) |span| bytes += span.length;
+                consume(loop, index, slot, bytes);
+            },
+            .would_block => return block(loop, index, slot, result.bytes),
+            else => return fail(loop, index, slot, .send, result.status, result.system_error),
+        }
+    }
+    finish_queue(loop, index, slot);
+}
+
+fn gather(loop: anytype, slot: anytype, spans: *[constants.send_spans_max]common.Span) u32 {
+    var position = slot.send_first;
+    var skip = slot.send_taken;
+    var bytes: u32 = 0;
+    var count: u32 = 0;
+    while (position != pool.none and count < spans.len) : (count += 1) {
+        const entry = &loop.send_entries.elements[position];
+        const length = entry.length - skip;
+        if (count > 0 and bytes +| length > constants.segments_bytes_max) break;
+        spans[count] = .{
+            .pointer = loop.segments.pointer(entry.segment, entry.offset) + skip,
+            .length = length,
+        };
+        bytes += length;
+        skip = 0;
+        position = entry.next;
+    }
+    return count;
+}
+
+/// Everything submitted is with the kernel: what waited for that happens now, in the order it was asked for.
+fn finish_queue(loop: anytype, index: u32, slot: anytype) void {
+    if (slot.flags.send_owed) report(loop, index, slot);
+    if (slot.flags.shutdown_owed) shut(loop, index, slot);
+    if (slot.state == .flushing) close.close_now(loop, index, slot);
+}
+
+fn report(loop: anytype, index: u32, slot: anytype) void {
+    slot.flags.send_owed = false;
+    loop.complete(.send, .{
+        .id = loop.id_of(index, slot),
+        .tag = slot.send_tag,
+        .length = slot.send_reported,
+    });
+    slot.send_reported = 0;
+}
+
+/// The connection is broken: told once. What is queued is released by the close that must follow.
+pub fn fail(
+    loop: anytype,
+    index: u32,
+    slot: anytype,
+    operation: abi.Operation,
+    status: abi.Status,
+    system_error: u32,
+) void {
+    const id = loop.id_of(index, slot);
+    slot.flags.read_over = true;
+    slot.flags.write_over = true;
+    if (!slot.flags.error_reported) {
+        slot.flags.error_reported = true;
+        const tag = if (operation == .send) slot.send_tag else slot.tag;
+        loop.complete(operation, .{ .id = id, .tag = tag, .status = status, .system_error = system_error });
+    }
+    if (slot.flags.shutdown_owed) {
+        slot.flags.shutdown_owed = false;
+        loop.complete(.shutdown_write, .{
+            .id = id,
+            .tag = slot.shutdown_tag,
+            .status = status,
+            .system_error = system_error,
+        });
+    }
+    if (slot.state == .flushing) close.close_now(loop, index, slot);
+}
+
+pub fn submit_shutdown(loop: anytype, record: *const abi.Record) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    if (slot.state != .open or slot.flags.shutdown_submitted) return .invalid_state;
+    if (slot.flags.write_over) return .broken_pipe;
+    slot.flags.shutdown_submitted = true;
+    slot.flags.shutdown_owed = true;
+    slot.shutdown_tag = record.tag;
+    if (slot.queue_empty()) shut(loop, socket.slot_of(record.id), slot);
+    return .ok;
+}
+
+fn shut(loop: anytype, index: u32, slot: anytype) void {
+    slot.flags.shutdown_owed = false;
+    const result = loop.io.shutdown_write(&slot.socket);
+    loop.complete(.shutdown_write, .{
+        .id = loop.id_of(index, slot),
+        .tag = slot.shutdown_tag,
+        .status = result.status,
+        .system_error = result.system_error,
+    });
+}

@@ -1,0 +1,66 @@
+//! The submission ring: what TypeScript asked for since the last turn, in its order.
+
+const std = @import("std");
+const abi = @import("../abi.zig");
+const close = @import("close.zig");
+const open = @import("open.zig");
+const receive = @import("receive.zig");
+const send = @import("send.zig");
+const completions_per_step_max = @import("../loop.zig").completions_per_step_max;
+
+/// Takes submissions while there is room for their answers; the others wait for the next turn.
+pub fn drain(loop: anytype) void {
+    while (loop.submissions.peek()) |record| {
+        if (loop.completions.room() < completions_per_step_max) return loop.count(.completion_ring_full, 1);
+        if (record.operation == @backingInt(abi.Operation.send)) {
+            send.submit(loop);
+            continue;
+        }
+        take(loop, record);
+    }
+}
+
+fn take(loop: anytype, submitted: *const abi.Record) void {
+    const record = submitted.*;
+    loop.submissions.drop(1);
+    loop.count(.submissions, 1);
+    const operation = std.enums.fromInt(abi.Operation, record.operation) orelse .none;
+    const status = dispatch(loop, operation, &record);
+    if (status == .ok) return;
+    loop.count(.submissions_invalid, 1);
+    loop.complete(answered_as(operation), .{
+        .id = record.id,
+        .tag = record.tag,
+        .status = status,
+        .segment = record.segment,
+        .offset = record.offset,
+        .length = record.length,
+        .argument = record.argument,
+    });
+}
+
+/// An abort is answered as the close it is.
+fn answered_as(operation: abi.Operation) abi.Operation {
+    return if (operation == .abort) .close else operation;
+}
+
+/// Ok: the operation answers for itself, now or later. Any other status is its answer.
+fn dispatch(loop: anytype, operation: abi.Operation, record: *const abi.Record) abi.Status {
+    return switch (operation) {
+        .listen => open.submit_listen(loop, record),
+        .connect => open.submit_connect(loop, record),
+        .adopt => open.submit_adopt(loop, record),
+        .shutdown_write => send.submit_shutdown(loop, record),
+        .close => close.submit(loop, record, false),
+        .abort => close.submit(loop, record, true),
+        .pause => receive.submit_pause(loop, record),
+        .resume_reading => receive.submit_resume(loop, record),
+        .timer => loop.timers.arm(record.id, record.argument, record.tag, loop.io.now_ms()),
+        .timer_cancel => {
+            loop.timers.cancel(record.id);
+            return .ok;
+        },
+        // Sends were taken before; the others are completions only.
+        .none, .accept, .receive, .send, .wake => .invalid_argument,
+    };
+}

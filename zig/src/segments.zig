@@ -1,0 +1,158 @@
+//! The ring of segments: where the next bytes are received, and who still holds which segment. Segments are
+//! taken in ring order; one that is still held when the ring comes round is skipped.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+
+pub const Run = struct { first: u32, count: u32 };
+
+pub const Segments = struct {
+    base: [*]u8,
+    /// How many hold each segment; shared with TypeScript.
+    holds: [*]u16,
+    header: *abi.Header,
+    count: u32,
+    /// Bytes of a segment are a power of two.
+    size_shift: u5,
+    headroom: u32,
+    tailroom: u32,
+    run_max: u32,
+
+    /// With nothing held the ring begins anew: the same few pages stay in the processor's cache.
+    pub inline fn rewind(self: *Segments) void {
+        if (self.header.segments_held == 0) self.header.segment_cursor = 0;
+    }
+
+    /// The free segments in one piece at or behind the cursor, run_max at most; null when all are held.
+    pub fn find_run(self: *const Segments) ?Run {
+        if (self.header.segments_held >= self.count) return null;
+        const cursor = if (self.header.segment_cursor < self.count) self.header.segment_cursor else 0;
+        const first = self.find_free(cursor, self.count) orelse self.find_free(0, cursor) orelse return null;
+        const limit = @min(self.run_max, self.count - first);
+        var count: u32 = 1;
+        while (count < limit and self.holds[first + count] == 0) count += 1;
+        return .{ .first = first, .count = count };
+    }
+
+    inline fn find_free(self: *const Segments, from: u32, to: u32) ?u32 {
+        var position = from;
+        while (position < to) : (position += 1) {
+            if (self.holds[position] == 0) return position;
+        }
+        return null;
+    }
+
+    /// Where a receive into the run may write.
+    pub inline fn window(self: *const Segments, run: Run) []u8 {
+        const start = (@as(usize, run.first) << self.size_shift) + self.headroom;
+        const length = (@as(usize, run.count) << self.size_shift) - self.headroom - self.tailroom;
+        return self.base[start..][0..length];
+    }
+
+    /// Holds what a receive of so many bytes covers and moves the cursor behind it. The room behind the bytes is
+    /// not covered: who gives the bytes back knows their range only, and could not give back a hold beyond it.
+    pub inline fn take(self: *Segments, run: Run, bytes: u32) void {
+        const end = self.headroom + bytes;
+        const count = (end + (@as(u32, 1) << self.size_shift) - 1) >> self.size_shift;
+        std.debug.assert(count >= 1 and count <= run.count);
+        for (self.holds[run.first..][0..count]) |*holds| {
+            std.debug.assert(holds.* == 0);
+            holds.* = 1;
+        }
+        self.header.segments_held += count;
+        const next = run.first + count;
+        self.header.segment_cursor = if (next == self.count) 0 else next;
+    }
+
+    /// True when the bytes lie within the ring and each segment they touch is held by someone.
+    pub inline fn is_held_range(self: *const Segments, segment: u32, offset: u32, length: u32) bool {
+        if (!self.is_range(segment, offset, length)) return false;
+        for (self.covered(segment, offset, length)) |holds| {
+            if (holds == 0) return false;
+        }
+        return true;
+    }
+
+    pub inline fn is_range(self: *const Segments, segment: u32, offset: u32, length: u32) bool {
+        if (segment >= self.count or length == 0) return false;
+        return @as(u64, offset) + length <= @as(u64, self.count - segment) << self.size_shift;
+    }
+
+    pub inline fn pointer(self: *const Segments, segment: u32, offset: u32) [*]u8 {
+        return self.base + (@as(usize, segment) << self.size_shift) + offset;
+    }
+
+    /// Gives back one hold on each segment the bytes touch.
+    pub inline fn release(self: *Segments, segment: u32, offset: u32, length: u32) void {
+        for (self.covered(segment, offset, length)) |*holds| {
+            // More given back than taken is the caller's mistake, and must not wrap around.
+            if (holds.* == 0) continue;
+            holds.* -= 1;
+            if (holds.* == 0) self.header.segments_held -|= 1;
+        }
+    }
+
+    inline fn covered(self: *const Segments, segment: u32, offset: u32, length: u32) []u16 {
+        const first = segment + (offset >> self.size_shift);
+        const last = segment + @as(u32, @intCast((@as(u64, offset) + length - 1) >> self.size_shift));
+        return self.holds[first .. last + 1];
+    }
+};
+
+const TestRing = struct {
+    bytes: [16 * 512]u8 = undefined,
+    holds: [16]u16 = @splat(0),
+    header: abi.Header = std.mem.zeroes(abi.Header),
+
+    fn segments(self: *TestRing) Segments {
+        return .{
+            .base = &self.bytes,
+            .holds = &self.holds,
+            .header = &self.header,
+            .count = 16,
+            .size_shift = 9,
+            .headroom = 32,
+            .tailroom = 16,
+            .run_max = 4,
+        };
+    }
+};
+
+test "held segments are skipped and the ring comes round" {
+    var ring: TestRing = .{};
+    var segments = ring.segments();
+    ring.holds[1] = 1;
+    ring.header.segments_held = 1;
+    try std.testing.expectEqual(Run{ .first = 0, .count = 1 }, segments.find_run().?);
+    segments.take(.{ .first = 0, .count = 1 }, 100);
+    const next = segments.find_run().?;
+    try std.testing.expectEqual(Run{ .first = 2, .count = 4 }, next);
+    try std.testing.expectEqual(@as(usize, 4 * 512 - 48), segments.window(next).len);
+    segments.take(next, 512 - 32 + 1);
+    try std.testing.expectEqual(@as(u32, 4), ring.header.segment_cursor);
+    try std.testing.expectEqual(@as(u32, 4), ring.header.segments_held);
+    ring.header.segment_cursor = 14;
+    try std.testing.expectEqual(Run{ .first = 14, .count = 2 }, segments.find_run().?);
+    segments.release(2, 32, 512 - 32 + 1);
+    try std.testing.expectEqual(@as(u32, 2), ring.header.segments_held);
+    segments.release(0, 0, 1);
+    segments.release(1, 0, 1);
+    try std.testing.expectEqual(@as(u32, 0), ring.header.segments_held);
+    segments.rewind();
+    try std.testing.expectEqual(@as(u32, 0), ring.header.segment_cursor);
+}
+
+test "a range outside of the ring or not held is refused" {
+    var ring: TestRing = .{};
+    const segments = ring.segments();
+    try std.testing.expect(!segments.is_range(16, 0, 1));
+    try std.testing.expect(!segments.is_range(0, 0, 0));
+    try std.testing.expect(!segments.is_range(15, 0, 513));
+    try std.testing.expect(!segments.is_range(15, 0xffff_ffff, 0xffff_ffff));
+    try std.testing.expect(segments.is_range(15, 0, 512));
+    try std.testing.expect(!segments.is_held_range(3, 0, 600));
+    ring.holds[3] = 1;
+    try std.testing.expect(!segments.is_held_range(3, 0, 600));
+    ring.holds[4] = 1;
+    try std.testing.expect(segments.is_held_range(3, 0, 600));
+}

@@ -1,0 +1,24 @@
+//! Every exported symbol by name, in one table: the library exports it, the generator prints it.
+
+const DoorbellType = @import("doorbell.zig").DoorbellType;
+const exports = @import("exports.zig");
+const io = @import("io.zig");
+
+const Doorbell = DoorbellType(io.Bell, exports.wait, exports.wake);
+
+pub const table = .{
+    .{ "ringport_abi_version", exports.abi_version },
+    .{ "ringport_layout_hash", exports.layout_hash },
+    .{ "ringport_pattern_test", exports.pattern_test },
+    .{ "ringport_configure", exports.configure },
+    .{ "ringport_loop_open", exports.loop_open },
+    .{ "ringport_loop_close", exports.loop_close },
+    .{ "ringport_poll", exports.poll },
+    .{ "ringport_wait", exports.wait },
+    .{ "ringport_wake", exports.wake },
+    .{ "ringport_connection_address", exports.connection_address },
+    .{ "ringport_set_option", exports.set_option },
+    .{ "ringport_doorbell_open", Doorbell.open },
+    .{ "ringport_doorbell_arm", Doorbell.arm },
+    .{ "ringport_doorbell_close", Doorbell.close },
+};

@@ -1,0 +1,27 @@
+//! Every file with tests. Backends of another system are compiled away.
+
+const builtin = @import("builtin");
+
+test {
+    _ = @import("abi.zig");
+    _ = @import("constants.zig");
+    _ = @import("layout_hash.zig");
+    _ = @import("pool.zig");
+    _ = @import("ring.zig");
+    _ = @import("segments.zig");
+    _ = @import("socket.zig");
+    _ = @import("timer_wheel.zig");
+    _ = @import("registry.zig");
+    _ = @import("loop/list.zig");
+    _ = @import("loop/memory.zig");
+    _ = @import("exports.zig");
+    _ = @import("fuzz.zig");
+    _ = @import("io/fake.zig");
+    _ = @import("io/test.zig");
+    if (builtin.os.tag == .linux) {
+        _ = @import("io/address_linux.zig");
+        _ = @import("io/clock_linux.zig");
+        _ = @import("io/errno_status.zig");
+    }
+    if (builtin.os.tag == .windows) _ = @import("io/iocp/status.zig");
+}
