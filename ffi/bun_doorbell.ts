@@ -49,6 +49,7 @@ export class BunDoorbell implements OwnedDoorbell {
     if (result < 0) throw new NativeError("doorbell_arm", -result);
     this.#ring = ring;
     if (this.#referenced) line.ref();
+    else line.unref();
   }
 
   ref(): void {

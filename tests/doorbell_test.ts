@@ -145,6 +145,7 @@ describe("the doorbell", () => {
     await using free = runScript("./children/doorbell.ts", import.meta.url, { arguments: ["unref"] });
     const { code, output } = await free.end();
     expect(output).toContain("armed");
+    expect(output).not.toContain("rung");
     expect(code).toBe(0);
     expect((await held.end()).output).toContain("rung");
   });
