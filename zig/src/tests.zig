@@ -20,7 +20,6 @@ test {
     _ = @import("io/test.zig");
     if (builtin.os.tag == .linux) {
         _ = @import("io/address_linux.zig");
-        _ = @import("io/clock_linux.zig");
         _ = @import("io/errno_status.zig");
     }
     if (builtin.os.tag == .windows) _ = @import("io/iocp/status.zig");
