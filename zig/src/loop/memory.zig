@@ -26,7 +26,9 @@ pub fn configure(
     set_default(&configuration.slots, constants.slots_default);
     set_default(&configuration.timers, constants.timers_default);
     set_default(&configuration.send_entries, constants.send_entries_default);
-    set_default(&configuration.completions_per_turn, constants.completions_per_turn_default);
+    // A ring asked for smaller than a default turn means smaller turns, not a refusal.
+    const turn_max = @min(constants.completions_per_turn_default, configuration.completion_records);
+    set_default(&configuration.completions_per_turn, turn_max);
     set_default(&configuration.receive_run_segments, constants.receive_run_segments_max);
     if (!is_valid(configuration)) return .invalid_argument;
 
