@@ -17,9 +17,10 @@ const fuzzers = [_]Fuzzer{
     .{ .name = "ring", .run = @import("fuzz/ring_fuzz.zig").run, .smoke_rounds = 20_000 },
     .{ .name = "pool", .run = @import("fuzz/pool_fuzz.zig").run, .smoke_rounds = 20_000 },
     .{ .name = "timer_wheel", .run = @import("fuzz/timer_wheel_fuzz.zig").run, .smoke_rounds = 5_000 },
+    .{ .name = "loop", .run = @import("fuzz/loop_fuzz.zig").run, .smoke_rounds = 3_000 },
 };
 
-const smoke_seeds = 8;
+const smoke_seeds = 10;
 const rounds_default = 1_000_000;
 
 pub fn main(init: std.process.Init) !u8 {

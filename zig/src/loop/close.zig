@@ -41,7 +41,11 @@ pub fn close_now(loop: anytype, index: u32, slot: anytype) void {
         loop.complete(.shutdown_write, .{ .id = id, .tag = slot.shutdown_tag, .status = .canceled });
     }
     const listener = if (slot.flags.is_listener) &loop.listeners[slot.listener].listener else null;
-    if (slot.flags.waits_for_slot) loop.listeners_waiting -= 1;
+    if (slot.flags.waits_for_slot) {
+        // The kernel may hold the listener for a while; it waits for no slot any more.
+        slot.flags.waits_for_slot = false;
+        loop.listeners_waiting -= 1;
+    }
     slot.state = .leaving;
     if (loop.io.close(&slot.socket, listener, id, slot.flags.abort)) finish(loop, index, slot);
 }
