@@ -1,0 +1,98 @@
+/**
+ * Imports point down: the layers, and the check of a module graph against them.
+ *
+ * @module
+ */
+import { blankSource } from "./blank.ts";
+import type { Sources } from "./files.ts";
+
+/** Files that may import one another and all that stands after them. */
+export interface Layer {
+  name: string;
+  files: RegExp;
+}
+
+const layer = (name: string, files: RegExp): Layer => ({ name, files });
+
+/** `src/` and `ffi/`, highest first. */
+export const TYPESCRIPT_LAYERS: Layer[] = [
+  layer("the public page", /^src\/mod\.ts$/),
+  layer("connection", /^src\/connection\//),
+  layer("stage", /^src\/stage\//),
+  layer("loop", /^src\/loop\//),
+  layer("memory", /^src\/memory\//),
+  layer("base", /^src\/base\//),
+  layer("the page of the boundary", /^ffi\/mod\.ts$/),
+  layer("drivers", /^ffi\/(bun|deno)\.ts$/),
+  layer("parts of the drivers", /^ffi\/(bun_bell_line|bun_doorbell|bun_types|deno_doorbell)\.ts$/),
+  layer("library and loop", /^ffi\/(library|shipped|load_check|native_loop|memory)\.ts$/),
+  layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),
+  layer("port", /^ffi\/port\.ts$/),
+  layer("rings", /^ffi\/(completion_ring|submission_ring)\.ts$/),
+  layer("status", /^ffi\/(status|host|system_error|library_error)\.ts$/),
+  layer("generated", /^ffi\/.*\.gen\.ts$/),
+];
+
+/** `zig/src/`, highest first. */
+export const ZIG_LAYERS: Layer[] = [
+  layer(
+    "programs and tests",
+    /^zig\/src\/(tests|bindings|wheel_bench|fuzz|fuzz\/.*|io\/test|io\/test\/.*)\.zig$/,
+  ),
+  layer("libraries", /^zig\/src\/(lib|lib_fake)\.zig$/),
+  layer("symbols", /^zig\/src\/symbols\.zig$/),
+  layer("exports", /^zig\/src\/(exports|doorbell)\.zig$/),
+  layer("loop", /^zig\/src\/(loop|loop\/.*|registry)\.zig$/),
+  layer("socket", /^zig\/src\/socket\.zig$/),
+  layer("io, ring, pool, wheel", /^zig\/src\/(io|io\/.*|ring|pool|segments|timer_wheel)\.zig$/),
+  layer("hash of the layout", /^zig\/src\/layout_hash\.zig$/),
+  layer("constants", /^zig\/src\/constants\.zig$/),
+  layer("abi", /^zig\/src\/abi\.zig$/),
+];
+
+/** Doors between `src/` and `ffi/`: who may import what of the boundary. All else of `ffi/` is its own business. */
+export const DOORS: { from: RegExp; to: RegExp }[] = [
+  { from: /^src\/loop\//, to: /^ffi\/(mod|port|completion_ring|submission_ring|status|layout\.gen)\.ts$/ },
+  { from: /^src\/base\//, to: /^ffi\/layout\.gen\.ts$/ },
+  { from: /^src\/mod\.ts$/, to: /^ffi\/status\.ts$/ },
+];
+
+/** The path that `specifier` means in the file `path`. */
+function resolve(path: string, specifier: string): string {
+  return decodeURIComponent(new URL(specifier, `file:///${path}`).pathname.slice(1));
+}
+
+const TYPESCRIPT_IMPORT = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)["'`]([^"'`]+)["'`]/g;
+const ZIG_IMPORT = /@import\("([^"]+\.zig)"\)/g;
+
+/** What a file imports: paths of the checkout, and bare names as they stand there. */
+export function importsOf(path: string, text: string): string[] {
+  const source = blankSource(path, text, "keep strings");
+  const zig = path.endsWith(".zig");
+  return [...source.matchAll(zig ? ZIG_IMPORT : TYPESCRIPT_IMPORT)]
+    .map((match) => match[1])
+    .map((specifier) => zig || /^\.\.?\//.test(specifier) ? resolve(path, specifier) : specifier);
+}
+
+function faultsOfImport(path: string, target: string, sources: Sources, layers: Layer[]): string[] {
+  if (target.includes("${")) return [];
+  if (!sources.has(target)) return [`${path} imports ${target}, which is no file of this graph`];
+  const from = layers.findIndex(({ files }) => files.test(path));
+  const to = layers.findIndex(({ files }) => files.test(target));
+  if (to >= 0 && to < from) {
+    return [`${path} (${layers[from].name}) imports ${target} (${layers[to].name}): imports point down`];
+  }
+  const crossing = path.startsWith("src/") && target.startsWith("ffi/");
+  if (crossing && !DOORS.some((door) => door.from.test(path) && door.to.test(target))) {
+    return [`${path} imports ${target}: that part of ffi/ is not open to it`];
+  }
+  return [];
+}
+
+/** All that is wrong with the graph of these files. */
+export function directionFaults(sources: Sources, layers: Layer[]): string[] {
+  return [...sources].flatMap(([path, text]) => {
+    if (!layers.some(({ files }) => files.test(path))) return [`${path} stands in no layer`];
+    return importsOf(path, text).flatMap((target) => faultsOfImport(path, target, sources, layers));
+  });
+}
