@@ -108,19 +108,26 @@ pub fn HarnessType(comptime Io: type) type {
             for (self.delayed.items) |record| self.release(record);
             self.delayed.clearRetainingCapacity();
             self.release_kept();
-            for (self.loop.slots.elements[0..self.loop.slots.fresh], 0..) |*slot, index| {
-                if (slot.state == .free) continue;
-                const id = socket.make_id(@intCast(index), slot.generation);
-                if (self.peers[index].id == id) self.peers[index].mode = .drop;
-                _ = try self.submit(.{ .operation = .abort, .id = id });
+            while (self.loop.slots.used > 0) {
+                try self.abort_all();
+                try self.turn();
             }
-            while (self.loop.slots.used > 0) try self.turn();
             for (self.peers) |peer| {
                 if (peer.id != abi.invalid_id) try std.testing.expectEqual(@as(u32, 1), peer.closes);
             }
             try std.testing.expectEqual(@as(u32, 0), self.header.segments_held);
             try std.testing.expectEqual(@as(u32, 0), self.header.slots_used);
             try std.testing.expectEqual(self.configuration.send_entries, self.header.send_entries_free);
+        }
+
+        /// Aborts every socket of now; a further one may be accepted before its listener is gone.
+        fn abort_all(self: *Harness) !void {
+            for (self.loop.slots.elements[0..self.loop.slots.fresh], 0..) |*slot, index| {
+                if (slot.state == .free or slot.flags.abort) continue;
+                const id = socket.make_id(@intCast(index), slot.generation);
+                if (self.peers[index].id == id) self.peers[index].mode = .drop;
+                _ = try self.submit(.{ .operation = .abort, .id = id });
+            }
         }
 
         pub const Submission = struct {
