@@ -12,7 +12,7 @@ type AnyClass = abstract new (...parameters: any[]) => unknown;
 export type Throwable = AnyClass | Error | RegExp | string;
 
 /** Longest text of a value in a message, in characters: a test that compares megabytes must not print them. */
-const SHOWN_CHARACTERS_MAX = 600;
+const SHOWN_CHARACTERS_MAX = 2000;
 
 class ExpectationError extends Error {
   override name = "ExpectationError";

@@ -1,0 +1,85 @@
+/** The house rules that a program can see, over all sources. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { readSources } from "./house/files.ts";
+import { type Exceptions, functionsOf, tidyFaults } from "./house/tidy.ts";
+
+const FOLDERS = ["src", "ffi", "zig/src", "tests", "examples", "bench", "tools"];
+const sources = await readSources(FOLDERS, /\.(ts|mjs|zig|c|h)$/);
+for (const path of [...sources.keys()]) if (path.endsWith(".gen.ts")) sources.delete(path);
+
+/** What is longer than it should be. Entries are lowered and removed, not added. */
+const EXCEPTIONS: Exceptions = {};
+
+function faultsOf(path: string, text: string, exceptions: Exceptions = {}): string[] {
+  return tidyFaults(new Map([[path, text]]), exceptions);
+}
+
+describe("tidy", () => {
+  it("holds over all sources", () => {
+    expect(sources.size).toBeGreaterThan(100);
+    expect(tidyFaults(sources, EXCEPTIONS).join("\n")).toBe("");
+  });
+
+  it("sees the functions of both languages", () => {
+    const names = (path: string) => functionsOf(path, sources.get(path) ?? "").map(({ name }) => name);
+    expect(names("tests/house/tidy.ts")).toEqual([
+      "endOfBracket",
+      "bodyStart",
+      "functionsOf",
+      "columnsOf",
+      "lineFaults",
+      "lengthsOver",
+      "tidyFaults",
+    ]);
+    expect(names("zig/src/layout_hash.zig").length).toBeGreaterThan(0);
+    expect(names("src/connection/listener.ts").length).toBeGreaterThan(5);
+  });
+});
+
+describe("the tidy check", () => {
+  const body = "  work();\n".repeat(71);
+
+  it("catches long lines, by language", () => {
+    const line = `const a = "${"x".repeat(99)}";`;
+    expect(faultsOf("src/a.ts", line)).toEqual(["src/a.ts:1: 112 columns"]);
+    expect(faultsOf("zig/src/a.zig", line)).toEqual([]);
+  });
+
+  it("catches long functions of every form", () => {
+    for (
+      const text of [
+        `export function long(a: number): void {\n${body}}\n`,
+        `class A {\n  async long<T>(a: T): Promise<void> {\n${body}  }\n}\n`,
+        `const long = (a: number): number => {\n${body}};\n`,
+      ]
+    ) {
+      expect(faultsOf("src/a.ts", text), text.slice(0, 30)).toEqual(["src/a.ts long: 73 lines"]);
+    }
+    expect(faultsOf("zig/src/a.zig", `fn long(a: u32) !void {\n${body}}\n`)).toHaveLength(1);
+  });
+
+  it("catches long files", () => {
+    expect(faultsOf("src/a.ts", "work();\n".repeat(401))).toEqual(["src/a.ts: 401 lines"]);
+  });
+
+  it("lets an exception neither grow nor outlive its reason", () => {
+    const text = "work();\n".repeat(410);
+    expect(faultsOf("src/a.ts", text, { "src/a.ts": 410 })).toEqual([]);
+    expect(faultsOf("src/a.ts", text, { "src/a.ts": 405 })).toHaveLength(1);
+    expect(faultsOf("src/a.ts", text, { "src/a.ts": 415 })[0]).toContain("lower or remove");
+  });
+
+  it("catches leftovers, machine paths and registries", () => {
+    for (
+      const line of [
+        `// TO${"DO"}: later`,
+        `const path = "/ro${"ot"}/ringport";`,
+        `const path = "/t${"mp"}/a";`,
+        `fetch("https://registry.npm${"js."}org")`,
+      ]
+    ) {
+      expect(faultsOf("src/a.ts", line), line).toHaveLength(1);
+    }
+  });
+});
