@@ -14,6 +14,7 @@ test {
     _ = @import("registry.zig");
     _ = @import("loop/list.zig");
     _ = @import("loop/memory.zig");
+    _ = @import("doorbell.zig");
     _ = @import("exports.zig");
     _ = @import("fuzz.zig");
     _ = @import("io/fake.zig");
