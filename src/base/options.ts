@@ -88,6 +88,15 @@ export function wholeNumber(min: number, max: number, unit = ""): OptionCheck {
   };
 }
 
+/** A power of two between two bounds, both allowed. */
+export function powerOfTwo(min: number, max: number): OptionCheck {
+  const inBounds = wholeNumber(min, max);
+  return {
+    wants: `a whole number, a power of two, from ${min} to ${max}`,
+    accepts: (value) => inBounds.accepts(value) && Number.isInteger(Math.log2(value as number)),
+  };
+}
+
 /** True or false. */
 export const flag: OptionCheck = { wants: "true or false", accepts: (value) => typeof value === "boolean" };
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type AddressBytes, formatAddress, formatHostAndPort, parseAddress } from "../base/address.ts";
-import { OptionError, ResolveError, RingportError, TimeoutError } from "../base/errors.ts";
+import { OptionError, ResolveError, RingportError, StateError, TimeoutError } from "../base/errors.ts";
 import { CONNECT_REQUEST_SIZE, Flags, Operation, Status } from "../base/layout.ts";
 import { connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import type { Waiter } from "../loop/engine.ts";
@@ -107,7 +107,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
       this.#giveUp(
         new ResolveError(`connect: the name ${JSON.stringify(hostname)} has no address`, {
           code: "ENOTFOUND",
-          operation: "connect",
+          operation: "resolve",
           address: hostname,
           origin: "kernel",
           cause,
@@ -171,6 +171,10 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     const { port } = this.#options;
     const address = formatHostAndPort(formatAddress(this.#addresses[this.#next - 1]), port);
     this.#giveUp(engine.errorOf(status, systemError, "connect", undefined, address));
+  }
+
+  loopEnds(): void {
+    this.#giveUp(new StateError("connect: the loop is closed", { code: "ERR_STATE", operation: "connect" }));
   }
 
   timerDue(): void {

@@ -12,6 +12,7 @@ import type { TimerTarget } from "../loop/timers.ts";
 import type { Waiter } from "../loop/engine.ts";
 import { callHandler } from "./calling.ts";
 import {
+  abort,
   closed,
   closeGently,
   closeNatively,
@@ -115,7 +116,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   abort(): void {
-    cut(this, "local");
+    abort(this);
   }
 
   pause(): void {
@@ -272,11 +273,15 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     return this.extras ??= new Extras();
   }
 
-  /** Remembers who ended the connection: the first one to do so. */
+  /** Remembers who ended the connection: the first one to do so, or the first error. */
   note(by: CloseReason["by"], error?: Error): void {
     const extras = this.needExtras();
-    extras.by ??= by;
-    if (extras.by === by) extras.error ??= error;
+    if (error === undefined) {
+      extras.by ??= by;
+    } else if (extras.error === undefined) {
+      extras.by = by;
+      extras.error = error;
+    }
   }
 
   closeNatively(): void {

@@ -81,6 +81,15 @@ export function outboxEmptied<D>(connection: ConnectionCore<D>): void {
   }
 }
 
+/** RST by the application: whatever the peer did before, this side has ended it. */
+export function abort<D>(connection: ConnectionCore<D>): void {
+  const state = connection.stateNumber;
+  if (state === State.closed || state === State.aborting) return;
+  const extras = connection.needExtras();
+  if (extras.error === undefined) extras.by = "local";
+  cut(connection, "local");
+}
+
 /** RST at once. */
 export function cut<D>(connection: ConnectionCore<D>, by: CloseReason["by"], error?: Error): void {
   const state = connection.stateNumber;
@@ -109,15 +118,25 @@ export function failed<D>(
   cut(connection, "error", error);
 }
 
-/** The linger timer is due: who shows no life is cut. */
+/**
+ * A round of the linger timer is over. After as many rounds without a sign of life as the time is divided into,
+ * the connection is cut. One that was closed and has flushed everything does not wait for the peer's end: it
+ * goes after a silent round, or when the time is over.
+ */
 export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const extras = connection.extras!;
   extras.lingerTimer = -1;
   const { flags } = connection;
+  const buffered = bufferedBytes(connection);
+  const alive = (flags & Flag.alive) !== 0;
   const held = (flags & Flag.paused) !== 0 && (flags & (Flag.discarding | Flag.unread)) === 0;
-  if (held || (flags & Flag.alive) !== 0 || bufferedBytes(connection) < extras.lingerBuffered) {
-    return startLinger(connection);
+  const waitsForFin = connection.stateNumber === State.closing && (flags & Flag.closeSubmitted) === 0;
+  if (waitsForFin && buffered === 0) {
+    extras.lingerFlushed += 1;
+    if (!alive || extras.lingerFlushed >= lingerRounds) return closeNatively(connection);
   }
+  extras.lingerSilent = held || alive || buffered < extras.lingerBuffered ? 0 : extras.lingerSilent + 1;
+  if (extras.lingerSilent < lingerRounds) return armLinger(connection);
   extras.by = "timeout";
   cut(connection, "timeout");
 }
@@ -148,10 +167,17 @@ function submitFin<D>(connection: ConnectionCore<D>): void {
 }
 
 function startLinger<D>(connection: ConnectionCore<D>): void {
-  const { group } = connection;
-  const extras = connection.needExtras();
-  connection.flags = (connection.flags | Flag.lingering) & ~Flag.alive;
-  extras.lingerBuffered = bufferedBytes(connection);
-  if (extras.lingerTimer >= 0 || group.lingerTimeout === 0) return;
-  extras.lingerTimer = group.engine.timers.arm(group.lingerTimeout, connection);
+  connection.flags |= Flag.lingering;
+  if (connection.needExtras().lingerTimer < 0 && connection.group.lingerTimeout > 0) armLinger(connection);
 }
+
+function armLinger<D>(connection: ConnectionCore<D>): void {
+  const { engine, lingerTimeout } = connection.group;
+  const extras = connection.needExtras();
+  connection.flags &= ~Flag.alive;
+  extras.lingerBuffered = bufferedBytes(connection);
+  extras.lingerTimer = engine.timers.arm(Math.ceil(lingerTimeout / lingerRounds), connection);
+}
+
+/** Parts the linger time is divided into: so much later than asked for a silent peer may be cut. */
+const lingerRounds = 4;

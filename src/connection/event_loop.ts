@@ -5,7 +5,19 @@
  * @module
  */
 import { StateError } from "../base/errors.ts";
-import { checkOptions, flag, type OptionSchema, text, wholeNumber } from "../base/options.ts";
+import {
+  COMPLETIONS_PER_TURN_DEFAULT,
+  RING_RECORDS_MAX,
+  RING_RECORDS_MIN,
+  SEGMENT_COUNT_MAX,
+  SEGMENT_COUNT_MIN,
+  SEGMENT_SIZE_MAX_BYTES,
+  SEGMENT_SIZE_MIN_BYTES,
+  SEND_ENTRIES_MAX,
+  SLOTS_MAX,
+  TIMERS_MAX,
+} from "../base/layout.ts";
+import { checkOptions, flag, type OptionSchema, powerOfTwo, text, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
 import { openEngine } from "../loop/open.ts";
 import { type LoopStatistics, readStatistics } from "../loop/statistics.ts";
@@ -41,23 +53,22 @@ export interface LoopOptions {
   seed?: number;
 }
 
-const sizeMax = 0x7fff_ffff;
-const size = wholeNumber(1, sizeMax);
-const room = wholeNumber(0, sizeMax, "bytes");
+const seedMax = 0x7fff_ffff;
+const room = wholeNumber(0, SEGMENT_SIZE_MAX_BYTES / 2, "bytes");
 const loopSchema: OptionSchema = {
-  segmentSize: size,
-  segmentCount: size,
-  submissionRecords: size,
-  completionRecords: size,
-  connections: size,
-  timers: size,
-  sendEntries: size,
-  completionsPerTurn: size,
+  segmentSize: powerOfTwo(SEGMENT_SIZE_MIN_BYTES, SEGMENT_SIZE_MAX_BYTES),
+  segmentCount: wholeNumber(SEGMENT_COUNT_MIN, SEGMENT_COUNT_MAX),
+  submissionRecords: powerOfTwo(RING_RECORDS_MIN, RING_RECORDS_MAX),
+  completionRecords: powerOfTwo(RING_RECORDS_MIN, RING_RECORDS_MAX),
+  connections: wholeNumber(1, SLOTS_MAX),
+  timers: wholeNumber(1, TIMERS_MAX),
+  sendEntries: wholeNumber(1, SEND_ENTRIES_MAX),
+  completionsPerTurn: wholeNumber(1, RING_RECORDS_MAX),
   headroom: room,
   tailroom: room,
   development: flag,
   library: text,
-  seed: wholeNumber(0, sizeMax),
+  seed: wholeNumber(0, seedMax),
 };
 
 /** One thread's event loop. Made by {@linkcode createLoop}; given to `listen` and `connect` as `loop`. */
@@ -95,8 +106,8 @@ export class EventLoop implements AsyncDisposable {
   }
 
   /**
-   * Waits until the last listener and connection on the loop is gone, then ends it. It ends none of them by
-   * itself.
+   * Stops the listeners on the loop, aborts the connections on it, and ends it. Resolves when all of them are
+   * gone and the loop's memory is free.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -123,7 +134,7 @@ export class EventLoop implements AsyncDisposable {
 
   /** One more listener, connection or attempt. @internal */
   retain(): void {
-    if (this.engine.closed || (this.#closing !== undefined && this.#uses === 0)) {
+    if (this.#closing !== undefined) {
       throw new StateError("the loop is closed", { code: "ERR_STATE", origin: "application" });
     }
     this.#uses += 1;
@@ -138,6 +149,7 @@ export class EventLoop implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.table.endAll();
     if (this.#uses > 0) await new Promise<void>((resolve) => this.#left = resolve);
     this.unref();
     await this.engine.close();
@@ -165,6 +177,10 @@ export function createLoop(options: LoopOptions = {}): EventLoop {
 
 function open(options: LoopOptions, whenUnused?: () => void): EventLoop {
   const { development = false, library, connections, ...sizes } = options;
+  if (sizes.completionRecords !== undefined) {
+    // A turn may not bring more than the ring holds.
+    sizes.completionsPerTurn ??= Math.min(sizes.completionRecords, COMPLETIONS_PER_TURN_DEFAULT);
+  }
   const engine = openEngine({ ...sizes, slots: connections }, development, library);
   return new EventLoop(engine, development, whenUnused);
 }

@@ -29,6 +29,10 @@ export class Extras {
   lingerTimer = -1;
   /** Bytes buffered when the linger timer was armed. */
   lingerBuffered = 0;
+  /** Rounds of the linger timer without a sign of life. */
+  lingerSilent = 0;
+  /** Rounds of the linger timer since everything was flushed. */
+  lingerFlushed = 0;
   reader: StreamReader | undefined = undefined;
   readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined = undefined;
   writable: WritableStream<Uint8Array | string> | undefined = undefined;

@@ -249,6 +249,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
         // A failed accept concerns its peer alone; the library counts it.
         if (status === Status.ok) this.#accept(id);
       },
+      stop: () => this.stop(),
       left: () => this.#left(),
     };
   }

@@ -41,8 +41,8 @@ export function deliverSpecially<D>(
 ): void {
   const { segments } = connection.group;
   const { flags } = connection;
-  if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
   if ((flags & Flag.lingering) !== 0) connection.flags |= Flag.alive;
+  if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
   if ((flags & Flag.paused) !== 0) {
     connection.needExtras().stash.push({ segment, offset, length });
     return;

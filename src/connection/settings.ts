@@ -6,7 +6,7 @@
 import { formatAddress, type SocketAddress } from "../base/address.ts";
 import { OptionError, StateError } from "../base/errors.ts";
 import { SocketOption, Status } from "../base/layout.ts";
-import { checkOptions, wholeNumber } from "../base/options.ts";
+import { checkOptions, flag, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
 import { keepAliveSchema } from "./options.ts";
@@ -32,6 +32,7 @@ export function addressOf<D>(connection: ConnectionCore<D>, end: "local" | "remo
 }
 
 export function setNoDelay<D>(connection: ConnectionCore<D>, on: boolean): void {
+  checkFlag("setNoDelay", on);
   checkAlive(connection, "setNoDelay");
   apply(connection.group.engine, connection.number, "setNoDelay", SocketOption.noDelay, on ? 1 : 0);
 }
@@ -41,6 +42,7 @@ export function setKeepAlive<D>(
   on: boolean,
   options: KeepAliveOptions = {},
 ): void {
+  checkFlag("setKeepAlive", on);
   checkOptions("setKeepAlive", options, keepAliveSchema);
   checkAlive(connection, "setKeepAlive");
   applyKeepAlive(connection.group.engine, connection.number, on, options);
@@ -88,6 +90,10 @@ function applyKeepAlive(engine: Engine, id: number, on: boolean, options: KeepAl
 function apply(engine: Engine, id: number, operation: string, option: number, value: number): void {
   const { status, systemError } = engine.setOption(id, option, value);
   if (status !== Status.ok) throw engine.errorOf(status, systemError, operation, id >>> 0);
+}
+
+function checkFlag(operation: string, on: unknown): void {
+  if (!flag.accepts(on)) throw new OptionError(operation, "on", `"on" must be ${flag.wants}`);
 }
 
 function checkAlive<D>(connection: ConnectionCore<D>, operation: string): void {

@@ -15,12 +15,16 @@ export interface Acceptor {
   /** The listener's id as a signed number. */
   readonly number: number;
   accepted(id: number, status: number, systemError: number): void;
+  /** Accept no more. */
+  stop(): void;
   left(): void;
 }
 
 /** A connect under way. */
 export interface Attempt {
   connected(id: number, status: number, systemError: number): void;
+  /** The loop ends. */
+  loopEnds(): void;
 }
 
 /** Slots the table has room for at first; it doubles as needed. */
@@ -75,6 +79,13 @@ export class ConnectionTable implements CompletionSink {
     for (const connection of this.#slots) {
       if (connection !== undefined) yield connection;
     }
+  }
+
+  /** Stops every listener, gives up every attempt, aborts every connection. */
+  endAll(): void {
+    for (const acceptor of [...this.#acceptors.values()]) acceptor.stop();
+    for (const attempt of [...this.#attempts.values()]) attempt.loopEnds();
+    for (const connection of [...this.connections()]) connection.abort();
   }
 
   received(id: number, segment: number, offset: number, length: number): void {

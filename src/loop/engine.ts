@@ -77,6 +77,8 @@ export class Engine {
   #references = 0;
   #hostTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #hostTimerDue = 0;
+  /** When the armed doorbell rings at the latest. */
+  #bellDue = Infinity;
 
   constructor(native: NativeLoop, development: boolean) {
     this.#native = native;
@@ -337,11 +339,16 @@ export class Engine {
   #sleep(): void {
     this.#awake = false;
     this.#numbers.emptyPolls = 0;
-    this.#native.doorbell.arm(this.#ring);
+    const { doorbell } = this.#native;
     const next = this.#header[HEADER_NEXT_TIMER_MS] >>> 0;
+    if (!doorbell.armed) {
+      this.#bellDue = next === NO_TIMER ? Infinity : performance.now() + next;
+      return doorbell.arm(this.#ring, next === NO_TIMER ? undefined : next);
+    }
     if (next === NO_TIMER) return;
     const due = performance.now() + next;
-    if (this.#hostTimer !== undefined && this.#hostTimerDue <= due) return;
+    // Armed before for a later time: the host's clock wakes the loop instead.
+    if (this.#bellDue <= due || (this.#hostTimer !== undefined && this.#hostTimerDue <= due)) return;
     clearTimeout(this.#hostTimer);
     this.#hostTimerDue = due;
     this.#hostTimer = setTimeout(() => {
