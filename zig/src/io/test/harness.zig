@@ -166,9 +166,12 @@ pub fn HarnessType(comptime Io: type) type {
 
         /// One turn, with the book checked behind it. Fails when nothing has happened for a long time.
         pub fn turn(self: *Harness) anyerror!void {
+            try self.turn_waiting(wait_ms);
+        }
+
+        fn turn_waiting(self: *Harness, idle_wait_ms: u32) anyerror!void {
             try self.submit_delayed();
-            const wait: u32 = if (self.header.work_pending == 0) wait_ms else 0;
-            _ = self.loop.poll(wait);
+            _ = self.loop.poll(if (self.header.work_pending == 0) idle_wait_ms else 0);
             self.sends_this_turn = 0;
             try self.take_completions();
             try self.check_book();
@@ -191,7 +194,7 @@ pub fn HarnessType(comptime Io: type) type {
         pub fn turns(self: *Harness, count: u32) !void {
             for (0..count) |_| {
                 self.idle_turns = 0;
-                try self.turn();
+                try self.turn_waiting(1);
             }
         }
 
