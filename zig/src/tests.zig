@@ -21,6 +21,7 @@ test {
     _ = @import("io/test.zig");
     if (builtin.os.tag == .linux) {
         _ = @import("io/address_linux.zig");
+        _ = @import("io/epoll_test.zig");
         _ = @import("io/errno_status.zig");
     }
     if (builtin.os.tag == .windows) _ = @import("io/iocp/status.zig");
