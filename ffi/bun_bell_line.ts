@@ -133,7 +133,7 @@ class Callers {
     this.#said.delete(socket);
   }
 
-  /** Takes what a caller says. Bytes behind the token once it was said; undefined before or for a wrong one. */
+  /** Takes what a caller says. Bytes behind the token once said; undefined before, and for a wrong one. */
   hear(socket: BunSocket, bytes: Uint8Array): number | undefined {
     const said = this.#said.get(socket);
     if (said === undefined) return undefined;

@@ -54,8 +54,8 @@ export class CompletionRing {
   }
 
   /**
-   * Takes the first waiting record of `operation` with `tag` out of turn, so that a caller can have its answer
-   * while the records before it wait for theirs. False when there is none.
+   * Takes the first waiting record of `operation` with `tag` out of turn, so that a caller can have its
+   * answer while the records before it wait for theirs. False when there is none.
    */
   takeAhead(operation: number, tag: number): boolean {
     const tail = this.#header[TAIL];

@@ -27,7 +27,7 @@ function openLibrary(path: string): OpenedLibrary {
   for (const { name, parameters, result } of translateSymbols(SYMBOLS, SPELLING)) {
     definitions[name] = { parameters, result };
   }
-  // The types of a definition made at run time are lost; the generated table is what they are checked against.
+  // The types of a definition made at run time are lost; they are checked against the generated table.
   const symbols = Deno.dlopen(path, definitions).symbols as unknown;
   const functions = symbols as NativeFunctions;
   const { waitInBackground } = symbols as { waitInBackground: WaitInBackground };

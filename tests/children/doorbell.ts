@@ -1,4 +1,4 @@
-/** A process that has nothing to do but wait for its doorbell: does it stay, does it end, what does it cost? */
+/** A process that only waits for its doorbell: does it stay, does it end, what does it cost? */
 // deno-lint-ignore-file no-console
 import { openNative } from "../../ffi/mod.ts";
 import { scriptArguments } from "../helpers/runtime.ts";

@@ -28,7 +28,14 @@ const SocketAddress = extern struct {
 
 const Start = *const fn (?*anyopaque) callconv(.winapi) u32;
 
-extern "kernel32" fn CreateThread(?*anyopaque, usize, Start, ?*anyopaque, u32, ?*u32) callconv(.winapi) Handle;
+extern "kernel32" fn CreateThread(
+    ?*anyopaque,
+    usize,
+    Start,
+    ?*anyopaque,
+    u32,
+    ?*u32,
+) callconv(.winapi) Handle;
 extern "kernel32" fn CreateEventW(?*anyopaque, i32, i32, ?[*:0]const u16) callconv(.winapi) Handle;
 extern "kernel32" fn SetEvent(Handle) callconv(.winapi) i32;
 extern "kernel32" fn WaitForSingleObject(Handle, u32) callconv(.winapi) u32;
@@ -73,7 +80,8 @@ pub const Bell = struct {
         // A ring must not wait for the acknowledgement of the ring before it.
         _ = setsockopt(self.connection, protocol_tcp, no_delay, &on, @sizeOf(i32));
         const address: SocketAddress = .{ .port = std.mem.nativeToBig(u16, port) };
-        if (connect(self.connection, &address, @sizeOf(SocketAddress)) != 0) return failure(.connection_refused);
+        if (connect(self.connection, &address, @sizeOf(SocketAddress)) != 0)
+            return failure(.connection_refused);
         const bytes = std.mem.toBytes(std.mem.nativeToLittle(u32, token));
         if (send(self.connection, &bytes, bytes.len, 0) != bytes.len) return failure(.connection_reset);
         return 0;
