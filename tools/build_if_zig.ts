@@ -15,10 +15,15 @@ interface BunSpawn {
 const bun = (globalThis as unknown as { Bun?: BunSpawn }).Bun;
 if (bun === undefined) throw new Error("this script is run by `bun install`");
 
-const folder = decodeURIComponent(new URL("../zig", import.meta.url).pathname).replace(/^\/(?=[A-Za-z]:)/, "");
+const folder = decodeURIComponent(new URL("../zig", import.meta.url).pathname).replace(
+  /^\/(?=[A-Za-z]:)/,
+  "",
+);
 const zig = bun.which("zig");
 if (zig === null) {
-  console.log("Zig is not on PATH, so the native library was not built. Install the version that .tool-versions");
+  console.log(
+    "Zig is not on PATH, so the native library was not built. Install the version that .tool-versions",
+  );
   console.log("names and run `zig build` in the folder zig, or start the server with `sh tools/echo`.");
 } else {
   const { exitCode } = bun.spawnSync([zig, "build"], { cwd: folder, stdout: "inherit", stderr: "inherit" });
