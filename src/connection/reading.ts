@@ -55,7 +55,9 @@ export function deliverSpecially<D>(
 
 /** The peer's FIN or an error of reading. */
 export function endReading<D>(connection: ConnectionCore<D>, status: number, systemError: number): void {
-  if ((connection.flags & Flag.paused) !== 0 && (connection.flags & Flag.discarding) === 0) {
+  const waits = (connection.flags & Flag.paused) !== 0 && (connection.flags & Flag.discarding) === 0;
+  // An error is told once and never again, so it cannot wait: a writer that paused until `drain` would wait forever.
+  if (waits && status === Status.endOfStream) {
     connection.needExtras().stashedEnd = { status, systemError };
     return;
   }
