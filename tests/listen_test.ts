@@ -39,7 +39,7 @@ describe("listen", () => {
     expect(error.code).toBe("EADDRINUSE");
     expect(error.operation).toBe("listen");
     expect(error.origin).toBe("kernel");
-    expect(error.systemName).toBe("EADDRINUSE");
+    expect(error.systemName).toBe(system === "windows" ? "WSAEADDRINUSE" : "EADDRINUSE");
     expect(error.systemError).toBeGreaterThan(0);
     expect(error.address).toBe(`${LOOPBACK}:${listener.port}`);
     expect(error.message).toContain(String(listener.port));
