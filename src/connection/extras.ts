@@ -17,11 +17,11 @@ export interface Stashed {
 
 /** The rarely needed part of a connection. */
 export class Extras {
-  readonly outbox = new Outbox();
+  readonly outbox: Outbox = new Outbox();
   /** Bytes received after `pause` was called, in order. */
   stash: Stashed[] = [];
-  /** An end of reading that came while paused: its status, and the system's number. */
-  stashedEnd: { status: number; systemError: number } | undefined = undefined;
+  /** The peer's end came while paused. */
+  stashedEnd = false;
   /** Who ended the connection, once known. */
   by: CloseReason["by"] | undefined = undefined;
   error: Error | undefined = undefined;

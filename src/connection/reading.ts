@@ -53,16 +53,17 @@ export function deliverSpecially<D>(
   window.endBorrow();
 }
 
-/** The peer's FIN or an error of reading. */
+/**
+ * The peer's FIN, which waits its turn behind what came while paused, or an error, which does not: it is told
+ * once, and a writer that paused until `drain` would wait for ever.
+ */
 export function endReading<D>(connection: ConnectionCore<D>, status: number, systemError: number): void {
-  const waits = (connection.flags & Flag.paused) !== 0 && (connection.flags & Flag.discarding) === 0;
-  // An error is told once and never again, so it cannot wait: a writer that paused until `drain` would wait forever.
-  if (waits && status === Status.endOfStream) {
-    connection.needExtras().stashedEnd = { status, systemError };
-    return;
+  if (status !== Status.endOfStream) return connection.failed("receive", status, systemError);
+  if ((connection.flags & Flag.paused) !== 0 && (connection.flags & Flag.discarding) === 0) {
+    connection.needExtras().stashedEnd = true;
+  } else {
+    peerEnded(connection);
   }
-  if (status === Status.endOfStream) peerEnded(connection);
-  else connection.failed("receive", status, systemError);
 }
 
 function peerEnded<D>(connection: ConnectionCore<D>): void {
@@ -102,7 +103,7 @@ export function resume<D>(connection: ConnectionCore<D>): void {
   if ((connection.flags & Flag.paused) === 0) return;
   connection.flags &= ~Flag.unread;
   const { extras } = connection;
-  if (extras !== undefined && (extras.stash.length > 0 || extras.stashedEnd !== undefined)) {
+  if (extras !== undefined && (extras.stash.length > 0 || extras.stashedEnd)) {
     connection.flags |= Flag.resuming;
     connection.waitForPoll();
     return;
@@ -125,9 +126,10 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
   }
   if ((connection.flags & Flag.resuming) === 0) return;
   connection.flags &= ~(Flag.paused | Flag.resuming);
-  const end = extras.stashedEnd;
-  extras.stashedEnd = undefined;
-  if (end !== undefined) return endReading(connection, end.status, end.systemError);
+  if (extras.stashedEnd) {
+    extras.stashedEnd = false;
+    return peerEnded(connection);
+  }
   if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
 }
 
@@ -141,20 +143,18 @@ export function discard<D>(connection: ConnectionCore<D>): void {
   if (paused && readsOn(connection)) {
     connection.group.engine.submit(Operation.resumeReading, connection.number);
   }
-  if (end !== undefined) endReading(connection, end.status, end.systemError);
+  if (end) peerEnded(connection);
 }
 
-/** Gives back what came in while paused. Returns the end that came after it, if one did. */
-export function dropStash<D>(
-  connection: ConnectionCore<D>,
-): { status: number; systemError: number } | undefined {
+/** Gives back what came in while paused. True when the peer's end came after it. */
+export function dropStash<D>(connection: ConnectionCore<D>): boolean {
   const { extras } = connection;
-  if (extras === undefined) return undefined;
+  if (extras === undefined) return false;
   const { segments } = connection.group;
   for (const { segment, offset, length } of extras.stash) segments.release(segment, offset, length);
   extras.stash = [];
   const end = extras.stashedEnd;
-  extras.stashedEnd = undefined;
+  extras.stashedEnd = false;
   return end;
 }
 

@@ -24,7 +24,7 @@ import type { CompletionSink } from "./completion_sink.ts";
 import { errorOfStatus } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import { TimerTable } from "./timers.ts";
-import { decide, type WakeNumbers } from "./wake_policy.ts";
+import { decide, emptyPollsBeforeSleep, emptyPollsPerYield, type WakeNumbers } from "./wake_policy.ts";
 
 /** Somebody who could not go on for want of a record or a segment, and tries again after the next poll. */
 export interface Waiter {
@@ -67,7 +67,10 @@ export class Engine {
   };
   readonly #run = () => this.#runTurns();
   readonly #ring = () => {
-    if (!this.#awake) this.#runTurns();
+    if (this.#awake) return;
+    // Spinning pays after a message, not after a mere wake-up.
+    this.#numbers.emptyPolls = emptyPollsBeforeSleep - emptyPollsPerYield;
+    this.#runTurns();
   };
   #sink: CompletionSink | undefined = undefined;
   #waiters: Waiter[] = [];
@@ -97,6 +100,9 @@ export class Engine {
       },
       development,
     );
+    this.segments.whenFreed = () => {
+      if (!this.#awake && !this.#closed) this.#touch();
+    };
     this.timers = new TimerTable(this, native.sizes.timers);
     native.doorbell.unref();
     this.#readHeader();

@@ -33,6 +33,8 @@ export class Segments {
   readonly development: boolean;
   /** Number of segments the last {@linkcode takeRun} took. */
   runLength = 0;
+  /** Called when a segment becomes free after none was: somebody may be waiting for it. */
+  whenFreed: (() => void) | undefined = undefined;
   readonly #holds: Uint16Array;
   readonly #header: Int32Array;
   /** One window object for each segment, made on first use; unused in development mode. */
@@ -93,7 +95,7 @@ export class Segments {
     const end = offset + length <= this.size ? segment + 1 : segment + this.covered(offset, length);
     for (let index = segment; index < end; index++) {
       if (--this.#holds[index] !== 0) continue;
-      this.#header[HEADER_SEGMENTS_HELD] -= 1;
+      if (this.#header[HEADER_SEGMENTS_HELD]-- === this.count) this.whenFreed?.();
       if (this.development) this.bytes.fill(poison, index * this.size, (index + 1) * this.size);
     }
   }
