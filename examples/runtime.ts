@@ -39,22 +39,25 @@ export function exit(code: number): never {
  * lets an example end by itself where no signal can be sent.
  */
 export function onStop(stop: () => void): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
   const once = () => {
     if (stopped) return;
     stopped = true;
+    clearTimeout(timer);
+    // Deno listens for signals as long as it is not told otherwise, and stays alive for it.
+    if (!bun) { for (const signal of signals) ignoreUnknown(() => Deno.removeSignalListener(signal, once)); }
     stop();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      if (!bun) ignoreUnknown(() => Deno.removeSignalListener(signal, once));
-    }
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of signals) {
     if (bun) hostProcess.on(signal, once);
     else ignoreUnknown(() => Deno.addSignalListener(signal, once));
   }
   const milliseconds = Number(environment("STOP_AFTER_MS") ?? 0);
-  if (milliseconds > 0) setTimeout(once, milliseconds);
+  if (milliseconds > 0) timer = setTimeout(once, milliseconds);
 }
+
+const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** Windows knows no SIGTERM, and says so by throwing. */
 function ignoreUnknown(action: () => void): void {

@@ -12,6 +12,7 @@ import {
 } from "./helpers/peer.ts";
 import { type Child, runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
+import { listen } from "../src/mod.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { bun, pathOf, scaled, system } from "./helpers/runtime.ts";
 import { delay, within } from "./helpers/wait.ts";
@@ -46,7 +47,9 @@ describe("examples/echo.ts", () => {
   });
 
   it("takes its port from PORT", async () => {
-    const port = await closedPort();
+    const free = listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = free;
+    await free.close();
     await using child = await start("echo", [], { PORT: String(port) });
     expect(await portOf(child)).toBe(port);
   });

@@ -27,7 +27,8 @@ describe("the peer ends its side", () => {
     log.connection.end();
     expect(await readAllText(peer)).toBe(" and more");
     const reason = await log.closed();
-    expect(reason.by).toBe("local");
+    // Who ended first ended the connection.
+    expect(reason.by).toBe("peer");
     expect(reason.flushed).toBe(true);
     expect(log.events).toEqual(["open", "data", "end", "close"]);
     peer.close();
@@ -141,7 +142,7 @@ describe("this side ends", () => {
     expect(await readAllText(peer)).toBe("request");
     await peer.write("response");
     await peer.endWriting();
-    expect((await log.closed()).by).toBe("peer");
+    expect((await log.closed()).by).toBe("local");
     expect(log.text).toBe("response");
     peer.close();
     listener.close();

@@ -205,14 +205,18 @@ describe("abort", () => {
     peer.close();
   });
 
-  it("of a write in the same turn loses it", async () => {
+  it("after a write in the same turn is a reset all the same", async () => {
     await using server = new TestServer();
     const { peer, log } = await server.connectPeer();
     log.connection.write("never sent");
     log.connection.abort();
     const error = await errorOf(() => within(readAllText(peer), "the reset"));
     expect(String(error)).toMatch(/reset/i);
-    expect(await log.closed()).toMatchObject({ by: "local", bytesLost: 10, flushed: false });
+    const reason = await log.closed();
+    expect(reason.by).toBe("local");
+    // The kernel may have had the bytes before the reset destroyed them; the account must be one or the other.
+    expect([0, 10]).toContain(reason.bytesLost);
+    expect(reason.flushed).toBe(reason.bytesLost === 0);
     peer.close();
   });
 });

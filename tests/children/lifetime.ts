@@ -9,13 +9,16 @@ const listener = listen({
   hostname: "127.0.0.1",
   port: 0,
   loop,
-  socket: { data: (connection, bytes) => void connection.write(bytes) },
+  socket: {
+    open: (connection) => what === "unref-connection" ? connection.unref() : undefined,
+    data: (connection, bytes) => void connection.write(bytes),
+  },
 });
 const connection = await connect({
   hostname: "127.0.0.1",
   port: listener.port,
   loop,
-  socket: { data: (connection) => connection.end() },
+  socket: { data: (connection) => void connection.end() },
 });
 connection.write("once around");
 if (what === "unref-connection") {

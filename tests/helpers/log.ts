@@ -104,7 +104,8 @@ export function logging(logs: Log[], own: SocketHandlers<Log> = {}): SocketHandl
     },
     end(connection) {
       note(connection, "end").ended = true;
-      return own.end === undefined ? connection.end() : own.end(connection);
+      if (own.end !== undefined) return own.end(connection);
+      connection.end();
     },
   };
 }
