@@ -52,7 +52,7 @@ pub fn build(b: *std.Build) void {
     const all_step = b.step("all", "Build the libraries of all targets and check their sizes");
     for (targets) |target| add_target(b, all_step, size_check, target);
 
-    const filters = b.option([]const []const u8, "test-filter", "Run only the tests whose names contain this") orelse &.{};
+    const filters = b.option([]const []const u8, "test-filter", "Run only tests of this name") orelse &.{};
     const tests = add_tests(b, "test", b.graph.host, filters);
     const run_tests = b.addRunArtifact(tests);
     // What the tests prove depends on the kernel, not on the sources alone.

@@ -53,6 +53,8 @@ pub fn LoopType(comptime Backend: type) type {
         /// Position of the completion ring up to which this turn may go.
         turn_limit: u32,
         listeners_waiting: u32,
+        /// The clock as this turn has read it; null before it was needed.
+        turn_now_ms: ?u64,
         /// When accepting goes on after the descriptors ran out; null when nobody waits for it.
         back_off_until_ms: ?u64,
         events: [2 * constants.events_per_wait_max]common.Event,
@@ -83,6 +85,7 @@ pub fn LoopType(comptime Backend: type) type {
             loop.count(.polls, 1);
             const tail = loop.completions.tail.*;
             loop.turn_limit = tail +% loop.completions_per_turn;
+            loop.turn_now_ms = null;
             submit.drain(loop);
             loop.segments.rewind();
             receive.retry_starved(loop);
@@ -103,13 +106,14 @@ pub fn LoopType(comptime Backend: type) type {
             const wait = if (idle and wait_ms > 0) @min(wait_ms, loop.next_deadline_ms()) else 0;
             if (wait > 0) loop.count(.waits, 1);
             const taken = loop.io.wait(loop.events[0..max], wait);
+            if (wait > 0) loop.turn_now_ms = null;
             for (loop.events[0..taken]) |*event| events.handle(loop, event);
             if (loop.io.take_wake()) {
                 loop.count(.wakes, 1);
                 loop.complete(.wake, .{});
             }
             if (loop.back_off_until_ms) |until| {
-                if (loop.io.now_ms() >= until) accept.end_back_off(loop);
+                if (loop.now_ms() >= until) accept.end_back_off(loop);
             }
         }
 
@@ -131,10 +135,9 @@ pub fn LoopType(comptime Backend: type) type {
         /// Timers have their own share of a turn, so that a busy turn cannot hold them back.
         fn fire_timers(loop: *Loop) void {
             if (loop.timers.armed == 0) return;
-            const now_ms = loop.io.now_ms();
             for (0..loop.completions_per_turn) |_| {
                 if (loop.completions.room() == 0) return;
-                const expired = loop.timers.pop(now_ms) orelse return;
+                const expired = loop.timers.pop(loop.now_ms()) orelse return;
                 loop.count(.timers_fired, 1);
                 loop.complete(.timer, .{ .id = expired.index, .tag = expired.tag });
             }
@@ -151,10 +154,15 @@ pub fn LoopType(comptime Backend: type) type {
 
         fn next_deadline_ms(loop: *Loop) u32 {
             if (loop.timers.armed == 0 and loop.back_off_until_ms == null) return abi.no_timer;
-            const now_ms = loop.io.now_ms();
-            const timer_ms = loop.timers.next_ms(now_ms);
+            const timer_ms = loop.timers.next_ms(loop.now_ms());
             const until = loop.back_off_until_ms orelse return timer_ms;
-            return @min(timer_ms, @as(u32, @intCast(until -| now_ms)));
+            return @min(timer_ms, @as(u32, @intCast(until -| loop.now_ms())));
+        }
+
+        /// A turn is short beside a millisecond, so it reads the clock once, and again after a wait.
+        pub fn now_ms(loop: *Loop) u64 {
+            if (loop.turn_now_ms == null) loop.turn_now_ms = loop.io.now_ms();
+            return loop.turn_now_ms.?;
         }
 
         /// True while this turn may write the completions of one more step.

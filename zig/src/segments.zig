@@ -59,7 +59,7 @@ pub const Segments = struct {
             std.debug.assert(holds.* == 0);
             holds.* = 1;
         }
-        self.header.segments_held += count;
+        self.header.segments_held +|= count;
         const next = run.first + count;
         self.header.segment_cursor = if (next == self.count) 0 else next;
     }

@@ -79,7 +79,7 @@ pub fn slot_is_free(loop: anytype) void {
 fn back_off(loop: anytype, slot: anytype) void {
     loop.count(.accept_descriptors_exhausted, 1);
     slot.flags.backs_off = true;
-    if (loop.back_off_until_ms == null) loop.back_off_until_ms = loop.io.now_ms() + constants.accept_back_off_ms;
+    if (loop.back_off_until_ms == null) loop.back_off_until_ms = loop.now_ms() + constants.accept_back_off_ms;
 }
 
 pub fn end_back_off(loop: anytype) void {

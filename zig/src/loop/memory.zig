@@ -149,6 +149,7 @@ pub fn open(
     loop.starved = .{};
     loop.completions_per_turn = c.completions_per_turn;
     loop.turn_limit = 0;
+    loop.turn_now_ms = null;
     loop.listeners_waiting = 0;
     loop.back_off_until_ms = null;
     return loop;
