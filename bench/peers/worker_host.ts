@@ -9,7 +9,9 @@ declare const Deno: { args: string[] } | undefined;
 
 const [path] = typeof Deno === "object" ? Deno.args : Bun!.argv.slice(2);
 if (!path) throw new TypeError("worker_host.ts wants the path of a server module");
-const worker = new Worker(new URL(path, `file://${path.startsWith("/") ? "" : "/"}`).href, { type: "module" });
+const worker = new Worker(new URL(path, `file://${path.startsWith("/") ? "" : "/"}`).href, {
+  type: "module",
+});
 worker.addEventListener("error", (event) => {
   throw new Error(`the worker failed: ${(event as ErrorEvent).message}`);
 });

@@ -1,0 +1,124 @@
+/**
+ * The goals, each judged for each cell it speaks of.
+ *
+ * @module
+ */
+import type { BenchResults, CellResult, IdleResult } from "./results.ts";
+import { BASELINE, OURS } from "./servers.ts";
+
+/** One goal in one cell. */
+export interface Verdict {
+  goal: string;
+  server: string;
+  where: string;
+  value: string;
+  met: boolean;
+}
+
+/** From here on the load generator was the bottleneck and CPU a message decides. */
+export const LOAD_FULL = 0.97;
+
+const RATE_BESIDE_C = 0.97;
+const CPU_BESIDE_C = 1.06;
+const TIMES_DENO_LISTEN = 1.5;
+const TIMES_NODE_NET = 2;
+const IDLE_BYTES = 256;
+const IDLE_BUSY = 0.005;
+/** The cells the goals for small messages speak of. */
+const SMALL_MESSAGE_BYTES = 64;
+const BUSY_CONNECTIONS = [64, 512];
+
+/**
+ * How much faster one server is than another. Where the load generator was full in either run the rates tell
+ * of it and not of the servers; the CPU time of a message then says how they compare.
+ */
+export function speedBeside(mine: CellResult, other: CellResult): { ratio: number; byCpu: boolean } {
+  const full = Math.max(mine.loadBusy, other.loadBusy) >= LOAD_FULL;
+  if (!full) return { ratio: mine.rate / other.rate, byCpu: false };
+  return { ratio: other.cpuPerMessage / mine.cpuPerMessage, byCpu: true };
+}
+
+/** The CPU time of a message beside another server's. */
+export function cpuBeside(mine: CellResult, other: CellResult): number {
+  return mine.cpuPerMessage / other.cpuPerMessage;
+}
+
+function describe(cell: CellResult): string {
+  const place = cell.place === "worker" ? ", in a worker" : "";
+  return `${cell.connections} x ${cell.size} B${place}`;
+}
+
+class Judge {
+  readonly verdicts: Verdict[] = [];
+
+  atLeast(goal: string, cell: CellResult, other: CellResult | undefined, wanted: number): void {
+    if (!other) return;
+    const { ratio, byCpu } = speedBeside(cell, other);
+    const value = `${ratio.toFixed(2)}${byCpu ? " (load full)" : ""}`;
+    this.#add(goal, cell, value, ratio >= wanted);
+  }
+
+  cpuAtMost(goal: string, cell: CellResult, other: CellResult | undefined, wanted: number): void {
+    if (!other) return;
+    const ratio = cpuBeside(cell, other);
+    this.#add(goal, cell, ratio.toFixed(2), ratio <= wanted);
+  }
+
+  #add(goal: string, cell: CellResult, value: string, met: boolean): void {
+    this.verdicts.push({ goal, server: cell.server, where: describe(cell), value, met });
+  }
+}
+
+function judgeCell(judge: Judge, cell: CellResult, peer: (name: string) => CellResult | undefined): void {
+  const c = peer(BASELINE);
+  const bun = peer("bun-listen");
+  const small = cell.size === SMALL_MESSAGE_BYTES;
+  if (small && BUSY_CONNECTIONS.includes(cell.connections)) {
+    judge.atLeast(`rate beside C >= ${RATE_BESIDE_C}`, cell, c, RATE_BESIDE_C);
+    judge.cpuAtMost(`CPU a message beside C <= ${CPU_BESIDE_C}`, cell, c, CPU_BESIDE_C);
+    judge.atLeast(
+      `rate beside Deno.listen >= ${TIMES_DENO_LISTEN}`,
+      cell,
+      peer("deno-listen"),
+      TIMES_DENO_LISTEN,
+    );
+    judge.atLeast(`rate beside node:net >= ${TIMES_NODE_NET}`, cell, peer("node-net"), TIMES_NODE_NET);
+  }
+  if (!small) judge.atLeast(`rate beside C >= ${RATE_BESIDE_C}`, cell, c, RATE_BESIDE_C);
+  judge.atLeast("rate ahead of Bun.listen", cell, bun, 1);
+  if (cell.place === "main") judge.cpuAtMost("CPU a message below Bun.listen", cell, bun, 1);
+}
+
+function judgeIdle(result: IdleResult): Verdict[] {
+  const where = `${result.connections} idle connections`;
+  const bytes = result.bytesPerConnection;
+  return [
+    {
+      goal: `bytes a connection <= ${IDLE_BYTES}`,
+      server: result.server,
+      where,
+      value: bytes.toFixed(0),
+      met: bytes <= IDLE_BYTES,
+    },
+    {
+      goal: "idle CPU < 0.5 % of a core",
+      server: result.server,
+      where,
+      value: `${(result.idleBusy * 100).toFixed(2)} %`,
+      met: result.idleBusy < IDLE_BUSY,
+    },
+  ];
+}
+
+/** Judges everything that was measured. */
+export function judgeGoals(results: BenchResults): Verdict[] {
+  const judge = new Judge();
+  for (const cell of results.cells.filter((one) => OURS.includes(one.server))) {
+    const same = results.cells.filter((one) =>
+      one.connections === cell.connections && one.size === cell.size && one.place === cell.place
+    );
+    judgeCell(judge, cell, (name) => same.find((one) => one.server === name));
+  }
+  const idle = results.idle.filter((one) => OURS.includes(one.server)).flatMap(judgeIdle);
+  return [...judge.verdicts, ...idle];
+}

@@ -1,0 +1,70 @@
+/**
+ * Runs the load generator and reads its line of JSON.
+ *
+ * @module
+ */
+
+/** What the load generator tells of one run. */
+export interface LoadResult {
+  connections: number;
+  size: number;
+  messages: number;
+  seconds: number;
+  /** Messages a second. */
+  rate: number;
+  p50_us: number;
+  p99_us: number;
+  p999_us: number;
+  /** CPU time of the load generator over the time of the window. */
+  load_busy: number;
+  server_cpu_seconds: number;
+  server_busy: number;
+  cpu_us_per_message: number;
+  lost: number;
+}
+
+type LoadOptions = Record<string, string | number>;
+
+function commandOf(program: string, core: number, options: LoadOptions): string[] {
+  const pairs = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return ["taskset", "-c", String(core), program, ...pairs];
+}
+
+function parseLine(line: string): LoadResult {
+  const result = JSON.parse(line);
+  if (result.error) throw new Error(`the load generator says: ${result.error}`);
+  return result;
+}
+
+/** Loads the server and waits for the result. */
+export async function runLoad(program: string, core: number, options: LoadOptions): Promise<LoadResult> {
+  const child = Bun.spawn(commandOf(program, core, options), { stdout: "pipe", stderr: "inherit" });
+  const text = await new Response(child.stdout).text();
+  await child.exited;
+  const line = text.trim();
+  if (!line) throw new Error(`the load generator ended with ${child.exitCode} and said nothing`);
+  return parseLine(line);
+}
+
+/** Opens idle connections, calls `whileOpen` when all are there, then closes them and returns the result. */
+export async function holdIdle(
+  program: string,
+  core: number,
+  options: LoadOptions,
+  whileOpen: () => Promise<void>,
+): Promise<LoadResult> {
+  const command = commandOf(program, core, { ...options, mode: "idle" });
+  const child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  let text = "";
+  let called = false;
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stdout) {
+    text += decoder.decode(chunk, { stream: true });
+    if (called || !text.includes('"open"')) continue;
+    called = true;
+    await whileOpen();
+    child.stdin.end();
+  }
+  await child.exited;
+  return parseLine(text.trim().split("\n").at(-1) ?? "");
+}

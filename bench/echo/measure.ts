@@ -1,0 +1,129 @@
+/**
+ * The measurements: each round goes over all cells and all servers, each on a fresh process.
+ *
+ * @module
+ */
+import { holdIdle, type LoadResult, runLoad } from "./load.ts";
+import type { BenchOptions } from "./options.ts";
+import { readMemory } from "./process_memory.ts";
+import type { Programs } from "./programs.ts";
+import { type CellResult, type IdleResult, type Sample, summarize } from "./results.ts";
+import { type Server, startServer } from "./servers.ts";
+
+/** What every measurement needs. */
+export interface Bench {
+  options: BenchOptions;
+  programs: Programs;
+  servers: Server[];
+  /** Tells how far it is. */
+  progress(text: string): void;
+}
+
+/** One combination that all servers are measured in. */
+export interface Cell {
+  place: CellResult["place"];
+  connections: number;
+  size: number;
+}
+
+/** Messages under way hold their bytes in both kernels' buffers; past this the window is made longer. */
+const LARGE_CELL_BYTES = 64 * 1024 * 1024;
+
+async function measureOnce(bench: Bench, server: Server, cell: Cell): Promise<Sample> {
+  const { options, programs } = bench;
+  const command = cell.place === "worker" ? server.workerCommand : server.command;
+  const running = await startServer(server.name, command!, options.serverCore);
+  try {
+    const factor = !options.toy && cell.connections * cell.size > LARGE_CELL_BYTES ? 2 : 1;
+    const load: LoadResult = await runLoad(programs.load, options.loadCore, {
+      port: running.port,
+      connections: cell.connections,
+      size: cell.size,
+      "warm-up-ms": options.warmUpMs * factor,
+      "duration-ms": options.durationMs * factor,
+      "server-pid": running.pid,
+    });
+    return { load, memory: await readMemory(running.pid) };
+  } finally {
+    await running.stop();
+  }
+}
+
+/** The order of the servers turns from round to round, so that none always follows the same one. */
+function turned(servers: Server[], round: number): Server[] {
+  const start = round % servers.length;
+  return [...servers.slice(start), ...servers.slice(0, start)];
+}
+
+/** Measures all cells, interleaved, and returns the medians in the order of the cells and the servers. */
+export async function measureCells(bench: Bench, cells: Cell[]): Promise<CellResult[]> {
+  const samples = new Map<string, Sample[]>();
+  const key = (cell: Cell, server: Server) => JSON.stringify([cell, server.name]);
+  const takesPart = (cell: Cell, server: Server) =>
+    cell.place === "main" ? server.command : server.workerCommand;
+  for (let round = 0; round < bench.options.rounds; round++) {
+    for (const cell of cells) {
+      for (const server of turned(bench.servers, round)) {
+        if (!takesPart(cell, server)) continue;
+        bench.progress(
+          `round ${round + 1}, ${cell.connections} x ${cell.size} B, ${cell.place}, ${server.name}`,
+        );
+        const sample = await measureOnce(bench, server, cell);
+        const list = samples.get(key(cell, server)) ?? [];
+        samples.set(key(cell, server), [...list, sample]);
+      }
+    }
+  }
+  return cells.flatMap((cell) =>
+    bench.servers.filter((server) => samples.has(key(cell, server)))
+      .map((server) => summarize(cell.place, server.name, samples.get(key(cell, server))!))
+  );
+}
+
+/** Connections that talk before the first reading of the memory, so that start-up costs are not counted. */
+const WARM_UP_CONNECTIONS = 16;
+
+async function measureIdleOnce(bench: Bench, server: Server): Promise<IdleResult> {
+  const { options, programs } = bench;
+  const running = await startServer(server.name, server.command!, options.serverCore);
+  try {
+    const common = { port: running.port, "server-pid": running.pid };
+    await runLoad(programs.load, options.loadCore, {
+      ...common,
+      connections: WARM_UP_CONNECTIONS,
+      "warm-up-ms": 0,
+      "duration-ms": options.warmUpMs,
+    });
+    await Bun.sleep(options.idleHoldMs / 10);
+    const before = await readMemory(running.pid);
+    let after = before;
+    const held = await holdIdle(programs.load, options.loadCore, {
+      ...common,
+      connections: options.idleConnections,
+      "hold-ms": options.idleHoldMs * 2,
+    }, async () => {
+      await Bun.sleep(options.idleHoldMs);
+      after = await readMemory(running.pid);
+    });
+    return {
+      server: server.name,
+      connections: options.idleConnections,
+      bytesPerConnection: (after.rss - before.rss) / options.idleConnections,
+      idleBusy: held.server_busy,
+      rss: after.rss,
+      lost: held.lost,
+    };
+  } finally {
+    await running.stop();
+  }
+}
+
+/** Memory and CPU of idle connections, once for each server. */
+export async function measureIdle(bench: Bench): Promise<IdleResult[]> {
+  const results: IdleResult[] = [];
+  for (const server of bench.servers) {
+    bench.progress(`${bench.options.idleConnections} idle connections, ${server.name}`);
+    results.push(await measureIdleOnce(bench, server));
+  }
+  return results;
+}

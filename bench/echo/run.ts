@@ -1,0 +1,95 @@
+/**
+ * The echo bench: `bun bench/echo/run.ts [--toy] [--publish] [--rounds N] [--connections 1,64] [--sizes 64]
+ * [--servers name,name] [--parts cells,single,idle]`. Compare figures within one run only.
+ *
+ * @module
+ */
+import { renderChart } from "./chart.ts";
+import { judgeGoals } from "./goals.ts";
+import { type Bench, type Cell, measureCells, measureIdle } from "./measure.ts";
+import { type BenchOptions, parseOptions } from "./options.ts";
+import { buildPrograms, FIGURES, OUT } from "./programs.ts";
+import type { BenchResults, CellResult } from "./results.ts";
+import { allServers, type Server } from "./servers.ts";
+import { renderTables } from "./table.ts";
+
+function chooseServers(all: Server[], options: BenchOptions): Server[] {
+  for (const name of options.servers) {
+    if (!all.some((server) => server.name === name)) {
+      throw new TypeError(`--servers: "${name}" is none of ${all.map((server) => server.name).join(", ")}`);
+    }
+  }
+  const wanted = all.filter((server) =>
+    options.servers.length === 0 || options.servers.includes(server.name)
+  );
+  for (const server of wanted) {
+    if (!server.command) console.log(`${server.name} is left out: its runtime is not on PATH`);
+  }
+  return wanted.filter((server) => server.command);
+}
+
+function firstLine(command: string[]): string {
+  const path = Bun.which(command[0]);
+  if (!path) return "not on PATH";
+  return Bun.spawnSync([path, ...command.slice(1)]).stdout.toString().split("\n")[0].trim();
+}
+
+async function describeMachine(): Promise<BenchResults["machine"]> {
+  const info = await Bun.file("/proc/cpuinfo").text();
+  const cpu = /model name\s*: (.*)/.exec(info)?.[1] ?? "unknown";
+  const cores = info.match(/^processor/gm)?.length ?? 0;
+  const average = Number((await Bun.file("/proc/loadavg").text()).split(" ")[0]);
+  return { cpu: `${cpu}, ${cores} cores`, kernel: firstLine(["uname", "-sr"]), loadAverage: average };
+}
+
+async function measureAll(bench: Bench): Promise<{ cells: CellResult[]; idle: BenchResults["idle"] }> {
+  const { options } = bench;
+  const plan: Cell[] = [];
+  if (options.parts.includes("cells")) {
+    for (const size of options.sizes) {
+      for (const connections of options.connections) plan.push({ place: "main" as const, connections, size });
+    }
+  }
+  if (options.parts.includes("single")) {
+    const one = { connections: 1, size: 64 };
+    if (!plan.some((cell) => cell.connections === 1 && cell.size === 64)) {
+      plan.push({ place: "main" as const, ...one });
+    }
+    plan.push({ place: "worker" as const, ...one });
+  }
+  const cells = await measureCells(bench, plan);
+  return { cells, idle: options.parts.includes("idle") ? await measureIdle(bench) : [] };
+}
+
+async function save(folder: string, results: BenchResults, verdicts: unknown): Promise<void> {
+  await Bun.write(`${folder}/echo.json`, JSON.stringify({ ...results, goals: verdicts }, null, 2) + "\n");
+  await Bun.write(`${folder}/echo.svg`, renderChart(results));
+}
+
+const options = parseOptions(Bun.argv.slice(2));
+const programs = buildPrograms();
+const bench: Bench = {
+  options,
+  programs,
+  servers: chooseServers(allServers(programs), options),
+  progress: (text) => process.stderr.isTTY ? process.stderr.write(`\r\x1b[K${text}`) : undefined,
+};
+const machine = await describeMachine();
+const measured = await measureAll(bench);
+const results: BenchResults = {
+  date: new Date().toISOString().slice(0, 10),
+  machine,
+  versions: {
+    bun: Bun.version,
+    deno: firstLine(["deno", "--version"]),
+    node: firstLine(["node", "--version"]),
+  },
+  rounds: options.rounds,
+  toy: options.toy,
+  ...measured,
+};
+const verdicts = options.toy ? [] : judgeGoals(results);
+console.log(`\n${renderTables(results, verdicts)}`);
+if (options.toy) console.log("Toy size: this shows that everything runs; the figures mean nothing.");
+await save(OUT, results, verdicts);
+if (options.publish) await save(FIGURES, results, verdicts);

@@ -1,0 +1,89 @@
+/**
+ * The servers that are compared, and how one of them is started on its core and stopped.
+ *
+ * @module
+ */
+import { ECHO, PEERS, type Programs } from "./programs.ts";
+
+/** One server of the comparison. */
+export interface Server {
+  name: string;
+  /** The command, or undefined where the runtime is not on PATH. */
+  command?: string[];
+  /** The same module run in a worker; absent for what has no workers. */
+  workerCommand?: string[];
+}
+
+/** The name all ratios refer to. */
+export const BASELINE = "c-epoll";
+/** The names of this project, one a runtime. */
+export const OURS = ["ringport-bun", "ringport-deno"];
+
+const WORKER_HOST = `${PEERS}/worker_host.ts`;
+/** A server that does not tell its port by then is broken. */
+const START_TIMEOUT_MS = 15_000;
+
+/** Every server in the order of the tables. */
+export function allServers(programs: Programs): Server[] {
+  const bun = [process.execPath, "run"];
+  const denoPath = Bun.which("deno");
+  const nodePath = Bun.which("node");
+  const deno = denoPath ? [denoPath, "run", "--quiet", "--unstable-ffi", "--allow-all"] : undefined;
+  const module = (runner: string[] | undefined, path: string) => ({
+    command: runner && [...runner, path],
+    workerCommand: runner && [...runner, WORKER_HOST, path],
+  });
+  return [
+    { name: BASELINE, command: [programs.epollEcho] },
+    { name: "ringport-bun", ...module(bun, `${ECHO}/server.ts`) },
+    { name: "ringport-deno", ...module(deno, `${ECHO}/server.ts`) },
+    { name: "bun-listen", ...module(bun, `${PEERS}/bun_listen.ts`) },
+    { name: "deno-listen", ...module(deno, `${PEERS}/deno_listen.ts`) },
+    { name: "node-net", command: nodePath ? [nodePath, `${PEERS}/node_net.mjs`] : undefined },
+  ];
+}
+
+/** A server that runs. */
+export interface RunningServer {
+  pid: number;
+  port: number;
+  stop(): Promise<void>;
+}
+
+async function readPort(output: ReadableStream<Uint8Array>): Promise<number> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of output) {
+    text += decoder.decode(chunk, { stream: true });
+    const match = /\{"port":(\d+)\}/.exec(text);
+    if (match) return Number(match[1]);
+  }
+  throw new Error(`it ended without telling its port: ${text}`);
+}
+
+/** Starts a server on one core and waits for its port. */
+export async function startServer(name: string, command: string[], core: number): Promise<RunningServer> {
+  // The preloaded settings of the checkout are of no concern to a server, so it starts in the root folder.
+  const child = Bun.spawn(["taskset", "-c", String(core), ...command], {
+    cwd: "/",
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
+  try {
+    const port = await readPort(child.stdout);
+    return { pid: child.pid, port, stop: () => stop(child) };
+  } catch (error) {
+    throw new Error(`${name} did not start: ${(error as Error).message}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function stop(child: Bun.Subprocess): Promise<void> {
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 2000);
+  await child.exited;
+  clearTimeout(timer);
+}
