@@ -262,3 +262,13 @@ test "sleeping for next_ms reaches the largest delay in few steps" {
     try std.testing.expectEqual(12345 + @as(u64, constants.timer_delay_max_ms) + 1, now);
     try std.testing.expect(steps <= level_count);
 }
+
+test "timers of one deadline fire in the order they were armed" {
+    var memory: [TimerWheel.memory_size(6)]u8 align(8) = @splat(0);
+    var wheel = TimerWheel.init(&memory, 6, 0);
+    for (0..6) |index| _ = wheel.arm(@intCast(index), 300, 0, 0);
+    wheel.cancel(0);
+    wheel.cancel(3);
+    for ([_]u32{ 1, 2, 4, 5 }) |index| try std.testing.expectEqual(index, wheel.pop(301).?.index);
+    try std.testing.expectEqual(@as(?Expired, null), wheel.pop(301));
+}

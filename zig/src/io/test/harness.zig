@@ -335,6 +335,11 @@ pub fn HarnessType(comptime Io: type) type {
             return null;
         }
 
+        pub fn hold_segment(self: *Harness, segment: u32) void {
+            if (self.holds[segment] == 0) self.header.segments_held += 1;
+            self.holds[segment] += 1;
+        }
+
         pub fn release_segment(self: *Harness, segment: u32) void {
             self.holds[segment] -= 1;
             if (self.holds[segment] == 0) self.header.segments_held -= 1;

@@ -122,6 +122,42 @@ pub fn abort_counts_what_is_lost(h: anytype) !void {
     try std.testing.expect(record.length > 0 and record.length <= pending);
 }
 
+/// More sends than the queue has entries: the first one refused breaks the stream, so that the peer never
+/// sees a hole, and the close counts what was lost.
+pub fn too_many_sends_break_the_stream(h: anytype) !void {
+    const pending = @import("../../socket.zig").slot_of;
+    const limit = 64 * kibi * kibi;
+    const listener = try dialogue.listen(h, .{ .paused = true });
+    const pair = try dialogue.pair(h, listener);
+    const client = h.peer_of(pair.client);
+    while (h.loop.send_pending[pending(pair.client)] == 0) {
+        try std.testing.expect(client.sent < limit);
+        try h.send_up_to(pair.client, limit, 1024);
+        try h.turns(3);
+    }
+    // One segment is sent over and over, with a hold for each time.
+    const segment = h.take_segment().?;
+    h.release_segment(segment);
+    const count = h.configuration.send_entries + 3;
+    var tags: [300]u32 = undefined;
+    for (tags[0..count]) |*tag| {
+        h.hold_segment(segment);
+        tag.* = try h.submit(.{ .operation = .send, .id = pair.client, .segment = segment, .length = 10 });
+    }
+    while (client.send_status == .ok) try h.turn();
+    try expect_status(.send_entries_exhausted, client.send_status);
+    try h.turns(3);
+    var refused: u32 = 0;
+    for (tags[0..count]) |tag| refused += @intFromBool(dialogue.answer(h, .send, tag) != null);
+    try std.testing.expectEqual(@as(u32, 1), refused);
+    h.peer_of(pair.server).mode = .drop;
+    const record = try dialogue.close(h, pair.client);
+    try std.testing.expect(record.length >= 30);
+    _ = try h.submit(.{ .operation = .resume_reading, .id = pair.server });
+    const server = h.peer_of(pair.server);
+    while (!server.end_seen and server.read_status == .ok) try h.turn();
+}
+
 pub fn stale_ids_are_refused(h: anytype) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
