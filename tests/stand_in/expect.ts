@@ -19,7 +19,7 @@ class ExpectationError extends Error {
 }
 
 function show(value: unknown): string {
-  const inspectors = globalThis as { Deno?: Inspector; Bun?: Inspector };
+  const inspectors = globalThis as unknown as { Deno?: Inspector; Bun?: Inspector };
   const text = (inspectors.Deno ?? inspectors.Bun)?.inspect(value, { depth: 4 }) ?? String(value);
   return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 }
