@@ -26,7 +26,9 @@ export function environment(name: string): string | undefined {
 /** The address of a file named on the command line. */
 export function fileAddress(path: string): URL {
   const folder = (bun ? hostProcess.cwd() : Deno.cwd()).replaceAll("\\", "/");
-  return new URL(path.replaceAll("\\", "/"), `file:///${folder.replace(/^\//, "")}/`);
+  // A drive's letter would be taken for a scheme.
+  const address = path.replaceAll("\\", "/").replace(/^(?=[A-Za-z]:\/)/, "file:///");
+  return new URL(address, `file:///${folder.replace(/^\//, "")}/`);
 }
 
 /** Ends the process with a status. */
