@@ -2,7 +2,7 @@
 // deno-lint-ignore-file no-console
 import { connect, type Connection, createLoop, listen, type RingportError } from "../../src/mod.ts";
 import { inputLines } from "../helpers/process.ts";
-import { exit, scriptArguments } from "../helpers/runtime.ts";
+import { exit, prepareSignals, scriptArguments } from "../helpers/runtime.ts";
 import { delay, until } from "../helpers/wait.ts";
 
 /** More connections than there are descriptors. */
@@ -22,11 +22,16 @@ await loop.close();
 exit(0);
 
 async function serve(): Promise<void> {
+  prepareSignals();
+  const lines = inputLines();
+  let next = lines.next();
   console.log(`port ${listener.port}`);
   await until(() => Number(loop.stats().acceptDescriptorsExhausted) > 0, "descriptors are exhausted");
   console.log("exhausted");
-  for await (const line of inputLines()) {
-    if (line === "stop") break;
+  for (;;) {
+    const line = await next;
+    if (line.done || line.value === "stop") break;
+    next = lines.next();
     const before = loop.stats().polls;
     await delay(500);
     const polls = Number(loop.stats().polls - before);

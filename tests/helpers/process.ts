@@ -94,7 +94,9 @@ export class Child implements AsyncDisposable {
 /** Starts a script of this checkout with the running runtime: `runScript("../examples/echo.ts", import.meta.url)`. */
 export function runScript(script: string, base: string, options: ChildOptions = {}): Child {
   const path = pathOf(script, base);
-  const flags = runtime === "bun" ? ["run", path] : ["run", "--quiet", "--no-check", "-A", path];
+  const flags = runtime === "bun"
+    ? ["run", path]
+    : ["run", "--quiet", "--no-check", "--v8-flags=--expose-gc", "-A", path];
   const command = [executablePath(), ...flags, ...(options.arguments ?? [])];
   if (options.descriptors === undefined) return new Child(command, options);
   if (system === "windows") throw new Error("Windows has no limit of descriptors to lower");

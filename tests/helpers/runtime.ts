@@ -100,6 +100,14 @@ export function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
 }
 
+/** Deno opens a descriptor when it first has to do with signals, and panics where there is none left by then. */
+export function prepareSignals(): void {
+  if (bun !== undefined || system === "windows") return;
+  const listener = () => {};
+  Deno.addSignalListener("SIGUSR1", listener);
+  Deno.removeSignalListener("SIGUSR1", listener);
+}
+
 /** Ends this process. */
 export function exit(code: number): never {
   if (bun === undefined) Deno.exit(code);
