@@ -112,6 +112,11 @@ pub fn set_option(handle: u32, id: u32, option: u32, value: u32) callconv(.c) i3
     return answer_on(loop, loop.set_option(id, option, value));
 }
 
+/// Threads inside wait or wake of the loop; for tests.
+pub fn users_of(handle: u32) u32 {
+    return registry.users_of(handle);
+}
+
 fn answer(status: abi.Status) i32 {
     return -@as(i32, @backingInt(status));
 }

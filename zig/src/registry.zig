@@ -92,6 +92,10 @@ pub fn RegistryType(comptime Loop: type) type {
             _ = registry.entry_of(handle).users.fetchSub(1, .release);
         }
 
+        pub fn users_of(registry: *Registry, handle: u32) u32 {
+            return registry.entry_of(handle).users.load(.seq_cst);
+        }
+
         pub fn begin_close(registry: *Registry, handle: u32) Close {
             const entry = registry.entry_of(handle);
             if (handle == 0) return .invalid;

@@ -16,6 +16,7 @@ test {
     _ = @import("loop/memory.zig");
     _ = @import("doorbell.zig");
     _ = @import("exports.zig");
+    _ = @import("exports_test.zig");
     _ = @import("fuzz.zig");
     _ = @import("io/fake.zig");
     _ = @import("io/test.zig");
