@@ -21,6 +21,9 @@ export interface ChildOptions {
   descriptors?: number;
 }
 
+/** What Bun says of itself under Wine, at each start in a folder with a package.json. */
+const BUN_UNDER_WINE = /^Internal error: directory mismatch for directory .*\r?\n/gm;
+
 /** A running script. */
 export class Child implements AsyncDisposable {
   readonly #exited: Promise<number>;
@@ -82,7 +85,7 @@ export class Child implements AsyncDisposable {
       throw new Error(`${error.message}\n${this.output}\n${this.errors}`);
     });
     await within(this.#finished, "the end of the child's output");
-    return { code, output: this.output, errors: this.errors };
+    return { code, output: this.output, errors: this.errors.replaceAll(BUN_UNDER_WINE, "") };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
