@@ -18,7 +18,21 @@ const segments_max = 80;
 const log_kept = 4096;
 
 /// What a run does, by weight; a weight of zero leaves the action out.
-const Action = enum { turn, listen, connect, send, shutdown, close, abort, pause, resume_reading, timer, wake, hoard, nonsense };
+const Action = enum {
+    turn,
+    listen,
+    connect,
+    send,
+    shutdown,
+    close,
+    abort,
+    pause,
+    resume_reading,
+    timer,
+    wake,
+    hoard,
+    nonsense,
+};
 
 const Request = struct { segment: u32, tag: u32, operation: abi.Operation };
 
@@ -109,7 +123,8 @@ const Honest = struct {
         while (self.log_seen < h.log.items.len) : (self.log_seen += 1) {
             const record = h.log.items[self.log_seen];
             const operation: abi.Operation = @fromBackingInt(record.operation);
-            if (operation == .accept and record.status == 0 and record.id == abi.invalid_id) try self.adopt(record.length);
+            const handed_over = operation == .accept and record.status == 0 and record.id == abi.invalid_id;
+            if (handed_over) try self.adopt(record.length);
             for (self.requests[0..self.request_count], 0..) |request, position| {
                 if (request.tag != record.tag or request.operation != operation) continue;
                 if (operation == .listen and record.status == 0) self.port = self.bound_port(request.segment);
@@ -227,7 +242,9 @@ const Honest = struct {
     /// A record of random fields, but for ranges of segments that someone holds.
     fn nonsense(self: *Honest) !void {
         const h = self.harness;
-        const operations = [_]abi.Operation{ .none, .accept, .receive, .send, .listen, .connect, .wake, .adopt, .timer };
+        const operations = [_]abi.Operation{
+            .none, .accept, .receive, .send, .listen, .connect, .wake, .adopt, .timer,
+        };
         const out_of_range = self.random.boolean();
         _ = try h.submit(.{
             .operation = operations[self.random.uintLessThan(usize, operations.len)],
@@ -238,8 +255,9 @@ const Honest = struct {
             .length = if (out_of_range) self.random.int(u32) else 0,
             .argument = self.random.int(u32),
         });
-        if (self.random.boolean()) _ = h.loop.set_option(self.any_id(), self.random.uintLessThan(u32, 12), self.random.int(u32));
-        if (self.random.boolean()) _ = h.loop.connection_address(self.any_id(), self.random.uintLessThan(u32, 3));
+        const choice = self.random.uintLessThan(u32, 12);
+        if (self.random.boolean()) _ = h.loop.set_option(self.any_id(), choice, self.random.int(u32));
+        if (self.random.boolean()) _ = h.loop.connection_address(self.any_id(), choice % 3);
     }
 };
 

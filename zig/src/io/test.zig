@@ -14,7 +14,12 @@ const transfer = @import("test/transfer.zig");
 pub const seeds = [_]u32{ 0, 1, 3, 5, 7, 9, 11, 13 };
 
 const rooms: Sizes = .{ .headroom = 64, .tailroom = 32, .segment_size = 2048 };
-const tight: Sizes = .{ .completion_records = 64, .completions_per_turn = 8, .receive_run_segments = 1, .send_entries = 8 };
+const tight: Sizes = .{
+    .completion_records = 64,
+    .completions_per_turn = 8,
+    .receive_run_segments = 1,
+    .send_entries = 8,
+};
 
 pub fn SuiteType(comptime Io: type) type {
     return struct {

@@ -181,7 +181,8 @@ pub fn HarnessType(comptime Io: type) type {
             const offset = self.configuration.completion_offset;
             const records: [*]abi.Record = @ptrCast(@alignCast(self.shared.ptr + offset));
             const mask = self.configuration.completion_records - 1;
-            self.idle_turns = if (self.header.completion_head == self.header.completion_tail) self.idle_turns + 1 else 0;
+            const idle = self.header.completion_head == self.header.completion_tail;
+            self.idle_turns = if (idle) self.idle_turns + 1 else 0;
             if (self.idle_turns > idle_turns_max) return error.Stuck;
             while (self.header.completion_head != self.header.completion_tail) {
                 const record = records[self.header.completion_head & mask];
