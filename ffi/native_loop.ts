@@ -16,6 +16,9 @@ const CLOSE_RETRY_MILLISECONDS = 10;
 /** A second in all: what the kernel holds of an aborted socket comes back within a few milliseconds. */
 const CLOSE_ATTEMPTS_MAX = 100;
 
+/** Milliseconds a woken thread may take to leave the library while the process ends. */
+const endWaitMilliseconds = 100;
+
 /** Loops the library may still write into: what is here is not collected, even if its user forgot it. */
 const openLoops = new Set<OpenedLoop>();
 
@@ -31,7 +34,22 @@ export function openLoop(library: OpenedLibrary, sizes: LoopSizes): NativeLoop {
   }
   const loop = new OpenedLoop(library, handle, configuration.sizes, memory);
   openLoops.add(loop);
+  endWithProcess();
   return loop;
+}
+
+let endsWithProcess = false;
+
+/**
+ * A runtime that ends gives the memory back while another of its threads may wait in the library. Deno tells
+ * before, as browsers do; Bun does not and ends without giving back.
+ */
+function endWithProcess(): void {
+  if (endsWithProcess) return;
+  endsWithProcess = true;
+  globalThis.addEventListener("unload", () => {
+    for (const loop of openLoops) loop.endNow();
+  });
 }
 
 class OpenedLoop implements NativeLoop {
@@ -94,6 +112,15 @@ class OpenedLoop implements NativeLoop {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** Ends the loop with what is open on it, the process being about to end. */
+  endNow(): void {
+    this.#functions.ringport_wake(this.handle);
+    const deadline = performance.now() + endWaitMilliseconds;
+    while (this.#functions.ringport_loop_close(this.handle) === -layout.Status.busy) {
+      if (performance.now() > deadline) return;
+    }
   }
 
   async #close(): Promise<void> {

@@ -60,6 +60,7 @@ pub fn loop_open(
         header.last_system_error = result.system_error;
         return answer(result.status);
     };
+    io.pin();
     return registry.publish(reserved, loop);
 }
 

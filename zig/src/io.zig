@@ -25,6 +25,13 @@ pub const Bell = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Keeps the library in the process.
+pub const pin = switch (builtin.os.tag) {
+    .linux => @import("io/pin_linux.zig").pin,
+    .windows => @import("io/pin_windows.zig").pin,
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Declarations of a backend. `Socket` is kept in the connection's slot, `Listener` in a table of
 /// listeners_max entries; both are zeroed before first use and never move.
 pub fn check(comptime Backend: type) void {
