@@ -75,6 +75,8 @@ export function functionsOf(path: string, text: string): FunctionFound[] {
     const start = bodyStart(source, headEnd);
     const end = start < 0 ? -1 : endOfBracket(source, start);
     if (end < 0) continue;
+    // A Zig function that returns a type is a container; the functions in it are found for themselves.
+    if (path.endsWith(".zig") && /\)\s*type\s*$/.test(source.slice(headEnd, start))) continue;
     const nameAt = match.index + match[0].indexOf(name);
     const line = source.slice(0, nameAt).split("\n").length;
     found.push({ name, line, lines: source.slice(nameAt, end).split("\n").length });
