@@ -1,6 +1,6 @@
 /**
- * A chat of lines: `bun run examples/chat.ts [port]`, then `nc localhost 7000` from several terminals. The first
- * line somebody sends is the name; every further one goes to all others.
+ * A chat of lines: `bun run examples/chat.ts [port]`, then `nc localhost 7000` from several terminals. The
+ * first line somebody sends is the name; every further one goes to all others.
  *
  * @module
  */

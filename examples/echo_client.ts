@@ -8,7 +8,9 @@
 import { connect } from "../src/mod.ts";
 import { exit, fileAddress, scriptArguments } from "./runtime.ts";
 
-/** Bytes written at once: large enough to be worth a system call, small enough to keep both directions busy. */
+/**
+ * Bytes written at once: large enough to be worth a system call, small enough to keep both directions busy.
+ */
 const PIECE_BYTES = 64 * 1024;
 
 const [path, port = "7000", hostname = "127.0.0.1"] = scriptArguments;

@@ -17,8 +17,8 @@ import { delay, errorOf, until, within } from "./helpers/wait.ts";
 const LOOPBACK = "127.0.0.1";
 
 /**
- * A listener that takes no connection: its queue is full. Linux then drops further attempts, so that connecting
- * to it hangs.
+ * A listener that takes no connection: its queue is full. Linux then drops further attempts, so that
+ * connecting to it hangs.
  */
 async function silentPort(): Promise<{ port: number; close(): Promise<void> }> {
   const loop = createLoop({ connections: 64 });

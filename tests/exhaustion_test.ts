@@ -1,4 +1,6 @@
-/** Running out: of descriptors, of segments. What is not possible now waits, nothing spins, nothing is lost. */
+/**
+ * Running out: of descriptors, of segments. What is not possible now waits, nothing spins, nothing is lost.
+ */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, type Window } from "../src/mod.ts";

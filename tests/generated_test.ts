@@ -1,4 +1,7 @@
-/** Generated files say so, and nothing else pretends to. That they are fresh is proved by generating them again. */
+/**
+ * Generated files say so, and nothing else pretends to. That they are fresh is proved by generating them
+ * again.
+ */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { readSource, readSources } from "./house/files.ts";

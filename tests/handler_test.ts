@@ -1,4 +1,6 @@
-/** Handlers: what they throw hits their own connection only, and the host's timers, promises and fetch go on. */
+/**
+ * Handlers: what they throw hits their own connection only, and the host's timers, promises and fetch go on.
+ */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { Connection, SocketHandlers } from "../src/mod.ts";

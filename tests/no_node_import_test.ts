@@ -4,7 +4,10 @@ import { describe, it } from "@std/testing/bdd";
 import { readSources, type Sources } from "./house/files.ts";
 import { blankSource } from "./house/blank.ts";
 
-/** The files of `ffi/` that may name a runtime: the drivers with their parts, and what tells the runtimes apart. */
+/**
+ * The files of `ffi/` that may name a runtime: the drivers with their parts, and what tells the runtimes
+ * apart.
+ */
 const NAMES_A_RUNTIME = /^ffi\/(bun|deno|host)(_[a-z_]+)?\.ts$/;
 
 interface Ban {

@@ -214,7 +214,8 @@ describe("abort", () => {
     expect(String(error)).toMatch(/reset/i);
     const reason = await log.closed();
     expect(reason.by).toBe("local");
-    // The kernel may have had the bytes before the reset destroyed them; the account must be one or the other.
+    // The kernel may have had the bytes before the reset destroyed them; the account must be one or the
+    // other.
     expect([0, 10]).toContain(reason.bytesLost);
     expect(reason.flushed).toBe(reason.bytesLost === 0);
     peer.close();

@@ -1,4 +1,6 @@
-/** Many connections in a short time: slots and descriptors are used again and again, and no event goes astray. */
+/**
+ * Many connections in a short time: slots and descriptors are used again and again, and no event goes astray.
+ */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, type Connection, createLoop } from "../src/mod.ts";

@@ -10,7 +10,8 @@ const listener = listen({
   port: 0,
   socket: {
     data(connection, window) {
-      // One message a connection is under way, so nothing piles up; a refusal would lose bytes, so it ends it.
+      // One message a connection is under way, so nothing piles up; a refusal would lose bytes, so it ends
+      // it.
       if (connection.write(window) === "refused") connection.abort();
     },
     error() {},

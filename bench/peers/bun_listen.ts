@@ -1,6 +1,6 @@
 /**
- * The echo server as one writes it on Bun.listen: what a short write leaves over waits for `drain`, and reading
- * pauses meanwhile.
+ * The echo server as one writes it on Bun.listen: what a short write leaves over waits for `drain`, and
+ * reading pauses meanwhile.
  *
  * @module
  */

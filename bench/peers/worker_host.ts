@@ -1,6 +1,6 @@
 /**
- * Runs a server module unchanged in a worker: `worker_host.ts <module>`, on Bun and on Deno. The module prints
- * its port itself.
+ * Runs a server module unchanged in a worker: `worker_host.ts <module>`, on Bun and on Deno. The module
+ * prints its port itself.
  *
  * @module
  */

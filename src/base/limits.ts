@@ -4,13 +4,18 @@
  * @module
  */
 
-/** Bytes buffered for one connection above which `write` answers "queued": Node's and Bun's usual socket buffer. */
+/**
+ * Bytes buffered for one connection above which `write` answers "queued": Node's and Bun's usual socket
+ * buffer.
+ */
 export const highWaterMarkDefaultBytes = 64 * 1024;
 
 /** Bytes buffered at or under which `drain` is called: far enough below the high mark not to flap. */
 export const lowWaterMarkDefaultBytes = 16 * 1024;
 
-/** Bytes buffered for one connection above which `write` refuses: one slow reader must not fill the memory. */
+/**
+ * Bytes buffered for one connection above which `write` refuses: one slow reader must not fill the memory.
+ */
 export const bufferLimitDefaultBytes = 16 * 1024 * 1024;
 
 /** Bytes a limit of one connection may be at most: they are counted in 32 bits. */
@@ -19,10 +24,15 @@ export const bufferLimitMaxBytes = 0x7fff_ffff;
 /** Milliseconds `end` and `close` wait for the peer to go on before they abort. */
 export const lingerTimeoutDefaultMilliseconds = 5_000;
 
-/** Milliseconds a connect may take: between the 21 s and 127 s of the systems' own, and short of a user's patience. */
+/**
+ * Milliseconds a connect may take: between the 21 s and 127 s of the systems' own, and short of a user's
+ * patience.
+ */
 export const connectTimeoutDefaultMilliseconds = 30_000;
 
-/** Part of the segments one connection may have on their way to the kernel: sixteen slow readers fill half. */
+/**
+ * Part of the segments one connection may have on their way to the kernel: sixteen slow readers fill half.
+ */
 export const inFlightShare = 32;
 
 /** Segments a connection may have in flight when the ring is more than half held: one full receive. */

@@ -1,5 +1,6 @@
 /**
- * Checking of option objects: an unknown key or a wrong type is an error that names the key and what it wants.
+ * Checking of option objects: an unknown key or a wrong type is an error that names the key and what it
+ * wants.
  *
  * @module
  */

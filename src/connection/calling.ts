@@ -55,8 +55,8 @@ export function settle<D>(connection: ConnectionCore<D>, result: unknown): void 
 }
 
 /**
- * A handler has thrown or rejected: `error` is told, and the connection is aborted, unless the `error` handler
- * has itself ended it.
+ * A handler has thrown or rejected: `error` is told, and the connection is aborted, unless the `error`
+ * handler has itself ended it.
  */
 export function handlerFailed<D>(connection: ConnectionCore<D>, thrown: unknown): void {
   const error = asError(thrown, connection.number >>> 0);

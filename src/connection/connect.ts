@@ -23,8 +23,8 @@ import type { Connection, ConnectOptions } from "./types.ts";
 /**
  * Connects to a TCP server. The addresses of a name are tried in the resolver's order.
  *
- * Without a `data` handler what comes waits until `connection.readable` is read, or is thrown away where other
- * handlers were given.
+ * Without a `data` handler what comes waits until `connection.readable` is read, or is thrown away where
+ * other handlers were given.
  *
  * @throws {ConnectionRefusedError} and the like, that of the last address tried.
  * @throws {TimeoutError} when it takes longer than `timeout`.
@@ -35,11 +35,9 @@ import type { Connection, ConnectOptions } from "./types.ts";
  * ```ts
  * import { connect, listen } from "@ringport/ringport";
  *
- * await using listener = listen({ hostname: "127.0.0.1", socket: { open: (connection) => connection.close() } });
- * const connection = await connect({ hostname: "localhost", port: listener.port, timeout: 1_000 });
- * const reason = await connection.closed;
- * console.log(reason.by);
- * ```
+ * await using listener = listen({ hostname: "127.0.0.1", socket: { open: (connection) => connection.close() }
+ * }); const connection = await connect({ hostname: "localhost", port: listener.port, timeout: 1_000 }); const
+ * reason = await connection.closed; console.log(reason.by); ```
  */
 export async function connect<D = undefined>(options: ConnectOptions<D>): Promise<Connection<D>> {
   checkConnectOptions(options);

@@ -1,6 +1,6 @@
 /**
- * One connection as the framework knows it. `Connection` in `types.ts` is what the application sees of it; the
- * ways in, out and to the end stand in `reading.ts`, `writing.ts` and `ending.ts`.
+ * One connection as the framework knows it. `Connection` in `types.ts` is what the application sees of it;
+ * the ways in, out and to the end stand in `reading.ts`, `writing.ts` and `ending.ts`.
  *
  * @module
  */
@@ -213,8 +213,8 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   /**
-   * Takes part in the turn: accepted, or connected. `paused`: the library does not read yet. `given`: it goes on
-   * to somebody who may read its stream.
+   * Takes part in the turn: accepted, or connected. `paused`: the library does not read yet. `given`: it goes
+   * on to somebody who may read its stream.
    */
   opened(paused: boolean, given: boolean): void {
     this.stateNumber = State.open;

@@ -119,9 +119,9 @@ export function failed<D>(
 }
 
 /**
- * A round of the linger timer is over. After as many rounds without a sign of life as the time is divided into,
- * the connection is cut. One that was closed and has flushed everything does not wait for the peer's end: it
- * goes after a silent round, or when the time is over.
+ * A round of the linger timer is over. After as many rounds without a sign of life as the time is divided
+ * into, the connection is cut. One that was closed and has flushed everything does not wait for the peer's
+ * end: it goes after a silent round, or when the time is over.
  */
 export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const extras = connection.extras!;

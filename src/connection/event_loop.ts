@@ -1,6 +1,6 @@
 /**
- * The event loop as an application sees it: usually not at all, since the thread's own is made when it is first
- * needed and ended when nothing uses it any more.
+ * The event loop as an application sees it: usually not at all, since the thread's own is made when it is
+ * first needed and ended when nothing uses it any more.
  *
  * @module
  */

@@ -59,7 +59,9 @@ export class Outbox {
     this.#filled = 0;
   }
 
-  /** A queue that has little in it begins with small chunks: a thousand slow readers should not cost 64 MB. */
+  /**
+   * A queue that has little in it begins with small chunks: a thousand slow readers should not cost 64 MB.
+   */
   #chunkSize(): number {
     return Math.min(outboxChunkBytes, Math.max(outboxChunkMinBytes, this.length));
   }

@@ -61,8 +61,8 @@ export function writeListenRequest(segments: Segments, request: ListenRequest): 
 }
 
 /**
- * Writes a connect request among the small writes of this turn. Returns its position, held once for the caller;
- * -1 when no segment is free.
+ * Writes a connect request among the small writes of this turn. Returns its position, held once for the
+ * caller; -1 when no segment is free.
  */
 export function writeConnectRequest(segments: Segments, request: ConnectRequest): number {
   const position = segments.copySpace(CONNECT_REQUEST_SIZE);

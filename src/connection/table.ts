@@ -1,6 +1,6 @@
 /**
- * The connections and listeners of one loop by their ids: takes the loop's completions and hands each to whom it
- * concerns. An id of an earlier generation concerns nobody.
+ * The connections and listeners of one loop by their ids: takes the loop's completions and hands each to whom
+ * it concerns. An id of an earlier generation concerns nobody.
  *
  * @module
  */

@@ -24,12 +24,16 @@ export type ConnectionState =
 
 /**
  * What `write` did, always with all of the bytes or with none. `"sent"`: taken, go on. `"queued"`: taken, but
- * the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because the buffer would
- * exceed `bufferLimit` or because the connection no longer writes; where it still writes, `drain` will follow.
+ * the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because the buffer
+ * would exceed `bufferLimit` or because the connection no longer writes; where it still writes, `drain` will
+ * follow.
  */
 export type WriteResult = "sent" | "queued" | "refused";
 
-/** What can be written. Bytes are copied before `write` returns, but for those of a window, which go as they are. */
+/**
+ * What can be written. Bytes are copied before `write` returns, but for those of a window, which go as they
+ * are.
+ */
 export type Writable = Window | Uint8Array | ArrayBuffer | string;
 
 /** How a connection came to its end. */
@@ -70,7 +74,8 @@ export interface SocketHandlers<D = undefined> {
   close?(connection: Connection<D>, reason: CloseReason): void | Promise<void>;
   /**
    * The connection failed or a handler threw. Without this handler the exception of a handler is printed by
-   * `console.error` (the first of a listener) and counted; what fails by itself shows in the close reason only.
+   * `console.error` (the first of a listener) and counted; what fails by itself shows in the close reason
+   * only.
    */
   error?(connection: Connection<D>, error: Error): void | Promise<void>;
 }
@@ -113,8 +118,8 @@ export interface ConnectionOptions<D = undefined> {
   bufferLimit?: number;
   /**
    * Milliseconds a connection that was ended or closed waits for the peer to take bytes or to end its side,
-   * counted from the last sign of life, before it is aborted. 5,000 by default; 0 does not wait for the peer's
-   * end at all.
+   * counted from the last sign of life, before it is aborted. 5,000 by default; 0 does not wait for the
+   * peer's end at all.
    */
   lingerTimeout?: number;
 }
@@ -125,7 +130,10 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   hostname?: string;
   /** 0, the default, takes any free port: see `listener.port`. */
   port?: number;
-  /** Connections the kernel holds ready before they are accepted. 4,096 by default, lowered to the system's limit. */
+  /**
+   * Connections the kernel holds ready before they are accepted. 4,096 by default, lowered to the system's
+   * limit.
+   */
   backlog?: number;
   /** With an IPv6 address: no IPv4. False by default. */
   ipv6Only?: boolean;
@@ -190,20 +198,23 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   /** The peer's end. Throws a StateError once the connection is gone. */
   readonly remoteAddress: SocketAddress;
   /**
-   * Writes all of the bytes or none. What is written in one turn goes out in one system call at its end. Throws
-   * an OptionError for a value that is no bytes, a WindowError for a window whose time is over.
+   * Writes all of the bytes or none. What is written in one turn goes out in one system call at its end.
+   * Throws an OptionError for a value that is no bytes, a WindowError for a window whose time is over.
    */
   write(bytes: Writable): WriteResult;
   /**
-   * Flushes, sends FIN and waits for the peer's FIN, while `data` goes on. A peer that shows no sign of life for
-   * `lingerTimeout` is cut; while reading is paused it is not. `bytes` are written before.
+   * Flushes, sends FIN and waits for the peer's FIN, while `data` goes on. A peer that shows no sign of life
+   * for `lingerTimeout` is cut; while reading is paused it is not. `bytes` are written before.
    *
    * @returns what `write` did with `bytes`, "sent" without any.
    */
   end(bytes?: Writable): WriteResult;
   /** Flushes and sends FIN. Reading goes on for as long as the peer likes. */
   shutdownWrite(): void;
-  /** Flushes, sends FIN, throws away what still comes, and is gone when the peer ends or `lingerTimeout` is over. */
+  /**
+   * Flushes, sends FIN, throws away what still comes, and is gone when the peer ends or `lingerTimeout` is
+   * over.
+   */
   close(): void;
   /** Cuts the connection at once by RST; what is buffered is lost. */
   abort(): void;

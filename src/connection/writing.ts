@@ -1,9 +1,9 @@
 /**
- * The way of written bytes: straight to the library as windows, copied into free segments, or, where those have
- * run out, into the outbox.
+ * The way of written bytes: straight to the library as windows, copied into free segments, or, where those
+ * have run out, into the outbox.
  *
- * Every write is submitted where it is made; the library sees a turn's submissions together at the next poll and
- * gathers what belongs to one connection into one system call.
+ * Every write is submitted where it is made; the library sees a turn's submissions together at the next poll
+ * and gathers what belongs to one connection into one system call.
  *
  * @module
  */

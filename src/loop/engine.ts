@@ -1,6 +1,6 @@
 /**
- * One loop's turns: submissions out, one poll, completions to the sink; and between the turns its bargain with
- * the host loop.
+ * One loop's turns: submissions out, one poll, completions to the sink; and between the turns its bargain
+ * with the host loop.
  *
  * @module
  */
@@ -41,7 +41,9 @@ export class Engine {
   turn = 0;
   /** Sends that may still be submitted before the next poll. */
   sendBudget = 0;
-  /** Segments one connection may have on their way to the kernel before its further bytes are copied aside. */
+  /**
+   * Segments one connection may have on their way to the kernel before its further bytes are copied aside.
+   */
   inFlightMax = inFlightSegmentsMin;
   /** Handlers whose promise has not settled. */
   promises = 0;

@@ -34,7 +34,9 @@ export class TimerTable {
     return this.#targets.length - this.#free.length;
   }
 
-  /** Tells `target` once after `delayMilliseconds`. Returns the timer's number, or -1 when there is none left. */
+  /**
+   * Tells `target` once after `delayMilliseconds`. Returns the timer's number, or -1 when there is none left.
+   */
   arm(delayMilliseconds: number, target: TimerTarget): number {
     let index = this.#free.pop();
     if (index === undefined) {

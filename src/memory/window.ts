@@ -100,8 +100,8 @@ export class Window {
   }
 
   /**
-   * A window on the bytes from `start` to before `end`, counted as in `Uint8Array.subarray`. It is borrowed as
-   * this one is, and lives no longer unless it is itself kept.
+   * A window on the bytes from `start` to before `end`, counted as in `Uint8Array.subarray`. It is borrowed
+   * as this one is, and lives no longer unless it is itself kept.
    */
   subarray(start = 0, end: number = this.#length): Window {
     this.#checkLive();

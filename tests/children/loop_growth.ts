@@ -1,4 +1,7 @@
-/** Opens, uses and closes as many loops as asked, and prints what the process holds more at the end than before. */
+/**
+ * Opens, uses and closes as many loops as asked, and prints what the process holds more at the end than
+ * before.
+ */
 // deno-lint-ignore-file no-console
 import { connect, createLoop, listen } from "../../src/mod.ts";
 import { collectGarbage, openDescriptors, residentBytes, scriptArguments } from "../helpers/runtime.ts";

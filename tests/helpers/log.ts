@@ -68,8 +68,8 @@ const TEXT_KEPT = 64 * 1024;
 const decoder = new TextDecoder();
 
 /**
- * Handlers that log; those in `own` run after the log has been written. Each new log also goes into `logs`. The
- * end of the peer's side is answered by the end of this one unless `own` says otherwise.
+ * Handlers that log; those in `own` run after the log has been written. Each new log also goes into `logs`.
+ * The end of the peer's side is answered by the end of this one unless `own` says otherwise.
  */
 export function logging(logs: Log[], own: SocketHandlers<Log> = {}): SocketHandlers<Log> {
   const note = (connection: Connection<Log>, event: string) => {

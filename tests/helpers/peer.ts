@@ -1,6 +1,6 @@
 /**
- * The other end of a connection, made from the runtime's own sockets: what it sees and sends does not depend on
- * the library under test. Reading is by pull, so a peer that does not read lets the kernel's buffers fill.
+ * The other end of a connection, made from the runtime's own sockets: what it sees and sends does not depend
+ * on the library under test. Reading is by pull, so a peer that does not read lets the kernel's buffers fill.
  *
  * @module
  */
@@ -17,7 +17,9 @@ export interface Peer {
   read(): Promise<Uint8Array | null>;
   /** FIN: no more bytes from this end; reading goes on. */
   endWriting(): Promise<void>;
-  /** Closes both directions in order. Bytes that were not read may turn it into a reset, as with any socket. */
+  /**
+   * Closes both directions in order. Bytes that were not read may turn it into a reset, as with any socket.
+   */
   close(): void;
 }
 
@@ -54,8 +56,8 @@ export function listenPeer(address: { hostname?: string; port?: number } = {}): 
 }
 
 /**
- * A port of this machine that nobody listens on: one a client was given. A port that was listened on a moment ago
- * would not do, because under Wine Bun's own listeners go on taking connections after they were stopped.
+ * A port of this machine that nobody listens on: one a client was given. A port that was listened on a moment
+ * ago would not do, because under Wine Bun's own listeners go on taking connections after they were stopped.
  */
 export async function closedPort(): Promise<number> {
   const listener = listenPeer();
@@ -67,7 +69,10 @@ export async function closedPort(): Promise<number> {
   return port;
 }
 
-/** Reads exactly `length` bytes; fails when the stream ends before. What lies behind them is lost to the caller. */
+/**
+ * Reads exactly `length` bytes; fails when the stream ends before. What lies behind them is lost to the
+ * caller.
+ */
 export async function readExactly(peer: Peer, length: number): Promise<Uint8Array> {
   const all = new Uint8Array(length);
   let filled = 0;

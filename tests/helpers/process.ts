@@ -94,7 +94,10 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** Starts a script of this checkout with the running runtime: `runScript("../examples/echo.ts", import.meta.url)`. */
+/**
+ * Starts a script of this checkout with the running runtime: `runScript("../examples/echo.ts",
+ * import.meta.url)`.
+ */
 export function runScript(script: string, base: string, options: ChildOptions = {}): Child {
   const path = pathOf(script, base);
   const flags = runtime === "bun"

@@ -100,7 +100,9 @@ export function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
 }
 
-/** Deno opens a descriptor when it first has to do with signals, and panics where there is none left by then. */
+/**
+ * Deno opens a descriptor when it first has to do with signals, and panics where there is none left by then.
+ */
 export function prepareSignals(): void {
   if (bun !== undefined || system === "windows") return;
   const listener = () => {};
@@ -114,7 +116,9 @@ export function exit(code: number): never {
   return hostProcess().exit(code);
 }
 
-/** The path of a file beside the tests as the system writes it: `url("../examples/echo.ts", import.meta.url)`. */
+/**
+ * The path of a file beside the tests as the system writes it: `url("../examples/echo.ts", import.meta.url)`.
+ */
 export function pathOf(relative: string, base: string): string {
   const path = decodeURIComponent(new URL(relative, base).pathname);
   return system === "windows" ? path.replace(/^\//, "").replaceAll("/", "\\") : path;

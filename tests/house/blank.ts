@@ -1,6 +1,6 @@
 /**
- * Source text without its comments, and without what stands in its strings, so that plain patterns can be looked
- * for in it. Every line keeps its place.
+ * Source text without its comments, and without what stands in its strings, so that plain patterns can be
+ * looked for in it. Every line keeps its place.
  *
  * @module
  */

@@ -9,7 +9,7 @@ import { bun } from "../helpers/runtime.ts";
 export type Sources = Map<string, string>;
 
 interface Glob {
-  scan(options: { cwd: string; dot: boolean }): AsyncIterable<string>;
+  scan(options: { cwd: string; dot: boolean; absolute: boolean }): AsyncIterable<string>;
 }
 
 const root = new URL("../../", import.meta.url);
@@ -33,8 +33,10 @@ async function* walk(folder: string): AsyncGenerator<string> {
   if (bun !== undefined) {
     const { Glob } = bun as unknown as { Glob: new (pattern: string) => Glob };
     const pattern = new Glob("**/*");
-    for await (const found of pattern.scan({ cwd: systemPath(new URL(`${folder}/`, root)), dot: true })) {
-      yield `${folder}/${found.replaceAll("\\", "/")}`;
+    const cwd = systemPath(new URL(`${folder}/`, root));
+    // Relative paths are not found in folders of folders under Wine.
+    for await (const found of pattern.scan({ cwd, dot: true, absolute: true })) {
+      yield `${folder}/${found.slice(cwd.length).replaceAll("\\", "/")}`;
     }
     return;
   }

@@ -1,6 +1,6 @@
 /**
- * The package as a user gets it: `deno publish` says which files belong to it, a registry on this machine serves
- * them, and an empty folder imports them. Run by the step `package` of tools/test, after tools/pack.
+ * The package as a user gets it: `deno publish` says which files belong to it, a registry on this machine
+ * serves them, and an empty folder imports them. Run by the step `package` of tools/test, after tools/pack.
  */
 import { expect } from "@std/expect";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";

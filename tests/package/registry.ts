@@ -1,6 +1,6 @@
 /**
- * A registry on this machine that serves one package the way JSR does: a list of versions, a manifest with the
- * hash of every file, and the files.
+ * A registry on this machine that serves one package the way JSR does: a list of versions, a manifest with
+ * the hash of every file, and the files.
  *
  * @module
  */

@@ -9,7 +9,10 @@ import { readTestArguments, TEST_TIMEOUT_MS } from "./bdd_port.ts";
 
 type Register = (name: string, body: TestBody, timeout?: number) => void;
 
-/** The body of a test without its result: Bun waits on promises only, and any other value is none of its business. */
+/**
+ * The body of a test without its result: Bun waits on promises only, and any other value is none of its
+ * business.
+ */
 function registering(register: Register, skip: Register): RegisterTest {
   return (
     name: string,

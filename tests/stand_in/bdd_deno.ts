@@ -1,6 +1,6 @@
 /**
- * `describe`, `it` and the hooks over `Deno.test`. Every `it` is a test of its own, so that filters and counts see
- * the same tests as under Bun.
+ * `describe`, `it` and the hooks over `Deno.test`. Every `it` is a test of its own, so that filters and
+ * counts see the same tests as under Bun.
  *
  * @module
  */
@@ -109,8 +109,9 @@ function registering(flags: { ignore?: boolean; only?: boolean }): RegisterTest 
       name: [...names, name].join(" > "),
       ignore,
       only,
-      // A sleeping loop has a non-blocking native call under way, which is an operation that Deno sees started in
-      // one test and ended in another. What a test leaves open is checked by the tests on the loop's own counters.
+      // A sleeping loop has a non-blocking native call under way, which is an operation that Deno sees
+      // started in one test and ended in another. What a test leaves open is checked by the tests on the
+      // loop's own counters.
       sanitizeOps: false,
       sanitizeResources: false,
       fn: () => runTest(suite, body, timeout, name),

@@ -1,5 +1,6 @@
 /**
- * Stands in for `@std/expect` on both runtimes: the matchers that the tests use, with the same names and meaning.
+ * Stands in for `@std/expect` on both runtimes: the matchers that the tests use, with the same names and
+ * meaning.
  *
  * @module
  */
@@ -11,7 +12,9 @@ type AnyClass = abstract new (...parameters: any[]) => unknown;
 /** What `toThrow` compares the thrown value with. */
 export type Throwable = AnyClass | Error | RegExp | string;
 
-/** Longest text of a value in a message, in characters: a test that compares megabytes must not print them. */
+/**
+ * Longest text of a value in a message, in characters: a test that compares megabytes must not print them.
+ */
 const SHOWN_CHARACTERS_MAX = 2000;
 
 class ExpectationError extends Error {
