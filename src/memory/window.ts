@@ -224,7 +224,8 @@ export class Window {
     if (this.#state !== expired && this.#whole === undefined) return;
     if (!this.live) {
       throw new WindowError(
-        "the window was used after its callback (or its release); copy the bytes with slice() or hold them with keep()",
+        "the window was used after its callback (or its release); " +
+          "copy the bytes with slice() or hold them with keep()",
         { code: "ERR_WINDOW_EXPIRED", operation: "window", origin: "application" },
       );
     }
