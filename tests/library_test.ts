@@ -12,7 +12,7 @@ import { errorOf } from "./helpers/wait.ts";
 
 const LINUX: Host = { operatingSystem: "linux", architecture: "x86_64" };
 const WINDOWS: Host = { operatingSystem: "windows", architecture: "aarch64" };
-const MODULE_URL = "file:///home/me/my%20project/ffi/mod.ts";
+const MODULE_URL = "file:///srv/checkouts/my%20project/ffi/mod.ts";
 const [BUILT, BUILT_BESIDE] = checkoutPaths(MODULE_URL, LINUX);
 
 interface FakeFiles extends HostFiles {
@@ -77,7 +77,7 @@ describe("the search for the library", () => {
   });
 
   it("names files as each system does, and knows no checkout beside a module from the network", () => {
-    expect(BUILT).toBe("/home/me/my project/zig/zig-out/lib/libringport.so");
+    expect(BUILT).toBe("/srv/checkouts/my project/zig/zig-out/lib/libringport.so");
     expect(checkoutPaths("file:///C:/my%20project/ffi/mod.ts", WINDOWS)).toEqual([
       "C:\\my project\\zig\\zig-out\\bin\\ringport.dll",
       "C:\\my project\\zig\\zig-out\\aarch64-windows\\ringport.dll",

@@ -50,7 +50,7 @@ export const ZIG_LAYERS: Layer[] = [
   layer("abi", /^zig\/src\/abi\.zig$/),
 ];
 
-/** Doors between `src/` and `ffi/`: who may import what of the boundary. All else of `ffi/` is its own business. */
+/** Doors between `src/` and `ffi/`: who may import what of the boundary. The rest is its own business. */
 export const DOORS: { from: RegExp; to: RegExp }[] = [
   { from: /^src\/loop\//, to: /^ffi\/(mod|port|completion_ring|submission_ring|status|layout\.gen)\.ts$/ },
   { from: /^src\/base\//, to: /^ffi\/layout\.gen\.ts$/ },
