@@ -17,7 +17,6 @@ pub const SockaddrIn6 = ws2_32.sockaddr.in6;
 
 pub const sock_stream = ws2_32.SOCK.STREAM;
 pub const sol_socket = ws2_32.SOL.SOCKET;
-pub const ipproto_ip = ws2_32.IPPROTO.IP;
 pub const ipproto_tcp = ws2_32.IPPROTO.TCP;
 pub const ipproto_ipv6: i32 = 41;
 
