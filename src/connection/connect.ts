@@ -35,9 +35,28 @@ import type { Connection, ConnectOptions } from "./types.ts";
  * ```ts
  * import { connect, listen } from "@ringport/ringport";
  *
- * await using listener = listen({ hostname: "127.0.0.1", socket: { open: (connection) => connection.close() }
- * }); const connection = await connect({ hostname: "localhost", port: listener.port, timeout: 1_000 }); const
- * reason = await connection.closed; console.log(reason.by); ```
+ * await using listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: {
+ *     data(connection) {
+ *       connection.end("bye");
+ *     },
+ *   },
+ * });
+ * const connection = await connect({
+ *   hostname: "localhost",
+ *   port: listener.port,
+ *   timeout: 1_000,
+ *   socket: {
+ *     data(_, window) {
+ *       console.log(window.text());
+ *     },
+ *   },
+ * });
+ * connection.write("hello");
+ * const reason = await connection.closed;
+ * console.log(reason.by);
+ * ```
  */
 export async function connect<D = undefined>(options: ConnectOptions<D>): Promise<Connection<D>> {
   checkConnectOptions(options);
