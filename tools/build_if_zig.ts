@@ -5,10 +5,11 @@
  */
 
 interface BunSpawn {
+  env: Record<string, string | undefined>;
   which(name: string): string | null;
   spawnSync(
     command: string[],
-    options: { cwd: string; stdout: "inherit"; stderr: "inherit" },
+    options: { cwd: string; env: Record<string, string | undefined>; stdout: "inherit"; stderr: "inherit" },
   ): { exitCode: number };
 }
 
@@ -26,6 +27,13 @@ if (zig === null) {
   );
   console.log("names and run `zig build` in the folder zig, or start the server with `sh tools/echo`.");
 } else {
-  const { exitCode } = bun.spawnSync([zig, "build"], { cwd: folder, stdout: "inherit", stderr: "inherit" });
+  const { exitCode } = bun.spawnSync([zig, "build"], {
+    cwd: folder,
+    // Zig 0.17 compiles the program behind `zig build` when its cache is empty: 2.5 minutes optimised, a quarter
+    // of one with this. What that program builds is the same.
+    env: { ...bun.env, ZIG_DEBUG_CMD: "1" },
+    stdout: "inherit",
+    stderr: "inherit",
+  });
   if (exitCode !== 0) throw new Error(`zig build in ${folder} ended with ${exitCode}`);
 }
