@@ -6,11 +6,11 @@ import {
   connect,
   type Connection,
   listen,
-  type RingportError,
+  RingportError,
   StateError,
 } from "../src/mod.ts";
-import { connectLogged, TestServer } from "./helpers/log.ts";
-import { connectPeer, listenPeer, readAllText, readText } from "./helpers/peer.ts";
+import { connectLogged, type Log, TestServer } from "./helpers/log.ts";
+import { connectPeer, listenPeer, type Peer, readAllText, readText } from "./helpers/peer.ts";
 import { system } from "./helpers/runtime.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
@@ -125,6 +125,67 @@ describe("listen", () => {
     await peer.write("still there");
     await log.gotText("still there");
     peer.close();
+  });
+});
+
+describe("the options of a listener", () => {
+  it("data is the first value of each connection's own", async () => {
+    const shared = { greeting: "hello" };
+    await using listener = listen<{ greeting: string }>({
+      hostname: LOOPBACK,
+      port: 0,
+      data: shared,
+      socket: { open: (connection) => void connection.write(connection.data.greeting) },
+    });
+    const peer = await connectPeer({ port: listener.port });
+    expect(await readText(peer, "hello")).toBe("hello");
+    peer.close();
+  });
+
+  it("connections bounds how many are open at once", async () => {
+    await using server = new TestServer({
+      data: (connection, bytes) => void connection.write(bytes),
+    }, { connections: 3 });
+    const answers = (peer: Peer) =>
+      peer.write("in").then(() => readText(peer, "in")).then((text) => text === "in", () => false);
+    const full = [];
+    for (let count = 0; count < 3; count++) full.push(await server.connectPeer());
+    for (const { peer } of full) expect(await answers(peer)).toBe(true);
+    // Who comes now waits, or is cut where the system had accepted it already.
+    const late = await Promise.all(Array.from({ length: 6 }, () => connectPeer({ port: server.port })));
+    const outcomes = late.map((peer) => answers(peer));
+    await delay(50);
+    expect(server.listener.connectionCount).toBe(3);
+    for (const { peer } of full) peer.close();
+    await Promise.all(outcomes.map(async (outcome, index) => {
+      await outcome;
+      expect(server.listener.connectionCount).toBeLessThanOrEqual(3);
+      late[index].close();
+    }));
+    await until(() => server.listener.connectionCount === 0, "all are gone");
+    const { peer } = await server.connectPeer();
+    expect(await answers(peer)).toBe(true);
+    peer.close();
+  });
+
+  it("reusePort lets two listeners share a port where the system has it", async () => {
+    const own = { data: (connection: Connection<Log>) => void connection.write("ok") };
+    if (system === "windows") {
+      const error = await errorOf(() => listen({ hostname: LOOPBACK, port: 0, reusePort: true }));
+      expect(error).toBeInstanceOf(RingportError);
+      return;
+    }
+    await using one = new TestServer(own, { reusePort: true });
+    await using other = new TestServer(own, { reusePort: true, port: one.port });
+    for (let count = 0; count < 60; count++) {
+      const peer = await connectPeer({ port: one.port });
+      await peer.write("x");
+      expect(await readText(peer, "ok")).toBe("ok");
+      peer.close();
+    }
+    expect(one.logs.length + other.logs.length).toBe(60);
+    expect(one.logs.length).toBeGreaterThan(0);
+    expect(other.logs.length).toBeGreaterThan(0);
   });
 });
 
@@ -252,7 +313,7 @@ describe("a full queue", () => {
       { data: (connection, bytes) => void connection.write(bytes) },
       { backlog: 4 },
     );
-    const burst = Array.from({ length: 40 }, async (_, index) => {
+    const burst = Array.from({ length: 12 }, async (_, index) => {
       const peer = await connectPeer({ port: server.port });
       await peer.write(`client ${index}`);
       const answer = await readText(peer, `client ${index}`);

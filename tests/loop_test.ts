@@ -22,7 +22,7 @@ const MEBIBYTE = 1 << 20;
 
 describe("a loop", () => {
   it("opened and closed a thousand times leaves no descriptor and no memory behind", async () => {
-    const rounds = scaled(1000, 60);
+    const rounds = scaled(1000, 200);
     await using child = runScript("./children/loop_growth.ts", import.meta.url, {
       arguments: [String(rounds)],
     });

@@ -12,7 +12,7 @@ import { openDescriptors, scaled, system } from "./helpers/runtime.ts";
 import { deferred, delay, until, within } from "./helpers/wait.ts";
 
 /** Wine opens some hundred connections a second. */
-const STORM_CONNECTIONS = scaled(20_000, 600);
+const STORM_CONNECTIONS = scaled(20_000, 2000);
 /** Connections at once in the storm: few slots, so that each is used again hundreds of times. */
 const STORM_WIDTH = 48;
 
@@ -187,7 +187,7 @@ describe("closing races with completion", () => {
 describe("ten thousand idle connections", () => {
   it("stay open, cost little, and each still answers", { timeout: 90_000 }, async () => {
     // Both ends in one process would need twice the descriptors, so a child holds the clients'.
-    const count = scaled(10_000, 300);
+    const count = scaled(10_000, 1000);
     const loop = createLoop({ connections: 16_384, development: false });
     {
       await using server = new TestServer({}, { loop, backlog: 4096 });

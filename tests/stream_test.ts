@@ -1,7 +1,7 @@
 /** Connections as web streams, with backpressure both ways, and as resources of a scope. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, type Connection, createLoop, type EventLoop, listen } from "../src/mod.ts";
+import { connect, type Connection, createLoop, type EventLoop, listen, StateError } from "../src/mod.ts";
 import { hashOf, StreamHash } from "./helpers/hash.ts";
 import { connectPeer, listenPeer, type Peer, readAll, readAllText, readText } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
@@ -78,6 +78,18 @@ describe("readable", () => {
     expect((error as { code: string }).code).toBe("ECONNRESET");
     listener.stop(true);
     await listener.close();
+  });
+
+  it("is refused where a data handler takes what comes", async () => {
+    await using listener = listen({ hostname: LOOPBACK, port: 0, socket: {} });
+    const connection = await connect({
+      hostname: LOOPBACK,
+      port: listener.port,
+      socket: { data: () => {} },
+    });
+    expect(() => connection.readable).toThrow(StateError);
+    connection.abort();
+    await connection.closed;
   });
 
   it("cancelled, the connection is read no more", async () => {

@@ -11,7 +11,7 @@ import { within } from "./helpers/wait.ts";
 
 const MEBIBYTE = 1 << 20;
 /** Bytes each way in the long transfer; Wine copies some ten MB a second. */
-const LONG_BYTES = scaled(100 * MEBIBYTE, 8 * MEBIBYTE);
+const LONG_BYTES = scaled(100 * MEBIBYTE, 32 * MEBIBYTE);
 
 /** Writes noise in pieces of random size until `total` bytes are out; the hash tells what was written. */
 async function pump(peer: Peer, total: number, random: Random, pieceMax: number): Promise<string> {

@@ -141,7 +141,10 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   reusePort?: boolean;
   /** Abort stops the listener; its connections stay. */
   signal?: AbortSignal;
-  /** Connections at once; at the limit accepting pauses. No limit by default but the loop's own. */
+  /**
+   * Connections at once; at the limit accepting pauses, and who was accepted in the same moment is cut. No
+   * limit by default but the loop's own.
+   */
   connections?: number;
 }
 
