@@ -1,0 +1,31 @@
+/**
+ * The small benches, on Bun and on Deno: `bun bench/micro/run.ts [--toy] [group]`,
+ * `deno run --allow-all bench/micro/run.ts [--toy] [group]`. Figures are nanoseconds.
+ *
+ * @module
+ */
+import { scriptArguments } from "../../examples/runtime.ts";
+import { Micro } from "./bench.ts";
+import { crossing, turns } from "./crossing.ts";
+import { gather } from "./gather.ts";
+import { segments } from "./segments.ts";
+import { timers } from "./timers.ts";
+
+const GROUPS: Record<string, (micro: Micro) => Promise<void>> = {
+  crossing,
+  turn: turns,
+  segments,
+  timers,
+  gather,
+};
+
+const toy = scriptArguments.includes("--toy");
+const filter = scriptArguments.find((argument) => !argument.startsWith("--")) ?? "";
+const micro = new Micro(toy, filter);
+const heads = ["p50 ns", "mean ns", "p99 ns"].map((head) => head.padStart(10));
+console.log(`${"group".padEnd(10)} ${"what".padEnd(44)} ${heads.join(" ")}`);
+for (const [group, run] of Object.entries(GROUPS)) {
+  if (micro.wants(group)) await run(micro);
+}
+if (micro.results.length === 0) throw new TypeError(`no group is named like "${filter}"`);
+if (toy) console.log("Toy size: this shows that everything runs; the figures mean nothing.");
