@@ -2,6 +2,8 @@
 //! it may still be about to wait in here; that thread then finds the code and an invalid handle, not a hole.
 //! The loader's functions are the host's, found at load time as undefined weak symbols.
 
+const builtin = @import("builtin");
+
 const Found = extern struct {
     file_name: ?[*:0]const u8,
     file_base: ?*anyopaque,
@@ -23,6 +25,8 @@ const lazy_and_kept = 0x1 | 0x1000;
 
 /// Once is enough; more does no harm. Where the loader lacks a function the library stays as it is.
 pub fn pin() void {
+    // The code of a program, as the tests are one, stays by itself; and no loader comes with it.
+    if (builtin.output_mode != .Lib) return;
     const find = dladdr orelse return;
     const open = dlopen orelse return;
     var found: Found = undefined;
