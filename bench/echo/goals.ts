@@ -18,6 +18,19 @@ export interface Verdict {
 /** From here on the load generator was the bottleneck and CPU a message decides. */
 export const LOAD_FULL = 0.97;
 
+/**
+ * With this many connections one side or the other is busy all the time; where neither was, the cores were
+ * shared with something else and the rates tell of that.
+ */
+const STARVED_BELOW = 0.85;
+const STARVED_CONNECTIONS_MIN = 64;
+
+/** True where the machine did other work during the measurement. */
+export function wasStarved(cell: CellResult): boolean {
+  return cell.connections >= STARVED_CONNECTIONS_MIN &&
+    Math.max(cell.serverBusy, cell.loadBusy) < STARVED_BELOW;
+}
+
 const RATE_BESIDE_C = 0.97;
 const CPU_BESIDE_C = 1.06;
 const TIMES_DENO_LISTEN = 1.5;

@@ -11,6 +11,8 @@ export const OUT = `${BENCH}out`;
 export const PEERS = `${BENCH}peers`;
 /** The folder of the bench. */
 export const ECHO = `${BENCH}echo`;
+/** The folder of the host bench. */
+export const HOST = `${BENCH}host`;
 /** The folder of the published figures. */
 export const FIGURES = new URL("../../docs/figures", import.meta.url).pathname;
 

@@ -47,18 +47,34 @@ export function allServers(programs: Programs): Server[] {
 export interface RunningServer {
   pid: number;
   port: number;
+  /** The next line it prints behind that of its port. */
+  nextLine(): Promise<string>;
   stop(): Promise<void>;
 }
 
-async function readPort(output: ReadableStream<Uint8Array>): Promise<number> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of output) {
-    text += decoder.decode(chunk, { stream: true });
-    const match = /\{"port":(\d+)\}/.exec(text);
-    if (match) return Number(match[1]);
+/** The lines a program prints, one at a time. */
+class Lines {
+  readonly #reader: AsyncIterator<Uint8Array>;
+  readonly #decoder = new TextDecoder();
+  #text = "";
+
+  constructor(output: ReadableStream<Uint8Array>) {
+    this.#reader = output[Symbol.asyncIterator]();
   }
-  throw new Error(`it ended without telling its port: ${text}`);
+
+  async next(): Promise<string> {
+    for (;;) {
+      const end = this.#text.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 1);
+        return line;
+      }
+      const { value, done } = await this.#reader.next();
+      if (done) throw new Error(`it ended early; its last output: ${this.#text}`);
+      this.#text += this.#decoder.decode(value, { stream: true });
+    }
+  }
 }
 
 /** Starts a server on one core and waits for its port. */
@@ -72,8 +88,9 @@ export async function startServer(name: string, command: string[], core: number)
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
   try {
-    const port = await readPort(child.stdout);
-    return { pid: child.pid, port, stop: () => stop(child) };
+    const lines = new Lines(child.stdout);
+    const port: number = JSON.parse(await lines.next()).port;
+    return { pid: child.pid, port, nextLine: () => lines.next(), stop: () => stop(child) };
   } catch (error) {
     throw new Error(`${name} did not start: ${(error as Error).message}`);
   } finally {

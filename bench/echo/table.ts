@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cpuBeside, LOAD_FULL, type Verdict } from "./goals.ts";
+import { cpuBeside, LOAD_FULL, type Verdict, wasStarved } from "./goals.ts";
 import type { BenchResults, CellResult, IdleResult } from "./results.ts";
 import { BASELINE } from "./servers.ts";
 
@@ -57,11 +57,14 @@ function cellTable(cells: CellResult[]): string {
   const title = `${first.connections} connection${first.connections === 1 ? "" : "s"} x ${first.size} bytes` +
     (first.place === "worker" ? ", server in a worker" : "");
   const rows = cells.map((cell) => cellRow(cell, baseline));
-  const full = cells.some((cell) => cell.loadBusy >= LOAD_FULL);
-  const note = full
-    ? "\nThe load generator was full where marked: compare the CPU time of a message.\n"
-    : "\n";
-  return `${title}\n${layOut([CELL_HEAD, ...rows])}${note}`;
+  const notes = [];
+  if (cells.some((cell) => cell.loadBusy >= LOAD_FULL)) {
+    notes.push("The load generator was full where marked: compare the CPU time of a message.");
+  }
+  if (cells.some(wasStarved)) {
+    notes.push("The cores were shared with other work: these figures are no measurement.");
+  }
+  return [title, layOut([CELL_HEAD, ...rows]), ...notes, ""].join("\n");
 }
 
 function groupCells(cells: CellResult[]): CellResult[][] {
