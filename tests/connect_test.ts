@@ -17,8 +17,8 @@ import { delay, errorOf, until, within } from "./helpers/wait.ts";
 const LOOPBACK = "127.0.0.1";
 
 /**
- * A listener that takes no connection: its queue is full. Linux leaves further attempts without an answer, and
- * Windows tries for seconds before it gives up, both longer than these tests wait.
+ * A listener that takes no connection: its queue is full. Linux leaves further attempts without an answer,
+ * and Windows tries for seconds before it gives up, both longer than these tests wait.
  */
 async function silentPort(): Promise<{ port: number; close(): Promise<void> }> {
   const loop = createLoop({ connections: 128 });

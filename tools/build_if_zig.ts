@@ -16,10 +16,11 @@ interface BunSpawn {
 const bun = (globalThis as unknown as { Bun?: BunSpawn }).Bun;
 if (bun === undefined) throw new Error("this script is run by `bun install`");
 
-const folder = decodeURIComponent(new URL("../zig", import.meta.url).pathname).replace(
-  /^\/(?=[A-Za-z]:)/,
-  "",
-);
+const folder = decodeURIComponent(new URL("../zig", import.meta.url).pathname)
+  .replace(
+    /^\/(?=[A-Za-z]:)/,
+    "",
+  );
 const zig = bun.which("zig");
 if (zig === null) {
   console.log(
@@ -29,8 +30,7 @@ if (zig === null) {
 } else {
   const { exitCode } = bun.spawnSync([zig, "build"], {
     cwd: folder,
-    // Zig 0.17 compiles the program behind `zig build` when its cache is empty: 2.5 minutes optimised, a quarter
-    // of one with this. What that program builds is the same.
+    // See tools/common.
     env: { ...bun.env, ZIG_DEBUG_CMD: "1" },
     stdout: "inherit",
     stderr: "inherit",

@@ -38,8 +38,15 @@ export interface FunctionFound {
 
 /** Words before a block that is no function. */
 const NO_FUNCTION = /^(if|for|while|switch|catch|with|return|else|do|inline|comptime|errdefer|defer|test)$/;
-const TYPESCRIPT_FUNCTION =
-  /(?:\bfunction\b\s*\*?\s*(\w+)|([#\w]+)\s*(?:=|:)\s*(?:async\s*)?(?:\([^(){}]*\)|\w+)(?:\s*:[^={}]+)?\s*=>|^[ \t]+(?:(?:static|async|get|set|override|public|private)\s+|\*\s*)*([#\w]+)\s*(?:<[^>]*>)?\s*\()/gm;
+/** `function name`, `name = (a) => ` or `name: a => `, and a method at the start of a line. */
+const TYPESCRIPT_FUNCTION = new RegExp(
+  [
+    /\bfunction\b\s*\*?\s*(\w+)/,
+    /([#\w]+)\s*(?:=|:)\s*(?:async\s*)?(?:\([^(){}]*\)|\w+)(?:\s*:[^={}]+)?\s*=>/,
+    /^[ \t]+(?:(?:static|async|get|set|override|public|private)\s+|\*\s*)*([#\w]+)\s*(?:<[^>]*>)?\s*\(/,
+  ].map(({ source }) => source).join("|"),
+  "gm",
+);
 const ZIG_FUNCTION = /\bfn\s+(\w+)\s*\(/g;
 
 /** The end of the bracket that opens at `start`, or -1. */

@@ -127,7 +127,10 @@ test "memory or sizes that do not fit are refused" {
     const segments = opened.segments.ptr;
     try std.testing.expectEqual(failure(.memory_invalid), exports.loop_open(&configuration, shared, tables, segments));
     configuration = opened.configuration;
-    try std.testing.expectEqual(failure(.memory_invalid), exports.loop_open(&configuration, shared + 4, tables, segments));
+    try std.testing.expectEqual(
+        failure(.memory_invalid),
+        exports.loop_open(&configuration, shared + 4, tables, segments),
+    );
     configuration.layout_hash +%= 1;
     try std.testing.expectEqual(failure(.not_supported), exports.loop_open(&configuration, shared, tables, segments));
 }
