@@ -24,7 +24,7 @@ import type { CompletionSink } from "./completion_sink.ts";
 import { errorOfStatus } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import { TimerTable } from "./timers.ts";
-import { decide, emptyPollsBeforeSleep, emptyPollsPerYield, type WakeNumbers } from "./wake_policy.ts";
+import { WakePolicy } from "./wake_policy.ts";
 
 /** Somebody who could not go on for want of a record or a segment, and tries again after the next poll. */
 export interface Waiter {
@@ -60,18 +60,11 @@ export class Engine {
   readonly #completions: CompletionRing;
   readonly #poll: (waitMilliseconds: number) => number;
   readonly #overflow = new Overflow();
-  readonly #numbers: WakeNumbers = {
-    completions: 0,
-    polls: 0,
-    emptyPolls: 0,
-    promises: 0,
-    workPending: false,
-  };
+  readonly #policy = new WakePolicy();
   readonly #run = () => this.#runTurns();
   readonly #ring = () => {
     if (this.#awake) return;
-    // Spinning pays after a message, not after a mere wake-up.
-    this.#numbers.emptyPolls = emptyPollsBeforeSleep - emptyPollsPerYield;
+    this.#policy.rang(performance.now() - this.#sleptAt);
     this.#runTurns();
   };
   #sink: CompletionSink | undefined = undefined;
@@ -82,6 +75,7 @@ export class Engine {
   #references = 0;
   #hostTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #hostTimerDue = 0;
+  #sleptAt = 0;
   /** When the armed doorbell rings at the latest. */
   #bellDue = Infinity;
 
@@ -107,6 +101,9 @@ export class Engine {
     };
     this.timers = new TimerTable(this, native.sizes.timers);
     native.doorbell.unref();
+    // Armed once before it is needed: what the doorbell opens for itself must not be missing when the first
+    // sleep comes after the last descriptor has gone.
+    native.doorbell.arm(this.#ring);
     this.#readHeader();
   }
 
@@ -246,30 +243,23 @@ export class Engine {
   /** Something was submitted outside a turn: one turn follows as soon as the running task lets it. */
   #touch(): void {
     this.#awake = true;
+    this.#policy.roused();
     queueMicrotask(this.#run);
   }
 
   #runTurns(): void {
     if (this.#closed) return;
     this.#awake = true;
-    const numbers = this.#numbers;
-    numbers.completions = 0;
-    numbers.polls = 0;
+    const policy = this.#policy;
+    policy.beginTurn();
     for (;;) {
       const count = this.#pollOnce();
-      numbers.polls += 1;
-      if (count > 0) {
-        numbers.emptyPolls = 0;
-        numbers.completions += count;
-        this.#dispatch();
-      } else {
-        numbers.emptyPolls += 1;
-      }
+      policy.polled(count);
+      if (count > 0) this.#dispatch();
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
-      numbers.promises = this.promises;
-      numbers.workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0;
-      const verdict = decide(numbers);
+      const workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0;
+      const verdict = policy.decide(this.promises, workPending);
       if (verdict === "poll") continue;
       if (verdict === "sleep") return this.#sleep();
       setImmediate(this.#run);
@@ -346,15 +336,15 @@ export class Engine {
   /** Nothing to do: the doorbell and, for timers, the host's clock wake the loop. */
   #sleep(): void {
     this.#awake = false;
-    this.#numbers.emptyPolls = 0;
+    this.#sleptAt = performance.now();
     const { doorbell } = this.#native;
     const next = this.#header[HEADER_NEXT_TIMER_MS] >>> 0;
     if (!doorbell.armed) {
-      this.#bellDue = next === NO_TIMER ? Infinity : performance.now() + next;
+      this.#bellDue = next === NO_TIMER ? Infinity : this.#sleptAt + next;
       return doorbell.arm(this.#ring, next === NO_TIMER ? undefined : next);
     }
     if (next === NO_TIMER) return;
-    const due = performance.now() + next;
+    const due = this.#sleptAt + next;
     // Armed before for a later time: the host's clock wakes the loop instead.
     if (this.#bellDue <= due || (this.#hostTimer !== undefined && this.#hostTimerDue <= due)) return;
     clearTimeout(this.#hostTimer);
