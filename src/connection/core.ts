@@ -99,7 +99,6 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   end(bytes?: Writable): WriteResult {
     const result = bytes === undefined ? "sent" : this.write(bytes);
     if (result === "refused") return result;
-    this.flags |= Flag.ending;
     this.needExtras();
     endWriting(this, true);
     return result;

@@ -49,8 +49,6 @@ export const Flag = {
   closeWanted: 1 << 8,
   /** The library's close or abort has been submitted. */
   closeSubmitted: 1 << 9,
-  /** `end` was called: the connection goes when the peer ends. */
-  ending: 1 << 10,
   /** Resumed, and what came in while paused is handed over after the next poll. */
   resuming: 1 << 13,
   /** In the list of those who try again after the next poll. */

@@ -2,13 +2,13 @@
  * When the loop polls again at once, when it yields to the host loop, and when it goes to sleep: decided from
  * numbers alone.
  *
- * A yield costs 0.5 to 1.4 us and leaves garbage behind, so it is spread over a number of messages; but timers,
- * promises and other input of the host wait meanwhile, so the number is small: at 3.5 us a message a stretch
- * between two yields stays under 0.3 ms.
+ * A yield costs 0.5 to 1.4 us and leaves garbage behind, so it is spread over a number of messages; but
+ * timers, promises and other input of the host wait meanwhile, so the number is small: at 3.5 us a message a
+ * stretch between two yields stays under 0.3 ms.
  *
- * A loop without work spins for a moment before it sleeps, because the answer of a busy peer comes sooner than a
- * doorbell could be armed and rung. How long it pays to spin is learnt from the sleeps: one that was short should
- * have been spent spinning, after a long one spinning was in vain.
+ * A loop without work spins for a moment before it sleeps, because the answer of a busy peer comes sooner
+ * than a doorbell could be armed and rung. How long it pays to spin is learnt from the sleeps: one that was short
+ * should have been spent spinning, after a long one spinning was in vain.
  *
  * @module
  */
@@ -69,8 +69,8 @@ export class WakePolicy {
   }
 
   /**
-   * Decides. `promises`: handlers whose promise has not settled. `workPending`: the library or a ring has work
-   * that needs no event.
+   * Decides. `promises`: handlers whose promise has not settled. `workPending`: the library or a ring has
+   * work that needs no event.
    */
   decide(promises: number, workPending: boolean): Verdict {
     if (this.emptyPolls >= this.#spinPolls && !workPending) return "sleep";
@@ -79,7 +79,7 @@ export class WakePolicy {
     return this.completions >= completionsPerYieldMax || this.polls >= pollsPerYieldMax ? "yield" : "poll";
   }
 
-  /** The doorbell has rung after `milliseconds` of sleep: learns, and spins little unless something has come. */
+  /** The doorbell has rung after `milliseconds` of sleep. Learns, and spins little unless something came. */
   rang(milliseconds: number): void {
     if (milliseconds < shortSleepMilliseconds) {
       this.#spinPolls = Math.min(spinPollsMax, this.#spinPolls * 2);
