@@ -7,8 +7,8 @@
  * stretch between two yields stays under 0.3 ms.
  *
  * A loop without work spins for a moment before it sleeps, because the answer of a busy peer comes sooner
- * than a doorbell could be armed and rung. How long it pays to spin is learnt from the sleeps: one that was short
- * should have been spent spinning, after a long one spinning was in vain.
+ * than a doorbell could be armed and rung. How long it pays to spin is learnt from the sleeps: one that was
+ * short should have been spent spinning, after a long one spinning was in vain.
  *
  * @module
  */
