@@ -65,6 +65,7 @@ class OpenedLoop implements NativeLoop {
   readonly statistics: BigUint64Array;
   readonly doorbell: Doorbell;
   readonly poll: (waitMilliseconds: number) => number;
+  ended = false;
 
   readonly #functions: NativeFunctions;
   /** Kept for the library, which reads and writes it until close. */
@@ -116,6 +117,7 @@ class OpenedLoop implements NativeLoop {
 
   /** Ends the loop with what is open on it, the process being about to end. */
   endNow(): void {
+    this.ended = true;
     this.#functions.ringport_wake(this.handle);
     const deadline = performance.now() + endWaitMilliseconds;
     while (this.#functions.ringport_loop_close(this.handle) === -layout.Status.busy) {

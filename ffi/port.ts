@@ -95,6 +95,8 @@ export interface NativeLoop {
   address(id: number, end: "local" | "remote"): NativeAddress;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
+  /** The runtime is about to end and has ended the loop: poll it no more. */
+  readonly ended: boolean;
   /** Ends the doorbell and the native loop. Connections still open are aborted, without completions. */
   close(): Promise<void>;
 }

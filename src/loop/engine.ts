@@ -248,7 +248,7 @@ export class Engine {
   }
 
   #runTurns(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#native.ended) return;
     this.#awake = true;
     const policy = this.#policy;
     policy.beginTurn();
