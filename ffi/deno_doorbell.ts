@@ -63,6 +63,8 @@ export class DenoDoorbell implements OwnedDoorbell {
     this.#closed = true;
     this.#ring = undefined;
     if (this.#call === undefined) return;
+    // The end is waited for, so it keeps the process alive even where the loop did not.
+    this.ref();
     this.#functions.ringport_wake(this.#loop);
     await this.#call;
   }
