@@ -1,12 +1,12 @@
 /** One side of a stream ends while the other goes on. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { listen } from "../src/mod.ts";
+import { type Connection, listen } from "../src/mod.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { connectLogged, TestServer } from "./helpers/log.ts";
 import { connectPeer, listenPeer, readAll, readAllText, readText } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
-import { delay, within } from "./helpers/wait.ts";
+import { delay, until, within } from "./helpers/wait.ts";
 
 /** The peer's end is only noted, nothing is ended in return. */
 const KEEP_OPEN = { end: () => {} };
@@ -53,6 +53,25 @@ describe("the peer ends its side", () => {
     peer.close();
     while (closes === 0) await delay(5);
     expect(closes).toBe(1);
+  });
+
+  it("and with allowHalfOpen, without an end handler, this side stays open", async () => {
+    const opened: Connection[] = [];
+    await using listener = listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      allowHalfOpen: true,
+      socket: { open: (connection) => void opened.push(connection), data: () => {} },
+    });
+    const peer = await connectPeer({ port: listener.port });
+    await peer.endWriting();
+    await until(() => opened[0]?.state === "read-ended", "the peer ended its side");
+    await delay(30);
+    expect(opened[0].write("still here")).toBe("sent");
+    expect(await readText(peer, "still here")).toBe("still here");
+    opened[0].end();
+    expect(await readAllText(peer)).toBe("");
+    peer.close();
   });
 
   it("while this side is paused: bytes and end come at resume", async () => {
