@@ -35,8 +35,20 @@ export const connectTimeoutDefaultMilliseconds = 30_000;
  */
 export const inFlightShare = 32;
 
+/** Part of the segments that peers who do not read may pin before all get but one segment at a time. */
+export const pinnedShare = 0.5;
+
+/** Part of the segments that may be submitted in a turn in any case, so that those who do read go on. */
+export const segmentBudgetShareMin = 8;
+
 /** Segments a connection may have in flight when the ring is more than half held: one full receive. */
 export const inFlightSegmentsMin = 16;
+
+/**
+ * Part of a segment up to which a window is copied when segments are scarce: a peer that does not read then
+ * pins its bytes and not a segment for each message.
+ */
+export const crowdedCopyShare = 4;
 
 /** Part of the submission ring kept free of sends, so that closes and timers always find a record. */
 export const submissionReserveShare = 4;

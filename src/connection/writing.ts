@@ -7,15 +7,17 @@
  *
  * @module
  */
-import { Flag } from "./state.ts";
 import { OptionError } from "../base/errors.ts";
 import { slotOf } from "../base/ids.ts";
+import { Flags } from "../base/layout.ts";
+import { crowdedCopyShare } from "../base/limits.ts";
 import { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
+import { Flag } from "./state.ts";
 import type { Writable, WriteResult } from "./types.ts";
 
-/** Flag of a send record: its completion is wanted. */
-const notify = 1;
+/** Of a send record: its completion is wanted. */
+const { notify } = Flags;
 
 const encoder = new TextEncoder();
 /** Characters up to which text is encoded by hand: a call of the encoder costs more than such a loop. */
@@ -53,6 +55,9 @@ export function asBytes(bytes: unknown): Uint8Array {
 function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteResult {
   const { engine, segments, highWaterMark } = connection.group;
   const length = window.length;
+  if (engine.crowded && length * crowdedCopyShare <= segments.size) {
+    return writeBytes(connection, window.bytes);
+  }
   const number = connection.number;
   const inTurn = connection.turn === engine.turn ? connection.turnBytes : 0;
   const native = inTurn + engine.sendPending[slotOf(number)];
@@ -61,12 +66,13 @@ function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteRes
     native + length <= highWaterMark && engine.sendBudget > 0 && length > 0 && window.segments === segments &&
     (connection.extras === undefined || connection.extras.outbox.length === 0)
   ) {
-    const inFlight = native === 0 ? 0 : connection.inFlight;
-    if (inFlight < engine.inFlightMax && window.passHold()) {
-      engine.submitSend(number, window.segment, window.offset, length, 0);
+    const covered = segments.covered(window.offset, length);
+    const inFlight = (native === 0 ? 0 : connection.inFlight) + covered;
+    if (inFlight <= engine.inFlightMax && covered <= engine.segmentBudget && window.passHold()) {
+      engine.submitSend(number, window.segment, window.offset, length, 0, covered);
       connection.turn = engine.turn;
       connection.turnBytes = inTurn + length;
-      connection.inFlight = inFlight + segments.covered(window.offset, length);
+      connection.inFlight = inFlight;
       return "sent";
     }
   }
@@ -74,7 +80,8 @@ function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteRes
   if (length === 0) return "sent";
   const result = admit(connection, length);
   if (result === "refused") return result;
-  if (window.segments !== segments || !canSubmit(connection) || !window.passHold()) {
+  const fits = window.segments === segments && canSubmit(connection, segments.covered(window.offset, length));
+  if (!fits || !window.passHold()) {
     setAside(connection, window.bytes);
     return result;
   }
@@ -87,7 +94,7 @@ function writeText<D>(connection: ConnectionCore<D>, text: string): WriteResult 
   const units = text.length;
   if (units === 0) return "sent";
   const bound = units * utf8BytesPerUnitMax;
-  if (bound > segments.size || !canSubmit(connection)) return writeBytes(connection, encoder.encode(text));
+  if (bound > segments.size || !canSubmit(connection, 1)) return writeBytes(connection, encoder.encode(text));
   const position = segments.copySpace(bound);
   if (position < 0) return writeBytes(connection, encoder.encode(text));
   const length = encodeAt(text, segments.bytes, position, bound);
@@ -117,7 +124,7 @@ function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteR
   if (length === 0) return "sent";
   const result = admit(connection, length);
   if (result === "refused") return result;
-  if (length <= segments.size && canSubmit(connection)) {
+  if (length <= segments.size && canSubmit(connection, 1)) {
     const position = segments.copySpace(length);
     if (position >= 0) {
       segments.bytes.set(bytes, position);
@@ -144,12 +151,12 @@ function admit<D>(connection: ConnectionCore<D>, length: number): WriteResult {
   return "queued";
 }
 
-/** Whether a send may be submitted now: nothing waits before it, and the rings have room. */
-function canSubmit<D>(connection: ConnectionCore<D>): boolean {
+/** Whether a send of so many segments may be submitted now: nothing waits before it, and there is room. */
+function canSubmit<D>(connection: ConnectionCore<D>, covered: number): boolean {
   const { engine } = connection.group;
-  if (engine.sendBudget <= 0) return false;
+  if (engine.sendBudget <= 0 || covered > engine.segmentBudget) return false;
   if (connection.extras !== undefined && connection.extras.outbox.length > 0) return false;
-  return currentInFlight(connection) < engine.inFlightMax;
+  return currentInFlight(connection) + covered <= engine.inFlightMax;
 }
 
 /** Segments of this connection that may still be on their way; zero is sure, more is an upper bound. */
@@ -183,8 +190,8 @@ function submitRuns<D>(connection: ConnectionCore<D>, bytes: Uint8Array, flags: 
   const { engine, segments } = connection.group;
   const { size } = segments;
   let sent = 0;
-  while (sent < bytes.length && canSubmit(connection)) {
-    const room = engine.inFlightMax - currentInFlight(connection);
+  while (sent < bytes.length && canSubmit(connection, 1)) {
+    const room = Math.min(engine.segmentBudget, engine.inFlightMax - currentInFlight(connection));
     const segment = segments.takeRun(Math.min(room, Math.ceil((bytes.length - sent) / size)));
     if (segment < 0) break;
     const length = Math.min(segments.runLength * size, bytes.length - sent);
@@ -204,9 +211,10 @@ function submit<D>(
 ): void {
   const { engine, segments } = connection.group;
   const before = currentInFlight(connection);
-  engine.submitSend(connection.number, segment, offset, length, flags);
+  const covered = segments.covered(offset, length);
+  engine.submitSend(connection.number, segment, offset, length, flags, covered);
   countInTurn(connection, length);
-  connection.inFlight = before + segments.covered(offset, length);
+  connection.inFlight = before + covered;
 }
 
 function countInTurn<D>(connection: ConnectionCore<D>, length: number): void {
@@ -236,7 +244,7 @@ export function feed<D>(connection: ConnectionCore<D>): boolean {
   const { size } = segments;
   let fed = false;
   while (outbox.length > 0 && engine.sendBudget > 0) {
-    const room = engine.inFlightMax - currentInFlight(connection);
+    const room = Math.min(engine.segmentBudget, engine.inFlightMax - currentInFlight(connection));
     if (room <= 0) break;
     const segment = segments.takeRun(Math.min(room, Math.ceil(outbox.length / size)));
     if (segment < 0) break;

@@ -17,7 +17,13 @@ import {
 import type { NativeAddress, NativeLoop } from "../../ffi/port.ts";
 import type { SubmissionRing } from "../../ffi/submission_ring.ts";
 import { RingportError, StateError } from "../base/errors.ts";
-import { inFlightSegmentsMin, inFlightShare, submissionReserveShare } from "../base/limits.ts";
+import {
+  inFlightSegmentsMin,
+  inFlightShare,
+  pinnedShare,
+  segmentBudgetShareMin,
+  submissionReserveShare,
+} from "../base/limits.ts";
 import { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import type { CompletionSink } from "./completion_sink.ts";
@@ -45,6 +51,10 @@ export class Engine {
    * Segments one connection may have on their way to the kernel before its further bytes are copied aside.
    */
   inFlightMax = inFlightSegmentsMin;
+  /** Too many segments are pinned: small writes share segments instead of pinning their own. */
+  crowded = false;
+  /** Segments that may still be submitted before the next poll. */
+  segmentBudget = 0;
   /** Handlers whose promise has not settled. */
   promises = 0;
   /** Handlers that threw or rejected. */
@@ -75,6 +85,8 @@ export class Engine {
   #references = 0;
   #hostTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #hostTimerDue = 0;
+  /** What {@linkcode segmentBudget} was at the last poll. */
+  #segmentRation = 0;
   #sleptAt = 0;
   /** When the armed doorbell rings at the latest. */
   #bellDue = Infinity;
@@ -100,6 +112,7 @@ export class Engine {
       if (!this.#awake && !this.#closed) this.#touch();
     };
     this.timers = new TimerTable(this, native.sizes.timers);
+    this.#ration();
     native.doorbell.unref();
     // Armed once before it is needed: what the doorbell opens for itself must not be missing when the first
     // sleep comes after the last descriptor has gone.
@@ -122,11 +135,19 @@ export class Engine {
   }
 
   /**
-   * Submits a send; one hold on the bytes' segments goes with it. Only while {@linkcode sendBudget} is above
-   * zero.
+   * Submits a send of bytes in `covered` segments; one hold on each goes with it. Only within
+   * {@linkcode sendBudget} and {@linkcode segmentBudget}.
    */
-  submitSend(id: number, segment: number, offset: number, length: number, flags: number): void {
+  submitSend(
+    id: number,
+    segment: number,
+    offset: number,
+    length: number,
+    flags: number,
+    covered: number,
+  ): void {
     this.sendBudget -= 1;
+    this.segmentBudget -= covered;
     this.#submissions.send(id, segment, offset, length, flags);
     if (!this.#awake) this.#touch();
   }
@@ -271,6 +292,7 @@ export class Engine {
   #pollOnce(): number {
     this.segments.endCopies();
     this.window?.endSpent();
+    this.#ration();
     const count = this.#poll(0);
     if (count < 0) throw errorOfStatus(-count, 0, { operation: "poll" });
     this.turn = (this.turn + 1) | 0;
@@ -287,10 +309,22 @@ export class Engine {
       header[HEADER_SEND_ENTRIES_FREE],
       space - Math.floor(capacity / submissionReserveShare),
     );
-    const count = this.segments.count;
-    this.inFlightMax = header[HEADER_SEGMENTS_HELD] * 2 > count
-      ? inFlightSegmentsMin
-      : Math.max(inFlightSegmentsMin, Math.floor(count / inFlightShare));
+  }
+
+  /**
+   * Before a poll: what is held and not about to be sent belongs to peers that do not read, or to an
+   * application that keeps it. Where that is much, the rest of the ring is rationed.
+   */
+  #ration(): void {
+    const { count } = this.segments;
+    const submitted = this.#segmentRation - this.segmentBudget;
+    const pinned = this.#header[HEADER_SEGMENTS_HELD] - submitted;
+    const free = Math.floor(count * pinnedShare) - pinned;
+    this.crowded = free < 0;
+    this.inFlightMax = this.crowded ? 1 : Math.max(inFlightSegmentsMin, Math.floor(count / inFlightShare));
+    // Whether the peers of one turn's sends read shows only after those of the next: hence half of it.
+    this.#segmentRation = Math.max(Math.floor(free / 2), Math.floor(count / segmentBudgetShareMin));
+    this.segmentBudget = this.#segmentRation;
   }
 
   /** Hands every completion in the ring to the sink. */

@@ -30,6 +30,10 @@ pub const receive_rounds_per_turn_max: u32 = 4;
 /// Bytes one connection may receive in one turn before the next connection is served.
 pub const receive_bytes_per_turn_max: u32 = 256 * 1024;
 
+/// Bytes all connections together may receive in one turn before those received are answered: they lie in the
+/// processor's own cache then, and their segments serve again.
+pub const receive_bytes_per_poll_max: u32 = 256 * 1024;
+
 /// Accepts of one listener in one turn, so that a connection storm cannot starve the open connections.
 pub const accepts_per_turn_max: u32 = 64;
 
@@ -97,5 +101,6 @@ comptime {
     std.debug.assert(std.math.isPowerOfTwo(completion_ring_records_default));
     std.debug.assert(completion_ring_records_default >= 2 * events_per_wait_max);
     std.debug.assert(completions_per_turn_default <= completion_ring_records_default);
+    std.debug.assert(receive_bytes_per_poll_max >= receive_bytes_per_turn_max);
     std.debug.assert(receive_bytes_per_turn_max >= receive_run_segments_max * segment_size_default_bytes);
 }

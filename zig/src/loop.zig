@@ -120,7 +120,9 @@ pub fn LoopType(comptime Backend: type) type {
         /// Serves each socket listed now once; what is listed again meanwhile waits for the next turn.
         fn serve_ready(loop: *Loop) void {
             const last = loop.ready.last;
-            while (loop.may_produce()) {
+            const received = &loop.statistics[@backingInt(abi.Statistic.bytes_received)];
+            const start = received.*;
+            while (loop.may_produce() and received.* -% start < constants.receive_bytes_per_poll_max) {
                 const index = loop.ready.pop(loop.slots.elements) orelse return;
                 const slot = &loop.slots.elements[index];
                 switch (slot.state) {
