@@ -81,7 +81,7 @@ const results: BenchResults = {
   machine,
   versions: {
     bun: Bun.version,
-    deno: firstLine(["deno", "--version"]),
+    deno: firstLine(["deno", "--version"]).split(" (")[0],
     node: firstLine(["node", "--version"]),
   },
   rounds: options.rounds,
