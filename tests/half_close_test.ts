@@ -94,6 +94,22 @@ describe("the peer ends its side", () => {
     peer.close();
   });
 
+  for (const way of ["end", "close", "shutdownWrite"] as const) {
+    it(`and what is still queued goes out before ${way} takes effect`, async () => {
+      await using server = new TestServer(KEEP_OPEN, { allowHalfOpen: true });
+      const { peer, log } = await server.connectPeer();
+      await peer.endWriting();
+      await log.gotEnd();
+      const noise = new Random(12).bytes(8 << 20);
+      expect(log.connection.write(noise)).toBe("queued");
+      log.connection[way]();
+      await delay(20);
+      expect(hashOf(await readAll(peer))).toBe(hashOf(noise));
+      expect(await log.closed()).toMatchObject({ by: "peer", flushed: true, bytesLost: 0 });
+      peer.close();
+    });
+  }
+
   it("before it has sent anything", async () => {
     await using server = new TestServer();
     const { peer, log } = await server.connectPeer();
