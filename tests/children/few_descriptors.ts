@@ -29,7 +29,8 @@ async function serve(): Promise<void> {
   const lines = inputLines();
   let next = lines.next();
   console.log(`port ${listener.port}`);
-  // The clients queue up meanwhile, so that descriptors are gone before the loop has slept for the first time.
+  // The clients queue up meanwhile, so that descriptors are gone before the loop has slept for the first
+  // time.
   const start = performance.now();
   while (performance.now() - start < BUSY_MILLISECONDS);
   await until(() => Number(loop.stats().acceptDescriptorsExhausted) > 0, "descriptors are exhausted");
