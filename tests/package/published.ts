@@ -74,7 +74,8 @@ describe("the published package", () => {
 
   async function run(permissions: string[]): Promise<{ output: string; success: boolean }> {
     const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", ...permissions, "main.ts"],
+      // The temporary folder may lie in the checkout, whose own deno.json would stand in for the package.
+      args: ["run", "--quiet", "--no-config", ...permissions, "main.ts"],
       cwd: folder,
       clearEnv: true,
       env: {
@@ -83,6 +84,7 @@ describe("the published package", () => {
         RINGPORT_CACHE: `${folder}/cache`,
         NO_COLOR: "1",
         DENO_NO_UPDATE_CHECK: "1",
+        DENO_NO_PACKAGE_JSON: "1",
       },
     }).output();
     return { output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr), success };
