@@ -19,17 +19,17 @@ export const completionsPerYieldMax = 64;
 /** Polls made before the host loop gets its turn, whatever they brought: 5 to 10 us where they are empty. */
 export const pollsPerYieldMax = 16;
 
-/** Polls a spin begins with: about 40 us, the round trip of a peer on the same machine. */
-export const spinPollsAtFirst = 80;
+/** Polls a spin begins with: about 30 us, the round trip of a peer on the same machine. */
+export const spinPollsAtFirst = 64;
 
 /** Polls a spin always has: less than arming the doorbell would cost. */
 export const spinPollsMin = 16;
 
-/** Polls a spin may have at most: about 150 us, several times what a sleep costs. */
-export const spinPollsMax = 320;
+/** Polls a spin may have at most: about 60 us, twice what a sleep costs in processor time. */
+export const spinPollsMax = 128;
 
 /** Milliseconds. A sleep shorter than this was a mistake: its end was near enough to spin for it. */
-export const shortSleepMilliseconds = 0.15;
+export const shortSleepMilliseconds = 0.06;
 
 /** Milliseconds. A sleep longer than this shows that there is no traffic worth spinning for. */
 export const longSleepMilliseconds = 1;
