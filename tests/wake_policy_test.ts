@@ -3,7 +3,6 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import {
   completionsPerYieldMax,
-  longSleepMilliseconds,
   pollsPerYieldMax,
   shortSleepMilliseconds,
   spinPollsAfterRing,
@@ -12,6 +11,7 @@ import {
   spinPollsMin,
   WakePolicy,
 } from "../src/loop/wake_policy.ts";
+import { Random } from "./helpers/random.ts";
 
 /** Polls with nothing until the policy sleeps, with the yields it asks for on the way. */
 function spin(policy: WakePolicy): { polls: number; yields: number } {
@@ -92,23 +92,34 @@ describe("the wake policy", () => {
 
   it("spins less after long sleeps, down to its least", () => {
     const policy = new WakePolicy();
-    for (let sleep = 0; sleep < 10; sleep++) policy.rang(longSleepMilliseconds * 2);
+    for (let sleep = 0; sleep < 10; sleep++) policy.rang(shortSleepMilliseconds * 2);
     expect(policy.spinPolls).toBe(spinPollsMin);
   });
 
-  it("learns nothing from a sleep between the two", () => {
+  it("spins little where messages come at random and seldom", () => {
     const policy = new WakePolicy();
-    policy.rang((shortSleepMilliseconds + longSleepMilliseconds) / 2);
-    expect(policy.spinPolls).toBe(spinPollsAtFirst);
+    const random = new Random(7);
+    const pollMilliseconds = 0.0005;
+    let spun = 0;
+    let time = 0;
+    for (let message = 0; message < 5000; message++) {
+      // The gaps of one message a millisecond on average, as independent clients make them.
+      const gap = -Math.log(random.between(1, 1_000_000) / 1_000_000);
+      time += gap;
+      const spin = policy.spinPolls * pollMilliseconds;
+      spun += Math.min(gap, spin);
+      if (gap > spin) policy.rang(gap - spin);
+    }
+    expect(spun / time).toBeLessThan(0.03);
   });
 
   it("hardly spins after a ring with nothing to do, and fully when something was submitted", () => {
     const policy = new WakePolicy();
-    policy.rang((shortSleepMilliseconds + longSleepMilliseconds) / 2);
+    policy.rang(shortSleepMilliseconds * 2);
     policy.beginTurn();
     expect(spin(policy).polls).toBe(spinPollsAfterRing);
     policy.roused();
     policy.beginTurn();
-    expect(spin(policy).polls).toBe(spinPollsAtFirst);
+    expect(spin(policy).polls).toBe(spinPollsAtFirst / 2);
   });
 });

@@ -25,14 +25,15 @@ export const spinPollsAtFirst = 64;
 /** Polls a spin always has: less than arming the doorbell would cost. */
 export const spinPollsMin = 16;
 
-/** Polls a spin may have at most: about 60 us, twice what a sleep costs in processor time. */
-export const spinPollsMax = 128;
+/** Polls a spin may have at most: about 120 us, beyond which a sleep costs less in every regard. */
+export const spinPollsMax = 256;
 
-/** Milliseconds. A sleep shorter than this was a mistake: its end was near enough to spin for it. */
-export const shortSleepMilliseconds = 0.06;
-
-/** Milliseconds. A sleep longer than this shows that there is no traffic worth spinning for. */
-export const longSleepMilliseconds = 1;
+/**
+ * Milliseconds. A sleep shorter than this was a mistake, as its end was near enough to spin for it; before a
+ * longer one spinning was in vain. Where messages come at random the long ones prevail unless there are very
+ * many messages, so that spinning never takes much of a processor that has little to do.
+ */
+export const shortSleepMilliseconds = 0.1;
 
 /** Polls left to a spin after a wake-up that may have nothing to do. */
 export const spinPollsAfterRing = 4;
@@ -81,11 +82,9 @@ export class WakePolicy {
 
   /** The doorbell has rung after `milliseconds` of sleep. Learns, and spins little unless something came. */
   rang(milliseconds: number): void {
-    if (milliseconds < shortSleepMilliseconds) {
-      this.#spinPolls = Math.min(spinPollsMax, this.#spinPolls * 2);
-    } else if (milliseconds > longSleepMilliseconds) {
-      this.#spinPolls = Math.max(spinPollsMin, this.#spinPolls >> 1);
-    }
+    this.#spinPolls = milliseconds < shortSleepMilliseconds
+      ? Math.min(spinPollsMax, this.#spinPolls * 2)
+      : Math.max(spinPollsMin, this.#spinPolls >> 1);
     this.emptyPolls = Math.max(0, this.#spinPolls - spinPollsAfterRing);
   }
 
