@@ -13,8 +13,8 @@ type Parameters<Types extends readonly SymbolType[]> = {
 };
 
 /**
- * The library's functions under their own names. Memory goes in as a view that begins its own ArrayBuffer
- * of a page or more: smaller ones may move.
+ * The library's functions under their own names. Memory goes in as a view on an ArrayBuffer of a page or
+ * more: smaller ones may move.
  */
 export type NativeFunctions = {
   readonly [Name in keyof typeof SYMBOLS]: (

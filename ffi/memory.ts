@@ -77,16 +77,18 @@ export class LoopMemory {
   readonly sendPending: Uint32Array<SharedArrayBuffer>;
   readonly statistics: BigUint64Array<SharedArrayBuffer>;
 
-  constructor(configuration: Configuration) {
+  constructor(functions: Pick<NativeFunctions, "ringport_alignment_gap">, configuration: Configuration) {
     const { words, sizes } = configuration;
-    const shared = new SharedArrayBuffer(steady(words[layout.CONFIGURATION_SHARED_BYTES]));
-    this.shared = new Uint8Array(shared);
-    this.tables = new Uint8Array(new ArrayBuffer(steady(words[layout.CONFIGURATION_TABLES_BYTES])));
-    this.segments = new Uint8Array(new ArrayBuffer(steady(sizes.segmentSize * sizes.segmentCount)));
+    const make = (bytes: number) => alignedView(functions, new ArrayBuffer(roomy(bytes)), bytes);
+    const sharedBytes = words[layout.CONFIGURATION_SHARED_BYTES];
+    this.shared = alignedView(functions, new SharedArrayBuffer(roomy(sharedBytes)), sharedBytes);
+    this.tables = make(words[layout.CONFIGURATION_TABLES_BYTES]);
+    this.segments = make(sizes.segmentSize * sizes.segmentCount);
 
+    const { buffer: shared, byteOffset: start } = this.shared;
     const records = (offsetWord: number, count: number) =>
-      new Int32Array(shared, words[offsetWord], count * (layout.RECORD_SIZE / WORD_BYTES));
-    this.header = new Int32Array(shared, 0, layout.HEADER_WORDS);
+      new Int32Array(shared, start + words[offsetWord], count * (layout.RECORD_SIZE / WORD_BYTES));
+    this.header = new Int32Array(shared, start, layout.HEADER_WORDS);
     this.submissions = new SubmissionRing(
       this.header,
       records(layout.CONFIGURATION_SUBMISSION_OFFSET, sizes.submissionRecords),
@@ -95,13 +97,28 @@ export class LoopMemory {
       this.header,
       records(layout.CONFIGURATION_COMPLETION_OFFSET, sizes.completionRecords),
     );
-    const holdsOffset = words[layout.CONFIGURATION_SEGMENT_HOLDS_OFFSET];
+    const holdsOffset = start + words[layout.CONFIGURATION_SEGMENT_HOLDS_OFFSET];
     this.segmentHolds = new Uint16Array(shared, holdsOffset, sizes.segmentCount);
-    const pendingOffset = words[layout.CONFIGURATION_SEND_PENDING_OFFSET];
+    const pendingOffset = start + words[layout.CONFIGURATION_SEND_PENDING_OFFSET];
     this.sendPending = new Uint32Array(shared, pendingOffset, sizes.slots);
-    const statisticsOffset = words[layout.CONFIGURATION_STATISTICS_OFFSET];
+    const statisticsOffset = start + words[layout.CONFIGURATION_STATISTICS_OFFSET];
     this.statistics = new BigUint64Array(shared, statisticsOffset, layout.STATISTICS_MAX);
   }
+}
+
+/** Bytes to ask for, so that so many are left behind the place where a page begins. */
+function roomy(bytes: number): number {
+  return steady(bytes) + layout.MEMORY_ALIGNMENT_BYTES;
+}
+
+/** The part of a buffer that begins with a page. Where it lies only the library can tell. */
+function alignedView<Buffer extends ArrayBufferLike>(
+  functions: Pick<NativeFunctions, "ringport_alignment_gap">,
+  buffer: Buffer,
+  bytes: number,
+): Uint8Array<Buffer> {
+  const gap = functions.ringport_alignment_gap(new Uint8Array(buffer));
+  return new Uint8Array(buffer, gap, steady(bytes));
 }
 
 function steady(bytes: number): number {

@@ -26,7 +26,7 @@ const openLoops = new Set<OpenedLoop>();
 export function openLoop(library: OpenedLibrary, sizes: LoopSizes): NativeLoop {
   const { functions } = library;
   const configuration = new Configuration(functions, sizes);
-  const memory = new LoopMemory(configuration);
+  const memory = new LoopMemory(functions, configuration);
   const { bytes } = configuration;
   const handle = functions.ringport_loop_open(bytes, memory.shared, memory.tables, memory.segments);
   if (handle <= 0) {
@@ -58,7 +58,6 @@ class OpenedLoop implements NativeLoop {
   readonly header: Int32Array;
   readonly submissions: SubmissionRing;
   readonly completions: CompletionRing;
-  readonly segments: ArrayBuffer;
   readonly bytes: Uint8Array;
   readonly segmentHolds: Uint16Array;
   readonly sendPending: Uint32Array;
@@ -79,7 +78,6 @@ class OpenedLoop implements NativeLoop {
     this.header = memory.header;
     this.submissions = memory.submissions;
     this.completions = memory.completions;
-    this.segments = memory.segments.buffer;
     this.bytes = memory.segments;
     this.segmentHolds = memory.segmentHolds;
     this.sendPending = memory.sendPending;
@@ -100,7 +98,8 @@ class OpenedLoop implements NativeLoop {
   address(id: number, end: "local" | "remote"): NativeAddress {
     const result = this.#functions.ringport_connection_address(this.handle, id, layout.AddressEnd[end]);
     if (result < 0) throw new NativeError("connection_address", -result, this.#lastSystemError());
-    return readAddress(this.#memory.shared.buffer, layout.HEADER_ADDRESS_BYTE);
+    const { buffer, byteOffset } = this.#memory.shared;
+    return readAddress(buffer, byteOffset + layout.HEADER_ADDRESS_BYTE);
   }
 
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {

@@ -73,9 +73,7 @@ export interface NativeLoop {
   readonly header: Int32Array;
   readonly submissions: SubmissionRing;
   readonly completions: CompletionRing;
-  /** The bytes of all segments. */
-  readonly segments: ArrayBuffer;
-  /** One view over all of `segments`. */
+  /** The bytes of all segments. They do not begin their buffer. */
   readonly bytes: Uint8Array;
   /** How many hold each segment. */
   readonly segmentHolds: Uint16Array;

@@ -52,7 +52,7 @@ function take(loop: NativeLoop, wanted: number): Completion {
 /** Writes an IPv4 loopback address and gives the request's words. */
 function writeRequest(loop: NativeLoop, segment: number, port: number, words: number): Int32Array {
   const at = segment * loop.sizes.segmentSize;
-  const request = new Int32Array(loop.segments, at, words).fill(0);
+  const request = new Int32Array(loop.bytes.buffer, loop.bytes.byteOffset + at, words).fill(0);
   request[layout.ADDRESS_FAMILY] = layout.AddressFamily.ipv4 | (port << layout.ADDRESS_PORT_SHIFT);
   loop.bytes.set(LOOPBACK, at + layout.ADDRESS_BYTES_BYTE);
   return request;

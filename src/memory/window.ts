@@ -74,11 +74,14 @@ export class Window {
   /** The bytes in place, not a copy. */
   get bytes(): Uint8Array<ArrayBuffer> {
     this.#checkLive();
-    const start = this.#segment * this.#segments.size + this.#offset;
+    const { bytes, size } = this.#segments;
+    const start = this.#segment * size + this.#offset;
     const view = this.#view;
     // Messages of one size at one place are usual: the view of the last one serves again.
-    if (view !== undefined && view.byteOffset === start && view.length === this.#length) return view;
-    return this.#view = this.#segments.bytes.subarray(start, start + this.#length);
+    if (
+      view !== undefined && view.byteOffset === bytes.byteOffset + start && view.length === this.#length
+    ) return view;
+    return this.#view = bytes.subarray(start, start + this.#length);
   }
 
   /** The byte at `index`, counted from the end where negative; undefined outside. */

@@ -33,6 +33,13 @@ pub fn pattern_test(bytes: [*]u8, length: u32, seed: u32) callconv(.c) u32 {
     return @intFromBool(!matches);
 }
 
+/// Bytes from the beginning of a memory to its first place that is aligned as memory handed over should be. The
+/// runtimes tell no addresses without asking for more permissions, and do not align by themselves.
+pub fn alignment_gap(bytes: [*]const u8) callconv(.c) u32 {
+    const address = @intFromPtr(bytes);
+    return @intCast(std.mem.alignForward(usize, address, constants.memory_alignment_bytes) - address);
+}
+
 pub fn configure(configuration: *abi.Configuration) callconv(.c) i32 {
     return answer(memory.configure(configuration, Loop.tables_size));
 }
@@ -125,6 +132,15 @@ fn answer(status: abi.Status) i32 {
 fn answer_on(loop: *Loop, result: common.Result) i32 {
     loop.header.last_system_error = result.system_error;
     return answer(result.status);
+}
+
+test "the gap ends where the next page begins" {
+    var bytes: [3 * constants.memory_alignment_bytes]u8 align(constants.memory_alignment_bytes) = undefined;
+    const page = constants.memory_alignment_bytes;
+    try std.testing.expectEqual(@as(u32, 0), alignment_gap(&bytes));
+    try std.testing.expectEqual(page - 1, alignment_gap(bytes[1..]));
+    try std.testing.expectEqual(page - 16, alignment_gap(bytes[page + 16 ..]));
+    try std.testing.expectEqual(@as(u32, 1), alignment_gap(bytes[2 * page - 1 ..]));
 }
 
 test "the pattern is checked and moved on" {
