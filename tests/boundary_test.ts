@@ -99,6 +99,18 @@ describe("the library", () => {
     expect(openNative({ library: native.libraryPath })).toBe(native);
   });
 
+  it("is given memory that begins with a page, wherever the runtime put it", async () => {
+    const native = openNative();
+    const { driver } = runtime === "bun" ? await import("../ffi/bun.ts") : await import("../ffi/deno.ts");
+    const gapOf = driver.openLibrary(native.libraryPath).functions.ringport_alignment_gap;
+    const loop = native.openLoop({ segmentCount: 64 });
+    const { bytes, header } = loop;
+    expect(gapOf(bytes)).toBe(0);
+    expect(gapOf(new Uint8Array(header.buffer, header.byteOffset))).toBe(0);
+    expect(gapOf(bytes.subarray(16))).toBe(layout.MEMORY_ALIGNMENT_BYTES - 16);
+    await loop.close();
+  });
+
   it("that is no library is refused by an error of its own", async () => {
     const library = pathOf("../deno.json", import.meta.url);
     const error = await errorOf(() => openNative({ library }));
