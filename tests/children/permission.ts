@@ -7,7 +7,7 @@ const { Operation } = layout;
 
 try {
   const loop = openNative().openLoop({ segmentCount: 64, slots: 64, timers: 64, sendEntries: 64 });
-  const request = new Int32Array(loop.segments, 0, layout.LISTEN_REQUEST_WORDS);
+  const request = new Int32Array(loop.bytes.buffer, loop.bytes.byteOffset, layout.LISTEN_REQUEST_WORDS);
   request[layout.ADDRESS_FAMILY] = layout.AddressFamily.ipv4;
   loop.bytes.set([127, 0, 0, 1], layout.ADDRESS_BYTES_BYTE);
   request[layout.LISTEN_REQUEST_BACKLOG] = 1;
