@@ -44,8 +44,9 @@ pub const accepts_per_turn_max: u32 = 64;
 /// Events taken from the kernel by one call.
 pub const events_per_wait_max: u32 = 256;
 
-/// Completions of one turn when nothing else is asked for: at 3.5 us each a turn stays under 1 ms.
-pub const completions_per_turn_default: u32 = 256;
+/// Completions of one turn when nothing else is asked for: at 3.5 us each a turn stays under 0.3 ms, and so few
+/// segments in a row stay in the processor's cache and cost an idle server no memory.
+pub const completions_per_turn_default: u32 = 64;
 
 /// Records. A power of two, so that a position is masked and not divided.
 pub const submission_ring_records_default: u32 = 4096;
