@@ -35,8 +35,8 @@ for (const size of [64, 60_000]) {
         for (const connection of slow) connection.write(new Uint8Array(12 * size));
         await delay(0);
       }
-      // Nearly all of them block as a rule. But Linux drops what comes for so small a receive buffer when it is
-      // full, acknowledgements included, so on a busy machine some cannot even ask any more.
+      // Nearly all of them block as a rule. But Linux drops what comes for so small a receive buffer when it
+      // is full, acknowledgements included, so on a busy machine some cannot even ask any more.
       let received = -1;
       await until(async () => {
         const before = received;
