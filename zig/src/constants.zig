@@ -32,11 +32,11 @@ pub const receive_run_segments_max: u32 = 16;
 pub const receive_rounds_per_turn_max: u32 = 4;
 
 /// Bytes one connection may receive in one turn before the next connection is served.
-pub const receive_bytes_per_turn_max: u32 = 256 * 1024;
+pub const receive_bytes_per_turn_max: u32 = 64 * 1024;
 
 /// Bytes all connections together may receive in one turn before those received are answered: they lie in the
 /// processor's own cache then, and their segments serve again.
-pub const receive_bytes_per_poll_max: u32 = 256 * 1024;
+pub const receive_bytes_per_poll_max: u32 = 64 * 1024;
 
 /// Accepts of one listener in one turn, so that a connection storm cannot starve the open connections.
 pub const accepts_per_turn_max: u32 = 64;
