@@ -167,8 +167,8 @@ describe("inside a handler", () => {
     expect(fetched).toBe("fetched");
     expect(server.logs.reduce((sum, log) => sum + log.length, 0)).toBeGreaterThan(before + 1000);
     waited = waited.sort((a, b) => a - b);
-    // The bargain is one millisecond; the rest is room for a busy machine. bench/ has the exact figures. Under
-    // Wine a message costs up to a millisecond, both ends of 16 connections run here, and a turn has 64 of them.
+    // The bargain is one millisecond; the rest is room for a busy machine. bench/ has the exact figures.
+    // Under Wine a message costs up to a millisecond, and a turn of both ends has up to 64 of them.
     expect(waited[10]).toBeLessThan(scaled(8, 400));
     for (const log of logs) await log.closed();
     await host.stop();
