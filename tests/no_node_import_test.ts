@@ -5,10 +5,10 @@ import { readSources, type Sources } from "./house/files.ts";
 import { blankSource } from "./house/blank.ts";
 
 /**
- * The files of `ffi/` that may name a runtime: the drivers with their parts, and what tells the runtimes
+ * The files that may name a runtime: the drivers with their parts, and in `ffi/` what tells the runtimes
  * apart.
  */
-const NAMES_A_RUNTIME = /^ffi\/(bun|deno|host)(_[a-z_]+)?\.ts$/;
+const NAMES_A_RUNTIME = /^(ffi\/(bun|deno|host)|src\/host\/(bun|deno))(_[a-z_]+)?\.ts$/;
 
 interface Ban {
   what: string;
@@ -62,6 +62,8 @@ describe("Node and the names of the runtimes", () => {
       ["src/base/a.ts", `const name = process.env.HOME;`],
       ["src/base/a.ts", `Buffer.from("a")`],
       ["src/base/a.ts", `Deno.exit(1)`],
+      ["src/host/mod.ts", `Deno.exit(1)`],
+      ["src/server/a.ts", `const { Bun: bun } = globalThis as unknown as Globals; globalThis.Bun`],
       ["ffi/mod.ts", `const files = Bun.file("a");`],
       ["ffi/mod.ts", `import { dlopen } from "bun:ffi";`],
       ["src/base/a.ts", `import "npm:mitata";`],

@@ -63,7 +63,7 @@ export function checkOptions(
 }
 
 /** A value as an error message shows it: its type, and the value itself where that is short. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (value === null) return "null";
   switch (typeof value) {
     case "number":

@@ -17,10 +17,17 @@ const layer = (name: string, files: RegExp): Layer => ({ name, files });
 /** `src/` and `ffi/`, highest first. */
 export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("the public page", /^src\/mod\.ts$/),
+  layer("the command line's page", /^src\/cli\.ts$/),
+  layer("command line", /^src\/cli\//),
+  layer("worker", /^src\/worker\//),
+  layer("server", /^src\/server\//),
   layer("connection", /^src\/connection\//),
   layer("stage", /^src\/stage\//),
   layer("loop", /^src\/loop\//),
   layer("memory", /^src\/memory\//),
+  layer("host", /^src\/host\/mod\.ts$/),
+  layer("drivers of the host", /^src\/host\/(bun|deno)\.ts$/),
+  layer("parts of the host", /^src\/host\//),
   layer("base", /^src\/base\//),
   layer("the page of the boundary", /^ffi\/mod\.ts$/),
   layer("drivers", /^ffi\/(bun|deno)\.ts$/),

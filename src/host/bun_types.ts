@@ -1,0 +1,68 @@
+/**
+ * As much of Bun's interface as the driver uses, written down here because its types come with a package that
+ * Deno's checker does not see.
+ *
+ * @module
+ */
+
+export interface BunChild {
+  readonly pid: number;
+  readonly exited: Promise<number>;
+  readonly exitCode: number | null;
+  readonly signalCode: string | null;
+  kill(signal: string): void;
+  ref(): void;
+  unref(): void;
+}
+
+export interface BunSpawnOptions {
+  env: Record<string, string | undefined>;
+  stdin: "ignore";
+  stdout: "inherit";
+  stderr: "inherit";
+}
+
+export interface BunSink {
+  write(bytes: Uint8Array): number | Promise<number>;
+  flush(): number | Promise<number>;
+}
+
+/** The global `Bun`. */
+export interface BunGlobal {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: { writer(): BunSink };
+  readonly stderr: { writer(): BunSink };
+  file(path: string): { text(): Promise<string> };
+  fileURLToPath(url: string | URL): string;
+  spawn(command: string[], options: BunSpawnOptions): BunChild;
+}
+
+export interface BunTerminal {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface BunKeyboard extends BunTerminal {
+  setRawMode(on: boolean): void;
+  on(event: "data", handler: (bytes: Uint8Array) => void): void;
+  off(event: "data", handler: (bytes: Uint8Array) => void): void;
+  resume(): void;
+  pause(): void;
+}
+
+/** The global `process`, which Bun has without an import. */
+export interface BunProcess {
+  readonly platform: string;
+  readonly pid: number;
+  readonly argv: string[];
+  readonly execPath: string;
+  readonly execArgv: string[];
+  readonly stdout: BunTerminal;
+  readonly stderr: BunTerminal;
+  readonly stdin: BunKeyboard;
+  exit(code: number): never;
+  kill(pid: number, signal: string): void;
+  on(signal: string, handler: () => void): void;
+  off(signal: string, handler: () => void): void;
+}

@@ -1,0 +1,27 @@
+/**
+ * The runtime's own services behind one interface. Which runtime this is, is decided once, here, by importing
+ * its driver.
+ *
+ * @module
+ */
+import type { Host } from "./port.ts";
+
+export type {
+  ChildProcess,
+  ChildStatus,
+  Host,
+  KillSignal,
+  OutputStream,
+  SignalName,
+  SpawnOptions,
+  TerminalSize,
+} from "./port.ts";
+
+async function importHost(): Promise<Host> {
+  if ("Bun" in globalThis) return (await import("./bun.ts")).host;
+  if ("Deno" in globalThis) return (await import("./deno.ts")).host;
+  throw new Error("ringport runs on Bun and on Deno; this is neither");
+}
+
+/** What this runtime gives. */
+export const host: Host = await importHost();

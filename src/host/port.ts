@@ -1,0 +1,98 @@
+/**
+ * What a runtime gives beside FFI: the process, its environment, signals, children and terminal. One
+ * interface, two drivers; nothing is read, and no permission asked for, before a method is called.
+ *
+ * @module
+ */
+
+/** Signals a handler can be set for, in the systems' own names. */
+export type SignalName = "SIGTERM" | "SIGINT" | "SIGUSR1" | "SIGHUP" | "SIGBREAK";
+
+/** Signals a child can be sent. On Windows each of them ends it at once. */
+export type KillSignal = "SIGTERM" | "SIGINT" | "SIGUSR1" | "SIGHUP" | "SIGKILL";
+
+/** The two streams a process prints to. */
+export type OutputStream = "stdout" | "stderr";
+
+/** The size of a terminal's window in characters. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** How a child ended: its exit code, and the signal that ended it where there was one. */
+export interface ChildStatus {
+  readonly code: number;
+  readonly signal: string | undefined;
+}
+
+/** A running child process. */
+export interface ChildProcess {
+  readonly pid: number;
+  /** Resolves when the child is gone; never rejects. */
+  readonly exited: Promise<ChildStatus>;
+  /** Sends a signal; false where the child is gone already. */
+  kill(signal: KillSignal): boolean;
+  /** Keeps this process alive while the child runs: the default. */
+  ref(): void;
+  /** Does not keep this process alive. */
+  unref(): void;
+}
+
+/** How a child is started. Its standard output and error are this process's own, its input is empty. */
+export interface SpawnOptions {
+  /** Arguments the script sees. */
+  readonly arguments?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Paths whose permissions are handed on where this process holds them singly and not for everything (Deno):
+   * a runtime does not tell what it was granted, only whether it holds what is asked for.
+   */
+  readonly paths?: readonly string[];
+}
+
+/** The runtime, beside FFI. */
+export interface Host {
+  readonly runtime: "bun" | "deno";
+  readonly operatingSystem: "linux" | "windows";
+  /** The number of this process. */
+  readonly pid: number;
+  /** The arguments after the name of the script. */
+  readonly arguments: readonly string[];
+  /**
+   * Logical cores this process may use, at least 1; what a control group grants counts where it can be read.
+   */
+  readonly cores: number;
+  /** A variable of the environment; undefined where it is not set or may not be read. Never prompts. */
+  variable(name: string): string | undefined;
+  /** The command that starts a module with this runtime, its flags and its permissions. */
+  command(module: string | URL, options?: Pick<SpawnOptions, "arguments" | "paths">): string[];
+  /** Starts a module as a child process with this runtime, its flags and its permissions. */
+  spawn(module: string | URL, options?: SpawnOptions): ChildProcess;
+  /** Ends this process. What is still on its way to a slow reader of the output is lost: see `flush`. */
+  exit(code: number): never;
+  /**
+   * Calls `handler` at each signal until the function that comes back is called, in place of what the system
+   * does by itself; undefined where this system or runtime has no such signal. On Windows SIGINT is Ctrl+C
+   * and SIGBREAK is Ctrl+Break. Keeps the process alive on neither runtime.
+   */
+  onSignal(signal: SignalName, handler: () => void): (() => void) | undefined;
+  /** Sends a signal to another process; false where there is none of that number or it is not allowed. */
+  kill(pid: number, signal: KillSignal): boolean;
+  /** Whether a stream goes to a terminal. */
+  isTerminal(stream: OutputStream): boolean;
+  /** The size of the terminal's window; undefined where there is no terminal. */
+  terminalSize(): TerminalSize | undefined;
+  /** Writes bytes, in the order of the calls. */
+  write(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Resolves when all that was written has been taken by the system; never rejects. */
+  flush(): Promise<void>;
+  /**
+   * Hands over keys as they are pressed, without echo, until the function that comes back is called;
+   * undefined where the standard input is no terminal.
+   */
+  onKeys(handler: (keys: string) => void): (() => void) | undefined;
+  /** The text of a small file; undefined where there is none or it may not be read. Never prompts. */
+  readText(path: string): Promise<string | undefined>;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a server tells of its life: a closed list of events.
+ *
+ * @module
+ */
+
+/** How much an event matters, least first. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** The levels, least first. */
+export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** Every event and its level. An event that is new is added here, and nowhere else. */
+export const logEvents = {
+  "server.starting": "debug",
+  "server.listening": "info",
+  "server.ready": "info",
+  "server.phase": "info",
+  "server.stopped": "info",
+  "server.failed": "error",
+  "server.signal": "info",
+  "server.handOver": "info",
+  "server.statistics": "info",
+  "server.selfTestFailed": "warn",
+  "listener.paused": "warn",
+  "listener.resumed": "info",
+  "listener.failed": "error",
+  "worker.starting": "debug",
+  "worker.ready": "info",
+  "worker.slow": "warn",
+  "worker.stuck": "error",
+  "worker.recovered": "info",
+  "worker.died": "error",
+  "worker.replaced": "warn",
+  "worker.retiring": "info",
+  "worker.stopped": "info",
+  "worker.error": "error",
+  "connection.refused": "debug",
+  "connection.error": "warn",
+  "address.banned": "warn",
+  "address.released": "info",
+  "limit.reached": "warn",
+  "limit.released": "info",
+  "application.error": "error",
+  "application.message": "info",
+  "metrics.listening": "info",
+  "metrics.failed": "warn",
+} as const satisfies Record<string, LogLevel>;
+
+/** The name of an event. */
+export type LogEvent = keyof typeof logEvents;
+
+/** What is told beside the event: plain values, and errors. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** One entry of the log, as a sink gets it. */
+export interface LogEntry {
+  /** Milliseconds since 1970, as `Date.now` gives them. */
+  readonly time: number;
+  /** How much it matters. */
+  readonly level: LogLevel;
+  /** What happened. */
+  readonly event: LogEvent;
+  /** The worker concerned, by its number. */
+  readonly worker?: number;
+  /** What else is known. Errors are objects of `name`, `message`, `code` and what else they know. */
+  readonly [field: string]: unknown;
+}
+
+/** Where entries go. One that throws or rejects is counted and harms nothing. */
+export type LogSink = (entry: LogEntry) => void | Promise<void>;

@@ -1,0 +1,30 @@
+/**
+ * The options of a server: their types, their one table, and how they come together.
+ *
+ * @module
+ */
+export type {
+  LimitOptions,
+  ListenerLimitOptions,
+  ListenerOptions,
+  MetricsOptions,
+  ProxyProtocolOptions,
+  ScalingOptions,
+  ServerOptions,
+  ShutdownOptions,
+  SupervisorOptions,
+  TimeoutOptions,
+} from "./options/types.ts";
+export type {
+  ResolvedListenerOptions,
+  ResolvedMetricsOptions,
+  ResolvedServerOptions,
+} from "./options/resolved.ts";
+export type { OptionSources } from "./options/sources.ts";
+export { variableNames } from "./options/sources.ts";
+export {
+  checkServerOptions,
+  resolveServerOptions,
+  serverOptionsOfFlags,
+  singleListenerName,
+} from "./options/resolve.ts";

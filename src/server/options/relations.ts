@@ -1,0 +1,111 @@
+/**
+ * What options have to do with one another.
+ *
+ * @module
+ */
+import { SEGMENTS_BYTES_MAX } from "../../base/layout.ts";
+import { OptionError } from "../../base/errors.ts";
+import { optionOperation } from "./flatten.ts";
+import type { ResolvedListenerOptions, ResolvedServerOptions } from "./resolved.ts";
+
+/** Two numbers of which the first must not be above the second. */
+type Pair = readonly [low: string, lowValue: number, high: string, highValue: number];
+
+function checkPairs(pairs: readonly Pair[]): void {
+  for (const [low, lowValue, high, highValue] of pairs) {
+    if (lowValue <= highValue) continue;
+    throw new OptionError(
+      optionOperation,
+      low,
+      `option "${low}" (${lowValue}) must not be above "${high}" (${highValue})`,
+    );
+  }
+}
+
+/** Names stand in logs and as labels of figures. */
+const listenerName = /^[\w.:-]{1,64}$/;
+
+function checkListener(listener: ResolvedListenerOptions, prefix: string): void {
+  const { highWaterMark, lowWaterMark, bufferLimit, name } = listener;
+  if (!listenerName.test(name)) {
+    throw new OptionError(
+      optionOperation,
+      `${prefix}name`,
+      `option "${prefix}name" must be 1 to 64 letters, digits, ".", ":", "-" or "_"`,
+    );
+  }
+  checkPairs([
+    [`${prefix}lowWaterMark`, lowWaterMark, `${prefix}highWaterMark`, highWaterMark],
+    [`${prefix}highWaterMark`, highWaterMark, `${prefix}bufferLimit`, bufferLimit],
+  ]);
+}
+
+function placeOf({ unix, inherited, hostname, port }: ResolvedListenerOptions): string | undefined {
+  if (unix !== undefined) return `unix:${unix}`;
+  if (inherited !== undefined) return `inherited:${inherited}`;
+  return port === 0 ? undefined : `${hostname}:${port}`;
+}
+
+function checkListeners(listeners: readonly ResolvedListenerOptions[]): void {
+  const names = new Set<string>();
+  const places = new Set<string>();
+  for (const [index, listener] of listeners.entries()) {
+    const prefix = listeners.length === 1 ? "" : `listeners[${index}].`;
+    checkListener(listener, prefix);
+    const place = placeOf(listener);
+    if (names.has(listener.name)) {
+      throw new OptionError(
+        optionOperation,
+        `${prefix}name`,
+        `two listeners have the name "${listener.name}"`,
+      );
+    }
+    if (place !== undefined && places.has(place)) {
+      throw new OptionError(optionOperation, `${prefix}port`, `two listeners have the address ${place}`);
+    }
+    names.add(listener.name);
+    if (place !== undefined) places.add(place);
+  }
+}
+
+function checkMemory({ segmentSize, segmentCount, headroom, tailroom }: ResolvedServerOptions): void {
+  if (headroom + tailroom >= segmentSize) {
+    throw new OptionError(
+      optionOperation,
+      "headroom",
+      `options "headroom" and "tailroom" (${headroom} and ${tailroom}) must leave something of ` +
+        `"segmentSize" (${segmentSize})`,
+    );
+  }
+  if (segmentSize * segmentCount > SEGMENTS_BYTES_MAX) {
+    throw new OptionError(
+      optionOperation,
+      "segmentCount",
+      `options "segmentSize" times "segmentCount" must be at most ${SEGMENTS_BYTES_MAX} bytes`,
+    );
+  }
+}
+
+/** Throws an OptionError where options contradict one another. */
+export function checkRelations(options: ResolvedServerOptions): void {
+  const { shutdown, supervisor, scaling, limits } = options;
+  checkListeners(options.listeners);
+  checkPairs([
+    ["minWorkers", options.minWorkers, "workers", options.workers],
+    ["workers", options.workers, "maxWorkers", options.maxWorkers],
+    ["shutdown.draining", shutdown.draining, "shutdown.drainingMax", shutdown.drainingMax],
+    ["supervisor.interval", supervisor.interval, "supervisor.slowAfter", supervisor.slowAfter],
+    ["supervisor.slowAfter", supervisor.slowAfter, "supervisor.stuckAfter", supervisor.stuckAfter],
+    ["supervisor.backOff", supervisor.backOff, "supervisor.backOffMax", supervisor.backOffMax],
+    ["scaling.low", scaling.low, "scaling.high", scaling.high],
+    ["limits.connectionsPerWorker", limits.connectionsPerWorker, "connectionSlots", options.connectionSlots],
+  ]);
+  checkMemory(options);
+  if (options.metrics?.port !== undefined && options.metrics.unix !== undefined) {
+    throw new OptionError(
+      optionOperation,
+      "metrics.unix",
+      'options "metrics.port" and "metrics.unix" exclude each other: the figures have one address',
+    );
+  }
+}

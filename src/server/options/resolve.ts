@@ -1,0 +1,162 @@
+/**
+ * All options of a server from all their sources.
+ *
+ * @module
+ */
+import { OptionError } from "../../base/errors.ts";
+import { type FlatOptions, flatten, optionOperation } from "./flatten.ts";
+import { checkRelations } from "./relations.ts";
+import type { ResolvedListenerOptions, ResolvedMetricsOptions, ResolvedServerOptions } from "./resolved.ts";
+import { type OptionSources, readFallbacks, readFlags, readVariables } from "./sources.ts";
+import { listenerOptionPaths, listenerOptionTable, serverOptionPaths, serverOptionTable } from "./table.ts";
+import type { ServerOptions } from "./types.ts";
+
+/** Name of the listener of a server that has only one. */
+export const singleListenerName = "main";
+
+/** Ways to say where a listener listens, of which there can be one. */
+const addressKinds: readonly (readonly string[])[] = [["hostname", "port"], ["unix"], ["inherited"]];
+
+/** Makes of flat paths an object of objects. */
+function nest(flat: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const [path, value] of flat) {
+    const [group, key] = path.split(".");
+    if (key === undefined) options[group] = value;
+    else {(options[group] ??= {} as Record<string, unknown>),
+        (options[group] as Record<string, unknown>)[key] = value;}
+  }
+  return options;
+}
+
+/** Throws an OptionError where a source says in two ways where to listen. */
+function checkAddress(source: FlatOptions, prefix: string): void {
+  const given = addressKinds.flatMap((keys) => keys.filter((key) => source.has(key)).slice(0, 1));
+  if (given.length < 2) return;
+  const [first, second] = given;
+  throw new OptionError(
+    optionOperation,
+    `${prefix}${second}`,
+    `options "${prefix}${first}" and "${prefix}${second}" exclude each other: a listener has one address`,
+  );
+}
+
+/** Puts one source over those before. Where it says in another way where to listen, theirs is gone. */
+function overlay(options: FlatOptions, source: FlatOptions): void {
+  checkAddress(source, "");
+  const kind = addressKinds.find((keys) => keys.some((key) => source.has(key)));
+  for (const key of addressKinds.flat()) if (kind !== undefined && !kind.includes(key)) options.delete(key);
+  for (const [path, value] of source) options.set(path, value);
+}
+
+function filled(
+  flat: FlatOptions,
+  paths: readonly string[],
+  defaults: (path: string) => unknown,
+): FlatOptions {
+  return new Map(paths.map((path) => [path, flat.get(path) ?? defaults(path)]));
+}
+
+function resolveListener(flat: FlatOptions, shared: FlatOptions, name: string): ResolvedListenerOptions {
+  const rows = listenerOptionTable as Readonly<Record<string, { fallback: unknown }>>;
+  const own = filled(flat, listenerOptionPaths, (path) => {
+    // The server's limit is that of all listeners together, not of each.
+    const inherited = path === "limits.connections" ? undefined : shared.get(path);
+    return inherited ?? rows[path].fallback;
+  });
+  own.set("name", flat.get("name") ?? name);
+  // Who sets only the high mark has not asked for a low one above it.
+  if (!flat.has("lowWaterMark") && !shared.has("lowWaterMark")) {
+    own.set("lowWaterMark", Math.min(own.get("lowWaterMark") as number, own.get("highWaterMark") as number));
+  }
+  return nest(own) as unknown as ResolvedListenerOptions;
+}
+
+function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
+  const entries = options.get("listeners") as unknown[] | undefined;
+  if (entries === undefined) {
+    const { "limits.connections": _, ...own } = Object.fromEntries(options);
+    return [resolveListener(new Map(Object.entries(own)), options, singleListenerName)];
+  }
+  for (const key of ["port", "unix", "inherited"]) {
+    if (!options.has(key)) continue;
+    throw new OptionError(
+      optionOperation,
+      key,
+      `option "${key}" is the one listener's; with "listeners" write it there`,
+    );
+  }
+  return entries.map((entry, index) => {
+    const prefix = `listeners[${index}].`;
+    const flat = flatten(entry, listenerOptionTable, prefix);
+    checkAddress(flat, prefix);
+    return resolveListener(flat, options, String(index));
+  });
+}
+
+/** The number of workers: what is asked for, or as many as there are cores, within what is allowed. */
+function resolveWorkers(
+  options: FlatOptions,
+  cores: number,
+): Pick<ResolvedServerOptions, "workers" | "minWorkers" | "maxWorkers"> {
+  const asked = options.get("workers") as number | "auto" | undefined ?? serverOptionTable.workers.fallback;
+  const min = options.get("minWorkers") as number | undefined;
+  const max = options.get("maxWorkers") as number | undefined;
+  const workers = typeof asked === "number" ? asked : Math.max(min ?? 1, Math.min(max ?? cores, cores));
+  return {
+    workers,
+    minWorkers: min ?? Math.min(workers, max ?? workers),
+    maxWorkers: max ?? Math.max(workers, min ?? 0),
+  };
+}
+
+function resolveMetrics(options: FlatOptions): ResolvedMetricsOptions | undefined {
+  const port = options.get("metrics.port") as number | undefined;
+  const unix = options.get("metrics.unix") as string | undefined;
+  if (port === undefined && unix === undefined) return undefined;
+  const hostname =
+    (options.get("metrics.hostname") ?? serverOptionTable["metrics.hostname"].fallback) as string;
+  return { hostname, port, unix };
+}
+
+/** Only the listeners have these. */
+const listenerOnly: ReadonlySet<string> = new Set(
+  listenerOptionPaths.filter((path) => !path.startsWith("limits.")),
+);
+
+/**
+ * All options of a server, from all sources: flags over variables of the environment over code over the
+ * platforms' `PORT` and `HOST` over the defaults, so that whoever operates a server has the last word. Throws
+ * an {@linkcode OptionError} that names what is wrong and what is wanted.
+ */
+export function resolveServerOptions(
+  options: ServerOptions = {},
+  sources: OptionSources = {},
+): ResolvedServerOptions {
+  const given: FlatOptions = new Map();
+  const code = flatten(options, serverOptionTable);
+  // With several listeners nobody knows which one the platform means.
+  if (!code.has("listeners")) overlay(given, readFallbacks(sources));
+  for (const source of [code, readVariables(sources), readFlags(sources.flags ?? [])]) overlay(given, source);
+  const listeners = resolveListeners(given);
+  const rows = serverOptionTable as Readonly<Record<string, { fallback: unknown }>>;
+  const paths = serverOptionPaths.filter((path) => !listenerOnly.has(path) && !path.startsWith("metrics."));
+  const resolved = {
+    ...nest(filled(given, paths, (path) => rows[path].fallback)),
+    ...resolveWorkers(given, sources.cores ?? 1),
+    listeners,
+    metrics: resolveMetrics(given),
+  } as unknown as ResolvedServerOptions;
+  checkRelations(resolved);
+  return resolved;
+}
+
+/** Checks options as they stand in code; throws an {@linkcode OptionError} that names the key. */
+export function checkServerOptions(options: ServerOptions): void {
+  resolveServerOptions(options);
+}
+
+/** The options that flags give, as an object such as code would write. Throws an {@linkcode OptionError}. */
+export function serverOptionsOfFlags(flags: readonly string[]): ServerOptions {
+  return nest(readFlags(flags)) as ServerOptions;
+}

@@ -1,0 +1,69 @@
+/**
+ * The options of a server as the server itself uses them: all of them there, from all sources.
+ *
+ * @module
+ */
+import type { KeepAliveOptions } from "../../connection/types.ts";
+import type {
+  LimitOptions,
+  ListenerLimitOptions,
+  ListenerOptions,
+  MetricsOptions,
+  ProxyProtocolOptions,
+  ScalingOptions,
+  ServerOptions,
+  ShutdownOptions,
+  SupervisorOptions,
+  TimeoutOptions,
+} from "./types.ts";
+
+/** Options that have no value where nobody gives one. */
+type Optional =
+  | "application"
+  | "unix"
+  | "inherited"
+  | "receiveBuffer"
+  | "sendBuffer"
+  | "typeOfService"
+  | "library"
+  | "handOver";
+
+/** All there, but for what has no value by default. */
+type Filled<Options> = {
+  readonly [Key in keyof Options]-?: Key extends Optional ? Options[Key] | undefined
+    : NonNullable<Options[Key]>;
+};
+
+/** What a listener does, all of it. */
+export interface ResolvedListenerOptions
+  extends Filled<Omit<ListenerOptions, "timeouts" | "limits" | "proxyProtocol" | "keepAlive">> {
+  readonly keepAlive: boolean | KeepAliveOptions;
+  readonly timeouts: Readonly<Required<TimeoutOptions>>;
+  readonly limits: Readonly<Required<ListenerLimitOptions>>;
+  readonly proxyProtocol: Readonly<Required<ProxyProtocolOptions>>;
+}
+
+/** Where the figures can be fetched: a path, or an address and a port. */
+export type ResolvedMetricsOptions = Readonly<
+  Required<Pick<MetricsOptions, "hostname">> & { port: number | undefined; unix: string | undefined }
+>;
+
+type OwnOptions = Omit<
+  ServerOptions,
+  keyof ListenerOptions | "listeners" | "metrics" | "shutdown" | "supervisor" | "scaling" | "workers"
+>;
+
+/** What a server does, all of it. It can be sent to a worker where `log` is no function. */
+export interface ResolvedServerOptions extends Filled<OwnOptions> {
+  /** At least one. */
+  readonly listeners: readonly ResolvedListenerOptions[];
+  /** Workers at the start; never "auto". */
+  readonly workers: number;
+  /** `connections` may still be "auto": the system's limit of descriptors is asked where the sockets are. */
+  readonly limits: Readonly<Required<LimitOptions>>;
+  readonly shutdown: Readonly<Required<ShutdownOptions>>;
+  readonly supervisor: Readonly<Required<SupervisorOptions>>;
+  readonly scaling: Readonly<Required<ScalingOptions>>;
+  /** Undefined where they are off. */
+  readonly metrics: ResolvedMetricsOptions | undefined;
+}

@@ -1,0 +1,134 @@
+/**
+ * Options from where operators write them: environment variables and the flags of a command line, both of the
+ * same names as in code.
+ *
+ * @module
+ */
+import { OptionError } from "../../base/errors.ts";
+import { nearestOf } from "../../base/nearest.ts";
+import { checkValue, type FlatOptions, optionOperation } from "./flatten.ts";
+import { serverOptionPaths, serverOptionTable } from "./table.ts";
+import type { ServerOptionPath } from "./types.ts";
+
+/** Where options come from beside code. */
+export interface OptionSources {
+  /** Reads a variable of the environment. Left out: there are none. */
+  readonly variable?: (name: string) => string | undefined;
+  /** Arguments of a command line, such as `["--port=3000", "--workers", "2"]`. Left out: none. */
+  readonly flags?: readonly string[];
+  /** Logical cores, for `workers: "auto"`. Left out: 1. */
+  readonly cores?: number;
+}
+
+/** The variable of an option: `timeouts.firstByte` is `RINGPORT_TIMEOUTS_FIRST_BYTE`. */
+export function variableName(path: string): string {
+  const words = path.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replaceAll(".", "_");
+  return `RINGPORT_${words.toUpperCase()}`;
+}
+
+/**
+ * Variables that many platforms set, taken where nothing else gives the option. `HOSTNAME` is not one of
+ * them: containers and shells set it to the machine's own name.
+ */
+export const fallbackVariables: readonly [variable: string, path: ServerOptionPath][] = [
+  ["PORT", "port"],
+  ["HOST", "hostname"],
+];
+
+/** Every variable that is read. */
+export const variableNames: readonly string[] = [
+  ...serverOptionPaths.map(variableName),
+  ...fallbackVariables.map(([name]) => name),
+];
+
+/** The value that a text means for an option; throws an OptionError that names `name`. */
+export function parseValue(path: ServerOptionPath, name: string, text: string): unknown {
+  const row = serverOptionTable[path];
+  const value = row.kind.parse(text);
+  checkValue(path, name, value === undefined ? text : value, row);
+  return value;
+}
+
+function readVariable(flat: FlatOptions, sources: OptionSources, name: string, path: ServerOptionPath): void {
+  const text = sources.variable?.(name);
+  // Set but empty is how many systems write "not set".
+  if (text !== undefined && text !== "") flat.set(path, parseValue(path, name, text));
+}
+
+/** The options that variables of their own names give. */
+export function readVariables(sources: OptionSources): FlatOptions {
+  const flat: FlatOptions = new Map();
+  for (const path of serverOptionPaths) readVariable(flat, sources, variableName(path), path);
+  return flat;
+}
+
+/** The options that the platforms' variables give. */
+export function readFallbacks(sources: OptionSources): FlatOptions {
+  const flat: FlatOptions = new Map();
+  for (const [name, path] of fallbackVariables) readVariable(flat, sources, name, path);
+  return flat;
+}
+
+/** A name without what people write in different ways: `timeouts-first-byte` is `timeouts.firstByte`. */
+function plain(name: string): string {
+  return name.replace(/[-._]/g, "").toLowerCase();
+}
+
+const pathByPlainName: ReadonlyMap<string, ServerOptionPath> = new Map(
+  serverOptionPaths.map((path) => [plain(path), path]),
+);
+
+/** The option that a flag names, without its dashes; undefined where there is none. */
+export function pathOfFlag(name: string): ServerOptionPath | undefined {
+  return pathByPlainName.get(plain(name));
+}
+
+/** The option that a flag switches off: `no-development`. */
+function pathOfNegation(name: string): ServerOptionPath | undefined {
+  const path = name.startsWith("no-") ? pathOfFlag(name.slice("no-".length)) : undefined;
+  return path !== undefined && serverOptionTable[path].kind.isFlag ? path : undefined;
+}
+
+function unknownFlag(name: string): OptionError {
+  const nearest = nearestOf(name, serverOptionPaths) ?? pathByPlainName.get(
+    nearestOf(plain(name), pathByPlainName.keys()) ?? "",
+  );
+  const hint = nearest === undefined ? "" : ` (did you mean --${nearest}?)`;
+  return new OptionError(optionOperation, name, `unknown flag --${name}${hint}`);
+}
+
+/**
+ * The options that flags give: `--name=value`, `--name value`, and for what is true or false `--name` alone.
+ */
+export function readFlags(flags: readonly string[]): FlatOptions {
+  const flat: FlatOptions = new Map();
+  for (let index = 0; index < flags.length; index += 1) {
+    const match = /^--([^=]+)(?:=(.*))?$/s.exec(flags[index]);
+    if (match === null) {
+      throw new OptionError(
+        optionOperation,
+        flags[index],
+        `"${flags[index]}" is not a flag: write --name=value`,
+      );
+    }
+    const [, name, written] = match;
+    const path = pathOfFlag(name);
+    if (path === undefined) {
+      const negated = written === undefined ? pathOfNegation(name) : undefined;
+      if (negated === undefined) throw unknownFlag(name);
+      flat.set(negated, false);
+      continue;
+    }
+    if (written === undefined && serverOptionTable[path].kind.isFlag) {
+      flat.set(path, true);
+      continue;
+    }
+    const text = written ?? flags[index += 1];
+    if (text === undefined) {
+      const { wants } = serverOptionTable[path].kind;
+      throw new OptionError(optionOperation, path, `--${name} needs a value: ${wants}`);
+    }
+    flat.set(path, parseValue(path, `--${name}`, text));
+  }
+  return flat;
+}
