@@ -13,7 +13,15 @@ import { openLoop } from "./native_loop.ts";
 import type { Native } from "./port.ts";
 import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 
-export type { Doorbell, LoopSizes, Native, NativeAddress, NativeLoop, ResolvedLoopSizes } from "./port.ts";
+export type {
+  Doorbell,
+  LoopSizes,
+  Native,
+  NativeAddress,
+  NativeLoop,
+  ResolvedLoopSizes,
+  ShareableLoop,
+} from "./port.ts";
 export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
 export { HostNameError } from "./host_name.ts";
 export { NativeError } from "./status.ts";
@@ -55,6 +63,8 @@ export function openNative(options: NativeOptions = {}): Native {
     openLoop: (sizes = {}) => openLoop(library, sizes),
     resolve: driver.resolve,
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
+    seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
+    discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
   };
   opened.set(path, native);
   return native;

@@ -7,7 +7,14 @@ import type { CompletionRing } from "./completion_ring.ts";
 import type { NativeFunctions, OpenedLibrary, OwnedDoorbell } from "./driver.ts";
 import * as layout from "./layout.gen.ts";
 import { Configuration, LoopMemory } from "./memory.ts";
-import type { Doorbell, LoopSizes, NativeAddress, NativeLoop, ResolvedLoopSizes } from "./port.ts";
+import type {
+  Doorbell,
+  LoopSizes,
+  NativeAddress,
+  NativeLoop,
+  ResolvedLoopSizes,
+  ShareableLoop,
+} from "./port.ts";
 import { NativeError } from "./status.ts";
 import type { SubmissionRing } from "./submission_ring.ts";
 
@@ -64,6 +71,7 @@ class OpenedLoop implements NativeLoop {
   readonly statistics: BigUint64Array;
   readonly doorbell: Doorbell;
   readonly poll: (waitMilliseconds: number) => number;
+  readonly shareable: ShareableLoop;
   ended = false;
 
   readonly #functions: NativeFunctions;
@@ -82,6 +90,13 @@ class OpenedLoop implements NativeLoop {
     this.segmentHolds = memory.segmentHolds;
     this.sendPending = memory.sendPending;
     this.statistics = memory.statistics;
+    this.shareable = {
+      handle,
+      buffer: memory.shared.buffer,
+      headerOffset: memory.header.byteOffset,
+      statisticsOffset: memory.statistics.byteOffset,
+      sizes,
+    };
     this.#functions = library.functions;
     this.#memory = memory;
     this.#doorbell = library.createDoorbell(handle);
@@ -93,6 +108,10 @@ class OpenedLoop implements NativeLoop {
 
   wake(): void {
     this.#functions.ringport_wake(this.handle);
+  }
+
+  discard(descriptor: number): boolean {
+    return this.#functions.ringport_discard(this.handle, descriptor) === 0;
   }
 
   address(id: number, end: "local" | "remote"): NativeAddress {

@@ -64,6 +64,19 @@ export interface Doorbell {
   unref(): void;
 }
 
+/**
+ * What another thread needs to read a loop's numbers: can be sent by `postMessage`. The memory stays
+ * readable when the loop has ended.
+ */
+export interface ShareableLoop {
+  readonly handle: number;
+  readonly buffer: SharedArrayBuffer;
+  /** Bytes from the beginning of `buffer` to the header and to the counters. */
+  readonly headerOffset: number;
+  readonly statisticsOffset: number;
+  readonly sizes: ResolvedLoopSizes;
+}
+
 /** One opened native loop with the memory it shares. Used by one thread only, but for `wake`. */
 export interface NativeLoop {
   /** Number of the loop within the process. */
@@ -87,8 +100,12 @@ export interface NativeLoop {
    * returns how many completions can be read (0 or more), or a negative status.
    */
   readonly poll: (waitMilliseconds: number) => number;
+  /** Names the loop and its numbers to other threads. */
+  readonly shareable: ShareableLoop;
   /** Wakes the loop from any thread. */
   wake(): void;
+  /** Closes and counts the raw descriptor of a connection that no loop took; false: it names no socket. */
+  discard(descriptor: number): boolean;
   /** Address of one end of a connection or listener; throws a NativeError. */
   address(id: number, end: "local" | "remote"): NativeAddress;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
@@ -110,4 +127,13 @@ export interface Native {
   resolve(hostname: string): Promise<string[]>;
   /** Wakes the loop of another worker of this process by its handle. */
   wakeLoop(handle: number): void;
+  /**
+   * Takes the loop of another thread away: aborts its connections and closes its listeners. Returns a status:
+   * ok; busy where its thread is inside the library and stays there, or the kernel still holds something,
+   * after seconds of waiting; invalidLoop where there is no such loop (any more). Its thread must be kept
+   * until the answer is another than busy, since its memory is in use.
+   */
+  seizeLoop(handle: number): number;
+  /** Closes the raw descriptor of a connection that no loop took; false where it names no socket. */
+  discard(descriptor: number): boolean;
 }

@@ -47,6 +47,7 @@ const MEANINGS = {
   [Status.busy]: ["ERR_BUSY", "another thread is using the loop"],
   [Status.messageTooLarge]: ["EMSGSIZE", "the message is too large"],
   [Status.protocolError]: ["EPROTO", "the peer broke the protocol"],
+  [Status.seized]: ["ERR_LOOP_SEIZED", "the loop was taken away from its thread, which did not come back"],
 } as const satisfies Record<Status, readonly [code: string, message: string]>;
 
 /** Code of a number that is no status: only a library of another version could answer so. */

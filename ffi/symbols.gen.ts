@@ -21,6 +21,8 @@ export const SYMBOLS = {
   ringport_poll: { parameters: ["u32", "u32"], result: "i32" },
   ringport_wait: { parameters: ["u32", "u32"], result: "i32" },
   ringport_wake: { parameters: ["u32"], result: "i32" },
+  ringport_loop_seize: { parameters: ["u32"], result: "i32" },
+  ringport_discard: { parameters: ["u32", "u32"], result: "i32" },
   ringport_connection_address: { parameters: ["u32", "u32", "u32"], result: "i32" },
   ringport_set_option: { parameters: ["u32", "u32", "u32", "u32"], result: "i32" },
   ringport_doorbell_open: { parameters: ["u32", "u32", "u32"], result: "i32" },

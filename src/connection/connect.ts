@@ -135,6 +135,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
 
   #begin(addresses: AddressBytes[]): void {
     this.#addresses = addresses;
+    if (this.#loop.engine.lost) return this.loopEnds();
     if (!this.#settled) this.#tryNext();
   }
 

@@ -20,6 +20,7 @@ import {
   endWriting,
   failed,
   lingerDue,
+  lost,
   outboxEmptied,
 } from "./ending.ts";
 import { Extras } from "./extras.ts";
@@ -281,6 +282,11 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
       extras.by = by;
       extras.error = error;
     }
+  }
+
+  /** The loop is gone, and the connection with it. */
+  lost(error: Error): void {
+    lost(this, error);
   }
 
   closeNatively(): void {

@@ -162,6 +162,14 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   group.owner?.left(connection);
 }
 
+/** The loop was taken away: the library has aborted the connection and says no more. */
+export function lost<D>(connection: ConnectionCore<D>, error: Error): void {
+  connection.note("error", error);
+  callError(connection, error);
+  const buffered = bufferedBytes(connection) - connection.needExtras().outbox.length;
+  closed(connection, Math.max(buffered, 0));
+}
+
 function submitFin<D>(connection: ConnectionCore<D>): void {
   connection.group.engine.submit(Operation.shutdownWrite, connection.number);
 }

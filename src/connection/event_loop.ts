@@ -134,7 +134,7 @@ export class EventLoop implements AsyncDisposable {
 
   /** One more listener, connection or attempt. @internal */
   retain(): void {
-    if (this.#closing !== undefined) {
+    if (this.#closing !== undefined || this.engine.lost) {
       throw new StateError("the loop is closed", { code: "ERR_STATE", origin: "application" });
     }
     this.#uses += 1;

@@ -5,7 +5,7 @@
  */
 import { formatHostAndPort, parseAddress, type SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import { BACKLOG_DEFAULT, LISTEN_REQUEST_SIZE, Operation, Status } from "../base/layout.ts";
+import { BACKLOG_DEFAULT, LISTEN_REQUEST_SIZE, Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
 import { ConnectionCore } from "./core.ts";
@@ -96,7 +96,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#connectionsMax = options.connections ?? Infinity;
     this.#startPaused = this.#group.handlers.data === undefined;
     this.#tag = this.#table.nextTag();
-    this.#id = this.#bind(options);
+    this.#id = bindListener(this.#engine, this.#tag, options, { paused: this.#startPaused });
     this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
     try {
       applySocketOptions(this.#engine, this.#id, "listen", options);
@@ -209,46 +209,10 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     await this.#gone.promise;
   }
 
-  #bind(options: ListenOptions<D>): number {
-    const hostname = options.hostname ?? hostnameDefault;
-    const port = options.port ?? 0;
-    const address = parseAddress(hostname === "localhost" ? "127.0.0.1" : hostname);
-    if (address === undefined) {
-      throw new OptionError(
-        "listen",
-        "hostname",
-        `option "hostname" must be an IP address or "localhost", not ${JSON.stringify(hostname)}`,
-      );
-    }
-    const { segments } = this.#engine;
-    const segment = writeListenRequest(segments, {
-      address,
-      port,
-      backlog: options.backlog ?? BACKLOG_DEFAULT,
-      ipv6Only: options.ipv6Only ?? false,
-      reusePort: options.reusePort ?? false,
-      paused: this.#startPaused,
-      noDelay: options.noDelay ?? true,
-    });
-    try {
-      return this.#engine.listenNow(
-        segment,
-        LISTEN_REQUEST_SIZE,
-        this.#tag,
-        formatHostAndPort(hostname, port),
-      );
-    } finally {
-      segments.release(segment, 0, LISTEN_REQUEST_SIZE);
-    }
-  }
-
   #acceptor(): Acceptor {
     return {
       number: this.#id,
-      accepted: (id, status) => {
-        // A failed accept concerns its peer alone; the library counts it.
-        if (status === Status.ok) this.#accept(id);
-      },
+      accepted: (id) => this.#accept(id),
       stop: () => this.stop(),
       left: () => this.#left(),
     };
@@ -296,6 +260,47 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#loop.release();
   }
 }
+
+/** Binds a listener and returns its id; throws where the system refuses. */
+export function bindListener(
+  engine: Engine,
+  tag: number,
+  options: BindOptions,
+  { paused = false, handOver = false }: { paused?: boolean; handOver?: boolean },
+): number {
+  const hostname = options.hostname ?? hostnameDefault;
+  const port = options.port ?? 0;
+  const address = parseAddress(hostname === "localhost" ? "127.0.0.1" : hostname);
+  if (address === undefined) {
+    throw new OptionError(
+      "listen",
+      "hostname",
+      `option "hostname" must be an IP address or "localhost", not ${JSON.stringify(hostname)}`,
+    );
+  }
+  const { segments } = engine;
+  const segment = writeListenRequest(segments, {
+    address,
+    port,
+    backlog: options.backlog ?? BACKLOG_DEFAULT,
+    ipv6Only: options.ipv6Only ?? false,
+    reusePort: options.reusePort ?? false,
+    noDelay: options.noDelay ?? true,
+    paused,
+    handOver,
+  });
+  try {
+    return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, formatHostAndPort(hostname, port));
+  } finally {
+    segments.release(segment, 0, LISTEN_REQUEST_SIZE);
+  }
+}
+
+/** Where and how to bind. */
+export type BindOptions = Pick<
+  ListenOptions,
+  "hostname" | "port" | "backlog" | "ipv6Only" | "reusePort" | "noDelay"
+>;
 
 const pausedByApplication = 1;
 const pausedByLimit = 2;

@@ -38,6 +38,8 @@ export interface ListenRequest extends Endpoint {
   reusePort: boolean;
   paused: boolean;
   noDelay: boolean;
+  /** Accepted sockets are told as raw descriptors. */
+  handOver: boolean;
 }
 
 /** What a connect asks for. */
@@ -55,6 +57,7 @@ export function writeListenRequest(segments: Segments, request: ListenRequest): 
   const flags = (request.ipv6Only ? ListenFlags.v6Only : 0) |
     (request.reusePort ? ListenFlags.reusePort : 0) |
     (request.paused ? ListenFlags.paused : 0) |
+    (request.handOver ? ListenFlags.handOver : 0) |
     (request.noDelay ? ListenFlags.noDelay : 0);
   view.setUint32(LISTEN_REQUEST_FLAGS_BYTE, flags, true);
   return segment;

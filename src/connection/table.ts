@@ -5,16 +5,26 @@
  * @module
  */
 import { slotOf } from "../base/ids.ts";
-import { Operation } from "../base/layout.ts";
+import { Operation, Status } from "../base/layout.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
 
 /** A listener as the table knows it. */
 export interface Acceptor {
-  /** The listener's id as a signed number. */
-  readonly number: number;
-  accepted(id: number, status: number, systemError: number): void;
+  /** The listener's id as a signed number; undefined where it has no socket of its own. */
+  readonly number: number | undefined;
+  /** A connection has come, with its peer's address as in {@linkcode CompletionSink.accepted}. */
+  accepted?(id: number, family: number, word0: number, word1: number, word2: number, word3: number): void;
+  acceptedRaw?(
+    descriptor: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void;
+  adopted?(id: number, status: number, systemError: number): void;
   /** Accept no more. */
   stop(): void;
   left(): void;
@@ -106,10 +116,61 @@ export class ConnectionTable implements CompletionSink {
     this.#find(id)?.writeEnded(status, systemError);
   }
 
-  accepted(id: number, listener: number, status: number, systemError: number): void {
+  accepted(
+    id: number,
+    listener: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void {
     const acceptor = this.#acceptors.get(listener);
-    if (acceptor !== undefined) acceptor.accepted(id, status, systemError);
-    else if (status === 0) this.#engine.submit(Operation.abort, id);
+    if (acceptor?.accepted !== undefined) acceptor.accepted(id, family, word0, word1, word2, word3);
+    else this.#engine.submit(Operation.abort, id);
+  }
+
+  acceptedRaw(
+    descriptor: number,
+    listener: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void {
+    const acceptor = this.#acceptors.get(listener);
+    if (acceptor?.acceptedRaw !== undefined) {
+      acceptor.acceptedRaw(descriptor, family, word0, word1, word2, word3);
+    } else this.#engine.native.discard(descriptor);
+  }
+
+  /** Concerns its peer alone; the library counts it. */
+  acceptFailed(): void {}
+
+  adopted(id: number, tag: number, status: number, systemError: number): void {
+    const acceptor = this.#acceptors.get(tag);
+    if (acceptor?.adopted !== undefined) acceptor.adopted(id, status, systemError);
+    else if (status === Status.ok) this.#engine.submit(Operation.abort, id);
+  }
+
+  woken(): void {
+    this.#engine.whenWoken?.();
+  }
+
+  /** Another thread has taken the loop away: everything on it has ended, and nobody else will say so. */
+  lost(status: number): void {
+    for (const connection of [...this.connections()]) {
+      this.#slots[connection.slot] = undefined;
+      this.count -= 1;
+      connection.lost(this.#engine.errorOf(status, 0, "poll", connection.id));
+    }
+    for (const acceptor of [...this.#acceptors.values()]) acceptor.left();
+    for (const attempt of [...this.#attempts.values()]) {
+      attempt.loopEnds();
+      attempt.connected(noId, Status.canceled, 0);
+    }
+    this.#attempts.clear();
   }
 
   connected(id: number, tag: number, status: number, systemError: number): void {
@@ -139,3 +200,6 @@ export class ConnectionTable implements CompletionSink {
 
 /** Tags stay small numbers, which both runtimes keep unboxed. */
 const tagMask = 0x3fff_ffff;
+
+/** The signed form of the id no connection has. */
+const noId = -1;

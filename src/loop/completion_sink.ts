@@ -14,10 +14,39 @@ export interface CompletionSink {
   sent(id: number, status: number, systemError: number): void;
   /** The FIN is out, or could not be sent. */
   writeEnded(id: number, status: number, systemError: number): void;
-  /** A listener has accepted a connection, or `status` says why it could not. */
-  accepted(id: number, listener: number, status: number, systemError: number): void;
+  /**
+   * A listener has accepted a connection. The peer's address: an `AddressFamily` and the words of its sixteen
+   * bytes in network order, as they lie in memory; IPv4 is the first word.
+   */
+  accepted(
+    id: number,
+    listener: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void;
+  /** The same from a listener that hands its connections on: the descriptor is the sink's. */
+  acceptedRaw(
+    descriptor: number,
+    listener: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void;
+  /** A listener could not accept. */
+  acceptFailed(listener: number, status: number, systemError: number): void;
+  /** A descriptor has become a connection, or `status` says why not; the library has closed it then. */
+  adopted(id: number, tag: number, status: number, systemError: number): void;
   /** A connect has ended. */
   connected(id: number, attempt: number, status: number, systemError: number): void;
   /** The last word on an id: `bytesLost` were never handed to the kernel. */
   closed(id: number, bytesLost: number): void;
+  /** Another thread has called `wake`. */
+  woken(): void;
+  /** The loop is gone with all that was open on it; no completion comes any more. */
+  lost(status: number): void;
 }

@@ -7,10 +7,11 @@
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
 import {
   HEADER_NEXT_TIMER_MS,
+  HEADER_NOW_MS_HIGH,
+  HEADER_NOW_MS_LOW,
   HEADER_SEGMENTS_HELD,
   HEADER_SEND_ENTRIES_FREE,
   HEADER_WORK_PENDING,
-  NO_TIMER,
   Operation,
   Status,
 } from "../../ffi/layout.gen.ts";
@@ -27,8 +28,10 @@ import {
 import { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import type { CompletionSink } from "./completion_sink.ts";
+import { dispatch } from "./dispatch.ts";
 import { errorOfStatus } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
+import { Sleep } from "./sleep.ts";
 import { TimerTable } from "./timers.ts";
 import { WakePolicy } from "./wake_policy.ts";
 
@@ -61,6 +64,8 @@ export class Engine {
   handlerErrors = 0;
   /** Of those, the ones no `error` handler took. */
   unhandledErrors = 0;
+  /** Called when another thread has woken the loop. Must not throw. */
+  whenWoken: (() => void) | undefined = undefined;
   /** The window of the running `data` callback. */
   window: Window | undefined = undefined;
 
@@ -74,22 +79,20 @@ export class Engine {
   readonly #run = () => this.#runTurns();
   readonly #ring = () => {
     if (this.#awake) return;
-    this.#policy.rang(performance.now() - this.#sleptAt);
+    this.#policy.rang(this.#sleep.milliseconds);
     this.#runTurns();
   };
+  readonly #sleep: Sleep;
   #sink: CompletionSink | undefined = undefined;
   #waiters: Waiter[] = [];
   /** A turn is running or its task is in the host's queue. */
   #awake = false;
   #closed = false;
+  /** The library has no such loop any more. */
+  #lost = false;
   #references = 0;
-  #hostTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #hostTimerDue = 0;
   /** What {@linkcode segmentBudget} was at the last poll. */
   #segmentRation = 0;
-  #sleptAt = 0;
-  /** When the armed doorbell rings at the latest. */
-  #bellDue = Infinity;
 
   constructor(native: NativeLoop, development: boolean) {
     this.#native = native;
@@ -113,10 +116,7 @@ export class Engine {
     };
     this.timers = new TimerTable(this, native.sizes.timers);
     this.#ration();
-    native.doorbell.unref();
-    // Armed once before it is needed: what the doorbell opens for itself must not be missing when the first
-    // sleep comes after the last descriptor has gone.
-    native.doorbell.arm(this.#ring);
+    this.#sleep = new Sleep(native.doorbell, this.#ring);
     this.#readHeader();
   }
 
@@ -132,6 +132,17 @@ export class Engine {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** True once another thread has taken the loop away: nothing submitted reaches the library any more. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Milliseconds of a clock that never goes back, as it was when the last poll ended. Costs two loads. */
+  get now(): number {
+    const header = this.#header;
+    return header[HEADER_NOW_MS_HIGH] * 0x1_0000_0000 + (header[HEADER_NOW_MS_LOW] >>> 0);
   }
 
   /**
@@ -168,6 +179,13 @@ export class Engine {
     this.#push(Operation.connect, 0, Math.floor(position / size), position % size, length, attempt, 0, flags);
   }
 
+  /** Submits the raw descriptor of a connection; false: the loop is gone and so is the descriptor. */
+  submitAdopt(descriptor: number, tag: number, flags: number): boolean {
+    if (this.#lost || this.#closed) return this.#native.discard(descriptor), false;
+    this.#push(Operation.adopt, 0, 0, 0, descriptor, tag, 0, flags);
+    return true;
+  }
+
   submitTimer(index: number, delayMilliseconds: number, tag: number): void {
     this.#push(Operation.timer, index, 0, 0, 0, tag, delayMilliseconds, 0);
   }
@@ -183,7 +201,7 @@ export class Engine {
   listenNow(segment: number, length: number, tag: number, address: string): number {
     this.#push(Operation.listen, 0, segment, 0, length, tag, 0, 0);
     for (let attempt = 0; attempt < listenPollsMax; attempt++) {
-      this.#pollOnce();
+      if (this.#pollOnce() < 0 && this.#lost) throw this.errorOf(Status.seized, 0, "listen");
       const ring = this.#completions;
       if (!ring.takeAhead(Operation.listen, tag)) continue;
       if (ring.status !== Status.ok) {
@@ -238,7 +256,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#hostTimer);
+    this.#sleep.end();
     await this.#native.close();
   }
 
@@ -252,6 +270,7 @@ export class Engine {
     argument: number,
     flags: number,
   ): void {
+    if (this.#lost) return;
     if (this.#closed) {
       throw new StateError("the loop is closed", { code: "ERR_STATE", operation: "submit" });
     }
@@ -269,12 +288,13 @@ export class Engine {
   }
 
   #runTurns(): void {
-    if (this.#closed || this.#native.ended) return;
+    if (this.#closed || this.#lost || this.#native.ended) return;
     this.#awake = true;
     const policy = this.#policy;
     policy.beginTurn();
     for (;;) {
       const count = this.#pollOnce();
+      if (count < 0) return this.#lost ? undefined : void setImmediate(this.#run);
       policy.polled(count);
       if (count > 0) this.#dispatch();
       if (this.#waiters.length > 0) this.#wakeWaiters();
@@ -282,19 +302,25 @@ export class Engine {
       const workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0;
       const verdict = policy.decide(this.promises, workPending);
       if (verdict === "poll") continue;
-      if (verdict === "sleep") return this.#sleep();
+      if (verdict === "sleep") {
+        this.#awake = false;
+        return this.#sleep.begin(this.#header[HEADER_NEXT_TIMER_MS] >>> 0);
+      }
       setImmediate(this.#run);
       return;
     }
   }
 
-  /** One crossing. */
+  /** One crossing. Negative: another thread is inside the loop, or has taken it away for good. */
   #pollOnce(): number {
     this.segments.endCopies();
     this.window?.endSpent();
     this.#ration();
     const count = this.#poll(0);
-    if (count < 0) throw errorOfStatus(-count, 0, { operation: "poll" });
+    if (count < 0) {
+      if (count !== -Status.busy) this.#lose(-count);
+      return count;
+    }
     this.turn = (this.turn + 1) | 0;
     if (this.#overflow.length > 0) this.#overflow.drain(this.#submissions);
     this.#readHeader();
@@ -337,27 +363,8 @@ export class Engine {
         if (ring.status === Status.ok) sink.received(ring.id | 0, ring.segment, ring.offset, ring.length);
         else sink.receiveEnded(ring.id | 0, ring.status, ring.systemError);
       } else {
-        this.#dispatchOther(operation, ring, sink);
+        dispatch(operation, ring, sink, this.timers);
       }
-    }
-  }
-
-  #dispatchOther(operation: number, ring: CompletionRing, sink: CompletionSink): void {
-    const id = ring.id | 0;
-    switch (operation) {
-      case Operation.send:
-        return sink.sent(id, ring.status, ring.systemError);
-      case Operation.accept:
-        return sink.accepted(id, ring.tag, ring.status, ring.systemError);
-      case Operation.close:
-        // Another status answers a close that came too late.
-        return ring.status === Status.ok ? sink.closed(id, ring.length) : undefined;
-      case Operation.shutdownWrite:
-        return sink.writeEnded(id, ring.status, ring.systemError);
-      case Operation.connect:
-        return sink.connected(id, ring.tag, ring.status, ring.systemError);
-      case Operation.timer:
-        return this.timers.fired(id, ring.tag | 0);
     }
   }
 
@@ -367,26 +374,16 @@ export class Engine {
     for (const waiter of waiters) waiter.tryAgain();
   }
 
-  /** Nothing to do: the doorbell and, for timers, the host's clock wake the loop. */
-  #sleep(): void {
+  /** The loop is gone. Told once; never thrown, since nobody stands above a turn to catch it. */
+  #lose(status: number): void {
+    if (this.#lost) return;
+    this.#lost = true;
     this.#awake = false;
-    this.#sleptAt = performance.now();
-    const { doorbell } = this.#native;
-    const next = this.#header[HEADER_NEXT_TIMER_MS] >>> 0;
-    if (!doorbell.armed) {
-      this.#bellDue = next === NO_TIMER ? Infinity : this.#sleptAt + next;
-      return doorbell.arm(this.#ring, next === NO_TIMER ? undefined : next);
-    }
-    if (next === NO_TIMER) return;
-    const due = this.#sleptAt + next;
-    // Armed before for a later time: the host's clock wakes the loop instead.
-    if (this.#bellDue <= due || (this.#hostTimer !== undefined && this.#hostTimerDue <= due)) return;
-    clearTimeout(this.#hostTimer);
-    this.#hostTimerDue = due;
-    this.#hostTimer = setTimeout(() => {
-      this.#hostTimer = undefined;
-      this.#ring();
-    }, next);
+    this.#waiters = [];
+    this.sendBudget = 0;
+    this.segmentBudget = 0;
+    this.#sleep.end();
+    this.#sink?.lost(status);
   }
 }
 

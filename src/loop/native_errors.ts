@@ -33,6 +33,8 @@ type ErrorClass = new (message: string, details: ErrorDetails) => RingportError;
 const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
   [Status.invalidId, StateError],
   [Status.invalidState, StateError],
+  [Status.seized, StateError],
+  [Status.invalidLoop, StateError],
   [Status.connectionReset, ConnectionResetError],
   [Status.brokenPipe, ConnectionResetError],
   [Status.connectionAborted, ConnectionAbortedError],

@@ -4,6 +4,7 @@
  * @module
  */
 import { type LoopSizes, type Native, openNative } from "../../ffi/mod.ts";
+import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
@@ -21,4 +22,21 @@ export function openEngine(sizes: LoopSizes, development: boolean, library?: str
 export function resolve(hostname: string): Promise<string[]> {
   const native: Native = openNative();
   return native.resolve(hostname);
+}
+
+/** Takes the loop of another thread away, see `Native.seizeLoop`. */
+export function seizeLoop(handle: number, library?: string): "seized" | "busy" | "gone" {
+  const status = openNative({ library }).seizeLoop(handle);
+  if (status === Status.ok) return "seized";
+  return status === Status.busy ? "busy" : "gone";
+}
+
+/** Closes the raw descriptor of a connection that no loop took; false where it names no socket. */
+export function discardDescriptor(descriptor: number, library?: string): boolean {
+  return openNative({ library }).discard(descriptor);
+}
+
+/** Wakes the loop of another thread of this process. */
+export function wakeLoop(handle: number, library?: string): void {
+  openNative({ library }).wakeLoop(handle);
 }

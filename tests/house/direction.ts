@@ -51,10 +51,10 @@ export const ZIG_LAYERS: Layer[] = [
   layer("exports", /^zig\/src\/(exports|doorbell)\.zig$/),
   layer("loop", /^zig\/src\/(loop|loop\/.*|registry)\.zig$/),
   layer("socket", /^zig\/src\/socket\.zig$/),
-  layer("io, ring, pool, wheel", /^zig\/src\/(io|io\/.*|ring|pool|segments|timer_wheel)\.zig$/),
+  layer("io, ring, pool, wheel", /^zig\/src\/(io|io\/.*|clock|ring|pool|segments|ticks|timer_wheel)\.zig$/),
   layer("hash of the layout", /^zig\/src\/layout_hash\.zig$/),
   layer("constants", /^zig\/src\/constants\.zig$/),
-  layer("abi", /^zig\/src\/abi\.zig$/),
+  layer("abi", /^zig\/src\/abi(\/.*)?\.zig$/),
 ];
 
 /** Doors between `src/` and `ffi/`: who may import what of the boundary. The rest is its own business. */

@@ -1,12 +1,12 @@
 //! What crosses the boundary: records, the ring header, operations, statuses, options. This file is the
-//! one place where a layout or a number is written; `bindings.zig` prints the TypeScript for it.
+//! one place where a layout or a number is written, with its folder; `bindings.zig` prints the TypeScript for it.
 //! Rule: fields are u32 or narrower (u64 only in the statistics, which are read, never passed), every
 //! struct is extern, explicit in its padding, and proves its size and offsets below.
 
 const std = @import("std");
 
 /// Raised by one with each change of a layout, a number or the meaning of either.
-pub const version: u32 = 1;
+pub const version: u32 = 2;
 
 /// "RPRT" as little-endian text: a memory that does not begin with it was never opened.
 pub const magic: u32 = 0x54525052;
@@ -17,8 +17,11 @@ pub const Operation = enum(u8) {
     /// Submission: segment/offset/length = a ListenRequest. Completion: id = listener id; the request's
     /// address field then holds the bound address.
     listen = 1,
-    /// Completion only, repeating: id = new connection, argument = listener id, tag = listener's tag. From a
-    /// listener with `hand_over`: id = invalid_id and length = the raw descriptor, to be adopted by another loop.
+    /// Completion only, repeating: id = new connection, argument = listener id, tag = listener's tag. The peer's
+    /// address: its AddressFamily in flags; segment, offset, length and system_error hold its sixteen bytes in
+    /// network order, of which IPv4 uses the first four (an IPv4 peer of an IPv6 listener is told as IPv4).
+    /// From a listener with `hand_over`: id = invalid_id, flags has accept_raw_flag beside the family, and
+    /// argument = the raw descriptor, to be adopted by another loop. A failed one has no address.
     accept = 2,
     /// Submission: segment/offset/length = a ConnectRequest. Completion: id = connection id. From the poll that
     /// took it on, the request's id field names the attempt, so that close or abort can end it (its completion
@@ -129,7 +132,24 @@ pub const Header = extern struct {
     address: Address,
     /// The system's error number of the last synchronous call that failed, 0 where there was none.
     last_system_error: u32,
-    _reserved: [43]u32,
+    /// The clock of the loop: milliseconds, monotonic, as it was when the last poll ended. Low half, high half.
+    now_ms_low: u32,
+    now_ms_high: u32,
+    /// Ticks of the processor's counter in a millisecond, measured; 0 before the first measurement.
+    ticks_per_ms: u32,
+    /// Turns of bucket i are shorter than 2^(i + turn_shift) ticks, those of the last one are longer.
+    turn_shift: u32,
+    /// 1 from a poll that had work until the next poll has ended: a turn is under way.
+    turn_open: u32,
+    /// The highest there ever was: unread submissions at the beginning of a poll, completions at its end,
+    /// segments held, entries of send queues in use.
+    submissions_high: u32,
+    completions_high: u32,
+    segments_high: u32,
+    send_entries_high: u32,
+    /// Sockets with something to receive or accept that the last poll did not get to.
+    ready_now: u32,
+    _reserved: [33]u32,
 
     comptime {
         std.debug.assert(@sizeOf(Header) == 256);
@@ -276,79 +296,17 @@ pub const Status = enum(u16) {
     busy = 34,
     message_too_large = 35,
     protocol_error = 36,
-};
-
-/// Sizes asked for when a loop is opened; zero means the default of constants.zig.
-pub const Configuration = extern struct {
-    version: u32,
-    layout_hash: u32,
-    segment_size: u32,
-    segment_count: u32,
-    submission_records: u32,
-    completion_records: u32,
-    slots: u32,
-    timers: u32,
-    send_entries: u32,
-    completions_per_turn: u32,
-    /// Bytes kept free before received bytes in the first segment of a run.
-    headroom: u32,
-    /// Bytes never received into at the end of a run. Behind fewer bytes only the rest of their last segment is
-    /// theirs.
-    tailroom: u32,
-    receive_run_segments: u32,
-    /// Seed of the fake backend; unused by the others.
-    seed: u32,
-    /// Written by configure: bytes needed of the shared and of the tables memory (segments: size * count).
-    shared_bytes: u32,
-    tables_bytes: u32,
-    /// Written by configure: byte offsets within the shared memory.
-    statistics_offset: u32,
-    submission_offset: u32,
-    completion_offset: u32,
-    /// u16 for each segment: how many hold it.
-    segment_holds_offset: u32,
-    /// u32 for each slot: bytes in its native send queue, written only when a send could not finish at once.
-    send_pending_offset: u32,
-    _reserved: [11]u32 = @splat(0),
-
-    comptime {
-        std.debug.assert(@sizeOf(Configuration) == 128);
-    }
-};
-
-/// Counters, u64 each, at statistics_offset. Only grow, except those named _now.
-pub const Statistic = enum(u32) {
-    polls = 0,
-    waits = 1,
-    completions = 2,
-    submissions = 3,
-    connections_accepted = 4,
-    connections_connected = 5,
-    connections_closed = 6,
-    connections_aborted = 7,
-    connections_adopted = 8,
-    bytes_received = 9,
-    bytes_sent = 10,
-    receives = 11,
-    sends = 12,
-    sends_partial = 13,
-    accept_errors = 14,
-    /// Times accepting stopped because the process or system had no descriptor left.
-    accept_descriptors_exhausted = 15,
-    /// Times reading stopped because no segment was free.
-    segments_exhausted = 16,
-    /// Times reading stopped because the completion ring was full.
-    completion_ring_full = 17,
-    submissions_invalid = 18,
-    events_stale = 19,
-    timers_fired = 20,
-    wakes = 21,
-    budgets_exhausted = 22,
-    /// Times accepting stopped because no slot was free.
-    accept_slots_exhausted = 23,
+    /// Another thread has taken the loop away; its sockets are closed.
+    seized = 44,
 };
 
 pub const statistics_max: u32 = 64;
+
+/// Buckets of turn lengths, from Statistic.turns_0 on.
+pub const turn_buckets: u32 = 16;
+
+/// In the flags of an accept: the completion carries a raw descriptor. The other bits are the AddressFamily.
+pub const accept_raw_flag: u32 = 0x80;
 
 /// pattern_test writes byte i of the memory as (seed + i * pattern_step) mod 256.
 pub const pattern_step: u32 = 7;
@@ -356,3 +314,8 @@ pub const pattern_step: u32 = 7;
 comptime {
     std.debug.assert(std.enums.values(Statistic).len <= statistics_max);
 }
+
+/// Sizes asked for when a loop is opened; zero means the default of constants.zig.
+pub const Configuration = @import("abi/configuration.zig").Configuration;
+/// Counters, u64 each, at statistics_offset. Only grow, except those named _now.
+pub const Statistic = @import("abi/statistic.zig").Statistic;

@@ -13,6 +13,8 @@ const Writer = std.Io.Writer;
 /// Columns a line of a comment may take.
 const comment_columns = 106;
 const word_bytes = 4;
+/// Numbers without a name that a table of names may have; they are empty there.
+const names_gap_max = 16;
 
 const files = .{
     .{ "layout.gen.ts", print_layout },
@@ -74,7 +76,7 @@ fn print_layout(writer: *Writer) !void {
     try print_comment(writer, "", "What library and bindings must agree on; a library with another number is refused.");
     try print_constant(writer, "LAYOUT_HASH", layout_hash);
     const sources = .{
-        .{ abi, @embedFile("abi.zig") },
+        .{ abi, @embedFile("abi.zig") ++ @embedFile("abi/configuration.zig") ++ @embedFile("abi/statistic.zig") },
         .{ constants, @embedFile("constants.zig") },
     };
     inline for (sources) |source| {
@@ -127,11 +129,17 @@ fn print_enum(writer: *Writer, source: []const u8, comptime name: []const u8, co
     try writer.print("/** One of the numbers of {{@linkcode {s}}}. */\n", .{name});
     try writer.print("export type {s} = (typeof {s})[keyof typeof {s}];\n", .{ name, name, name });
 
-    // Names by number, where the numbers leave no gap.
-    inline for (info.field_values, 0..) |value, position| if (value != position) return;
+    // Names by number, where the numbers leave no gap but small ones.
+    const last = info.field_values[info.field_values.len - 1];
+    if (info.field_values[0] != 0 or last >= info.field_values.len + names_gap_max) return;
     try writer.print("/** The names of {{@linkcode {s}}}, each at its number. */\n", .{name});
     try writer.print("export const {s}_NAMES: readonly string[] = [\n", .{comptime upper_case(name)});
-    inline for (info.field_names) |field| try writer.print("  \"{s}\",\n", .{field});
+    comptime var next = 0;
+    inline for (info.field_names, info.field_values) |field, value| {
+        inline while (next < value) : (next += 1) try writer.writeAll("  \"\",\n");
+        try writer.print("  \"{s}\",\n", .{field});
+        next += 1;
+    }
     try writer.writeAll("];\n");
 }
 

@@ -88,6 +88,10 @@ pub const backlog_default: u32 = 4096;
 /// Loops of one process: one a worker.
 pub const loops_max: u32 = 256;
 
+/// Rounds of a millisecond that taking a loop away waits for those who are inside it: a turn takes less, and a
+/// thread that is stuck inside the kernel is not to hold up its supervisor for long.
+pub const seize_rounds_max: u32 = 500;
+
 /// Milliseconds between two attempts to accept while the process has no descriptor left.
 pub const accept_back_off_ms: u32 = 100;
 

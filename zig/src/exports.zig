@@ -75,6 +75,7 @@ pub fn loop_close(handle: u32) callconv(.c) i32 {
     const loop = switch (registry.begin_close(handle)) {
         .invalid => return answer(.invalid_loop),
         .busy => return answer(.busy),
+        .ended => return 0,
         .closing => |loop| loop,
     };
     if (!loop.shut()) {
@@ -86,10 +87,21 @@ pub fn loop_close(handle: u32) callconv(.c) i32 {
 }
 
 pub fn poll(handle: u32, wait_ms: u32) callconv(.c) i32 {
-    const loop = registry.enter(handle) orelse return answer(.invalid_loop);
-    if (!registry.begin_turn(handle)) return answer(.busy);
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
     defer registry.end_turn(handle);
     return @intCast(loop.poll(wait_ms));
+}
+
+fn refusal(refused: Registry.Turning) abi.Status {
+    return switch (refused) {
+        .invalid => .invalid_loop,
+        .busy => .busy,
+        .seized => .seized,
+        .turn => .ok,
+    };
 }
 
 pub fn wait(handle: u32, timeout_ms: u32) callconv(.c) i32 {
@@ -111,13 +123,60 @@ pub fn wake(handle: u32) callconv(.c) i32 {
 }
 
 pub fn connection_address(handle: u32, id: u32, end: u32) callconv(.c) i32 {
-    const loop = registry.enter(handle) orelse return answer(.invalid_loop);
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
     return answer_on(loop, loop.connection_address(id, end));
 }
 
 pub fn set_option(handle: u32, id: u32, option: u32, value: u32) callconv(.c) i32 {
-    const loop = registry.enter(handle) orelse return answer(.invalid_loop);
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
     return answer_on(loop, loop.set_option(id, option, value));
+}
+
+/// Takes a loop away from a thread that does not come back, from another thread: its connections are aborted,
+/// its listeners closed, and none of its memory is touched any more once this has answered 0. Its own thread is
+/// answered `seized` from then on, by close 0. Busy: its thread is inside a call and does not leave it, or the
+/// kernel still holds something; the same call goes on with it later.
+pub fn loop_seize(handle: u32) callconv(.c) i32 {
+    const loop = for (0..constants.seize_rounds_max) |_| {
+        switch (registry.begin_seize(handle)) {
+            .invalid => return answer(.invalid_loop),
+            .loop => |loop| break loop,
+            .busy => {
+                // It may be waiting for events.
+                if (wake(handle) < 0 and !registry.is_seized(handle)) return answer(.invalid_loop);
+                io.nap();
+            },
+        }
+    } else return answer(.busy);
+    for (0..constants.seize_rounds_max) |_| {
+        if (registry.users_of(handle) == 0) break;
+        loop.io.wake();
+        io.nap();
+    }
+    const ended = registry.users_of(handle) == 0 and loop.shut();
+    registry.end_seize(handle, ended);
+    return if (ended) 0 else answer(.busy);
+}
+
+/// Closes the raw descriptor of a connection that no loop took; not one of a loop's own. A loop named by its
+/// handle counts it; 0 names none.
+pub fn discard(handle: u32, descriptor: u32) callconv(.c) i32 {
+    const closed = switch (registry.begin_turn(handle)) {
+        .turn => |loop| closed: {
+            defer registry.end_turn(handle);
+            break :closed loop.discard(descriptor);
+        },
+        .invalid, .busy, .seized => io.Io.discard_unowned(descriptor),
+    };
+    return if (closed) 0 else answer(.invalid_argument);
 }
 
 /// Threads inside wait or wake of the loop; for tests.

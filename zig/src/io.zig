@@ -32,6 +32,9 @@ pub const pin = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Sleeps for a millisecond.
+pub const nap = @import("io/nap.zig").nap;
+
 /// Declarations of a backend. `Socket` is kept in the connection's slot, `Listener` in a table of
 /// listeners_max entries; both are zeroed before first use and never move.
 pub fn check(comptime Backend: type) void {
@@ -49,8 +52,9 @@ pub fn check(comptime Backend: type) void {
             .{ "accept", fn (*Backend, *Socket, *Listener) common.AcceptResult },
             // Take an accepted or adopted descriptor into this loop (id, then descriptor).
             .{ "attach", fn (*Backend, *Socket, u32, u32) common.Result },
-            // Close a raw descriptor that no loop took.
-            .{ "discard", fn (*Backend, u32) void },
+            // Close a raw descriptor that no loop took; false where it names no socket. The second one of no loop.
+            .{ "discard", fn (*Backend, u32) bool },
+            .{ "discard_unowned", fn (u32) bool },
             // Ok: a connected event will come, in every case.
             .{ "connect", fn (*Backend, *Socket, u32, *const abi.ConnectRequest) common.Result },
             .{ "receive", fn (*Backend, *Socket, u32, []u8) common.ReceiveResult },

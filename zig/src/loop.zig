@@ -9,10 +9,13 @@ const close = @import("loop/close.zig");
 const common = @import("io/common.zig");
 const constants = @import("constants.zig");
 const events = @import("loop/events.zig");
+const load = @import("loop/load.zig");
 const memory = @import("loop/memory.zig");
 const receive = @import("loop/receive.zig");
 const socket = @import("socket.zig");
 const submit = @import("loop/submit.zig");
+const ticks = @import("ticks.zig");
+const Clock = @import("clock.zig").Clock;
 const List = @import("loop/list.zig").List;
 const PoolType = @import("pool.zig").PoolType;
 const Ring = @import("ring.zig").Ring;
@@ -31,6 +34,8 @@ pub fn LoopType(comptime Backend: type) type {
     return struct {
         const Loop = @This();
         pub const Io = Backend;
+        /// The fake kernel's time passes in its waits alone and has nothing to do with the processor's counter.
+        const virtual_time = @hasDecl(Backend, "virtual_time");
         pub const Slot = socket.SlotType(Io);
         pub const ListenerEntry = struct { slot: u32, used: bool, listener: Io.Listener };
 
@@ -53,8 +58,10 @@ pub fn LoopType(comptime Backend: type) type {
         /// Position of the completion ring up to which this turn may go.
         turn_limit: u32,
         listeners_waiting: u32,
-        /// The clock as this turn has read it; null before it was needed.
-        turn_now_ms: ?u64,
+        clock: Clock,
+        /// The clock must be read before it is used.
+        clock_old: bool,
+        load: load.Load,
         /// When accepting goes on after the descriptors ran out; null when nobody waits for it.
         back_off_until_ms: ?u64,
         events: [2 * constants.events_per_wait_max]common.Event,
@@ -83,9 +90,10 @@ pub fn LoopType(comptime Backend: type) type {
         /// One turn. Returns how many completions can be read.
         pub fn poll(loop: *Loop, wait_ms: u32) u32 {
             loop.count(.polls, 1);
+            load.begin(loop);
             const tail = loop.completions.tail.*;
             loop.turn_limit = tail +% loop.completions_per_turn;
-            loop.turn_now_ms = null;
+            if (loop.clock.is_old(loop.load.begin) or virtual_time) loop.clock_old = true;
             submit.drain(loop);
             loop.segments.rewind();
             receive.retry_starved(loop);
@@ -95,6 +103,7 @@ pub fn LoopType(comptime Backend: type) type {
             loop.fire_timers();
             loop.count(.completions, loop.completions.tail.* -% tail);
             loop.publish();
+            load.finish(loop);
             return loop.completions.used();
         }
 
@@ -104,9 +113,7 @@ pub fn LoopType(comptime Backend: type) type {
             const max = @min(2 * room, loop.events.len);
             const idle = loop.completions.used() == 0 and loop.submissions.used() == 0 and loop.ready.is_empty();
             const wait = if (idle and wait_ms > 0) @min(wait_ms, loop.next_deadline_ms()) else 0;
-            if (wait > 0) loop.count(.waits, 1);
-            const taken = loop.io.wait(loop.events[0..max], wait);
-            if (wait > 0) loop.turn_now_ms = null;
+            const taken = if (wait > 0) loop.wait_for(max, wait) else loop.io.wait(loop.events[0..max], 0);
             for (loop.events[0..taken]) |*event| events.handle(loop, event);
             if (loop.io.take_wake()) {
                 loop.count(.wakes, 1);
@@ -115,6 +122,15 @@ pub fn LoopType(comptime Backend: type) type {
             if (loop.back_off_until_ms) |until| {
                 if (loop.now_ms() >= until) accept.end_back_off(loop);
             }
+        }
+
+        fn wait_for(loop: *Loop, max: usize, wait_ms: u32) usize {
+            loop.count(.waits, 1);
+            const before = ticks.read();
+            const taken = loop.io.wait(loop.events[0..max], wait_ms);
+            loop.load.waited = ticks.read() -| before;
+            loop.clock_old = true;
+            return taken;
         }
 
         /// Serves each socket listed now once; what is listed again meanwhile waits for the next turn.
@@ -150,6 +166,9 @@ pub fn LoopType(comptime Backend: type) type {
             header.next_timer_ms = loop.next_deadline_ms();
             header.send_entries_free = loop.send_entries.free_count();
             header.slots_used = loop.slots.used;
+            const now = loop.now_ms();
+            header.now_ms_low = @truncate(now);
+            header.now_ms_high = @truncate(now >> 32);
             const pending = !loop.ready.is_empty() or loop.submissions.used() > 0;
             header.work_pending = @intFromBool(pending or header.next_timer_ms == 0);
         }
@@ -161,10 +180,20 @@ pub fn LoopType(comptime Backend: type) type {
             return @min(timer_ms, @as(u32, @intCast(until -| loop.now_ms())));
         }
 
-        /// A turn is short beside a millisecond, so it reads the clock once, and again after a wait.
+        /// The clock, half a millisecond behind at most, as a turn is short beside that. What is due by it is due,
+        /// but what begins must ask for the exact time, or it would end too early.
         pub fn now_ms(loop: *Loop) u64 {
-            if (loop.turn_now_ms == null) loop.turn_now_ms = loop.io.now_ms();
-            return loop.turn_now_ms.?;
+            if (loop.clock_old) return loop.exact_now_ms();
+            return loop.clock.now_ms;
+        }
+
+        /// The clock as it is now, and for the rest of the turn.
+        pub fn exact_now_ms(loop: *Loop) u64 {
+            if (virtual_time and !loop.clock_old) return loop.clock.now_ms;
+            loop.clock_old = false;
+            loop.clock.take(loop.io.now_ms(), ticks.read());
+            loop.header.ticks_per_ms = loop.clock.ticks_per_ms;
+            return loop.clock.now_ms;
         }
 
         /// True while this turn may write the completions of one more step.
@@ -182,12 +211,13 @@ pub fn LoopType(comptime Backend: type) type {
             offset: u32 = 0,
             length: u32 = 0,
             argument: u32 = 0,
+            flags: u8 = 0,
         };
 
         pub inline fn complete(loop: *Loop, operation: abi.Operation, answer: Answer) void {
             loop.completions.push(.{
                 .operation = @backingInt(operation),
-                .flags = 0,
+                .flags = answer.flags,
                 .status = @backingInt(answer.status),
                 .id = answer.id,
                 .segment = answer.segment,
@@ -201,6 +231,11 @@ pub fn LoopType(comptime Backend: type) type {
 
         pub inline fn count(loop: *Loop, statistic: abi.Statistic, amount: u64) void {
             loop.statistics[@backingInt(statistic)] +%= amount;
+        }
+
+        /// Counts for the server's or the client's side; `server` names the first of the pair.
+        pub inline fn count_role(loop: *Loop, server: abi.Statistic, slot: *const Slot, amount: u64) void {
+            loop.statistics[@backingInt(server) + @as(u32, @intFromBool(slot.flags.is_client))] +%= amount;
         }
 
         /// The slot of a connection or listener of now.
@@ -230,6 +265,13 @@ pub fn LoopType(comptime Backend: type) type {
             loop.slots.elements[index].retire();
             loop.slots.give(index);
             if (loop.listeners_waiting > 0) accept.slot_is_free(loop);
+        }
+
+        /// Closes a raw descriptor that will have no connection.
+        pub fn discard(loop: *Loop, descriptor: u32) bool {
+            const closed = loop.io.discard(descriptor);
+            if (closed) loop.count(.descriptors_discarded, 1);
+            return closed;
         }
 
         /// The slot will be served in this or the next turn.

@@ -1,10 +1,23 @@
 //! The loops of the process by handle. A handle carries a generation, so one of a loop that is gone names
 //! no other. Wait and wake come from any thread: they count themselves in, and a loop cannot end meanwhile.
+//! A turn belongs to whoever exchanged `idle` for it: the loop's thread for a poll, or another one for good.
 
 const std = @import("std");
 const constants = @import("constants.zig");
 
-const State = enum(u32) { free = 0, opening, open, closing };
+const State = enum(u32) { free = 0, opening, open, closing, seized };
+
+const Turn = enum(u32) {
+    idle = 0,
+    /// The loop's own thread is inside.
+    taken,
+    /// Another thread is taking the loop away.
+    seizing,
+    /// It could not end it yet and may come again.
+    half_seized,
+    /// The loop has ended; its thread is yet to learn of it.
+    seized,
+};
 
 /// Handle = position + generation * handle_step, and generations begin at one: 0 is never a handle.
 const handle_step = constants.loops_max;
@@ -23,12 +36,22 @@ pub fn RegistryType(comptime Loop: type) type {
             handle: std.atomic.Value(u32) = .init(0),
             /// Threads inside wait or wake.
             users: std.atomic.Value(u32) = .init(0),
-            in_turn: std.atomic.Value(bool) = .init(false),
+            turn: std.atomic.Value(Turn) = .init(.idle),
+            /// The handle of a loop that was taken away, for its thread to be told.
+            seized_handle: std.atomic.Value(u32) = .init(0),
             generation: u32 = 0,
             loop: ?*Loop = null,
         };
 
-        pub const Close = union(enum) { invalid, busy, closing: *Loop };
+        pub const Close = union(enum) {
+            invalid,
+            busy,
+            /// It was taken away: there is nothing left to end.
+            ended,
+            closing: *Loop,
+        };
+        pub const Turning = union(enum) { invalid, busy, seized, turn: *Loop };
+        pub const Seizing = union(enum) { invalid, busy, loop: *Loop };
 
         entries: [constants.loops_max]Entry = @splat(.{}),
 
@@ -36,6 +59,11 @@ pub fn RegistryType(comptime Loop: type) type {
         pub fn reserve(registry: *Registry) ?u32 {
             for (&registry.entries, 0..) |*entry, position| {
                 if (entry.state.cmpxchgStrong(.free, .opening, .acq_rel, .monotonic) == null) return @intCast(position);
+            }
+            // Threads that never came back to be told leave entries that can serve again.
+            for (&registry.entries, 0..) |*entry, position| {
+                const taken = entry.state.cmpxchgStrong(.seized, .opening, .acq_rel, .monotonic) == null;
+                if (taken) return @intCast(position);
             }
             return null;
         }
@@ -49,7 +77,8 @@ pub fn RegistryType(comptime Loop: type) type {
             entry.generation = if (entry.generation == generation_max) 1 else entry.generation + 1;
             const handle = position + entry.generation * handle_step;
             entry.loop = loop;
-            entry.in_turn.store(false, .monotonic);
+            entry.seized_handle.store(0, .monotonic);
+            entry.turn.store(.idle, .monotonic);
             entry.state.store(.open, .monotonic);
             entry.handle.store(handle, .seq_cst);
             return @intCast(handle);
@@ -59,23 +88,57 @@ pub fn RegistryType(comptime Loop: type) type {
             return &registry.entries[handle % handle_step];
         }
 
-        /// For the loop's own thread.
-        pub inline fn enter(registry: *Registry, handle: u32) ?*Loop {
+        /// For the loop's own thread. One exchange, and only then a look at whose loop it is: whoever holds the
+        /// turn has the loop to himself until end_turn.
+        pub inline fn begin_turn(registry: *Registry, handle: u32) Turning {
             const entry = registry.entry_of(handle);
-            if (handle == 0 or entry.handle.load(.monotonic) != handle) return null;
-            return entry.loop;
+            if (entry.turn.cmpxchgStrong(.idle, .taken, .acquire, .monotonic) != null)
+                return refuse_turn(entry, handle);
+            if (handle != 0 and entry.handle.load(.monotonic) == handle) return .{ .turn = entry.loop.? };
+            entry.turn.store(.idle, .release);
+            return .invalid;
         }
 
-        /// Loads and stores only: it tells two threads in one loop apart nearly always and costs nothing.
-        pub inline fn begin_turn(registry: *Registry, handle: u32) bool {
-            const entry = registry.entry_of(handle);
-            if (entry.in_turn.load(.monotonic)) return false;
-            entry.in_turn.store(true, .monotonic);
-            return true;
+        fn refuse_turn(entry: *Entry, handle: u32) Turning {
+            if (handle == 0) return .invalid;
+            if (entry.seized_handle.load(.acquire) == handle) return .seized;
+            return if (entry.handle.load(.acquire) == handle) .busy else .invalid;
         }
 
         pub inline fn end_turn(registry: *Registry, handle: u32) void {
-            registry.entry_of(handle).in_turn.store(false, .monotonic);
+            registry.entry_of(handle).turn.store(.idle, .release);
+        }
+
+        /// For a thread that takes the loop away. Busy: its own thread is inside, or a third one does the same.
+        /// With the turn all further callers are shut out; those inside `wait` are to be waited for.
+        pub fn begin_seize(registry: *Registry, handle: u32) Seizing {
+            const entry = registry.entry_of(handle);
+            if (handle == 0) return .invalid;
+            if (entry.handle.load(.acquire) != handle and entry.seized_handle.load(.acquire) != handle) return .invalid;
+            const is_first = entry.turn.cmpxchgStrong(.idle, .seizing, .acq_rel, .monotonic) == null;
+            if (!is_first and entry.turn.cmpxchgStrong(.half_seized, .seizing, .acq_rel, .monotonic) != null)
+                return .busy;
+            if (entry.seized_handle.load(.acquire) == handle) return .{ .loop = entry.loop.? };
+            if (entry.handle.load(.acquire) != handle) {
+                entry.turn.store(if (is_first) .idle else .half_seized, .release);
+                return .invalid;
+            }
+            entry.seized_handle.store(handle, .seq_cst);
+            entry.handle.store(0, .seq_cst);
+            return .{ .loop = entry.loop.? };
+        }
+
+        pub fn is_seized(registry: *Registry, handle: u32) bool {
+            return handle != 0 and registry.entry_of(handle).seized_handle.load(.acquire) == handle;
+        }
+
+        /// `ended`: the loop's memory is its owner's alone again. Else somebody is to call begin_seize again.
+        pub fn end_seize(registry: *Registry, handle: u32, ended: bool) void {
+            const entry = registry.entry_of(handle);
+            if (!ended) return entry.turn.store(.half_seized, .release);
+            entry.loop = null;
+            entry.turn.store(.seized, .release);
+            entry.state.store(.seized, .release);
         }
 
         /// For any thread. The loop lives at least until leave_shared.
@@ -99,8 +162,13 @@ pub fn RegistryType(comptime Loop: type) type {
         pub fn begin_close(registry: *Registry, handle: u32) Close {
             const entry = registry.entry_of(handle);
             if (handle == 0) return .invalid;
-            if (entry.in_turn.load(.monotonic)) return if (registry.enter(handle) == null) .invalid else .busy;
-            if (entry.handle.cmpxchgStrong(handle, 0, .seq_cst, .monotonic) != null) return .invalid;
+            switch (registry.begin_turn(handle)) {
+                .invalid => return .invalid,
+                .busy => return .busy,
+                .seized => return forget_seized(entry),
+                .turn => {},
+            }
+            entry.handle.store(0, .seq_cst);
             for (0..close_spins_max) |_| {
                 if (entry.users.load(.seq_cst) == 0) {
                     entry.state.store(.closing, .monotonic);
@@ -108,19 +176,31 @@ pub fn RegistryType(comptime Loop: type) type {
                 }
                 std.atomic.spinLoopHint();
             }
-            entry.handle.store(handle, .seq_cst);
+            registry.cancel_close(handle);
             return .busy;
+        }
+
+        /// The owner of a loop that was taken away knows it now, and its entry serves again.
+        fn forget_seized(entry: *Entry) Close {
+            if (entry.turn.load(.acquire) != .seized) return .busy;
+            if (entry.state.cmpxchgStrong(.seized, .closing, .acq_rel, .monotonic) != null) return .invalid;
+            entry.seized_handle.store(0, .monotonic);
+            entry.turn.store(.idle, .monotonic);
+            entry.state.store(.free, .release);
+            return .ended;
         }
 
         pub fn cancel_close(registry: *Registry, handle: u32) void {
             const entry = registry.entry_of(handle);
             entry.state.store(.open, .monotonic);
             entry.handle.store(handle, .seq_cst);
+            entry.turn.store(.idle, .release);
         }
 
         pub fn end_close(registry: *Registry, handle: u32) void {
             const entry = registry.entry_of(handle);
             entry.loop = null;
+            entry.turn.store(.idle, .monotonic);
             entry.state.store(.free, .release);
         }
     };
@@ -135,31 +215,56 @@ test "a handle is good until its loop ends and never again" {
     var loop: TestLoop = .{ .number = 5 };
     const first: u32 = @intCast(registry.publish(registry.reserve().?, &loop));
     try std.testing.expect(first > 0);
-    try std.testing.expectEqual(&loop, registry.enter(first).?);
 
     // A thread that waits keeps the loop.
     _ = registry.enter_shared(first).?;
     try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_close(first)));
-    try std.testing.expectEqual(&loop, registry.enter(first).?);
+    try std.testing.expectEqual(&loop, registry.begin_turn(first).turn);
+    registry.end_turn(first);
     registry.leave_shared(first);
 
     // A turn under way keeps it too, and lets no second one in.
-    try std.testing.expect(registry.begin_turn(first));
-    try std.testing.expect(!registry.begin_turn(first));
+    try std.testing.expectEqual(&loop, registry.begin_turn(first).turn);
+    try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_turn(first)));
     try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_close(first)));
+    try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_seize(first)));
     registry.end_turn(first);
 
     try std.testing.expectEqual(&loop, registry.begin_close(first).closing);
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_seize(first)));
     registry.end_close(first);
-    try std.testing.expectEqual(null, registry.enter(first));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(first)));
     try std.testing.expectEqual(null, registry.enter_shared(first));
     try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_close(first)));
     const second: u32 = @intCast(registry.publish(registry.reserve().?, &loop));
     try std.testing.expect(second != first);
-    try std.testing.expectEqual(null, registry.enter(first));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(first)));
+    try std.testing.expectEqual(&loop, registry.begin_turn(second).turn);
 }
 
-test "no more loops than entries" {
+test "a loop taken away tells its thread so until that closes it" {
+    const registry = try std.testing.allocator.create(RegistryType(TestLoop));
+    defer std.testing.allocator.destroy(registry);
+    registry.* = .{};
+    var loop: TestLoop = .{ .number = 5 };
+    const handle: u32 = @intCast(registry.publish(registry.reserve().?, &loop));
+    try std.testing.expectEqual(&loop, registry.begin_seize(handle).loop);
+    try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_seize(handle)));
+    try std.testing.expectEqual(.seized, std.meta.activeTag(registry.begin_turn(handle)));
+    try std.testing.expectEqual(null, registry.enter_shared(handle));
+    // The kernel holds something still.
+    registry.end_seize(handle, false);
+    try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_close(handle)));
+    try std.testing.expectEqual(&loop, registry.begin_seize(handle).loop);
+    registry.end_seize(handle, true);
+    try std.testing.expectEqual(.seized, std.meta.activeTag(registry.begin_turn(handle)));
+    try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_seize(handle)));
+    try std.testing.expectEqual(.ended, std.meta.activeTag(registry.begin_close(handle)));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(handle)));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_close(handle)));
+}
+
+test "no more loops than entries, but those taken away make room" {
     const registry = try std.testing.allocator.create(RegistryType(TestLoop));
     defer std.testing.allocator.destroy(registry);
     registry.* = .{};
@@ -167,5 +272,14 @@ test "no more loops than entries" {
     try std.testing.expectEqual(null, registry.reserve());
     registry.release(17);
     try std.testing.expectEqual(@as(?u32, 17), registry.reserve());
-    try std.testing.expectEqual(null, registry.enter(0));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(0)));
+    var loop: TestLoop = .{ .number = 5 };
+    const handle: u32 = @intCast(registry.publish(9, &loop));
+    _ = registry.begin_seize(handle).loop;
+    registry.end_seize(handle, true);
+    try std.testing.expectEqual(@as(?u32, 9), registry.reserve());
+    const next: u32 = @intCast(registry.publish(9, &loop));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(handle)));
+    try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_seize(handle)));
+    try std.testing.expectEqual(&loop, registry.begin_turn(next).turn);
 }

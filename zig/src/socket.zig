@@ -53,7 +53,9 @@ pub const Flags = packed struct(u32) {
     waits_for_slot: bool = false,
     /// Listener: stopped until the back-off time is over.
     backs_off: bool = false,
-    _: u14 = 0,
+    /// Made by connect: the statistics tell it from those that were accepted.
+    is_client: bool = false,
+    _: u13 = 0,
 };
 
 pub fn SlotType(comptime Io: type) type {

@@ -17,6 +17,8 @@ pub const table = .{
     .{ "ringport_poll", exports.poll },
     .{ "ringport_wait", exports.wait },
     .{ "ringport_wake", exports.wake },
+    .{ "ringport_loop_seize", exports.loop_seize },
+    .{ "ringport_discard", exports.discard },
     .{ "ringport_connection_address", exports.connection_address },
     .{ "ringport_set_option", exports.set_option },
     .{ "ringport_doorbell_open", Doorbell.open },

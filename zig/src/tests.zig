@@ -4,20 +4,24 @@ const builtin = @import("builtin");
 
 test {
     _ = @import("abi.zig");
+    _ = @import("clock.zig");
     _ = @import("constants.zig");
     _ = @import("layout_hash.zig");
     _ = @import("pool.zig");
     _ = @import("ring.zig");
     _ = @import("segments.zig");
     _ = @import("socket.zig");
+    _ = @import("ticks.zig");
     _ = @import("timer_wheel.zig");
     _ = @import("registry.zig");
     _ = @import("loop/list.zig");
+    _ = @import("loop/load.zig");
     _ = @import("loop/memory.zig");
     _ = @import("doorbell.zig");
     _ = @import("exports.zig");
     _ = @import("exports_test.zig");
     _ = @import("fuzz.zig");
+    _ = @import("io/common.zig");
     _ = @import("io/fake.zig");
     _ = @import("io/test.zig");
     if (builtin.os.tag == .linux) {

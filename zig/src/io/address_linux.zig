@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../abi.zig");
+const common = @import("common.zig");
 
 pub const SystemAddress = extern union {
     any: linux.sockaddr,
@@ -32,6 +33,14 @@ pub const SystemAddress = extern union {
                 return @sizeOf(linux.sockaddr.in6);
             },
         }
+    }
+
+    pub fn peer(system: *const SystemAddress) common.Peer {
+        return switch (system.any.family) {
+            linux.AF.INET => .ipv4(system.v4.addr),
+            linux.AF.INET6 => .ipv6(system.v6.addr),
+            else => .{},
+        };
     }
 
     pub fn to(system: *const SystemAddress, out: *abi.Address) void {

@@ -65,4 +65,36 @@ pub const AcceptResult = struct {
     system_error: u32 = 0,
     /// The raw descriptor; fits 32 bits on every system (Windows keeps handles within them).
     handle: u32 = 0,
+    peer: Peer = .{},
 };
+
+/// The address of an accepted socket's other end, as an accept's completion carries it.
+pub const Peer = struct {
+    family: abi.AddressFamily = .unspecified,
+    /// Bytes in network order as they lie; IPv4 uses the first.
+    words: [4]u32 = @splat(0),
+
+    pub fn ipv4(bytes: u32) Peer {
+        return .{ .family = .ipv4, .words = .{ bytes, 0, 0, 0 } };
+    }
+
+    /// An IPv4 address in the clothes of IPv6 (RFC 4291, 2.5.5.2) is told as what it is.
+    pub fn ipv6(bytes: [16]u8) Peer {
+        const words: [4]u32 = @bitCast(bytes);
+        if (words[0] == 0 and words[1] == 0 and words[2] == mapped_mark) return .ipv4(words[3]);
+        return .{ .family = .ipv6, .words = words };
+    }
+
+    const mapped_mark: u32 = @bitCast([4]u8{ 0, 0, 0xff, 0xff });
+};
+
+test "an IPv4 peer of an IPv6 listener is told as IPv4" {
+    const std = @import("std");
+    const mapped = [_]u8{ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7 };
+    try std.testing.expectEqual(Peer.ipv4(@bitCast([4]u8{ 192, 0, 2, 7 })), Peer.ipv6(mapped));
+    var other = mapped;
+    other[0] = 0x20;
+    const peer = Peer.ipv6(other);
+    try std.testing.expectEqual(abi.AddressFamily.ipv6, peer.family);
+    try std.testing.expectEqual(other, @as([16]u8, @bitCast(peer.words)));
+}

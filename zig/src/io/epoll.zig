@@ -117,9 +117,11 @@ pub const Io = struct {
 
     pub fn accept(_: *Io, socket: *Socket, _: *Listener) common.AcceptResult {
         const flags = linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;
-        const accepted = linux.accept4(socket.descriptor, null, null, flags);
+        var peer: SystemAddress = undefined;
+        var length: linux.socklen_t = @sizeOf(SystemAddress);
+        const accepted = linux.accept4(socket.descriptor, &peer.any, &length, flags);
         const code = linux.errno(accepted);
-        if (code == .SUCCESS) return .{ .handle = @intCast(accepted) };
+        if (code == .SUCCESS) return .{ .handle = @intCast(accepted), .peer = peer.peer() };
         const status: abi.Status = switch (code) {
             // Memory comes back as descriptors do: later.
             .NOBUFS, .NOMEM => .descriptors_exhausted,
@@ -134,11 +136,16 @@ pub const Io = struct {
         return io.control(linux.EPOLL.CTL_ADD, socket.descriptor, events_receive, .{ .id = id });
     }
 
-    pub fn discard(_: *Io, handle: u32) void {
-        if (handle > std.math.maxInt(i32)) return;
-        const descriptor: i32 = @intCast(handle);
+    pub fn discard(_: *Io, handle: u32) bool {
+        return discard_unowned(handle);
+    }
+
+    pub fn discard_unowned(handle: u32) bool {
+        const descriptor = std.math.cast(i32, handle) orelse return false;
         // A number that names no socket was not ours to close.
-        if (options.is_socket(descriptor)) _ = linux.close(descriptor);
+        if (!options.is_socket(descriptor)) return false;
+        _ = linux.close(descriptor);
+        return true;
     }
 
     pub fn connect(io: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {

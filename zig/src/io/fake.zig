@@ -2,11 +2,11 @@
 //! in `wait` alone, and every fault follows from `Configuration.seed` (`fake/faults.zig`), so a run replays.
 //! For tests; never part of the shipped library.
 
-const builtin = @import("builtin");
 const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
+const nap = @import("nap.zig").nap;
 const Network = @import("fake/network.zig").Network;
 
 /// Microseconds that pass in a wait that found something, and in one that did not.
@@ -14,8 +14,13 @@ const busy_wait_us = 100;
 const empty_wait_us = 1000;
 /// Raw descriptors begin behind those a process always has.
 const descriptor_first: u32 = 3;
+/// The peer of every connection, in network order.
+const loopback_ipv4: u32 = @bitCast([4]u8{ 127, 0, 0, 1 });
+const loopback_ipv6_end: u32 = @bitCast([4]u8{ 0, 0, 0, 1 });
 
 pub const Io = struct {
+    pub const virtual_time = true;
+
     network: Network,
     /// Virtual time. Atomic, because a thread in wait_ready lets it pass as well.
     clock_us: std.atomic.Value(u64),
@@ -88,7 +93,11 @@ pub const Io = struct {
             network.abandon(raw, true);
             return .{ .status = .connection_aborted };
         }
-        return .{ .handle = raw - 1 + descriptor_first };
+        const ipv4 = network.at(raw).family == @backingInt(abi.AddressFamily.ipv4);
+        return .{
+            .handle = raw - 1 + descriptor_first,
+            .peer = if (ipv4) .ipv4(loopback_ipv4) else .{ .family = .ipv6, .words = .{ 0, 0, 0, loopback_ipv6_end } },
+        };
     }
 
     /// The number of a raw endpoint no listener queues; null for anything else.
@@ -110,9 +119,15 @@ pub const Io = struct {
         return .ok;
     }
 
-    pub fn discard(self: *Io, handle: u32) void {
-        const number = self.raw_number(handle) orelse return;
+    pub fn discard(self: *Io, handle: u32) bool {
+        const number = self.raw_number(handle) orelse return false;
         self.network.abandon(number, false);
+        return true;
+    }
+
+    /// A raw endpoint exists in the network of its loop alone.
+    pub fn discard_unowned(_: u32) bool {
+        return false;
     }
 
     pub fn connect(self: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
@@ -277,7 +292,7 @@ pub const Io = struct {
     pub fn wait_ready(self: *Io, timeout_ms: u32) common.Result {
         for (0..timeout_ms) |_| {
             if (self.woken.load(.acquire) or self.waiting.load(.acquire) > 0) return .ok;
-            sleep_one_millisecond();
+            nap();
             self.pass(1000);
         }
         const found = self.woken.load(.acquire) or self.waiting.load(.acquire) > 0;
@@ -300,23 +315,6 @@ pub const Io = struct {
 fn is_known_family(family: u16) bool {
     return family == @backingInt(abi.AddressFamily.ipv4) or family == @backingInt(abi.AddressFamily.ipv6);
 }
-
-fn sleep_one_millisecond() void {
-    switch (builtin.os.tag) {
-        .linux => {
-            const duration: std.os.linux.timespec = .{ .sec = 0, .nsec = std.time.ns_per_ms };
-            _ = std.os.linux.nanosleep(&duration, null);
-        },
-        .windows => {
-            // Negative: relative, in steps of 100 ns.
-            var interval: i64 = -10_000;
-            _ = NtDelayExecution(0, &interval);
-        },
-        else => @compileError("the fake backend sleeps on Linux and on Windows"),
-    }
-}
-
-extern "ntdll" fn NtDelayExecution(alertable: u8, interval: *i64) callconv(.winapi) i32;
 
 test {
     @import("../io.zig").check(Io);

@@ -58,8 +58,15 @@ pub const Io = struct {
         return connecting.attach(&io.port, socket, id, handle);
     }
 
-    pub fn discard(_: *Io, handle: u32) void {
-        if (handle != 0) handles.close(handle);
+    pub fn discard(_: *Io, handle: u32) bool {
+        return discard_unowned(handle);
+    }
+
+    pub fn discard_unowned(handle: u32) bool {
+        // A number that names no socket was not ours to close.
+        if (handle == 0 or !handles.is_socket(handle)) return false;
+        handles.close(handle);
+        return true;
     }
 
     pub fn connect(io: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {

@@ -92,6 +92,12 @@ pub const wsaid_acceptex: Guid = .{
     .data3 = 0x11cf,
     .data4 = .{ 0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 },
 };
+pub const wsaid_getacceptexsockaddrs: Guid = .{
+    .data1 = 0xb5367df2,
+    .data2 = 0xcbac,
+    .data3 = 0x11cf,
+    .data4 = .{ 0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 },
+};
 pub const wsaid_connectex: Guid = .{
     .data1 = 0x25a207b9,
     .data2 = 0xddf3,
@@ -109,6 +115,17 @@ pub const AcceptEx = *const fn (
     received: *u32,
     overlapped: *Overlapped,
 ) callconv(.winapi) i32;
+
+pub const GetAcceptExSockaddrs = *const fn (
+    buffer: *const anyopaque,
+    data_bytes: u32,
+    local_address_bytes: u32,
+    remote_address_bytes: u32,
+    local: *?*const anyopaque,
+    local_bytes: *i32,
+    remote: *?*const anyopaque,
+    remote_bytes: *i32,
+) callconv(.winapi) void;
 
 pub const ConnectEx = *const fn (
     socket: Socket,

@@ -1,6 +1,7 @@
 //! Accepting: as many as wait, within a budget; it stops without spinning while slots or descriptors lack.
 
 const abi = @import("../abi.zig");
+const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
 const receive = @import("receive.zig");
 
@@ -12,7 +13,7 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
         if (!slot.flags.hand_over and loop.slots.free_count() == 0) return wait_for_slot(loop, slot);
         const result = loop.io.accept(&slot.socket, &entry.listener);
         switch (result.status) {
-            .ok => take(loop, index, slot, result.handle),
+            .ok => take(loop, index, slot, &result),
             .would_block => {
                 slot.flags.readable = false;
                 return;
@@ -26,24 +27,35 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
     loop.list_ready(index, slot);
 }
 
-fn take(loop: anytype, index: u32, listener: anytype, handle: u32) void {
-    const listener_id = loop.id_of(index, listener);
+fn take(loop: anytype, index: u32, listener: anytype, result: *const common.AcceptResult) void {
     if (listener.flags.hand_over) {
         loop.count(.connections_accepted, 1);
-        return loop.complete(.accept, .{ .tag = listener.tag, .argument = listener_id, .length = handle });
+        return answer(loop, listener.tag, abi.invalid_id, result.handle, abi.accept_raw_flag, &result.peer);
     }
     const taken = loop.take_slot(.open, listener.tag).?;
     const slot = &loop.slots.elements[taken];
     slot.flags.paused = listener.flags.accept_paused;
     const id = loop.id_of(taken, slot);
-    const result = loop.io.attach(&slot.socket, id, handle);
-    if (result.failed()) {
-        loop.io.discard(handle);
+    if (loop.io.attach(&slot.socket, id, result.handle).failed()) {
+        _ = loop.discard(result.handle);
         loop.give_slot(taken);
         return loop.count(.accept_errors, 1);
     }
     loop.count(.connections_accepted, 1);
-    loop.complete(.accept, .{ .id = id, .tag = listener.tag, .argument = listener_id });
+    answer(loop, listener.tag, id, loop.id_of(index, listener), 0, &result.peer);
+}
+
+fn answer(loop: anytype, tag: u32, id: u32, argument: u32, flags: u32, peer: *const common.Peer) void {
+    loop.complete(.accept, .{
+        .id = id,
+        .tag = tag,
+        .argument = argument,
+        .flags = @intCast(flags | @backingInt(peer.family)),
+        .segment = peer.words[0],
+        .offset = peer.words[1],
+        .length = peer.words[2],
+        .system_error = peer.words[3],
+    });
 }
 
 /// The listener itself is broken: told once for each time the kernel says so, never in a circle.

@@ -62,13 +62,17 @@ pub fn finish(loop: anytype, index: u32, slot: anytype) void {
         loop.listeners[slot.listener].used = false;
     } else if (!silent) {
         loop.count(if (slot.flags.abort) .connections_aborted else .connections_closed, 1);
+        loop.count_role(.connections_ended_server, slot, 1);
     }
+    // The last word to a thread whose loop was taken away: nothing else tells it what was lost.
+    if (silent) loop.send_pending[index] = unsent;
     loop.give_slot(index);
     if (!silent) loop.complete(.close, .{ .id = id, .tag = tag, .length = unsent });
 }
 
 /// Ends everything without completions, for a loop that is given up.
 pub fn shut(loop: anytype) bool {
+    discard_descriptors(loop);
     for (loop.slots.elements[0..loop.slots.fresh], 0..) |*slot, index| {
         if (slot.state == .free or slot.state == .leaving) continue;
         slot.flags.abort = true;
@@ -89,4 +93,21 @@ pub fn shut(loop: anytype) bool {
     if (loop.slots.used > 0) return false;
     loop.io.deinit();
     return true;
+}
+
+/// Raw descriptors on their way through the rings would belong to nobody. As many as fit, since a thread whose
+/// loop is taken away may go on writing.
+fn discard_descriptors(loop: anytype) void {
+    for (0..loop.submissions.mask + 1) |_| {
+        const record = loop.submissions.peek() orelse break;
+        if (record.operation == @backingInt(abi.Operation.adopt)) _ = loop.discard(record.length);
+        loop.submissions.drop(1);
+    }
+    for (0..loop.completions.mask + 1) |_| {
+        const record = loop.completions.peek() orelse break;
+        const raw = record.operation == @backingInt(abi.Operation.accept) and
+            record.flags & abi.accept_raw_flag != 0;
+        if (raw) _ = loop.discard(record.argument);
+        loop.completions.drop(1);
+    }
 }

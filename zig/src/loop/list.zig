@@ -7,6 +7,7 @@ const pool = @import("../pool.zig");
 pub const List = struct {
     first: u32 = pool.none,
     last: u32 = pool.none,
+    count: u32 = 0,
 
     pub inline fn is_empty(list: *const List) bool {
         return list.first == pool.none;
@@ -18,6 +19,7 @@ pub const List = struct {
         slots[index].next_listed = pool.none;
         if (list.last == pool.none) list.first = index else slots[list.last].next_listed = index;
         list.last = index;
+        list.count += 1;
     }
 
     pub inline fn pop(list: *List, slots: anytype) ?u32 {
@@ -26,6 +28,7 @@ pub const List = struct {
         list.first = slots[index].next_listed;
         if (list.first == pool.none) list.last = pool.none;
         slots[index].flags.listed = false;
+        list.count -= 1;
         return index;
     }
 
@@ -34,6 +37,7 @@ pub const List = struct {
         if (other.is_empty()) return;
         if (list.last == pool.none) list.first = other.first else slots[list.last].next_listed = other.first;
         list.last = other.last;
+        list.count += other.count;
         other.* = .{};
     }
 };
@@ -54,6 +58,7 @@ test "a list keeps order and takes another one over" {
     }
     list.append(&slots, &other);
     try std.testing.expect(other.is_empty());
+    try std.testing.expectEqual(@as(u32, 5), list.count);
     for ([_]u32{ 3, 1, 5, 0, 2 }) |index| try std.testing.expectEqual(@as(?u32, index), list.pop(&slots));
     try std.testing.expectEqual(@as(?u32, null), list.pop(&slots));
     try std.testing.expect(!slots[5].flags.listed);

@@ -6,6 +6,7 @@ const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
 const layout_hash = @import("../layout_hash.zig").layout_hash;
 const socket = @import("../socket.zig");
+const ticks = @import("../ticks.zig");
 const Ring = @import("../ring.zig").Ring;
 const TimerWheel = @import("../timer_wheel.zig").TimerWheel;
 
@@ -149,10 +150,22 @@ pub fn open(
     loop.starved = .{};
     loop.completions_per_turn = c.completions_per_turn;
     loop.turn_limit = 0;
-    loop.turn_now_ms = null;
+    begin_measuring(loop);
     loop.listeners_waiting = 0;
     loop.back_off_until_ms = null;
     return loop;
+}
+
+fn begin_measuring(loop: anytype) void {
+    const now = ticks.read();
+    loop.clock = .init(loop.io.now_ms(), now, ticks.refresh_first());
+    loop.clock_old = false;
+    loop.load = .{ .begin = now, .end = now, .waited = 0, .open = false, .submissions = 0 };
+    loop.header.turn_shift = ticks.turn_shift();
+    loop.header.now_ms_low = @truncate(loop.clock.now_ms);
+    loop.header.now_ms_high = @truncate(loop.clock.now_ms >> 32);
+    loop.statistics[@backingInt(abi.Statistic.ticks_at_open)] = now;
+    loop.statistics[@backingInt(abi.Statistic.ticks_now)] = now;
 }
 
 fn slice(comptime Element: type, base: [*]u8, offset: usize, count: usize) []Element {

@@ -52,6 +52,7 @@ pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
     const slot = &loop.slots.elements[index];
     const flags: abi.Flags = @bitCast(record.flags);
     slot.flags.paused = flags.paused;
+    slot.flags.is_client = true;
     const id = loop.id_of(index, slot);
 
     const result = loop.io.connect(&slot.socket, id, &request);
@@ -66,7 +67,7 @@ pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
 
 pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
     const index = loop.take_slot(.open, record.tag) orelse {
-        loop.io.discard(record.length);
+        _ = loop.discard(record.length);
         return .slots_exhausted;
     };
     const slot = &loop.slots.elements[index];
@@ -75,7 +76,7 @@ pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
     const id = loop.id_of(index, slot);
     const result = loop.io.attach(&slot.socket, id, record.length);
     if (result.failed()) {
-        loop.io.discard(record.length);
+        _ = loop.discard(record.length);
         loop.give_slot(index);
         loop.complete(.adopt, .{ .tag = record.tag, .status = result.status, .system_error = result.system_error });
         return .ok;

@@ -33,6 +33,8 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
             });
             loop.count(.receives, 1);
             loop.count(.bytes_received, result.bytes);
+            loop.count_role(.receives_server, slot, 1);
+            loop.count_role(.bytes_received_server, slot, result.bytes);
         }
         if (result.drained and (result.bytes == 0 or !slot.flags.short_receive_unreliable)) {
             slot.flags.readable = false;

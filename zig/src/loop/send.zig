@@ -118,10 +118,12 @@ fn send_now(loop: anytype, index: u32, slot: anytype) void {
     const result = loop.io.send(&slot.socket, id, spans[0..count]);
     loop.count(.submissions, count);
     loop.count(.sends, 1);
+    loop.count_role(.sends_server, slot, 1);
     switch (result.status) {
         .ok => {
             for (0..count) |position| release(loop, submissions.at(head +% @as(u32, @intCast(position))));
             loop.count(.bytes_sent, bytes);
+            loop.count_role(.bytes_sent_server, slot, bytes);
             slot.send_reported +%= bytes;
             if (notify) report(loop, index, slot);
         },
@@ -164,6 +166,7 @@ fn consume(loop: anytype, index: u32, slot: anytype, bytes: u32) void {
     loop.send_pending[index] -|= bytes;
     slot.send_reported +%= bytes;
     loop.count(.bytes_sent, bytes);
+    loop.count_role(.bytes_sent_server, slot, bytes);
     var taken = slot.send_taken + bytes;
     while (slot.send_first != pool.none) {
         const length = loop.send_entries.elements[slot.send_first].length;
@@ -206,6 +209,7 @@ fn flush(loop: anytype, index: u32, slot: anytype) void {
         const count = gather(loop, slot, &spans);
         const result = loop.io.send(&slot.socket, id, spans[0..count]);
         loop.count(.sends, 1);
+        loop.count_role(.sends_server, slot, 1);
         switch (result.status) {
             .ok => {
                 var bytes: u32 = 0;

@@ -55,7 +55,7 @@ fn dispatch(loop: anytype, operation: abi.Operation, record: *const abi.Record) 
         .abort => close.submit(loop, record, true),
         .pause => receive.submit_pause(loop, record),
         .resume_reading => receive.submit_resume(loop, record),
-        .timer => loop.timers.arm(record.id, record.argument, record.tag, loop.now_ms()),
+        .timer => loop.timers.arm(record.id, record.argument, record.tag, loop.exact_now_ms()),
         .timer_cancel => {
             loop.timers.cancel(record.id);
             return .ok;

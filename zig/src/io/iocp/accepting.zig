@@ -101,7 +101,7 @@ pub fn accept(port: *Port, socket: *Socket, listener: *Listener) common.AcceptRe
         listener.wanted = @min(listener.wanted * 2, @as(u8, @intCast(constants.accepts_posted_max)));
     const index = @ctz(listener.completed);
     listener.completed &= ~bit(index);
-    const accepted = finish(socket, listener, &listener.accepts[index]);
+    const accepted = finish(port, socket, listener, &listener.accepts[index]);
     _ = fill(port, socket, listener);
     return accepted;
 }
@@ -113,7 +113,7 @@ fn nothing_there(listener: *const Listener, filled: common.Result) common.Accept
     return .{ .status = .descriptors_exhausted, .system_error = filled.system_error };
 }
 
-fn finish(socket: *Socket, listener: *const Listener, taken: *Accept) common.AcceptResult {
+fn finish(port: *const Port, socket: *Socket, listener: *const Listener, taken: *Accept) common.AcceptResult {
     const handle = taken.handle;
     taken.handle = 0;
     const number = taken.operation.number();
@@ -127,7 +127,24 @@ fn finish(socket: *Socket, listener: *const Listener, taken: *Accept) common.Acc
         if (inherited.mask & inherited_bit(index) == 0) continue;
         _ = handles.set_option(handle, @fromBackingInt(@as(u32, @intCast(index))), value);
     }
-    return .{ .handle = handle };
+    return .{ .handle = handle, .peer = peer_of(port, taken) };
+}
+
+/// What AcceptEx wrote, read by the function that knows its layout: no system call.
+fn peer_of(port: *const Port, taken: *Accept) common.Peer {
+    const length = operations.accept_address_bytes;
+    var local: ?*const anyopaque = null;
+    var remote: ?*const anyopaque = null;
+    var local_length: i32 = 0;
+    var remote_length: i32 = 0;
+    const accept_addresses = port.accept_addresses;
+    accept_addresses(&taken.addresses, 0, length, length, &local, &local_length, &remote, &remote_length);
+    const source: [*]const u8 = @ptrCast(remote orelse return .{});
+    var native = std.mem.zeroes(addresses.Native);
+    const bytes = std.mem.asBytes(&native.bytes);
+    const count = @min(bytes.len, @as(usize, @intCast(@max(remote_length, 0))));
+    @memcpy(bytes[0..count], source[0..count]);
+    return addresses.peer(&native);
 }
 
 /// Whatever is no lack of ours was this peer's: it reset first, and the accept is posted again.

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const abi = @import("../../abi.zig");
+const common = @import("../common.zig");
 const windows = @import("../windows.zig");
 
 /// A system address of either family, and how much of it counts.
@@ -59,6 +60,14 @@ pub fn connectable(address: *const abi.Address) abi.Address {
 pub fn is_loopback(address: *const abi.Address) bool {
     if (address.family == @backingInt(abi.AddressFamily.ipv4)) return address.bytes[0] == 127;
     return std.mem.allEqual(u8, address.bytes[0..15], 0) and address.bytes[15] == 1;
+}
+
+pub fn peer(native: *const Native) common.Peer {
+    return switch (native.bytes.ipv4.family) {
+        windows.af_inet => .ipv4(native.bytes.ipv4.addr),
+        windows.af_inet6 => .ipv6(native.bytes.ipv6.addr),
+        else => .{},
+    };
 }
 
 pub fn from_native(native: *const Native, address: *abi.Address) void {

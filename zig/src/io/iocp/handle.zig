@@ -47,6 +47,10 @@ pub fn abort(handle: u32) void {
     _ = windows.closesocket(handle);
 }
 
+pub fn is_socket(handle: u32) bool {
+    return get_integer(handle, windows.sol_socket, windows.so_type) != null;
+}
+
 /// Whether the number names a stream socket that could carry a connection.
 pub fn is_connection(handle: u32) bool {
     const kind = get_integer(handle, windows.sol_socket, windows.so_type) orelse return false;

@@ -17,6 +17,7 @@ pub const Port = struct {
     handle: windows.Handle,
     accept_ex: windows.AcceptEx,
     connect_ex: windows.ConnectEx,
+    accept_addresses: windows.GetAcceptExSockaddrs,
     /// Set by wake, taken by take_wake.
     wake_pending: std.atomic.Value(bool),
     /// A wake packet is in the queue: a second one would say nothing more.
@@ -51,6 +52,8 @@ pub const Port = struct {
         defer _ = windows.closesocket(probe);
         const accept_ex = extension(probe, &windows.wsaid_acceptex, &port.accept_ex);
         if (accept_ex.failed()) return accept_ex;
+        const accept_addresses = extension(probe, &windows.wsaid_getacceptexsockaddrs, &port.accept_addresses);
+        if (accept_addresses.failed()) return accept_addresses;
         return extension(probe, &windows.wsaid_connectex, &port.connect_ex);
     }
 

@@ -205,7 +205,7 @@ pub fn sockets_are_handed_over(h: anytype) !void {
         try std.testing.expectEqual(abi.invalid_id, try dialogue.await_accept(h, mark));
         var handle: u32 = 0;
         for (h.log.items[mark..]) |record| {
-            if (record.operation == @backingInt(abi.Operation.accept)) handle = record.length;
+            if (record.operation == @backingInt(abi.Operation.accept)) handle = record.argument;
         }
         const before = h.statistic(.connections_adopted);
         const tag = try h.submit(.{ .operation = .adopt, .length = handle });

@@ -1,0 +1,195 @@
+/**
+ * A listener without a socket of its own: its connections come as descriptors that another loop has accepted.
+ *
+ * @module
+ */
+import { Flags, Operation, Status } from "../base/layout.ts";
+import type { Engine } from "../loop/engine.ts";
+import { AcceptedQueue } from "./accepted_queue.ts";
+import { ConnectionCore } from "./core.ts";
+import type { EventLoop } from "./event_loop.ts";
+import { Group } from "./group.ts";
+import { checkHandlers, checkListenOptions } from "./options.ts";
+import type { ConnectionTable } from "./table.ts";
+import type { Connection, ConnectionOptions, SocketHandlers } from "./types.ts";
+
+/** Options as those of `listen`, without what concerns the socket that listens. */
+export interface AdoptOptions<D = undefined> extends ConnectionOptions<D> {
+  /** The loop the connections run on. */
+  loop: EventLoop;
+  /** Connections at once; a further descriptor is closed. No limit by default but the loop's own. */
+  connections?: number;
+}
+
+/** Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. */
+export function adoptingListener<D = undefined>(options: AdoptOptions<D>): AdoptingListener<D> {
+  checkListenOptions(options);
+  options.loop.retain();
+  return new AdoptingListener(options);
+}
+
+/**
+ * Made by {@linkcode adoptingListener}. Options of the sockets themselves (`noDelay`, `keepAlive`, buffers)
+ * are inherited from the listener that accepted them and have no effect here.
+ */
+export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIterable<Connection<D>> {
+  readonly #loop: EventLoop;
+  readonly #engine: Engine;
+  readonly #table: ConnectionTable;
+  readonly #group: Group<D>;
+  readonly #tag: number;
+  readonly #connectionsMax: number;
+  readonly #startPaused: boolean;
+  readonly #queue = new AcceptedQueue<D>(() => {});
+  readonly #gone = Promise.withResolvers<void>();
+  #stopped = false;
+  #closed = false;
+  #count = 0;
+  #pending = 0;
+  #refused = 0;
+  #referenced = true;
+
+  /** Use {@linkcode adoptingListener}. */
+  constructor(options: AdoptOptions<D>) {
+    const { loop } = options;
+    this.#loop = loop;
+    this.#engine = loop.engine;
+    this.#table = loop.table;
+    this.#group = new Group<D>(loop, loop.engine, loop.table, options);
+    this.#group.owner = {
+      left: () => {
+        this.#count -= 1;
+        this.#loop.release();
+      },
+    };
+    this.#connectionsMax = options.connections ?? Infinity;
+    this.#startPaused = this.#group.handlers.data === undefined;
+    this.#tag = this.#table.nextTag();
+    this.#table.addAcceptor(this.#tag, {
+      number: undefined,
+      adopted: (id, status) => this.#adopted(id, status),
+      stop: () => this.stop(),
+      left: () => this.#left(),
+    });
+    this.#engine.ref();
+  }
+
+  /** Connections open now. */
+  get connectionCount(): number {
+    return this.#count;
+  }
+
+  /** Descriptors the library has not answered yet. */
+  get pendingCount(): number {
+    return this.#pending;
+  }
+
+  /** Descriptors closed: the limit was reached, the listener had stopped, or the library refused them. */
+  get refusedCount(): number {
+    return this.#refused;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /**
+   * Makes a connection out of the descriptor of an accepted socket, which belongs to this loop from now on:
+   * one that cannot be a connection is closed. False: it was closed at once, since the listener has stopped
+   * or is at its limit.
+   */
+  adopt(descriptor: number): boolean {
+    if (this.#stopped || this.#count + this.#pending >= this.#connectionsMax) {
+      this.#refused += 1;
+      this.#engine.native.discard(descriptor);
+      return false;
+    }
+    const taken = this.#engine.submitAdopt(descriptor, this.#tag, this.#startPaused ? Flags.paused : 0);
+    if (taken) this.#pending += 1;
+    else this.#refused += 1;
+    return taken;
+  }
+
+  /**
+   * Adopts no more, for good.
+   *
+   * @param closeActiveConnections true: aborts the connections too. They stay by default.
+   */
+  stop(closeActiveConnections = false): void {
+    if (!this.#stopped) {
+      this.#stopped = true;
+      this.#queue.end();
+      if (this.#pending === 0) this.#left();
+    }
+    if (!closeActiveConnections) return;
+    for (const connection of this.#table.connections()) {
+      if ((connection.group as unknown) === this.#group) connection.abort();
+    }
+  }
+
+  /** Adopts no more, for good; resolves when every descriptor given has been answered. Connections stay. */
+  close(): Promise<void> {
+    this.stop();
+    return this.#gone.promise;
+  }
+
+  /** Takes other handlers, for the connections there are as well. */
+  reload(options: { socket: SocketHandlers<D> }): void {
+    checkHandlers("reload", options.socket);
+    this.#group.handlers = options.socket;
+    this.#group.handled = true;
+  }
+
+  /** Keeps the process alive while it may adopt: the default. */
+  ref(): void {
+    if (this.#referenced || this.#closed) return;
+    this.#referenced = true;
+    this.#engine.ref();
+  }
+
+  /** Does not keep the process alive. */
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    this.#engine.unref();
+  }
+
+  /** The connections as they are adopted. Ends when the listener stops. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Connection<D>> {
+    return this.#queue.iterate();
+  }
+
+  /** Stops and aborts its connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop(true);
+    await this.#gone.promise;
+  }
+
+  #adopted(id: number, status: number): void {
+    this.#pending -= 1;
+    if (status !== Status.ok) this.#refused += 1;
+    else if (this.#stopped) this.#engine.submit(Operation.abort, id);
+    else this.#open(id);
+    if (this.#stopped && this.#pending === 0) this.#left();
+  }
+
+  #open(id: number): void {
+    this.#loop.retain();
+    this.#count += 1;
+    const connection = new ConnectionCore<D>(this.#group, id);
+    this.#table.add(connection as unknown as ConnectionCore);
+    const given = !this.#group.handled || this.#queue.active;
+    connection.opened(this.#startPaused, given);
+    if (given) this.#queue.push(connection);
+  }
+
+  #left(): void {
+    if (this.#closed) return;
+    this.#stopped = true;
+    this.#closed = true;
+    this.#table.removeAcceptor(this.#tag);
+    this.unref();
+    this.#gone.resolve();
+    this.#loop.release();
+  }
+}

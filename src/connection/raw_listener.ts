@@ -1,0 +1,158 @@
+/**
+ * A listener that hands its connections on: it tells each as a raw descriptor, for another loop to adopt.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import { OptionError } from "../base/errors.ts";
+import { Operation } from "../base/layout.ts";
+import type { Engine } from "../loop/engine.ts";
+import type { EventLoop } from "./event_loop.ts";
+import { bindListener, type BindOptions } from "./listener.ts";
+import { checkListenOptions } from "./options.ts";
+import { applySocketOptions, readAddress } from "./settings.ts";
+import type { ConnectionTable } from "./table.ts";
+import type { ListenOptions } from "./types.ts";
+
+/** Of the options of `listen` those that concern the sockets; accepted ones inherit theirs. */
+export type RawListenOptions =
+  & BindOptions
+  & Pick<ListenOptions, "keepAlive" | "receiveBuffer" | "sendBuffer" | "typeOfService">;
+
+/**
+ * Takes a descriptor, which is the callee's from then on: it must reach {@linkcode AdoptingListener.adopt} of
+ * some loop or `discard` of the library. The peer's address: an `AddressFamily` and the words of its sixteen
+ * bytes in network order; IPv4 is the first. Must not throw; where it does, the descriptor is closed.
+ */
+export type DescriptorTaker = (
+  descriptor: number,
+  family: number,
+  word0: number,
+  word1: number,
+  word2: number,
+  word3: number,
+) => void;
+
+/** Listens on `loop` and gives every accepted descriptor to `take`. Throws as `listen` does. */
+export function listenRaw(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker): RawListener {
+  if (typeof take !== "function") {
+    throw new OptionError("listen", "take", "listenRaw wants a function that takes the descriptors");
+  }
+  checkListenOptions(options);
+  loop.retain();
+  try {
+    return new RawListener(loop, options, take);
+  } catch (error) {
+    loop.release();
+    throw error;
+  }
+}
+
+/** Made by {@linkcode listenRaw}. */
+export class RawListener implements AsyncDisposable {
+  /** The address bound. */
+  readonly address: SocketAddress;
+  readonly #loop: EventLoop;
+  readonly #engine: Engine;
+  readonly #table: ConnectionTable;
+  readonly #take: DescriptorTaker;
+  readonly #tag: number;
+  readonly #id: number;
+  readonly #gone = Promise.withResolvers<void>();
+  #stopped = false;
+  #paused = false;
+  #referenced = true;
+
+  /** Use {@linkcode listenRaw}. */
+  constructor(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker) {
+    this.#loop = loop;
+    this.#engine = loop.engine;
+    this.#table = loop.table;
+    this.#take = take;
+    this.#tag = this.#table.nextTag();
+    this.#id = bindListener(this.#engine, this.#tag, options, { handOver: true });
+    try {
+      applySocketOptions(this.#engine, this.#id, "listen", options);
+      this.address = readAddress(this.#engine, this.#id, "local");
+    } catch (error) {
+      this.#engine.submit(Operation.close, this.#id);
+      throw error;
+    }
+    this.#table.addAcceptor(this.#tag, {
+      number: this.#id,
+      acceptedRaw: (descriptor, ...address) => this.#accepted(descriptor, ...address),
+      stop: () => this.stop(),
+      left: () => this.#left(),
+    });
+    this.#engine.ref();
+  }
+
+  /** The port bound. */
+  get port(): number {
+    return this.address.port;
+  }
+
+  /** Accepts no more for now; new connections wait in the kernel's queue. */
+  pause(): void {
+    if (this.#paused || this.#stopped) return;
+    this.#paused = true;
+    this.#engine.submit(Operation.pause, this.#id);
+  }
+
+  /** Accepts again. */
+  resume(): void {
+    if (!this.#paused || this.#stopped) return;
+    this.#paused = false;
+    this.#engine.submit(Operation.resumeReading, this.#id);
+  }
+
+  /** Accepts no more, for good. What the kernel had accepted already is closed. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#engine.submit(Operation.close, this.#id);
+  }
+
+  /** Accepts no more, for good; resolves when the address is free again. */
+  close(): Promise<void> {
+    this.stop();
+    return this.#gone.promise;
+  }
+
+  /** Does not keep the process alive. */
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    this.#engine.unref();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accepted(
+    descriptor: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void {
+    if (this.#stopped) return void this.#engine.native.discard(descriptor);
+    try {
+      this.#take(descriptor, family, word0, word1, word2, word3);
+    } catch (error) {
+      this.#engine.native.discard(descriptor);
+      console.error("handing a connection on failed:", error);
+    }
+  }
+
+  #left(): void {
+    this.#stopped = true;
+    this.#table.removeAcceptor(this.#tag);
+    this.unref();
+    this.#gone.resolve();
+    this.#loop.release();
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Completions to the sink, but for received bytes, which the engine hands over itself.
+ *
+ * @module
+ */
+import type { CompletionRing } from "../../ffi/completion_ring.ts";
+import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
+import type { CompletionSink } from "./completion_sink.ts";
+import type { TimerTable } from "./timers.ts";
+
+const rawFlag = ACCEPT_RAW_FLAG;
+const familyMask = ACCEPT_RAW_FLAG - 1;
+
+/** Hands over the record the ring stands at. */
+export function dispatch(
+  operation: number,
+  ring: CompletionRing,
+  sink: CompletionSink,
+  timers: TimerTable,
+): void {
+  const id = ring.id | 0;
+  switch (operation) {
+    case Operation.send:
+      return sink.sent(id, ring.status, ring.systemError);
+    case Operation.accept:
+      return accepted(id, ring, sink);
+    case Operation.adopt:
+      return sink.adopted(id, ring.tag, ring.status, ring.systemError);
+    case Operation.close:
+      // Another status answers a close that came too late.
+      return ring.status === Status.ok ? sink.closed(id, ring.length) : undefined;
+    case Operation.shutdownWrite:
+      return sink.writeEnded(id, ring.status, ring.systemError);
+    case Operation.connect:
+      return sink.connected(id, ring.tag, ring.status, ring.systemError);
+    case Operation.timer:
+      return timers.fired(id, ring.tag | 0);
+    case Operation.wake:
+      return sink.woken();
+  }
+}
+
+function accepted(id: number, ring: CompletionRing, sink: CompletionSink): void {
+  const { tag, status } = ring;
+  if (status !== Status.ok) return sink.acceptFailed(tag, status, ring.systemError);
+  const family = ring.flags & familyMask;
+  // The address lies where other completions have their bytes.
+  const { segment, offset, length, systemError } = ring;
+  if ((ring.flags & rawFlag) === 0) sink.accepted(id, tag, family, segment, offset, length, systemError);
+  else sink.acceptedRaw(ring.argument, tag, family, segment, offset, length, systemError);
+}
