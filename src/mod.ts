@@ -41,6 +41,38 @@ export { Window } from "./memory/window.ts";
 export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
 
+// The server.
+export {
+  checkServerOptions,
+  type LimitOptions,
+  type ListenerLimitOptions,
+  type ListenerOptions,
+  type MetricsOptions,
+  type ProxyProtocolOptions,
+  type ScalingOptions,
+  type ServerOptions,
+  type ShutdownOptions,
+  type SupervisorOptions,
+  type TimeoutOptions,
+} from "./server/options.ts";
+export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log.ts";
+export type {
+  AcceptQueue,
+  ActivityStatistics,
+  ConnectionCounts,
+  CountsByName,
+  Health,
+  Histogram,
+  ListenerStatistics,
+  Occupancy,
+  OperationRole,
+  Phase,
+  ServerStatistics,
+  WorkerStatistics,
+} from "./worker/statistics_types.ts";
+export { renderPrometheus } from "./worker/prometheus.ts";
+export { type MetricsListenOptions, serveMetrics } from "./worker/metrics_listener.ts";
+
 // Errors.
 export {
   AccessDeniedError,

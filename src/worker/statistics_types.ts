@@ -1,6 +1,6 @@
 /**
- * The figures of a server, as they can be read at any time from any thread. Counters begin with the server and
- * only grow, those of a worker with the worker; what says "now" goes up and down. Times are milliseconds.
+ * The figures of a server, as they can be read at any time from any thread. Counters begin with the server
+ * and only grow, those of a worker with the worker; what says "now" goes up and down. Times are milliseconds.
  *
  * @module
  */
@@ -151,7 +151,9 @@ export interface ServerStatistics {
   readonly total: ActivityStatistics;
   /** Most connections of a worker over the mean of all; 1 where nothing is open. */
   readonly skew: number;
-  /** Connections the kernel lost as an accept queue was full, on the whole system; undefined where unknown. */
+  /**
+   * Connections the kernel lost as an accept queue was full, on the whole system; undefined where unknown.
+   */
   readonly acceptQueueOverflows: number | undefined;
   /** Attempts the kernel dropped at listening sockets, on the whole system; undefined where unknown. */
   readonly acceptQueueDrops: number | undefined;

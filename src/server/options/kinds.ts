@@ -101,7 +101,7 @@ export function choice(...words: string[]): OptionKind {
   return kindOf({
     wants: `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`,
     accepts: (value) => typeof value === "string" && words.includes(value),
-  }, { placeholder: `<${words.join("|")}>`, show: (value) => `"${value}"` });
+  }, { placeholder: `<${words.join("|")}>` });
 }
 
 /** One of a few words, or a function. */

@@ -1,0 +1,74 @@
+/**
+ * Figures of a server that never ran, for what shows figures.
+ *
+ * @module
+ */
+import { skewOf, totalOf } from "../../src/worker/statistics_total.ts";
+import type { Health, ServerStatistics, WorkerStatistics } from "../../src/worker/statistics_types.ts";
+
+/** A worker that has done something; the larger its number, the more. */
+export function workerStatistics(worker: number, health: Health = "healthy"): WorkerStatistics {
+  const open = 100 + 10 * worker;
+  return {
+    worker,
+    phase: "running",
+    health,
+    heartbeatAge: health === "healthy" ? 3 : 12_345,
+    utilisation: 0.25 * (worker + 1) % 1,
+    connections: {
+      open,
+      byState: { "open": open - 2, "closing": 2 },
+      accepted: 1000 + worker,
+      connected: 7,
+      refused: { limit: 3, banned: 1 },
+      handled: 890,
+      closed: 890,
+      aborted: 4,
+    },
+    bytesReceived: 123_456_789 * (worker + 1),
+    bytesSent: 9_876_543_210,
+    operations: { receive: { server: 5000, client: 12 }, send: { server: 4000, client: 11 } },
+    errors: { ECONNRESET: 4 },
+    timeouts: { idle: 2, firstByte: 1 },
+    turns: 12_000,
+    busyTime: 3_456.5,
+    turnLength: { bounds: [0.1, 1, 10], counts: [11_000, 900, 90, 10], sum: 3_456.5 },
+    submissionRing: { used: 12, size: 4096 },
+    completionRing: { used: 3, size: 2048 },
+    segments: { used: 40, size: 4096 },
+    queues: { tasks: 5, timers: 220, outbox: 65_536 },
+  };
+}
+
+/** A server with that many workers. */
+export function serverStatistics(workers: number, changes: Partial<ServerStatistics> = {}): ServerStatistics {
+  const all = Array.from({ length: workers }, (_, index) => workerStatistics(index));
+  return {
+    time: 1_700_000_100_000,
+    started: 1_700_000_000_000,
+    pid: 4711,
+    version: "0.1.0",
+    runtime: "bun",
+    operatingSystem: "linux",
+    phase: "running",
+    workers: all,
+    deaths: 1,
+    listeners: [
+      {
+        name: "main",
+        address: "127.0.0.1:3000",
+        open: 210,
+        accepted: 2001,
+        refused: 4,
+        paused: false,
+        acceptQueue: { length: 3, max: 4096 },
+      },
+    ],
+    total: totalOf(all),
+    skew: skewOf(all.map(({ connections }) => connections.open)),
+    acceptQueueOverflows: 2,
+    acceptQueueDrops: undefined,
+    logFailures: 0,
+    ...changes,
+  };
+}
