@@ -110,6 +110,8 @@ export interface NativeLoop {
   address(id: number, end: "local" | "remote"): NativeAddress;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
+  /** Ends the loop with what is open on it, at once: the thread is about to end. */
+  endNow(): void;
   /** The runtime is about to end and has ended the loop: poll it no more. */
   readonly ended: boolean;
   /** Ends the doorbell and the native loop. Connections still open are aborted, without completions. */

@@ -72,6 +72,11 @@ export type {
 } from "./worker/statistics_types.ts";
 export { renderPrometheus } from "./worker/prometheus.ts";
 export { type MetricsListenOptions, serveMetrics } from "./worker/metrics_listener.ts";
+export { Server, type ShutdownRequest } from "./worker/server.ts";
+export type { PhaseReport, ShutdownReport } from "./worker/shutdown.ts";
+export type { Application, ListenerInfo } from "./server/application.ts";
+export type { WorkerContext } from "./server/worker_context.ts";
+export type { DrainCounts } from "./server/phases.ts";
 
 // Errors.
 export {

@@ -122,9 +122,12 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
       if (this.#pending === 0) this.#left();
     }
     if (!closeActiveConnections) return;
-    for (const connection of this.#table.connections()) {
-      if ((connection.group as unknown) === this.#group) connection.abort();
-    }
+    for (const connection of this.connections()) connection.abort();
+  }
+
+  /** The connections open now, in no particular order. */
+  connections(): Connection<D>[] {
+    return this.#table.connectionsOf(this.#group);
   }
 
   /** Adopts no more, for good; resolves when every descriptor given has been answered. Connections stay. */

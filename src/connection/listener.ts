@@ -158,9 +158,12 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
       this.#queue.end();
     }
     if (!closeActiveConnections) return;
-    for (const connection of this.#table.connections()) {
-      if ((connection.group as unknown) === this.#group) connection.abort();
-    }
+    for (const connection of this.connections()) connection.abort();
+  }
+
+  /** The connections open now, in no particular order. */
+  connections(): Connection<D>[] {
+    return this.#table.connectionsOf(this.#group);
   }
 
   /** Accepts no more, for good; resolves when the address is free again. Connections stay. */

@@ -9,6 +9,8 @@ import { Operation, Status } from "../base/layout.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
+import type { Group } from "./group.ts";
+import type { Connection } from "./types.ts";
 
 /** A listener as the table knows it. */
 export interface Acceptor {
@@ -89,6 +91,17 @@ export class ConnectionTable implements CompletionSink {
     for (const connection of this.#slots) {
       if (connection !== undefined) yield connection;
     }
+  }
+
+  /** The connections of one group. */
+  connectionsOf<D>(group: Group<D>): Connection<D>[] {
+    const found: Connection<D>[] = [];
+    for (const connection of this.#slots) {
+      if (connection !== undefined && (connection.group as unknown) === group) {
+        found.push(connection as unknown as Connection<D>);
+      }
+    }
+    return found;
   }
 
   /** Stops every listener, gives up every attempt, aborts every connection. */

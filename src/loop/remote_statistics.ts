@@ -7,6 +7,8 @@ import type { ShareableLoop } from "../../ffi/port.ts";
 import { Counters, type NativeStatistics } from "./counters.ts";
 import { LoadMeter } from "./load.ts";
 
+export type { ShareableLoop } from "../../ffi/port.ts";
+
 /**
  * Reads the counters of a loop that another thread has sent as `engine.native.shareable`. It asks nobody: the
  * numbers lie in shared memory, and stay there when the loop or its thread has ended.

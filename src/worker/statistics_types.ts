@@ -4,27 +4,9 @@
  *
  * @module
  */
+import type { Phase } from "../server/phases.ts";
 
-/** A step of a server's or a worker's life. */
-export type Phase =
-  | "starting"
-  | "running"
-  | "refusing"
-  | "draining"
-  | "closing"
-  | "aborting"
-  | "stopped";
-
-/** All phases, in their order. */
-export const phases: readonly Phase[] = [
-  "starting",
-  "running",
-  "refusing",
-  "draining",
-  "closing",
-  "aborting",
-  "stopped",
-];
+export { type Phase, phases } from "../server/phases.ts";
 
 /** What the supervisor thinks of a worker. */
 export type Health = "healthy" | "slow" | "stuck";

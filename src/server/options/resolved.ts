@@ -26,6 +26,7 @@ type Optional =
   | "sendBuffer"
   | "typeOfService"
   | "library"
+  | "argument"
   | "handOver";
 
 /** All there, but for what has no value by default. */

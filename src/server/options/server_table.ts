@@ -292,6 +292,12 @@ export const lifeTable = {
     "path of a Unix socket where the figures can be fetched",
     "no socket is opened unasked",
   ),
+  argument: unset(
+    text("<text>"),
+    "none",
+    "text for the applications, given to their start",
+    "only some need one",
+  ),
   handOver: unset(
     text("<path>"),
     "off",

@@ -240,6 +240,8 @@ export interface ServerOptions extends Omit<ListenerOptions, "name" | "limits"> 
   scaling?: ScalingOptions;
   /** Where the figures can be fetched. */
   metrics?: MetricsOptions;
+  /** Text for the applications, given to their `start` as `worker.argument`. None by default. */
+  argument?: string;
   /** Path of the Unix socket at which a successor takes over the listeners. None by default. */
   handOver?: string;
   /** Where the log goes: lines for people, lines of JSON, nowhere, or a function. "auto" by default. */

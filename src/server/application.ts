@@ -1,0 +1,124 @@
+/**
+ * What a server runs: the application's callbacks, and how a module becomes one.
+ *
+ * @module
+ */
+import { OptionError, RingportError } from "../base/errors.ts";
+import type { Connection, SocketHandlers } from "../connection/types.ts";
+import type { SocketAddress } from "../base/address.ts";
+import type { Phase } from "./phases.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+/** The listener a connection came through. */
+export interface ListenerInfo {
+  /** The listener's name among the server's options; `"main"` where there is only one. */
+  readonly name: string;
+  /** The address bound. */
+  readonly address: SocketAddress;
+}
+
+/**
+ * The callbacks of an application, all optional. A module's default export is one: a class, made once in each
+ * worker, or an object. The callbacks of connections are those of `listen`; each may be async.
+ *
+ * @example
+ * ```ts
+ * import type { Application, Connection, Window } from "@ringport/ringport";
+ *
+ * export default class Echo implements Application {
+ *   data(connection: Connection, window: Window) {
+ *     connection.write(window);
+ *   }
+ * }
+ * ```
+ */
+export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "open"> {
+  /** The worker is made, and serves once all workers' `start` have settled. A rejection stops the server. */
+  start?(worker: WorkerContext): void | Promise<void>;
+  /** A connection is there. */
+  open?(connection: Connection<D>, listener: ListenerInfo): void | Promise<void>;
+  /** The worker's loop has nothing to do: called at most once a second, for housekeeping. */
+  idle?(worker: WorkerContext): void | Promise<void>;
+  /** The server goes into this phase of its shutdown. */
+  stopping?(phase: Phase): void | Promise<void>;
+  /** Every connection of this worker is gone: what `start` has opened is to be closed. */
+  stop?(): void | Promise<void>;
+}
+
+/** The names an application may have; a function under any other name is the application's own. */
+export const callbackNames = [
+  "start",
+  "open",
+  "data",
+  "drain",
+  "end",
+  "close",
+  "error",
+  "timeout",
+  "idle",
+  "stopping",
+  "stop",
+] as const;
+
+/** Names that people bring along from elsewhere, with what they are called here. */
+const mistaken: Readonly<Record<string, string>> = {
+  onOpen: "open",
+  onData: "data",
+  onClose: "close",
+  onError: "error",
+  message: "data, or framed(...) for messages",
+  fetch: "data: HTTP is not served by this version",
+  connection: "open",
+  listening: "start",
+  shutdown: "stopping",
+};
+
+/** Imports the module and makes its application. */
+export async function loadApplication(moduleUrl: string): Promise<Application<unknown>> {
+  let module: { default?: unknown };
+  try {
+    module = await import(moduleUrl);
+  } catch (cause) {
+    throw new RingportError(`application ${moduleUrl}: the module cannot be loaded: ${messageOf(cause)}`, {
+      code: "ERR_APPLICATION",
+      operation: "load",
+      origin: "application",
+      cause,
+    });
+  }
+  return applicationOf(module.default, moduleUrl);
+}
+
+/** An application out of a default export; throws an OptionError that says what is wrong with it. */
+export function applicationOf(exported: unknown, moduleUrl: string): Application<unknown> {
+  const made = typeof exported === "function" ? construct(exported, moduleUrl) : exported;
+  if (typeof made !== "object" || made === null) {
+    throw fault(moduleUrl, "default", `the default export must be a class or an object, not ${typeof made}`);
+  }
+  const application = made as Record<string, unknown>;
+  for (const name of callbackNames) {
+    const value = application[name];
+    if (value === undefined || typeof value === "function") continue;
+    throw fault(moduleUrl, name, `"${name}" must be a function, not ${typeof value}`);
+  }
+  for (const [name, right] of Object.entries(mistaken)) {
+    if (typeof application[name] !== "function" || callbackNames.some((known) => application[known])) {
+      continue;
+    }
+    throw fault(moduleUrl, name, `"${name}" is no callback of an application; write ${right}`);
+  }
+  return made as Application<unknown>;
+}
+
+function construct(exported: object, moduleUrl: string): unknown {
+  if (exported.toString().startsWith("class")) return new (exported as new () => unknown)();
+  throw fault(moduleUrl, "default", "the default export is a function: export a class or an object");
+}
+
+function fault(moduleUrl: string, key: string, message: string): OptionError {
+  return new OptionError("application", key, `${moduleUrl}: ${message}`);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

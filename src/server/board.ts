@@ -1,0 +1,106 @@
+/**
+ * What a worker makes known of itself beside the library's own counters: numbers in shared memory, written by
+ * the worker alone, read by anybody at any time.
+ *
+ * @module
+ */
+import { stateNames } from "../connection/state.ts";
+
+/** Milliseconds between two writings of the numbers that are gathered and not counted. */
+export const boardInterval = 500;
+
+/** Errors counted by status: the statuses of the library, with room for those to come. */
+const statusesMax = 64;
+
+/** The single numbers, by name. */
+const names = [
+  /** When the board was last written, milliseconds of `Date.now()`. */
+  "writtenAt",
+  /** Place of the phase in `phases`. */
+  "phase",
+  "connections",
+  "outgoing",
+  "tasks",
+  "bufferedBytes",
+  "handlerErrors",
+  "unhandledErrors",
+  "accepted",
+  "refusedLimit",
+  "refusedAddress",
+  "refusedRate",
+  "refusedBanned",
+  "refusedProxy",
+  "handled",
+  "drained",
+  "closed",
+  "aborted",
+  "bytesLost",
+  "bytesCut",
+  "timeoutFirstByte",
+  "timeoutMessage",
+  "timeoutWriteStall",
+  "timeoutIdle",
+  "timeoutLifetime",
+  "timeoutReceiveRate",
+  "timeoutSendRate",
+  "timeoutConnect",
+] as const;
+
+/** Name of a number on the board. */
+export type BoardName = typeof names[number];
+
+const places: Readonly<Record<BoardName, number>> = Object.fromEntries(
+  names.map((name, place) => [name, place]),
+) as Record<BoardName, number>;
+
+const statesPlace = names.length;
+const errorsPlace = statesPlace + stateNames.length;
+const boardNumbers = errorsPlace + statusesMax;
+
+/** One worker's board. */
+export class Board {
+  readonly buffer: SharedArrayBuffer;
+  /** 64 bits each, so that no reader sees half of one. */
+  readonly #numbers: Float64Array;
+
+  /** Without a buffer: a new board. */
+  constructor(buffer?: SharedArrayBuffer) {
+    this.buffer = buffer ?? new SharedArrayBuffer(boardNumbers * Float64Array.BYTES_PER_ELEMENT);
+    this.#numbers = new Float64Array(this.buffer);
+  }
+
+  get(name: BoardName): number {
+    return this.#numbers[places[name]];
+  }
+
+  set(name: BoardName, value: number): void {
+    this.#numbers[places[name]] = value;
+  }
+
+  add(name: BoardName, amount = 1): void {
+    this.#numbers[places[name]] += amount;
+  }
+
+  /** Connections by state, in the order of `stateNames`. */
+  get states(): readonly number[] {
+    return [...this.#numbers.subarray(statesPlace, errorsPlace)];
+  }
+
+  setStates(counts: readonly number[]): void {
+    this.#numbers.set(counts, statesPlace);
+  }
+
+  /** Errors of connections, by the library's status. */
+  get errors(): readonly number[] {
+    return [...this.#numbers.subarray(errorsPlace)];
+  }
+
+  countError(status: number): void {
+    this.#numbers[errorsPlace + (status < statusesMax ? status : 0)] += 1;
+  }
+
+  /** All numbers, for a copy elsewhere. */
+  get numbers(): Float64Array {
+    return this.#numbers;
+  }
+}

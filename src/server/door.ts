@@ -1,0 +1,107 @@
+/**
+ * One listener of the server in one worker: where its connections come from, and how they are ended.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import { type AdoptingListener, adoptingListener } from "../connection/adopting_listener.ts";
+import type { EventLoop } from "../connection/event_loop.ts";
+import { listen, type Listener } from "../connection/listener.ts";
+import type { Connection, ListenOptions } from "../connection/types.ts";
+import type { Application } from "./application.ts";
+import { type CloseSink, handlersOf } from "./handlers.ts";
+import type { HandedOver } from "./hand_over.ts";
+import { bindingOptionsOf, connectionOptionsOf } from "./listener_options.ts";
+import type { ResolvedListenerOptions } from "./options.ts";
+
+/** How a worker comes to the connections of one listener. */
+export type DoorPlan =
+  /** It binds the address; with `reusePort` beside the other workers. */
+  | { kind: "bind"; port?: number; reusePort: boolean }
+  /** It accepts from a listening socket that is open already in this process. */
+  | { kind: "descriptor"; descriptor: number }
+  /** Somebody else accepts and hands the connections over. */
+  | { kind: "adopt"; address: SocketAddress };
+
+export class Door {
+  readonly name: string;
+  readonly address: SocketAddress;
+  readonly #listener: Listener<unknown> | AdoptingListener<unknown>;
+  #open = true;
+
+  /** Binds where the plan says so, without accepting yet. Throws what `listen` throws. */
+  constructor(
+    loop: EventLoop,
+    options: ResolvedListenerOptions,
+    plan: DoorPlan,
+    application: Application<unknown>,
+    sink: CloseSink,
+  ) {
+    this.name = options.name;
+    const socket = handlersOf(application, () => this, sink);
+    const common = { ...connectionOptionsOf(options), socket, loop };
+    if (plan.kind === "adopt") {
+      this.#listener = adoptingListener<unknown>(common);
+      this.address = plan.address;
+      return;
+    }
+    const bound = listen<unknown>({ ...common, ...bindingOf(options, plan) });
+    bound.pause();
+    this.#listener = bound;
+    this.address = bound.address;
+  }
+
+  get connectionCount(): number {
+    return this.#listener.connectionCount;
+  }
+
+  /** Connections there are and those about to be opened. */
+  get load(): number {
+    const pending = "pendingCount" in this.#listener ? this.#listener.pendingCount : 0;
+    return this.#listener.connectionCount + pending;
+  }
+
+  /** The bound listener; undefined where connections are handed over. */
+  get bound(): Listener<unknown> | undefined {
+    return "resume" in this.#listener ? this.#listener as Listener<unknown> : undefined;
+  }
+
+  serve(): void {
+    this.bound?.resume();
+  }
+
+  /** Takes a connection somebody else has accepted. */
+  adopt(handed: HandedOver): void {
+    (this.#listener as AdoptingListener<unknown>).adopt(handed.descriptor);
+  }
+
+  /** Accepts no more; the connections stay. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#listener.stop();
+  }
+
+  /** Ends every connection politely: what is buffered goes out, then FIN. */
+  endAll(): void {
+    for (const connection of this.#connections()) connection.close();
+  }
+
+  /** Cuts every connection. */
+  abortAll(): void {
+    for (const connection of this.#connections()) connection.abort();
+  }
+
+  #connections(): Connection<unknown>[] {
+    return [...this.#listener.connections()];
+  }
+}
+
+function bindingOf(
+  options: ResolvedListenerOptions,
+  plan: Exclude<DoorPlan, { kind: "adopt" }>,
+): Partial<ListenOptions<unknown>> {
+  const binding = bindingOptionsOf(options);
+  if (plan.kind === "descriptor") return { ...binding };
+  return { ...binding, port: plan.port ?? binding.port, reusePort: plan.reusePort };
+}

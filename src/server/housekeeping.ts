@@ -1,0 +1,50 @@
+/**
+ * What a worker does once in a while: writes its board, and tells the application when the loop is idle.
+ *
+ * @module
+ */
+import { boardInterval } from "./board.ts";
+
+/** Milliseconds between two calls of the application's `idle`. */
+const idleInterval = 1_000;
+
+/** What is done; by whom is the runner's business. */
+export interface HousekeepingTasks {
+  /** Writes the board. */
+  write(): void;
+  /** Completions of the loop so far: when they stand still the loop is idle. */
+  completions(): number;
+  /** Tells the application. */
+  idle(): void;
+}
+
+export class Housekeeping {
+  readonly #tasks: HousekeepingTasks;
+  #timer: ReturnType<typeof setInterval> | undefined = undefined;
+  #completions = 0;
+  #sinceIdle = 0;
+
+  constructor(tasks: HousekeepingTasks) {
+    this.#tasks = tasks;
+  }
+
+  begin(): void {
+    this.#timer = setInterval(() => this.#round(), boardInterval);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#tasks.write();
+  }
+
+  #round(): void {
+    this.#tasks.write();
+    const completions = this.#tasks.completions();
+    const stands = completions === this.#completions;
+    this.#completions = completions;
+    this.#sinceIdle += boardInterval;
+    if (!stands || this.#sinceIdle < idleInterval) return;
+    this.#sinceIdle = 0;
+    this.#tasks.idle();
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * One thread's part of a server: the applications in one loop, its listeners, and the phases of its end. It
+ * knows no other thread and of a shutdown only what it is told.
+ *
+ * @module
+ */
+import { connect as connectOn } from "../connection/connect.ts";
+import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import type { CloseReason, Connection, ConnectOptions } from "../connection/types.ts";
+import { type Application, loadApplication } from "./application.ts";
+import { Board } from "./board.ts";
+import { Door, type DoorPlan } from "./door.ts";
+import type { HandOver } from "./hand_over.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import type { ResolvedListenerOptions, ResolvedServerOptions } from "./options.ts";
+import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+/** What a runner is made with. */
+export interface RunnerSettings {
+  index: number;
+  generation: number;
+  /** Module whose default export is the application of every listener that names no other. */
+  application: string;
+  options: ResolvedServerOptions;
+  /** How the worker comes to the connections of each listener. */
+  doors: DoorPlan[];
+}
+
+/** Whom a runner tells. */
+export interface RunnerOwner {
+  log(message: string, fields?: Record<string, unknown>): void;
+  /** The application wants the server to shut down. */
+  shutdown(): void;
+}
+
+export class Runner {
+  readonly loop: EventLoop;
+  readonly doors: Door[] = [];
+  readonly #settings: RunnerSettings;
+  readonly #owner: RunnerOwner;
+  readonly #applications = new Map<string, Application<unknown>>();
+  readonly #draining = new AbortController();
+  readonly #context: WorkerContext;
+  readonly #counts: DrainCounts = noDrains();
+  readonly #board: Board;
+  readonly #housekeeping: Housekeeping;
+  #phase: Phase = "running";
+  #handOver: HandOver | undefined = undefined;
+  #emptied: (() => void) | undefined = undefined;
+
+  /** `board`: memory others read what this runner tells of itself. */
+  constructor(settings: RunnerSettings, owner: RunnerOwner, board?: SharedArrayBuffer) {
+    this.#settings = settings;
+    this.#owner = owner;
+    this.loop = createLoop(loopOptionsOf(settings.options));
+    // A worker without connections is still there to serve.
+    this.loop.ref();
+    this.#context = this.#makeContext();
+    this.#board = new Board(board);
+    this.#housekeeping = new Housekeeping({
+      write: () => this.#write(),
+      completions: () => this.loop.stats().completions,
+      idle: () => this.#idle(),
+    });
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** How the connections have ended since the shutdown began. */
+  get counts(): DrainCounts {
+    return this.#counts;
+  }
+
+  /** Connections of all listeners. */
+  get connectionCount(): number {
+    return this.doors.reduce((sum, door) => sum + door.connectionCount, 0);
+  }
+
+  /** Loads and starts the applications. */
+  async start(): Promise<void> {
+    for (const listener of this.#settings.options.listeners) {
+      const url = listener.application ?? this.#settings.application;
+      if (this.#applications.has(url)) continue;
+      this.#applications.set(url, await loadApplication(url));
+    }
+    for (const application of this.#applications.values()) await application.start?.(this.#context);
+    this.#settings.options.listeners.forEach((listener, place) => {
+      this.doors.push(this.#makeDoor(listener, place));
+    });
+  }
+
+  /** Takes the connections somebody else accepts, each time the loop is woken. */
+  takeFrom(handOver: HandOver): void {
+    this.#handOver = handOver;
+    this.loop.engine.whenWoken = () => this.#adopt();
+    this.#adopt();
+  }
+
+  #adopt(): void {
+    this.#handOver?.takeAll((handed) => {
+      this.doors[handed.listener].adopt(handed);
+      return this.#load;
+    });
+  }
+
+  /** Connections there are and those about to be opened. */
+  get #load(): number {
+    return this.doors.reduce((sum, door) => sum + door.load, 0);
+  }
+
+  /** From now on connections are served. */
+  serve(): void {
+    for (const door of this.doors) door.serve();
+    this.#housekeeping.begin();
+  }
+
+  /** Goes into a phase; resolves when no connection is left, which may be never. */
+  async enter(phase: Phase): Promise<void> {
+    if (!isBefore(this.#phase, phase)) return;
+    this.#phase = phase;
+    for (const door of this.doors) door.close();
+    if (phase === "draining") this.#draining.abort();
+    await this.#tell(phase);
+    // The application may take its time; meanwhile a later phase may have begun.
+    if (this.#phase === phase) this.#endConnections(phase);
+    await this.#empty();
+  }
+
+  /** Ends the loop. What is still open is cut. */
+  async stop(): Promise<void> {
+    this.#phase = "stopped";
+    this.#draining.abort();
+    this.#housekeeping.end();
+    for (const application of this.#applications.values()) {
+      try {
+        await application.stop?.();
+      } catch (error) {
+        this.#owner.log("the application's stop failed", { error: String(error) });
+      }
+    }
+    await this.loop.close();
+  }
+
+  /** Ends the loop at once, as the thread is about to end. */
+  crash(): void {
+    this.loop.engine.native.endNow();
+  }
+
+  #makeContext(): WorkerContext {
+    const { loop } = this;
+    return {
+      index: this.#settings.index,
+      generation: this.#settings.generation,
+      loop,
+      argument: this.#settings.options.argument,
+      signal: this.#draining.signal,
+      connect: <D>(options: ConnectOptions<D>): Promise<Connection<D>> => connectOn({ ...options, loop }),
+      log: (message, fields) => this.#owner.log(message, fields),
+      stats: () => loop.stats(),
+      shutdown: () => this.#owner.shutdown(),
+    };
+  }
+
+  #makeDoor(listener: ResolvedListenerOptions, place: number): Door {
+    const application = this.#applications.get(listener.application ?? this.#settings.application);
+    const plan = this.#settings.doors[place];
+    return new Door(this.loop, listener, plan, application!, { gone: (reason) => this.#gone(reason) });
+  }
+
+  #gone(reason: CloseReason): void {
+    // The listener counts it out after this callback.
+    queueMicrotask(() => this.#counted());
+    const counts = this.#counts;
+    if (this.#phase === "running") return;
+    if (this.#phase === "aborting" || this.#phase === "stopped") {
+      counts.aborted += 1;
+      counts.bytesCut += reason.bytesLost;
+    } else {
+      if (this.#phase === "closing") counts.closed += 1;
+      else counts.drained += 1;
+      counts.bytesLost += reason.bytesLost;
+    }
+  }
+
+  #counted(): void {
+    this.#handOver?.setOpen(this.#load);
+    if (this.#load === 0) this.#emptied?.();
+  }
+
+  async #tell(phase: Phase): Promise<void> {
+    for (const application of this.#applications.values()) {
+      try {
+        await application.stopping?.(phase);
+      } catch (error) {
+        this.#owner.log("the application's stopping failed", { phase, error: String(error) });
+      }
+    }
+  }
+
+  #endConnections(phase: Phase): void {
+    for (const door of this.doors) {
+      if (phase === "closing") door.endAll();
+      if (phase === "aborting" || phase === "stopped") door.abortAll();
+    }
+  }
+
+  async #empty(): Promise<void> {
+    if (this.#load === 0) return;
+    const before = this.#emptied;
+    await new Promise<void>((resolve) => {
+      this.#emptied = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  #write(): void {
+    const board = this.#board;
+    board.set("writtenAt", Date.now());
+    board.set("phase", phases.indexOf(this.#phase));
+    board.set("connections", this.connectionCount);
+    board.set("tasks", this.loop.engine.promises);
+    board.set("handlerErrors", this.loop.engine.handlerErrors);
+    board.set("unhandledErrors", this.loop.engine.unhandledErrors);
+    this.#handOver?.setOpen(this.#load);
+  }
+
+  #idle(): void {
+    for (const application of this.#applications.values()) {
+      try {
+        const result: unknown = application.idle?.(this.#context);
+        if (result instanceof Promise) result.catch((error: unknown) => this.#idleFailed(error));
+      } catch (error) {
+        this.#idleFailed(error);
+      }
+    }
+  }
+
+  #idleFailed(error: unknown): void {
+    this.#owner.log("the application's idle failed", { error: String(error) });
+  }
+}
+
+/** The sizes of the loop among the server's options. */
+export function loopOptionsOf(options: ResolvedServerOptions): Parameters<typeof createLoop>[0] {
+  const { segmentSize, segmentCount, submissionRecords, completionRecords, connectionSlots, timers } =
+    options;
+  const { sendEntries, completionsPerTurn, headroom, tailroom, development, library } = options;
+  return {
+    segmentSize,
+    segmentCount,
+    submissionRecords,
+    completionRecords,
+    connections: connectionSlots,
+    timers,
+    sendEntries,
+    completionsPerTurn,
+    headroom,
+    tailroom,
+    development,
+    library,
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * What an application learns of the worker it runs in.
+ *
+ * @module
+ */
+import type { Connection, ConnectOptions } from "../connection/types.ts";
+import type { EventLoop } from "../connection/event_loop.ts";
+import type { LoopStatistics } from "../loop/statistics.ts";
+
+/** The worker an application runs in; given to `start` and `idle`. */
+export interface WorkerContext {
+  /** The worker's place, from 0. A replacement has the place of the worker it replaces. */
+  readonly index: number;
+  /** How many times the worker of this place was replaced before. */
+  readonly generation: number;
+  /** The loop: to be given to `listen`, `connect`, `udpSocket` and `createPool` as `loop`. */
+  readonly loop: EventLoop;
+  /** Text the server was given for its applications: the option `argument`. */
+  readonly argument: string | undefined;
+  /** Aborted when the server begins to drain: for what the application does beside its connections. */
+  readonly signal: AbortSignal;
+  /** `connect` on the worker's loop. */
+  connect<D = undefined>(options: ConnectOptions<D>): Promise<Connection<D>>;
+  /** Writes to the server's log. */
+  log(message: string, fields?: Record<string, unknown>): void;
+  /** The loop's counters. */
+  stats(): LoopStatistics;
+  /** Asks the server to shut down, as SIGTERM does. */
+  shutdown(): void;
+}

@@ -1,0 +1,156 @@
+/**
+ * One thread accepts for all workers and hands each connection to the one that has the fewest. No system lets
+ * several threads accept from one socket and shares connections evenly; this does so everywhere alike, and a
+ * worker that is stuck gets none.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import type { EventLoop } from "../connection/event_loop.ts";
+import { type DescriptorTaker, listenRaw, type RawListener } from "../connection/raw_listener.ts";
+import type { HandedOver } from "../server/hand_over.ts";
+import { bindingOptionsOf } from "../server/listener_options.ts";
+import type { ResolvedListenerOptions } from "../server/options.ts";
+import type { WorkerHandle } from "./worker_handle.ts";
+
+/** What the acceptor asks and tells. */
+export interface AcceptorOwner {
+  /** The workers that serve now. */
+  serving(): readonly WorkerHandle[];
+  wake(worker: WorkerHandle): void;
+  /** Closes a socket nobody takes. */
+  discard(descriptor: number): void;
+  /** Whether this peer may have a connection; false: it is cut. */
+  admits(handed: HandedOver): boolean;
+  /** Connections the server may have at once, and what happens to more. */
+  readonly connectionsMax: number;
+  readonly atLimit: "pause" | "refuse";
+}
+
+/** Milliseconds between two looks whether accepting may go on, while it does not. */
+const retryInterval = 10;
+
+export class Acceptor {
+  readonly #owner: AcceptorOwner;
+  readonly #listeners: RawListener[];
+  /** Accepted in the turn in which nobody could take them. */
+  readonly #waiting: HandedOver[] = [];
+  #next = 0;
+  #paused = true;
+  #closed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** Connections cut because the server was full. */
+  refused = 0;
+  /** Connections accepted. */
+  accepted = 0;
+
+  /** Binds every address, without accepting yet. Throws what `listen` throws. */
+  constructor(loop: EventLoop, options: readonly ResolvedListenerOptions[], owner: AcceptorOwner) {
+    this.#owner = owner;
+    this.#listeners = [];
+    try {
+      options.forEach((listener, place) => {
+        const take = this.#taker(place);
+        const raw = listenRaw(loop, bindingOptionsOf(listener), take);
+        raw.pause();
+        this.#listeners.push(raw);
+      });
+    } catch (error) {
+      for (const listener of this.#listeners) listener.stop();
+      throw error;
+    }
+  }
+
+  get addresses(): SocketAddress[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  get listeners(): readonly RawListener[] {
+    return this.#listeners;
+  }
+
+  /** Accepts from now on. */
+  serve(): void {
+    this.#resume();
+  }
+
+  /** A connection whose worker is gone before it took it finds another one. */
+  again(handed: HandedOver): void {
+    if (this.#closed) return this.#owner.discard(handed.descriptor);
+    if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
+  }
+
+  /** Accepts no more; resolves when the addresses are free. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const handed of this.#waiting.splice(0)) this.#owner.discard(handed.descriptor);
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+  }
+
+  #taker(place: number): DescriptorTaker {
+    return (descriptor, family, word0, word1, word2, word3) => {
+      this.accepted += 1;
+      const handed = { descriptor, listener: place, family, word0, word1, word2, word3 };
+      if (this.#closed || !this.#owner.admits(handed)) return this.#owner.discard(descriptor);
+      if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
+      else if (this.#full()) this.#pause();
+    };
+  }
+
+  /** To the worker with the fewest connections; among equals in turn. */
+  #give(handed: HandedOver): boolean {
+    if (this.#full()) return false;
+    const workers = this.#owner.serving();
+    let best: WorkerHandle | undefined;
+    let bestLoad = Infinity;
+    for (let step = 0; step < workers.length; step++) {
+      const worker = workers[(this.#next + step) % workers.length];
+      const { load } = worker;
+      if (load >= bestLoad) continue;
+      best = worker;
+      bestLoad = load;
+    }
+    if (best === undefined || !best.queue.give(handed)) return false;
+    this.#next = workers.indexOf(best) + 1;
+    this.#owner.wake(best);
+    return true;
+  }
+
+  #full(): boolean {
+    const { connectionsMax } = this.#owner;
+    if (connectionsMax === Infinity) return false;
+    let sum = 0;
+    for (const worker of this.#owner.serving()) sum += worker.load;
+    return sum >= connectionsMax;
+  }
+
+  #hold(handed: HandedOver): void {
+    if (this.#owner.atLimit === "refuse" && this.#full()) {
+      this.refused += 1;
+      return this.#owner.discard(handed.descriptor);
+    }
+    this.#waiting.push(handed);
+    this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#owner.atLimit === "refuse" && this.#waiting.length === 0) return;
+    if (!this.#paused) { for (const listener of this.#listeners) listener.pause(); }
+    this.#paused = true;
+    this.#timer ??= setTimeout(() => this.#retry(), retryInterval);
+  }
+
+  #retry(): void {
+    this.#timer = undefined;
+    if (this.#closed) return;
+    while (this.#waiting.length > 0 && this.#give(this.#waiting[0])) this.#waiting.shift();
+    if (this.#waiting.length > 0 || this.#full() || this.#owner.serving().length === 0) return this.#pause();
+    this.#resume();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    for (const listener of this.#listeners) listener.resume();
+  }
+}

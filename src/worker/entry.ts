@@ -1,0 +1,38 @@
+/**
+ * A worker's main module: makes a runner of what the supervisor says, and does as it is told.
+ *
+ * @module
+ */
+import { WorkerService } from "./service.ts";
+import type { FromWorker } from "./messages.ts";
+import type { ThreadMessage } from "./thread_link.ts";
+
+interface WorkerScope {
+  postMessage(message: FromWorker): void;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  close(): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+
+const service = new WorkerService({
+  post: (message) => scope.postMessage(message),
+  end: () => scope.close(),
+});
+
+scope.addEventListener("message", (event) => {
+  const { message, shared } = (event as MessageEvent<ThreadMessage>).data;
+  service.received(message, shared);
+});
+
+// What no handler took: the runtime is about to end this thread, whose sockets it knows nothing of.
+scope.addEventListener("error", (event) => {
+  event.preventDefault();
+  service.crashed((event as ErrorEvent).error ?? (event as ErrorEvent).message);
+});
+scope.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  service.crashed((event as PromiseRejectionEvent).reason);
+});
+
+scope.postMessage({ kind: "loaded", pid: 0 });

@@ -1,0 +1,162 @@
+/**
+ * Everything a server consists of: the loop of its own thread, the listeners there, the supervisor and its
+ * workers; and how connections come from the ones to the others.
+ *
+ * @module
+ */
+import type { RingportError } from "../base/errors.ts";
+import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
+import type { ListenerInfo } from "../server/application.ts";
+import type { DoorPlan } from "../server/door.ts";
+import type { HandedOver } from "../server/hand_over.ts";
+import type { Log } from "../server/log.ts";
+import type { ResolvedServerOptions } from "../server/options.ts";
+import { Acceptor } from "./acceptor.ts";
+import type { WorkerLink } from "./link.ts";
+import type { EndingWorker } from "./shutdown.ts";
+import { Supervisor } from "./supervisor.ts";
+import { ThreadLink } from "./thread_link.ts";
+import type { WorkerHandle } from "./worker_handle.ts";
+import type { WorkerMemory } from "./worker_memory.ts";
+
+/** Whom a fleet tells. */
+export interface FleetOwner {
+  failed(error: RingportError): void;
+  shutdown(reason: string): void;
+}
+
+/** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
+const ownLoopSizes = { segmentCount: 256, connections: 4096, timers: 4096, sendEntries: 512 };
+
+export class Fleet {
+  readonly #options: ResolvedServerOptions;
+  readonly #log: Log;
+  readonly #owner: FleetOwner;
+  readonly #supervisor: Supervisor;
+  readonly #application: string;
+  #loop: EventLoop | undefined = undefined;
+  #acceptor: Acceptor | undefined = undefined;
+  #listeners: ListenerInfo[] = [];
+  /** Threads that lost their loop and still run. */
+  abandoned = 0;
+
+  constructor(application: string, options: ResolvedServerOptions, log: Log, owner: FleetOwner) {
+    this.#application = application;
+    this.#options = options;
+    this.#log = log;
+    this.#owner = owner;
+    this.#supervisor = new Supervisor({
+      application,
+      options,
+      log,
+      makeLink: (handle, memory) => this.#makeLink(handle, memory),
+      doors: () => this.#doors(),
+      wake: (worker) => wakeLoop(worker.loop, options.library),
+      backlog: () => this.#backlog(),
+    }, {
+      failed: (error) => owner.failed(error),
+      lost: (worker) => this.#lost(worker),
+      shutdown: (reason) => owner.shutdown(reason),
+    });
+  }
+
+  get listeners(): readonly ListenerInfo[] {
+    return this.#listeners;
+  }
+
+  get serving(): number {
+    return this.#supervisor.serving.length;
+  }
+
+  /** Binds every address, then starts the workers. */
+  async start(): Promise<void> {
+    const loop = createLoop({ ...ownLoopSizes, library: this.#options.library });
+    loop.ref();
+    this.#loop = loop;
+    try {
+      this.#acceptor = new Acceptor(loop, this.#options.listeners, this.#acceptorOwner());
+      this.#listeners = this.#acceptor.addresses.map((address, place) => ({
+        name: this.#options.listeners[place].name,
+        address,
+      }));
+      await this.#supervisor.start(this.#options.workers);
+    } catch (error) {
+      await this.#acceptor?.close();
+      await loop.close();
+      throw error;
+    }
+    this.#acceptor.serve();
+  }
+
+  /** Nothing is replaced any more; gives the workers that are to be ended. */
+  beginEnd(): EndingWorker[] {
+    this.#supervisor.end();
+    return this.#supervisor.workers.map(asEnding);
+  }
+
+  /** Closes the listeners. */
+  async refuse(): Promise<void> {
+    await this.#acceptor?.close();
+  }
+
+  /** Frees the loop of this thread. */
+  async end(): Promise<void> {
+    await this.#acceptor?.close();
+    await this.#loop?.close();
+  }
+
+  #doors(): DoorPlan[] {
+    return this.#listeners.map(({ address }) => ({ kind: "adopt", address }));
+  }
+
+  #makeLink(handle: WorkerHandle, memory: WorkerMemory): WorkerLink {
+    const name = `ringport worker ${handle.index}`;
+    return new ThreadLink(name, 0, memory, handle, () => {
+      this.abandoned += 1;
+      seizeLoop(handle.loop, this.#options.library);
+    });
+  }
+
+  #acceptorOwner(): ConstructorParameters<typeof Acceptor>[2] {
+    const { limits } = this.#options;
+    return {
+      serving: () => this.#supervisor.serving,
+      wake: (worker) => wakeLoop(worker.loop, this.#options.library),
+      discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
+      admits: (_: HandedOver) => true,
+      connectionsMax: limits.connections === "auto" ? Infinity : limits.connections,
+      atLimit: limits.atLimit,
+    };
+  }
+
+  /** Sockets on their way to a worker that is gone find another one. */
+  #lost(worker: WorkerHandle): void {
+    worker.queue.drain((handed) => this.#acceptor?.again(handed));
+  }
+
+  #backlog(): number {
+    return 0;
+  }
+}
+
+function asEnding(worker: WorkerHandle): EndingWorker {
+  return {
+    get counts() {
+      return worker.counts;
+    },
+    get movements() {
+      return movementsOf(worker);
+    },
+    enter: (phase) => worker.enter(phase),
+    stop: () => worker.stop(),
+    kill: () => worker.link.kill(),
+  };
+}
+
+/** Grows while data moves, and only then: timers are completions too. */
+function movementsOf({ statistics }: WorkerHandle): number {
+  if (statistics === undefined) return 0;
+  const { receives, sends, connectionsClosed, connectionsAborted } = statistics.read();
+  return receives + sends + connectionsClosed + connectionsAborted;
+}

@@ -1,0 +1,33 @@
+/**
+ * What the supervisor and a worker say to each other. All of it is plain data: a thread gets it by
+ * `postMessage`, a process as JSON.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import type { ShareableLoop } from "../loop/remote_statistics.ts";
+import type { DrainCounts, Phase } from "../server/phases.ts";
+import type { RunnerSettings } from "../server/runner.ts";
+
+/** To a worker. */
+export type ToWorker =
+  | { kind: "start" } & RunnerSettings
+  /** All workers are ready: serve. */
+  | { kind: "serve" }
+  | { kind: "enter"; phase: Phase }
+  /** All workers have drained: free everything and end. */
+  | { kind: "stop" };
+
+/** From a worker. */
+export type FromWorker =
+  /** The script runs; `start` may come. */
+  | { kind: "loaded"; pid: number }
+  | { kind: "ready"; addresses: SocketAddress[]; loop: ShareableLoop }
+  | { kind: "serving" }
+  /** No connection is left since the worker went into this phase. */
+  | { kind: "emptied"; phase: Phase; counts: DrainCounts }
+  | { kind: "stopped"; counts: DrainCounts }
+  | { kind: "failed"; code: string; message: string; stack?: string }
+  | { kind: "log"; message: string; fields?: Record<string, unknown> }
+  /** The application asks for a shutdown. */
+  | { kind: "shutdown" };

@@ -1,0 +1,217 @@
+/**
+ * A server as its owner sees it: all workers together.
+ *
+ * @module
+ */
+import type { RingportError } from "../base/errors.ts";
+import { checkOptions, wholeNumber } from "../base/options.ts";
+import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
+import { host } from "../host/mod.ts";
+import type { ListenerInfo } from "../server/application.ts";
+import { createLog, type Log } from "../server/log.ts";
+import {
+  type ResolvedServerOptions,
+  resolveServerOptions,
+  type ServerOptions,
+  type ShutdownOptions,
+} from "../server/options.ts";
+import { isBefore, type Phase } from "../server/phases.ts";
+import { Fleet } from "./fleet.ts";
+import { runShutdown, type ShutdownReport } from "./shutdown.ts";
+import { listenForSignals } from "./signals.ts";
+
+/** Options of {@linkcode Server.shutdown}. What is left out is as the server's option `shutdown` says. */
+export interface ShutdownRequest extends ShutdownOptions {
+  /** Goes into the report. `"shutdown"` by default. */
+  reason?: string;
+}
+
+/**
+ * A server: an application served by one or more workers, with limits, supervision and a shutdown in phases.
+ *
+ * @example
+ * ```ts
+ * import { type Application, type Connection, Server, type Window } from "@ringport/ringport";
+ *
+ * export default class Echo implements Application {
+ *   data(connection: Connection, window: Window) {
+ *     connection.write(window);
+ *   }
+ * }
+ *
+ * // The same file is the program and, in each worker, the application.
+ * if (import.meta.main) {
+ *   const server = await Server.start(import.meta.url, { hostname: "127.0.0.1", port: 0, workers: 1 });
+ *   console.log(server.port > 0);
+ *   const report = await server.shutdown();
+ *   console.log(report.bytesLost); // 0
+ * }
+ * ```
+ */
+export class Server implements AsyncDisposable {
+  readonly #options: ResolvedServerOptions;
+  readonly #log: Log;
+  readonly #fleet: Fleet;
+  readonly #hurry = new AbortController();
+  readonly #finished = Promise.withResolvers<ShutdownReport>();
+  #phase: Phase = "running";
+  #shutdown: Promise<ShutdownReport> | undefined = undefined;
+
+  /**
+   * Starts a server and resolves when all of its workers serve.
+   *
+   * @param application URL of the module whose default export is the application: `import.meta.url`.
+   * @throws {OptionError} for an unknown option or a wrong value.
+   * @throws {AddressInUseError} and the like, when an address cannot be bound.
+   * @throws {RingportError} when the application cannot be loaded or its `start` fails.
+   */
+  static async start(application: string | URL, options: ServerOptions = {}): Promise<Server> {
+    const sources = { variable: (name: string) => host.variable(name), cores: host.cores };
+    const server = new Server(String(application), resolveServerOptions(options, sources));
+    await server.#fleet.start();
+    server.#log.tell("server.listening", { listeners: server.listeners.map(describe) });
+    return server;
+  }
+
+  /**
+   * Starts a server and serves until it is told to stop: by SIGTERM or SIGINT (Ctrl+C and Ctrl+Break on
+   * Windows), a second one of which cuts everything, by the application, or because its workers keep dying.
+   * Resolves with the report of the shutdown; rejects when the server had to stop for a fault.
+   *
+   * @param started called with the server when it serves.
+   */
+  static async run(
+    application: string | URL,
+    options: ServerOptions = {},
+    started?: (server: Server) => void,
+  ): Promise<ShutdownReport> {
+    const server = await Server.start(application, options);
+    started?.(server);
+    const forget = listenForSignals({
+      stop: (signal) => server.#stopBySignal(signal),
+      dump: () => server.#log.tell("server.statistics", { statistics: server.workers }),
+    });
+    try {
+      return await server.finished;
+    } finally {
+      forget();
+      // A thread that never came back would keep the process alive.
+      if (server.#fleet.abandoned > 0) setTimeout(() => host.exit(1), lastWordsMilliseconds);
+    }
+  }
+
+  /** Use {@linkcode Server.start}. @internal */
+  private constructor(application: string, options: ResolvedServerOptions) {
+    this.#options = options;
+    this.#log = createLog(options.log, options.logLevel, host);
+    this.#finished.promise.catch(() => {});
+    this.#fleet = new Fleet(application, options, this.#log, {
+      failed: (error) => this.#fail(error),
+      shutdown: (reason) => void this.shutdown({ reason }),
+    });
+  }
+
+  /** Where it stands. */
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Names and addresses of its listeners. */
+  get listeners(): readonly ListenerInfo[] {
+    return this.#fleet.listeners;
+  }
+
+  /** The port of the first listener; 0 where that is a Unix socket. */
+  get port(): number {
+    const { address } = this.#fleet.listeners[0];
+    return "port" in address ? address.port : 0;
+  }
+
+  /** The address of the first listener. */
+  get hostname(): string {
+    const { address } = this.#fleet.listeners[0];
+    return "hostname" in address ? address.hostname : "";
+  }
+
+  /** Workers that serve now. */
+  get workers(): number {
+    return this.#fleet.serving;
+  }
+
+  /** Resolves with the report when the server has stopped; rejects when a fault stopped it. */
+  get finished(): Promise<ShutdownReport> {
+    return this.#finished.promise;
+  }
+
+  /**
+   * Shuts the server down in phases. A second call gives the same promise.
+   *
+   * @throws {OptionError} for an unknown option or a wrong value.
+   */
+  shutdown(options: ShutdownRequest = {}): Promise<ShutdownReport> {
+    checkOptions("shutdown", options, shutdownSchema);
+    return this.#shutdown ??= this.#run(options);
+  }
+
+  /** Ends the shutdown's patience: what is left is cut. Begins one where none is under way. */
+  abort(reason = "abort"): Promise<ShutdownReport> {
+    this.#hurry.abort();
+    return this.shutdown({ reason });
+  }
+
+  /** The same as {@linkcode shutdown}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #run(options: ShutdownRequest): Promise<ShutdownReport> {
+    const { reason = "shutdown", ...deadlines } = options;
+    this.#log.tell("server.stopping", { reason });
+    const report = await runShutdown({
+      reason,
+      deadlines: { ...this.#options.shutdown, ...deadlines },
+      workers: this.#fleet.beginEnd(),
+      refuse: () => this.#fleet.refuse(),
+      entered: (phase) => this.#enter(phase),
+      hurry: this.#hurry.signal,
+    });
+    await this.#fleet.end();
+    this.#log.tell("server.stopped", { ...report });
+    this.#finished.resolve(report);
+    return report;
+  }
+
+  #enter(phase: Phase): void {
+    if (!isBefore(this.#phase, phase)) return;
+    this.#phase = phase;
+    this.#log.tell("server.phase", { phase });
+  }
+
+  #stopBySignal(signal: string): void {
+    if (this.#shutdown !== undefined) this.#hurry.abort();
+    else void this.shutdown({ reason: signal });
+  }
+
+  #fail(error: RingportError): void {
+    this.#log.tell("server.failed", { error });
+    this.#finished.reject(error);
+    void this.shutdown({ reason: error.message });
+  }
+}
+
+/** Milliseconds the caller of `run` has for its last words before a process with a lost thread is ended. */
+const lastWordsMilliseconds = 250;
+
+const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
+const shutdownSchema = {
+  refusing: milliseconds,
+  draining: milliseconds,
+  drainingMax: milliseconds,
+  closing: milliseconds,
+  aborting: milliseconds,
+  reason: { wants: "text", accepts: (value: unknown) => typeof value === "string" },
+};
+
+function describe({ name, address }: ListenerInfo): Record<string, unknown> {
+  return { name, ...address };
+}

@@ -1,0 +1,99 @@
+/**
+ * The worker's end of its conversation with the supervisor, the same in a thread and in a process.
+ *
+ * @module
+ */
+import { RingportError } from "../base/errors.ts";
+import { Runner, type RunnerSettings } from "../server/runner.ts";
+import type { Phase } from "../server/phases.ts";
+import { HandOverQueue } from "./hand_over_queue.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import type { WorkerMemory } from "./worker_memory.ts";
+
+/** What a worker's main module gives to the service. */
+export interface ServiceHost {
+  post(message: FromWorker): void;
+  /** Ends this thread or process; nothing of it is open any more. */
+  end(): void;
+}
+
+export class WorkerService {
+  readonly #host: ServiceHost;
+  #runner: Runner | undefined = undefined;
+  #crashed = false;
+
+  constructor(host: ServiceHost) {
+    this.#host = host;
+  }
+
+  /** A message of the supervisor. */
+  received(message: ToWorker, memory: WorkerMemory | undefined): void {
+    this.#obey(message, memory).catch((error: unknown) => this.#failed(error));
+  }
+
+  /** Something nobody caught: the loop is ended at once, and the supervisor told. */
+  crashed(error: unknown): void {
+    if (this.#crashed) return;
+    this.#crashed = true;
+    this.#runner?.crash();
+    this.#tellFailure(error);
+    this.#host.end();
+  }
+
+  async #obey(message: ToWorker, memory: WorkerMemory | undefined): Promise<void> {
+    const { post } = this.#host;
+    switch (message.kind) {
+      case "start":
+        return await this.#start(message, memory);
+      case "serve":
+        this.#runner!.serve();
+        return post({ kind: "serving" });
+      case "enter":
+        return await this.#enter(message.phase);
+      case "stop":
+        await this.#runner?.stop();
+        post({ kind: "stopped", counts: this.#runner!.counts });
+        return this.#host.end();
+    }
+  }
+
+  async #start(settings: RunnerSettings, memory: WorkerMemory | undefined): Promise<void> {
+    const { post } = this.#host;
+    const owner = {
+      log: (message: string, fields?: Record<string, unknown>) => post({ kind: "log", message, fields }),
+      shutdown: () => post({ kind: "shutdown" }),
+    };
+    const runner = new Runner(settings, owner, memory?.board);
+    this.#runner = runner;
+    await runner.start();
+    if (memory !== undefined) runner.takeFrom(new HandOverQueue(memory.queue));
+    post({
+      kind: "ready",
+      addresses: runner.doors.map((door) => door.address),
+      loop: runner.loop.engine.native.shareable,
+    });
+  }
+
+  async #enter(phase: Phase): Promise<void> {
+    const runner = this.#runner!;
+    await runner.enter(phase);
+    if (runner.phase === phase) this.#host.post({ kind: "emptied", phase, counts: { ...runner.counts } });
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#crashed) return;
+    this.#crashed = true;
+    this.#tellFailure(error);
+    await this.#runner?.loop.close().catch(() => {});
+    this.#host.end();
+  }
+
+  #tellFailure(error: unknown): void {
+    this.#host.post({
+      kind: "failed",
+      code: error instanceof RingportError ? error.code : "ERR_WORKER",
+      message: error instanceof Error ? error.message : String(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+  }
+}

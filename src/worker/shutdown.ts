@@ -1,0 +1,163 @@
+/**
+ * The phases of a shutdown, each with its deadline, and the report of what became of everything.
+ *
+ * @module
+ */
+import { addDrains, type DrainCounts, noDrains, type Phase } from "../server/phases.ts";
+
+/** Milliseconds each phase may take. */
+export interface ShutdownDeadlines {
+  /** For closing the listeners. */
+  refusing: number;
+  /** For the application to finish, counted anew for each worker whose data still moves. */
+  draining: number;
+  /** For draining in all, however much still moves. */
+  drainingMax: number;
+  closing: number;
+  aborting: number;
+}
+
+/** How one phase went. */
+export interface PhaseReport {
+  phase: Phase;
+  milliseconds: number;
+  /** False: its deadline passed, or the shutdown was hurried on. */
+  finished: boolean;
+}
+
+/** What became of a server and its connections. */
+export interface ShutdownReport extends DrainCounts {
+  /** Why it was shut down: `"SIGTERM"`, `"shutdown"`, or the fault that stopped it. */
+  reason: string;
+  milliseconds: number;
+  phases: PhaseReport[];
+  /** Workers that did not answer and lost their sockets or were killed. */
+  workersKilled: number;
+}
+
+/** A worker as the shutdown needs it. */
+export interface EndingWorker {
+  readonly counts: DrainCounts;
+  /** Grows while data moves. */
+  readonly movements: number;
+  /** Goes into a phase; resolves when no connection is left or the worker is gone. */
+  enter(phase: Phase): Promise<void>;
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** What a shutdown works on. */
+export interface ShutdownTask {
+  reason: string;
+  deadlines: ShutdownDeadlines;
+  workers: readonly EndingWorker[];
+  /** Closes the listeners of the server, or hands them on. */
+  refuse(): Promise<void>;
+  /** Told when a phase begins. */
+  entered(phase: Phase): void;
+  /** Aborted: go to aborting at once. */
+  hurry: AbortSignal;
+}
+
+/** Milliseconds between two looks at whether data still moves. */
+const movementInterval = 50;
+
+/** Runs the phases; resolves when nothing is left. */
+export async function runShutdown(task: ShutdownTask): Promise<ShutdownReport> {
+  const begun = performance.now();
+  const reports: PhaseReport[] = [];
+  let empty = false;
+  const phase = async (name: Phase, work: () => Promise<boolean>): Promise<void> => {
+    if (empty || (task.hurry.aborted && name !== "aborting")) return;
+    const started = performance.now();
+    task.entered(name);
+    const finished = await work();
+    if (name !== "refusing") empty = finished;
+    reports.push({ phase: name, milliseconds: performance.now() - started, finished });
+  };
+  const { deadlines } = task;
+  await phase("refusing", () => inTime(refuse(task), deadlines.refusing, task.hurry));
+  await phase("draining", () => drain(task));
+  await phase("closing", () => inTime(enterAll(task, "closing"), deadlines.closing, task.hurry));
+  await phase("aborting", () => inTime(enterAll(task, "aborting"), deadlines.aborting));
+  const workersKilled = await stopAll(task);
+  task.entered("stopped");
+  const counts = noDrains();
+  for (const worker of task.workers) addDrains(counts, worker.counts);
+  return {
+    reason: task.reason,
+    milliseconds: performance.now() - begun,
+    phases: reports,
+    workersKilled,
+    ...counts,
+  };
+}
+
+async function refuse(task: ShutdownTask): Promise<void> {
+  // Nobody waits here for connections to go: the next phase does.
+  for (const worker of task.workers) void worker.enter("refusing");
+  await task.refuse();
+}
+
+async function enterAll(task: ShutdownTask, phase: Phase): Promise<void> {
+  await Promise.all(task.workers.map((worker) => worker.enter(phase)));
+}
+
+/** Each worker has its own deadline, which moves on while its data does. */
+async function drain(task: ShutdownTask): Promise<boolean> {
+  const { draining, drainingMax } = task.deadlines;
+  const end = performance.now() + drainingMax;
+  const one = async (worker: EndingWorker): Promise<boolean> => {
+    let empty = false;
+    const emptied = worker.enter("draining").then(() => void (empty = true));
+    let { movements } = worker;
+    let deadline = performance.now() + draining;
+    for (;;) {
+      await Promise.race([pause(movementInterval, task.hurry), emptied]);
+      const now = performance.now();
+      if (empty) return true;
+      if (worker.movements !== movements) deadline = now + draining;
+      movements = worker.movements;
+      if (task.hurry.aborted || now >= deadline || now >= end) return false;
+    }
+  };
+  const results = await Promise.all(task.workers.map(one));
+  return results.every((empty) => empty);
+}
+
+/** No worker frees its memory before all have drained. Returns how many had to be killed. */
+async function stopAll(task: ShutdownTask): Promise<number> {
+  let killed = 0;
+  await Promise.all(task.workers.map(async (worker) => {
+    if (await inTime(worker.stop(), task.deadlines.aborting)) return;
+    killed += 1;
+    worker.kill();
+  }));
+  return killed;
+}
+
+/** True when `work` is done before `milliseconds` have passed and before `hurry` is aborted. */
+async function inTime(work: Promise<unknown>, milliseconds: number, hurry?: AbortSignal): Promise<boolean> {
+  const stop = new AbortController();
+  const late = pause(milliseconds, hurry, stop.signal).then(() => false);
+  const done = work.then(() => true);
+  const result = await Promise.race([done, late]);
+  stop.abort();
+  return result;
+}
+
+/** Resolves after some time, or as soon as one of the signals is aborted. */
+function pause(milliseconds: number, ...signals: (AbortSignal | undefined)[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      for (const signal of signals) signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    for (const signal of signals) {
+      if (signal?.aborted) return done();
+      signal?.addEventListener("abort", done);
+    }
+  });
+}

@@ -1,0 +1,272 @@
+/**
+ * Keeps a server's workers: starts them together, replaces those that die or do not come back, adds and
+ * retires them by load. It runs on the thread that made the server and shares no lock with any worker.
+ *
+ * @module
+ */
+import { RingportError } from "../base/errors.ts";
+import type { Log } from "../server/log.ts";
+import type { DoorPlan } from "../server/door.ts";
+import type { ResolvedServerOptions } from "../server/options.ts";
+import { Deaths } from "./deaths.ts";
+import { HealthWatch } from "./health.ts";
+import type { WorkerEnd } from "./link.ts";
+import { Scaling } from "./scaling.ts";
+import type { Health } from "./statistics_types.ts";
+import { type HandleOwner, type LinkMaker, WorkerHandle } from "./worker_handle.ts";
+
+/** What a supervisor is made with. */
+export interface SupervisorSettings {
+  application: string;
+  options: ResolvedServerOptions;
+  log: Log;
+  makeLink: LinkMaker;
+  /** How a new worker of this place comes to its connections. */
+  doors(index: number): DoorPlan[];
+  /** Wakes the loop of a worker. */
+  wake(worker: WorkerHandle): void;
+  /** Connections in the kernel's queues. */
+  backlog(): number;
+}
+
+/** Whom a supervisor tells. */
+export interface SupervisorOwner {
+  /** The server cannot go on. */
+  failed(error: RingportError): void;
+  /** A worker has been lost; what was counted for it is to be taken back. */
+  lost(worker: WorkerHandle): void;
+  /** The application asks for a shutdown. */
+  shutdown(reason: string): void;
+}
+
+const healthEvents = { healthy: "worker.recovered", slow: "worker.slow", stuck: "worker.stuck" } as const;
+
+export class Supervisor implements HandleOwner {
+  readonly #settings: SupervisorSettings;
+  readonly #owner: SupervisorOwner;
+  readonly #deaths: Deaths;
+  readonly #scaling: Scaling;
+  /** Workers by place; undefined while a place waits for its replacement. */
+  readonly #places: (WorkerHandle | undefined)[] = [];
+  readonly #generations: number[] = [];
+  /** Workers that were retired and are draining. */
+  readonly #leaving = new Set<WorkerHandle>();
+  /** Workers being replaced, which are not to be replaced again. */
+  readonly #replacing = new Set<WorkerHandle>();
+  #serving: readonly WorkerHandle[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined = undefined;
+  #nextRound = 0;
+  #roundsToScaling = 0;
+  #ending = false;
+  #changing = false;
+  restarts = 0;
+  killed = 0;
+
+  constructor(settings: SupervisorSettings, owner: SupervisorOwner) {
+    const { options } = settings;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#deaths = new Deaths(options.supervisor);
+    this.#scaling = new Scaling({ ...options.scaling, ...options });
+  }
+
+  /** Workers that serve now. */
+  get serving(): readonly WorkerHandle[] {
+    return this.#serving;
+  }
+
+  /** Every worker that is not gone, those that leave included. */
+  get workers(): readonly WorkerHandle[] {
+    const kept = this.#places.filter((worker) => worker !== undefined);
+    return [...kept, ...this.#leaving].filter(({ state }) => state !== "gone");
+  }
+
+  /** Starts `count` workers; none serves before all are ready. Rejects with the first failure. */
+  async start(count: number): Promise<void> {
+    try {
+      for (let index = 0; index < count; index++) {
+        // One after the other: a runtime may crash when several threads open the library for the first time.
+        await (this.#places[index] = this.#make(index)).ready;
+      }
+    } catch (error) {
+      this.#ending = true;
+      await this.#endAll();
+      throw error;
+    }
+    await Promise.all(this.workers.map((worker) => worker.serve()));
+    this.#changed();
+    const { interval } = this.#settings.options.supervisor;
+    this.#nextRound = performance.now() + interval;
+    this.#timer = setInterval(() => this.#round(), interval);
+  }
+
+  /** Watches no more: the server ends. The workers are then the caller's to end. */
+  end(): void {
+    this.#ending = true;
+    clearInterval(this.#timer);
+  }
+
+  /** Replaces a worker: the new one serves before the old one is ended. */
+  async replace(old: WorkerHandle, reason: string): Promise<void> {
+    if (this.#ending || this.#replacing.has(old)) return;
+    this.#replacing.add(old);
+    const wasThere = old.state !== "gone";
+    try {
+      if (!(await this.#fill(old.index, reason))) return;
+    } finally {
+      this.#replacing.delete(old);
+      if (wasThere) this.#kill(old, reason);
+    }
+  }
+
+  died(worker: WorkerHandle, end: WorkerEnd): void {
+    this.#settings.log.tell("worker.died", { worker: worker.index, reason: end.message });
+    this.#owner.lost(worker);
+    this.#leaving.delete(worker);
+    if (this.#places[worker.index] === worker) this.#places[worker.index] = undefined;
+    this.#changed();
+    if (this.#ending || end.reason === "killed") return;
+    this.#refill(worker.index, end.message);
+  }
+
+  log(worker: WorkerHandle, message: string, fields?: Record<string, unknown>): void {
+    this.#settings.log.tell("application.message", { worker: worker.index, message, ...fields });
+  }
+
+  shutdown(): void {
+    this.#owner.shutdown("application");
+  }
+
+  #make(index: number): WorkerHandle {
+    const { application, makeLink } = this.#settings;
+    // A function cannot be sent, and workers log by message.
+    const options: ResolvedServerOptions = { ...this.#settings.options, log: "off" };
+    const generation = this.#generations[index] ?? 0;
+    this.#generations[index] = generation + 1;
+    const health = new HealthWatch(options.supervisor, performance.now());
+    const doors = this.#settings.doors(index);
+    return new WorkerHandle({ index, generation, application, options, doors }, health, this, makeLink);
+  }
+
+  /** A dead worker's place is filled again, after a while, unless too many have died. */
+  #refill(index: number, reason: string): void {
+    const delay = this.#deaths.died(performance.now());
+    if (delay === undefined) {
+      const { deathsMax, deathsWindow } = this.#settings.options.supervisor;
+      return this.#owner.failed(
+        new RingportError(
+          `server: more than ${deathsMax} workers died within ${deathsWindow} ms; the last one: ${reason}`,
+          { code: "ERR_WORKERS_DIE", operation: "supervise", origin: "application" },
+        ),
+      );
+    }
+    setTimeout(() => {
+      if (!this.#ending && this.#places[index] === undefined) void this.#fill(index, reason);
+    }, delay);
+  }
+
+  /** Puts a new worker into a place. False where it could not be started, which counts as one more death. */
+  async #fill(index: number, reason: string): Promise<boolean> {
+    const worker = this.#make(index);
+    try {
+      await worker.ready;
+    } catch (error) {
+      this.#settings.log.tell("worker.failed", { worker: index, error });
+      this.#owner.lost(worker);
+      if (!this.#ending && this.#places[index] === undefined) this.#refill(index, String(error));
+      return false;
+    }
+    if (this.#ending) {
+      await worker.stop();
+      return false;
+    }
+    await worker.serve();
+    this.#places[index] = worker;
+    this.restarts += 1;
+    this.#settings.log.tell("worker.replaced", { worker: index, reason });
+    this.#changed();
+    return true;
+  }
+
+  #kill(worker: WorkerHandle, reason: string): void {
+    if (worker.state === "gone") return;
+    this.killed += 1;
+    this.#settings.log.tell("worker.killed", { worker: worker.index, reason });
+    worker.link.kill();
+  }
+
+  #changed(): void {
+    this.#serving = this.#places.filter((worker) =>
+      worker !== undefined && worker.state === "serving" && worker.health.health !== "stuck"
+    ) as WorkerHandle[];
+  }
+
+  #round(): void {
+    const now = performance.now();
+    for (const worker of this.workers) this.#watch(worker, now);
+    const { interval } = this.#settings.options.supervisor;
+    this.#nextRound = now + interval;
+    this.#roundsToScaling -= interval;
+    if (this.#roundsToScaling > 0) return;
+    this.#roundsToScaling = this.#settings.options.scaling.interval;
+    this.#scale();
+  }
+
+  #watch(worker: WorkerHandle, now: number): void {
+    if (worker.statistics === undefined || worker.state === "starting") return;
+    const { health } = worker;
+    const before: Health = health.health;
+    if (health.observe(worker.statistics.heartbeat, now, this.#nextRound)) this.#settings.wake(worker);
+    if (health.health === before) return;
+    const milliseconds = Math.round(health.age(now));
+    this.#settings.log.tell(healthEvents[health.health], { worker: worker.index, milliseconds });
+    this.#changed();
+    if (health.health === "stuck") void this.replace(worker, "stuck");
+  }
+
+  #scale(): void {
+    const { minWorkers, maxWorkers } = this.#settings.options;
+    const workers = this.#serving.length;
+    if (minWorkers === maxWorkers || this.#changing || this.#ending || workers === 0) return;
+    let sum = 0;
+    for (const { statistics } of this.#serving) sum += statistics?.utilisation() ?? 0;
+    const load = { workers, utilisation: sum / workers, backlog: this.#settings.backlog() };
+    const change = this.#scaling.decide(load);
+    if (change === 0) return;
+    this.#changing = true;
+    const fields = { workers: workers + change, utilisation: Number(load.utilisation.toFixed(2)) };
+    this.#settings.log.tell(change > 0 ? "worker.added" : "worker.retiring", fields);
+    const done = change > 0 ? this.#add() : this.#retire();
+    void done.finally(() => this.#changing = false);
+  }
+
+  async #add(): Promise<void> {
+    const free = this.#places.indexOf(undefined);
+    const index = free >= 0 ? free : this.#places.length;
+    if (await this.#fill(index, "load")) this.restarts -= 1;
+  }
+
+  /** The worker with the fewest connections goes; what it has it finishes. */
+  async #retire(): Promise<void> {
+    const [worker] = this.#serving.toSorted((one, other) => one.load - other.load);
+    this.#places[worker.index] = undefined;
+    this.#leaving.add(worker);
+    this.#changed();
+    const { draining, closing } = this.#settings.options.shutdown;
+    const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    await Promise.race([worker.enter("draining"), later(draining)]);
+    await Promise.race([worker.enter("closing"), later(closing)]);
+    await Promise.race([worker.stop(), later(closing)]);
+    this.#kill(worker, "did not retire");
+    this.#leaving.delete(worker);
+    this.#owner.lost(worker);
+  }
+
+  async #endAll(): Promise<void> {
+    await Promise.all(this.workers.map(async (worker) => {
+      const late = setTimeout(() => worker.link.kill(), this.#settings.options.shutdown.aborting);
+      await worker.stop();
+      clearTimeout(late);
+    }));
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * One worker as the supervisor knows it: its link, what it has said, its memory, its health.
+ *
+ * @module
+ */
+import { RingportError } from "../base/errors.ts";
+import type { SocketAddress } from "../base/address.ts";
+import { RemoteStatistics } from "../loop/remote_statistics.ts";
+import { Board } from "../server/board.ts";
+import { type DrainCounts, noDrains, type Phase } from "../server/phases.ts";
+import type { RunnerSettings } from "../server/runner.ts";
+import { HandOverQueue } from "./hand_over_queue.ts";
+import { HealthWatch } from "./health.ts";
+import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
+import type { FromWorker } from "./messages.ts";
+import type { WorkerMemory } from "./worker_memory.ts";
+
+/** Where a worker stands. */
+export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
+
+/** Whom a worker's handle tells. */
+export interface HandleOwner {
+  /** The worker is gone and nobody asked it to go. */
+  died(handle: WorkerHandle, end: WorkerEnd): void;
+  log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
+  shutdown(): void;
+}
+
+/** How a link to a new worker is made. */
+export type LinkMaker = (handle: WorkerHandle, memory: WorkerMemory) => WorkerLink;
+
+export class WorkerHandle implements LinkOwner {
+  readonly index: number;
+  readonly generation: number;
+  readonly queue: HandOverQueue = new HandOverQueue();
+  readonly board: Board = new Board();
+  readonly health: HealthWatch;
+  /** The addresses its listeners have, once it is ready. */
+  addresses: SocketAddress[] = [];
+  /** Number of its loop in its process; 0 before it is ready. */
+  loop = 0;
+  statistics: RemoteStatistics | undefined = undefined;
+  state: WorkerState = "starting";
+  counts: DrainCounts = noDrains();
+  readonly link: WorkerLink;
+  /** Resolves when the worker is ready; rejects when it cannot be. */
+  readonly ready: Promise<void>;
+  /** Resolves when the worker is gone. */
+  readonly gone: Promise<WorkerEnd>;
+
+  readonly #owner: HandleOwner;
+  readonly #settings: RunnerSettings;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<WorkerEnd>();
+  #serving: (() => void) | undefined = undefined;
+  #emptied: { phase: Phase; resolve: () => void } | undefined = undefined;
+
+  constructor(settings: RunnerSettings, health: HealthWatch, owner: HandleOwner, makeLink: LinkMaker) {
+    this.index = settings.index;
+    this.generation = settings.generation;
+    this.health = health;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.ready = this.#ready.promise;
+    // Who starts a worker waits for it; a failure after that is told through `died`.
+    this.ready.catch(() => {});
+    this.gone = this.#gone.promise;
+    this.link = makeLink(this, { queue: this.queue.buffer, board: this.board.buffer });
+  }
+
+  /** Connections it has or is about to get. */
+  get load(): number {
+    return this.queue.load;
+  }
+
+  /** Begins to serve; resolves when it does, or is gone. */
+  async serve(): Promise<void> {
+    const serving = new Promise<void>((resolve) => this.#serving = resolve);
+    this.link.post({ kind: "serve" });
+    await Promise.race([serving, this.gone]);
+  }
+
+  /** Goes into a phase; resolves when no connection is left or the worker is gone. */
+  async enter(phase: Phase): Promise<void> {
+    if (this.state === "gone") return;
+    this.state = "ending";
+    const emptied = new Promise<void>((resolve) => this.#emptied = { phase, resolve });
+    this.link.post({ kind: "enter", phase });
+    await Promise.race([emptied, this.gone]);
+  }
+
+  /** Frees everything and ends. */
+  async stop(): Promise<void> {
+    if (this.state === "gone") return;
+    this.state = "ending";
+    this.link.post({ kind: "stop" });
+    await this.gone;
+  }
+
+  received(message: FromWorker): void {
+    switch (message.kind) {
+      case "loaded":
+        return this.link.post({ kind: "start", ...this.#settings });
+      case "ready":
+        this.addresses = message.addresses;
+        this.loop = message.loop.handle;
+        this.statistics = new RemoteStatistics(message.loop);
+        if (this.state === "starting") this.state = "ready";
+        return this.#ready.resolve();
+      case "serving":
+        if (this.state === "ready") this.state = "serving";
+        return this.#serving?.();
+      case "emptied":
+        this.counts = message.counts;
+        if (this.#emptied?.phase === message.phase) this.#emptied.resolve();
+        return;
+      case "stopped":
+        this.counts = message.counts;
+        return;
+      case "failed":
+        return this.#ready.reject(this.#failure(message.code, message.message, message.stack));
+      case "log":
+        return this.#owner.log(this, message.message, message.fields);
+      case "shutdown":
+        return this.#owner.shutdown();
+    }
+  }
+
+  ended(end: WorkerEnd): void {
+    const asked = this.state === "ending" && end.reason === "stopped";
+    const wasReady = this.state !== "starting";
+    this.state = "gone";
+    this.#ready.reject(this.#failure("ERR_WORKER", end.message));
+    this.#gone.resolve(end);
+    // A worker that never was ready is the concern of whoever starts it.
+    if (!asked && wasReady) this.#owner.died(this, end);
+  }
+
+  #failure(code: string, message: string, stack?: string): RingportError {
+    const error = new RingportError(`worker ${this.index}: ${message}`, {
+      code,
+      operation: "start",
+      origin: "application",
+    });
+    if (stack !== undefined) error.stack = stack;
+    return error;
+  }
+}

@@ -1,0 +1,69 @@
+/** An application that does what each line says: the misbehaving handlers of the tests. */
+import type { Application, Connection, Window, WorkerContext } from "../../src/mod.ts";
+
+export default class Commands implements Application<{ rest: string }> {
+  #worker: WorkerContext | undefined;
+
+  start(worker: WorkerContext): void {
+    if (worker.argument === "fail") throw new Error("this application does not start");
+    this.#worker = worker;
+    worker.log("started");
+  }
+
+  open(connection: Connection<{ rest: string }>): void {
+    connection.data = { rest: "" };
+  }
+
+  async data(connection: Connection<{ rest: string }>, window: Window): Promise<void> {
+    const lines = (connection.data.rest + window.text()).split("\n");
+    connection.data.rest = lines.pop()!;
+    for (const line of lines) await this.#command(connection, line);
+  }
+
+  idle(worker: WorkerContext): void {
+    if (worker.argument === "tell idle") worker.log("idle");
+  }
+
+  stopping(phase: string): void {
+    this.#worker!.log(`stopping ${phase}`);
+  }
+
+  stop(): void {
+    this.#worker!.log("stop");
+  }
+
+  async #command(connection: Connection<{ rest: string }>, line: string): Promise<void> {
+    const [name, ...words] = line.split(" ");
+    const worker = this.#worker!;
+    switch (name) {
+      case "echo":
+        return void connection.write(`${words.join(" ")}\n`);
+      case "who":
+        return void connection.write(`${worker.index}.${worker.generation}\n`);
+      case "later":
+        await new Promise((resolve) => setTimeout(resolve, Number(words[0])));
+        return void connection.write("later\n");
+      case "spin": {
+        const end = performance.now() + Number(words[0]);
+        while (performance.now() < end);
+        return void connection.write("spun\n");
+      }
+      case "throw":
+        throw new Error("a handler threw");
+      case "crash":
+        setTimeout(() => {
+          throw new Error("nobody catches this");
+        }, 0);
+        return;
+      case "reject":
+        void Promise.reject(new Error("nobody awaits this"));
+        return;
+      case "bytes":
+        return void connection.write(new Uint8Array(Number(words[0])));
+      case "shutdown":
+        return worker.shutdown();
+      default:
+        connection.write(`unknown ${name}\n`);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * A server of the application `../applications/commands.ts`, and clients that talk to it in lines.
+ *
+ * @module
+ */
+import { connect, type Connection, Server, type ServerOptions } from "../../src/mod.ts";
+import { until } from "./wait.ts";
+
+/** One entry of the server's log. */
+export interface Entry {
+  event: string;
+  [field: string]: unknown;
+}
+
+const application = new URL("../applications/commands.ts", import.meta.url).href;
+
+/** A running server with its log. */
+export class CommandServer implements AsyncDisposable {
+  readonly server: Server;
+  readonly entries: Entry[];
+
+  private constructor(server: Server, entries: Entry[]) {
+    this.server = server;
+    this.entries = entries;
+  }
+
+  static async start(options: ServerOptions = {}): Promise<CommandServer> {
+    const entries: Entry[] = [];
+    const log = (entry: object) => void entries.push(entry as Entry);
+    const sizes = { segmentCount: 256, connectionSlots: 4096, timers: 8192 };
+    const server = await Server.start(application, {
+      hostname: "127.0.0.1",
+      port: 0,
+      workers: 2,
+      ...sizes,
+      ...options,
+      log,
+    });
+    return new CommandServer(server, entries);
+  }
+
+  /** The entries of an event so far. */
+  events(event: string): Entry[] {
+    return this.entries.filter((entry) => entry.event === event);
+  }
+
+  /** Messages of the application, in order. */
+  get messages(): string[] {
+    return this.events("application.message").map((entry) => String(entry.message));
+  }
+
+  async event(event: string, milliseconds?: number): Promise<Entry> {
+    await until(() => this.events(event).length > 0, `the event ${event}`, milliseconds);
+    return this.events(event)[0];
+  }
+
+  connect(): Promise<LineClient> {
+    return LineClient.connect(this.server.port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.abort("test over");
+  }
+}
+
+/** A client that writes lines and reads lines. */
+export class LineClient {
+  readonly connection: Connection<undefined>;
+  readonly lines: string[] = [];
+  bytes = 0;
+  gone = false;
+  error: Error | undefined;
+  #rest = "";
+
+  private constructor(connection: Connection<undefined>) {
+    this.connection = connection;
+  }
+
+  static async connect(port: number): Promise<LineClient> {
+    let client: LineClient | undefined = undefined;
+    const connection = await connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        data: (_, window) => client!.#take(window.text()),
+        close: (_, reason) => {
+          if (client === undefined) return;
+          client.gone = true;
+          client.error = reason.error;
+        },
+      },
+    });
+    client = new LineClient(connection);
+    return client;
+  }
+
+  /** Writes a line and waits for one. */
+  async ask(line: string, milliseconds?: number): Promise<string> {
+    const before = this.lines.length;
+    this.tell(line);
+    await until(() => this.lines.length > before || this.gone, `an answer to "${line}"`, milliseconds);
+    return this.lines[before] ?? "gone";
+  }
+
+  tell(line: string): void {
+    this.connection.write(`${line}\n`);
+  }
+
+  async closed(milliseconds?: number): Promise<void> {
+    await until(() => this.gone, "the connection was closed", milliseconds);
+  }
+
+  #take(text: string): void {
+    this.bytes += text.length;
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop()!;
+    this.lines.push(...lines);
+  }
+}

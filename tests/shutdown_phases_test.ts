@@ -1,0 +1,132 @@
+/** The phases of a shutdown with made-up workers: deadlines, extension, hurry, report. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { noDrains, type Phase } from "../src/server/phases.ts";
+import { type EndingWorker, runShutdown, type ShutdownReport } from "../src/worker/shutdown.ts";
+import { until } from "./helpers/wait.ts";
+
+const never = new Promise<void>(() => {});
+
+/** A worker that is empty when told so, by phase. */
+class FakeWorker implements EndingWorker {
+  readonly entered: Phase[] = [];
+  readonly counts = noDrains();
+  movements = 0;
+  killed = false;
+  stopped = false;
+  readonly #emptyIn: Phase | undefined;
+  #empty = false;
+
+  constructor(emptyIn: Phase | undefined, readonly stops = true) {
+    this.#emptyIn = emptyIn;
+  }
+
+  enter(phase: Phase): Promise<void> {
+    this.entered.push(phase);
+    this.#empty ||= phase === this.#emptyIn;
+    return this.#empty ? Promise.resolve() : never;
+  }
+
+  stop(): Promise<void> {
+    if (!this.stops) return never;
+    this.stopped = true;
+    return Promise.resolve();
+  }
+
+  kill(): void {
+    this.killed = true;
+  }
+}
+
+const short = { refusing: 1_000, draining: 150, drainingMax: 20_000, closing: 150, aborting: 150 };
+
+function run(
+  workers: FakeWorker[],
+  phases: Phase[],
+  own: Partial<Parameters<typeof runShutdown>[0]> = {},
+): Promise<ShutdownReport> {
+  return runShutdown({
+    reason: "test",
+    deadlines: short,
+    workers,
+    refuse: () => Promise.resolve(),
+    entered: (phase) => phases.push(phase),
+    hurry: new AbortController().signal,
+    ...own,
+  });
+}
+
+describe("the phases of a shutdown", () => {
+  it("end as soon as nothing is left", async () => {
+    const phases: Phase[] = [];
+    const workers = [new FakeWorker("draining"), new FakeWorker("draining")];
+    const report = await run(workers, phases, { deadlines: { ...short, draining: 60_000 } });
+    expect(phases).toEqual(["refusing", "draining", "stopped"]);
+    expect(workers.map(({ stopped }) => stopped)).toEqual([true, true]);
+    expect(report.phases.map(({ finished }) => finished)).toEqual([true, true]);
+    expect(report.workersKilled).toBe(0);
+  });
+
+  it("go on at each deadline, and all workers go together", async () => {
+    const phases: Phase[] = [];
+    const workers = [new FakeWorker("draining"), new FakeWorker("aborting")];
+    const report = await run(workers, phases);
+    expect(phases).toEqual(["refusing", "draining", "closing", "aborting", "stopped"]);
+    expect(report.phases.map(({ finished }) => finished)).toEqual([true, false, false, true]);
+    expect(workers[0].entered).toEqual(["refusing", "draining", "closing", "aborting"]);
+  });
+
+  it("extend draining while data moves, up to the cap", async () => {
+    const worker = new FakeWorker(undefined);
+    const moving = setInterval(() => worker.movements += 1, 10);
+    const begun = performance.now();
+    const report = await run([worker], [], { deadlines: { ...short, draining: 100, drainingMax: 700 } });
+    clearInterval(moving);
+    const draining = report.phases.find(({ phase }) => phase === "draining")!;
+    expect(draining.milliseconds).toBeGreaterThanOrEqual(690);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(690);
+  });
+
+  it("do not extend draining for a worker whose data stands still", async () => {
+    const report = await run([new FakeWorker(undefined)], []);
+    const draining = report.phases.find(({ phase }) => phase === "draining")!;
+    expect(draining.finished).toBe(false);
+    expect(draining.milliseconds).toBeLessThan(10_000);
+  });
+
+  it("skip to aborting when hurried", async () => {
+    const phases: Phase[] = [];
+    const hurry = new AbortController();
+    const worker = new FakeWorker("aborting");
+    const deadlines = { ...short, draining: 600_000, drainingMax: 600_000 };
+    const running = run([worker], phases, { deadlines, hurry: hurry.signal });
+    await until(() => phases.includes("draining"), "draining began");
+    hurry.abort();
+    const report = await running;
+    expect(phases).toEqual(["refusing", "draining", "aborting", "stopped"]);
+    expect(report.phases.at(-1)).toMatchObject({ phase: "aborting", finished: true });
+  });
+
+  it("kill a worker that does not stop, and only that one", async () => {
+    const workers = [new FakeWorker(undefined, false), new FakeWorker("draining")];
+    const report = await run(workers, []);
+    expect(workers.map(({ killed }) => killed)).toEqual([true, false]);
+    expect(report.workersKilled).toBe(1);
+  });
+
+  it("go on when the listeners do not close in time", async () => {
+    const report = await run([new FakeWorker("draining")], [], {
+      refuse: () => never,
+      deadlines: { ...short, refusing: 50 },
+    });
+    expect(report.phases[0]).toMatchObject({ phase: "refusing", finished: false });
+  });
+
+  it("add up what the workers counted", async () => {
+    const workers = [new FakeWorker("draining"), new FakeWorker("draining")];
+    Object.assign(workers[0].counts, { drained: 3, closed: 1 });
+    Object.assign(workers[1].counts, { drained: 4, aborted: 2, bytesCut: 10 });
+    const report = await run(workers, []);
+    expect(report).toMatchObject({ drained: 7, closed: 1, aborted: 2, bytesLost: 0, bytesCut: 10 });
+  });
+});
