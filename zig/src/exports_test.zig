@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const constants = @import("constants.zig");
 const exports = @import("exports.zig");
 const layout_hash = @import("layout_hash.zig").layout_hash;
 
@@ -49,6 +50,11 @@ const Opened = struct {
 
     fn header(opened: *const Opened) *abi.Header {
         return @ptrCast(opened.shared.ptr);
+    }
+
+    fn statistic(opened: *const Opened, name: abi.Statistic) *u64 {
+        const statistics: [*]u64 = @ptrCast(@alignCast(opened.shared.ptr + opened.configuration.statistics_offset));
+        return &statistics[@backingInt(name)];
     }
 
     fn completion(opened: *const Opened) abi.Record {
@@ -114,6 +120,88 @@ test "a handle of the past is refused by every call" {
         try std.testing.expectEqual(failure(.invalid_loop), exports.loop_close(handle));
     }
     try std.testing.expectEqual(@as(i32, 0), exports.loop_close(again.handle));
+}
+
+const Stuck = struct {
+    handle: u32,
+    polls: std.atomic.Value(u32) = .init(0),
+    answer: std.atomic.Value(i32) = .init(0),
+
+    /// Polls until it is told that the loop is no longer its own.
+    fn poll_on(stuck: *Stuck, wait_ms: u32) void {
+        while (true) {
+            const answer = exports.poll(stuck.handle, wait_ms);
+            _ = stuck.polls.fetchAdd(1, .acq_rel);
+            if (answer < 0) return stuck.answer.store(answer, .release);
+        }
+    }
+};
+
+test "a loop is taken away from a thread that waits in it, and from one that polls without end" {
+    for ([_]u32{ constants.wait_max_ms, 0 }) |wait_ms| {
+        const opened = try Opened.open();
+        defer opened.free();
+        var stuck: Stuck = .{ .handle = opened.handle };
+        const thread = try std.Thread.spawn(.{}, Stuck.poll_on, .{ &stuck, wait_ms });
+        // A turn that waits shows only by its count.
+        const polls: *const std.atomic.Value(u64) = @ptrCast(@alignCast(opened.statistic(.polls)));
+        while (polls.load(.acquire) == 0) std.atomic.spinLoopHint();
+        var seized = exports.loop_seize(opened.handle);
+        while (seized == failure(.busy)) seized = exports.loop_seize(opened.handle);
+        try std.testing.expectEqual(@as(i32, 0), seized);
+        // From here on nothing may touch the memory.
+        @memset(opened.tables, 0xdd);
+        @memset(opened.segments, 0xdd);
+        thread.join();
+        try std.testing.expectEqual(failure(.seized), stuck.answer.load(.acquire));
+        try std.testing.expectEqual(failure(.seized), exports.poll(opened.handle, 0));
+        try std.testing.expectEqual(failure(.seized), exports.set_option(opened.handle, 0, 1, 1));
+        try std.testing.expectEqual(failure(.invalid_loop), exports.wake(opened.handle));
+        try std.testing.expect(std.mem.allEqual(u8, opened.tables, 0xdd));
+        try std.testing.expectEqual(@as(i32, 0), exports.loop_close(opened.handle));
+        try std.testing.expectEqual(failure(.invalid_loop), exports.poll(opened.handle, 0));
+        try std.testing.expectEqual(failure(.invalid_loop), exports.loop_seize(opened.handle));
+    }
+}
+
+test "a loop somebody waits in is taken away all the same" {
+    const opened = try Opened.open();
+    defer opened.free();
+    var answer: std.atomic.Value(i32) = .init(-1);
+    const thread = try std.Thread.spawn(.{}, wait_in_thread, .{ opened.handle, &answer });
+    while (exports.users_of(opened.handle) == 0) std.atomic.spinLoopHint();
+    try std.testing.expectEqual(@as(i32, 0), exports.loop_seize(opened.handle));
+    thread.join();
+    try std.testing.expect(answer.load(.acquire) != -1);
+    try std.testing.expectEqual(@as(i32, 0), exports.loop_close(opened.handle));
+}
+
+test "a poll tells the time, and polls that find nothing are not counted as work" {
+    const opened = try Opened.open();
+    defer opened.free();
+    for (0..1000) |_| _ = exports.poll(opened.handle, 0);
+    try std.testing.expectEqual(@as(u64, 0), opened.statistic(.busy_ticks).*);
+    try std.testing.expect(opened.statistic(.ticks_now).* > opened.statistic(.ticks_at_open).*);
+    const before = @as(u64, opened.header().now_ms_high) << 32 | opened.header().now_ms_low;
+    _ = exports.poll(opened.handle, 20);
+    const after = @as(u64, opened.header().now_ms_high) << 32 | opened.header().now_ms_low;
+    try std.testing.expect(after >= before + 15 and after < before + patience_ms);
+    try std.testing.expectEqual(@as(u64, 0), opened.statistic(.busy_ticks).*);
+    // A wake is work: it opens a turn, which the next poll ends.
+    try std.testing.expectEqual(@as(i32, 0), exports.wake(opened.handle));
+    try std.testing.expectEqual(@as(i32, 1), exports.poll(opened.handle, patience_ms));
+    try std.testing.expectEqual(@as(u32, 1), opened.header().turn_open);
+    _ = opened.completion();
+    try std.testing.expectEqual(@as(i32, 0), exports.poll(opened.handle, 0));
+    try std.testing.expectEqual(@as(u32, 0), opened.header().turn_open);
+    try std.testing.expect(opened.statistic(.busy_ticks).* > 0);
+    var turns: u64 = 0;
+    for (0..abi.turn_buckets) |bucket| {
+        turns += opened.statistic(@fromBackingInt(@as(u32, @intCast(@backingInt(abi.Statistic.turns_0) + bucket)))).*;
+    }
+    try std.testing.expectEqual(@as(u64, 2), turns);
+    try std.testing.expectEqual(@as(u32, 1), opened.header().completions_high);
+    try std.testing.expectEqual(@as(i32, 0), exports.loop_close(opened.handle));
 }
 
 test "memory or sizes that do not fit are refused" {

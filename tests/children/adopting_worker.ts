@@ -1,0 +1,29 @@
+/** A worker that adopts the descriptors it is sent and echoes on them. */
+import { adoptingListener } from "../../src/connection/adopting_listener.ts";
+import { createLoop } from "../../src/mod.ts";
+
+interface WorkerScope {
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent<number | "stop">) => void) | null;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+const loop = createLoop({ segmentCount: 512, connections: 64 });
+const listener = adoptingListener({
+  loop,
+  socket: {
+    data(connection, bytes) {
+      if (connection.write(bytes) === "queued") connection.pause();
+    },
+    drain: (connection) => connection.resume(),
+  },
+});
+
+scope.onmessage = async ({ data }) => {
+  if (data !== "stop") return void listener.adopt(data);
+  const { connectionsAdopted, connectionsAccepted, receivesServer } = loop.stats();
+  listener.stop(true);
+  await loop.close();
+  scope.postMessage({ connectionsAdopted, connectionsAccepted, received: receivesServer > 0 });
+};
+scope.postMessage({ handle: loop.engine.native.handle });

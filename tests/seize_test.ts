@@ -1,0 +1,112 @@
+/** A loop is taken away from a thread that does not come back. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import type { ShareableLoop } from "../ffi/mod.ts";
+import { createLoop, listen } from "../src/mod.ts";
+import { seizeLoop } from "../src/loop/open.ts";
+import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
+import { TestServer } from "./helpers/log.ts";
+import { connectPeer, readText } from "./helpers/peer.ts";
+import { delay, until, within } from "./helpers/wait.ts";
+
+/** What the worker tells. */
+interface Told {
+  port: number;
+  shareable: ShareableLoop;
+  by: string;
+  code: string;
+  write: string;
+  again: string;
+}
+
+function startStuck(): { worker: Worker; told(what: string): Promise<Told> } {
+  const worker = new Worker(new URL("./children/stuck_worker.ts", import.meta.url), { type: "module" });
+  const messages: Told[] = [];
+  const faults: string[] = [];
+  worker.onmessage = ({ data }: MessageEvent<Told>) => void messages.push(data);
+  worker.onerror = (event: ErrorEvent) => void faults.push(event.message);
+  return {
+    worker,
+    async told(what) {
+      await until(() => messages.length + faults.length > 0, what);
+      expect(faults).toEqual([]);
+      return messages.shift()!;
+    },
+  };
+}
+
+describe("a loop whose thread is stuck", () => {
+  it("is taken away: peers are reset, the port is free, and its thread ends quietly when it is back", async () => {
+    const { worker, told } = startStuck();
+    await told("the worker to start");
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    worker.postMessage(gate);
+    const { port, shareable } = await told("the worker's port");
+    const remote = new RemoteStatistics(shareable);
+    const calm = await connectPeer({ port });
+    await calm.write("hello");
+    expect(await readText(calm, "hello")).toBe("hello");
+    const peer = await connectPeer({ port });
+    await peer.write("stuck");
+    // What the handler wrote before it got stuck is not out: the library has not seen it.
+    await until(() => remote.read().bytesReceived >= 10, "the worker to be stuck");
+
+    // Its numbers can be read and stand still, and it counts as busy.
+    remote.utilisation();
+    const { heartbeat } = remote;
+    await delay(30);
+    expect(remote.heartbeat).toBe(heartbeat);
+    expect(remote.utilisation()).toBe(1);
+    const { connectionsAccepted, receives, inTurn } = remote.read();
+    expect({ connectionsAccepted, receives, inTurn }).toEqual({
+      connectionsAccepted: 2,
+      receives: 2,
+      inTurn: true,
+    });
+
+    expect(seizeLoop(shareable.handle)).toBe("seized");
+    for (const cut of [calm, peer]) {
+      expect(await within(cut.read().catch(() => null), "the peer to be cut")).toBe(null);
+      cut.close();
+    }
+    // The address serves again while the thread is still stuck.
+    await using successor = new TestServer(
+      { data: (connection, bytes) => void connection.write(bytes) },
+      { port },
+    );
+    const next = await connectPeer({ port: successor.port });
+    await next.write("served");
+    expect(await readText(next, "served")).toBe("served");
+    next.close();
+
+    Atomics.store(gate, 0, 1);
+    const end = await told("the worker to be back");
+    expect(end).toEqual({ by: "error", code: "ERR_LOOP_SEIZED", write: "refused", again: "ERR_STATE" });
+    expect(seizeLoop(shareable.handle)).toBe("gone");
+    worker.terminate();
+  });
+});
+
+describe("a loop", () => {
+  it("that sleeps is taken away too, and its owner is told", async () => {
+    const loop = createLoop({ segmentCount: 64, connections: 16 });
+    const server = new TestServer({}, { loop });
+    const { peer, log } = await server.connectPeer();
+    await delay(50);
+    expect(seizeLoop(loop.engine.native.handle)).toBe("seized");
+    await log.closed();
+    expect(log.reason?.by).toBe("error");
+    expect(log.reason?.error).toMatchObject({ name: "StateError", code: "ERR_LOOP_SEIZED" });
+    expect(await within(peer.read().catch(() => null), "the peer to be cut")).toBe(null);
+    peer.close();
+    await server.listener.close();
+    expect(server.listener.state).toBe("closed");
+    expect(() => listen({ hostname: "127.0.0.1", port: 0, loop })).toThrow();
+    await within(loop.close(), "the loop to close");
+    expect(seizeLoop(loop.engine.native.handle)).toBe("gone");
+  });
+
+  it("that is no loop is gone", () => {
+    for (const handle of [0, 1, 0xffff_ffff]) expect(seizeLoop(handle)).toBe("gone");
+  });
+});
