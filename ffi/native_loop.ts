@@ -153,6 +153,8 @@ class OpenedLoop implements NativeLoop {
     // A loop that is still held stays in the set: its memory is the kernel's.
     if (result < 0) throw new NativeError("loop_close", -result, this.#lastSystemError());
     openLoops.delete(this);
+    // What a thread submitted after its loop was taken away.
+    this.submissions.takeBack(layout.Operation.adopt, (descriptor) => this.discard(descriptor));
   }
 
   #lastSystemError(): number {

@@ -15,6 +15,7 @@ const FLAGS_SHIFT = layout.RECORD_FLAGS_SHIFT;
 const ID = layout.RECORD_ID;
 const LENGTH = layout.RECORD_LENGTH;
 const OFFSET = layout.RECORD_OFFSET;
+const OPERATION_MASK = layout.RECORD_OPERATION_MASK;
 const SEGMENT = layout.RECORD_SEGMENT;
 const SYSTEM_ERROR = layout.RECORD_SYSTEM_ERROR;
 const TAG = layout.RECORD_TAG;
@@ -38,6 +39,15 @@ export class SubmissionRing {
   /** Records that can be written before the next poll. */
   get space(): number {
     return this.#capacity - this.pending;
+  }
+
+  /** Takes back the records of `operation` the library will never see, and tells the length field of each. */
+  takeBack(operation: number, each: (length: number) => void): void {
+    for (let index = this.#header[HEAD]; index !== this.#header[TAIL]; index = (index + 1) | 0) {
+      const at = (index & this.#mask) * RECORD_WORDS;
+      if ((this.#words[at] & OPERATION_MASK) === operation) each(this.#words[at + LENGTH] >>> 0);
+    }
+    this.#header[HEAD] = this.#header[TAIL];
   }
 
   /** Records written and not yet taken by the library. */

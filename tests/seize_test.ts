@@ -2,12 +2,22 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { ShareableLoop } from "../ffi/mod.ts";
-import { createLoop, listen } from "../src/mod.ts";
+import { adoptingListener } from "../src/connection/adopting_listener.ts";
+import { listenRaw } from "../src/connection/raw_listener.ts";
+import { connect, createLoop, listen } from "../src/mod.ts";
 import { seizeLoop } from "../src/loop/open.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
 import { TestServer } from "./helpers/log.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";
+import { fileExists, pathOf, system } from "./helpers/runtime.ts";
 import { delay, until, within } from "./helpers/wait.ts";
+
+const file = system === "windows" ? "ringport_fake.dll" : "libringport_fake.so";
+const places = [`x86_64-${system}`, `aarch64-${system}`, "lib", "bin"]
+  .map((folder) => pathOf(`../zig/zig-out/${folder}/${file}`, import.meta.url));
+const found: string[] = [];
+for (const place of places) if (await fileExists(place)) found.push(place);
+const fake: string | undefined = found[0];
 
 /** What the worker tells. */
 interface Told {
@@ -105,6 +115,47 @@ describe("a loop", () => {
     await within(loop.close(), "the loop to close");
     expect(seizeLoop(loop.engine.native.handle)).toBe("gone");
   });
+
+  it("gives up the descriptors on their way to it", async () => {
+    await using acceptor = createLoop({ segmentCount: 64, connections: 16 });
+    const server = createLoop({ segmentCount: 64, connections: 16 });
+    const adopting = adoptingListener({ loop: server });
+    let seized = false;
+    const raw = listenRaw(acceptor, { hostname: "127.0.0.1", port: 0 }, (descriptor) => {
+      adopting.adopt(descriptor);
+      if (!seized) expect(seizeLoop(server.engine.native.handle)).toBe("seized");
+      seized = true;
+    });
+    // The first is in the ring when the loop goes, the second comes after.
+    for (let index = 0; index < 2; index++) {
+      const peer = await connectPeer({ port: raw.port });
+      expect(await within(peer.read().catch(() => null), `peer ${index} to be cut`)).toBe(null);
+      peer.close();
+    }
+    await within(adopting.close(), "the listener to be closed");
+    await server.close();
+    expect(server.stats().descriptorsDiscarded).toBe(1);
+    await raw.close();
+  });
+
+  it(
+    "over the fake kernel is taken away as any other",
+    { ignore: fake === undefined && "not built" },
+    async () => {
+      const loop = createLoop({ library: fake, seed: 3, segmentCount: 64, connections: 16 });
+      const listener = listen({ hostname: "127.0.0.1", port: 0, loop, socket: { data: () => {} } });
+      const client = await connect({
+        hostname: "127.0.0.1",
+        port: listener.port,
+        loop,
+        socket: { data() {} },
+      });
+      expect(seizeLoop(loop.engine.native.handle, fake)).toBe("seized");
+      expect((await client.closed).error).toMatchObject({ code: "ERR_LOOP_SEIZED" });
+      await within(listener.close(), "the listener to be closed");
+      await loop.close();
+    },
+  );
 
   it("that is no loop is gone", () => {
     for (const handle of [0, 1, 0xffff_ffff]) expect(seizeLoop(handle)).toBe("gone");

@@ -258,6 +258,7 @@ export class Engine {
     this.#closed = true;
     this.#sleep.end();
     await this.#native.close();
+    this.#overflow.takeBack(Operation.adopt, (descriptor) => this.#native.discard(descriptor));
   }
 
   #push(

@@ -28,6 +28,11 @@ export class Overflow {
     this.#entries.push(entry);
   }
 
+  /** Forgets all, and tells the length field of each of `operation`. */
+  takeBack(operation: number, each: (length: number) => void): void {
+    for (const entry of this.#entries.splice(0)) if (entry[0] === operation) each(entry[4]);
+  }
+
   /** Moves as many as fit into the ring. */
   drain(ring: SubmissionRing): void {
     let moved = 0;
