@@ -185,6 +185,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
       return this.#loop.release();
     }
     if (status === Status.ok) return this.#succeed(id);
+    engine.failures[status] += 1;
     if (this.#next < this.#addresses.length) return this.#tryNext();
     const { port } = this.#options;
     const address = formatHostAndPort(formatAddress(this.#addresses[this.#next - 1]), port);

@@ -112,7 +112,9 @@ export function failed<D>(
   if ((connection.flags & Flag.closeSubmitted) !== 0) return;
   // This side is leaving already: a peer that cuts it short is no news to the application.
   if (state === State.closing) return cut(connection, "local");
-  const error = connection.group.engine.errorOf(status, systemError, operation, connection.number >>> 0);
+  const { engine } = connection.group;
+  engine.failures[status] += 1;
+  const error = engine.errorOf(status, systemError, operation, connection.number >>> 0);
   connection.note(status === Status.timedOut ? "timeout" : "error", error);
   callError(connection, error);
   cut(connection, "error", error);

@@ -104,6 +104,13 @@ export class ConnectionTable implements CompletionSink {
     return found;
   }
 
+  /** How many connections are in each state, by its number. */
+  countStates(into: number[]): void {
+    for (const connection of this.#slots) {
+      if (connection !== undefined) into[connection.stateNumber] += 1;
+    }
+  }
+
   /** Stops every listener, gives up every attempt, aborts every connection. */
   endAll(): void {
     for (const acceptor of [...this.#acceptors.values()]) acceptor.stop();

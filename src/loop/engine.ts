@@ -64,6 +64,8 @@ export class Engine {
   handlerErrors = 0;
   /** Of those, the ones no `error` handler took. */
   unhandledErrors = 0;
+  /** Connections that failed, by the library's status. */
+  readonly failures: Uint32Array = new Uint32Array(statusesMax);
   /** Called when another thread has woken the loop. Must not throw. */
   whenWoken: (() => void) | undefined = undefined;
   /** The window of the running `data` callback. */
@@ -390,3 +392,6 @@ export class Engine {
 
 /** Polls until a listen must have been answered: the library answers in the poll that takes it. */
 const listenPollsMax = 64;
+
+/** Statuses that are counted: those of the library, with room for those to come. */
+export const statusesMax = 64;

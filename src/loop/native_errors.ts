@@ -20,6 +20,8 @@ import {
 } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
 
+export { statusCode } from "../../ffi/status.ts";
+
 /** Where a status came up. */
 export interface StatusPlace {
   operation: string;

@@ -7,6 +7,7 @@ import type { ShareableLoop } from "../../ffi/port.ts";
 import { Counters, type NativeStatistics } from "./counters.ts";
 import { LoadMeter } from "./load.ts";
 
+export type { NativeStatistics } from "./counters.ts";
 export type { ShareableLoop } from "../../ffi/port.ts";
 
 /**

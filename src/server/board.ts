@@ -5,12 +5,10 @@
  * @module
  */
 import { stateNames } from "../connection/state.ts";
+import { statusesMax } from "../loop/engine.ts";
 
 /** Milliseconds between two writings of the numbers that are gathered and not counted. */
 export const boardInterval = 500;
-
-/** Errors counted by status: the statuses of the library, with room for those to come. */
-const statusesMax = 64;
 
 /** The single numbers, by name. */
 const names = [
@@ -95,8 +93,8 @@ export class Board {
     return [...this.#numbers.subarray(errorsPlace)];
   }
 
-  countError(status: number): void {
-    this.#numbers[errorsPlace + (status < statusesMax ? status : 0)] += 1;
+  setErrors(counts: ArrayLike<number>): void {
+    this.#numbers.set(counts, errorsPlace);
   }
 
   /** All numbers, for a copy elsewhere. */

@@ -5,9 +5,10 @@
  */
 
 /**
- * Where a server stands. `"starting"`: its workers are not ready yet. `"running"`: it serves. `"refusing"`: it
- * accepts no more, its listeners are closed or handed on. `"draining"`: the application is told, what is in flight is finished. `"closing"`: every
- * connection is ended politely. `"aborting"`: what is left is cut. `"stopped"`: nothing is left.
+ * Where a server stands. `"starting"`: its workers are not ready yet. `"running"`: it serves. `"refusing"`:
+ * it accepts no more, its listeners are closed or handed on. `"draining"`: the application is told, what is
+ * in flight is finished. `"closing"`: every connection is ended politely. `"aborting"`: what is left is cut.
+ * `"stopped"`: nothing is left.
  */
 export type Phase = "starting" | "running" | "refusing" | "draining" | "closing" | "aborting" | "stopped";
 

@@ -6,6 +6,7 @@
  */
 import { connect as connectOn } from "../connection/connect.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import { stateNames } from "../connection/state.ts";
 import type { CloseReason, Connection, ConnectOptions } from "../connection/types.ts";
 import { type Application, loadApplication } from "./application.ts";
 import { Board } from "./board.ts";
@@ -226,6 +227,10 @@ export class Runner {
     board.set("tasks", this.loop.engine.promises);
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
+    board.setErrors(this.loop.engine.failures);
+    const states = stateNames.map(() => 0);
+    this.loop.table.countStates(states);
+    board.setStates(states);
     this.#handOver?.setOpen(this.#load);
   }
 

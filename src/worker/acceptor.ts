@@ -39,10 +39,9 @@ export class Acceptor {
   #paused = true;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  /** Connections cut because the server was full. */
-  refused = 0;
-  /** Connections accepted. */
-  accepted = 0;
+  /** Of each listener: connections accepted, and cut because they were too many or not admitted. */
+  readonly #accepted: number[] = [];
+  readonly #refused: number[] = [];
 
   /** Binds every address, without accepting yet. Throws what `listen` throws. */
   constructor(loop: EventLoop, options: readonly ResolvedListenerOptions[], owner: AcceptorOwner) {
@@ -54,6 +53,8 @@ export class Acceptor {
         const raw = listenRaw(loop, bindingOptionsOf(listener), take);
         raw.pause();
         this.#listeners.push(raw);
+        this.#accepted.push(0);
+        this.#refused.push(0);
       });
     } catch (error) {
       for (const listener of this.#listeners) listener.stop();
@@ -67,6 +68,11 @@ export class Acceptor {
 
   get listeners(): readonly RawListener[] {
     return this.#listeners;
+  }
+
+  /** How one listener fares. */
+  listenerStatistics(place: number): { accepted: number; refused: number; paused: boolean } {
+    return { accepted: this.#accepted[place], refused: this.#refused[place], paused: this.#paused };
   }
 
   /** Accepts from now on. */
@@ -90,9 +96,9 @@ export class Acceptor {
 
   #taker(place: number): DescriptorTaker {
     return (descriptor, family, word0, word1, word2, word3) => {
-      this.accepted += 1;
       const handed = { descriptor, listener: place, family, word0, word1, word2, word3 };
-      if (this.#closed || !this.#owner.admits(handed)) return this.#owner.discard(descriptor);
+      this.#accepted[place] += 1;
+      if (this.#closed || !this.#owner.admits(handed)) return this.#refuse(handed);
       if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
       else if (this.#full()) this.#pause();
     };
@@ -126,12 +132,14 @@ export class Acceptor {
   }
 
   #hold(handed: HandedOver): void {
-    if (this.#owner.atLimit === "refuse" && this.#full()) {
-      this.refused += 1;
-      return this.#owner.discard(handed.descriptor);
-    }
+    if (this.#owner.atLimit === "refuse" && this.#full()) return this.#refuse(handed);
     this.#waiting.push(handed);
     this.#pause();
+  }
+
+  #refuse(handed: HandedOver): void {
+    this.#refused[handed.listener] += 1;
+    this.#owner.discard(handed.descriptor);
   }
 
   #pause(): void {

@@ -12,7 +12,15 @@ import type { DoorPlan } from "../server/door.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import type { Log } from "../server/log.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
+import { host } from "../host/mod.ts";
+import { formatHostAndPort, type SocketAddress } from "../base/address.ts";
+import { version } from "../base/version.ts";
+import type { Phase } from "../server/phases.ts";
 import { Acceptor } from "./acceptor.ts";
+import { activityOf, workerStatistics } from "./collect.ts";
+import { serveMetrics } from "./metrics_listener.ts";
+import { addActivity, noActivity, skewOf, totalOf } from "./statistics_total.ts";
+import type { ActivityStatistics, ListenerStatistics, ServerStatistics } from "./statistics_types.ts";
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -22,6 +30,7 @@ import type { WorkerMemory } from "./worker_memory.ts";
 
 /** Whom a fleet tells. */
 export interface FleetOwner {
+  stats(): ServerStatistics;
   failed(error: RingportError): void;
   shutdown(reason: string): void;
 }
@@ -38,6 +47,10 @@ export class Fleet {
   #loop: EventLoop | undefined = undefined;
   #acceptor: Acceptor | undefined = undefined;
   #listeners: ListenerInfo[] = [];
+  #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
+  /** What workers that are gone have done. */
+  #past: ActivityStatistics = noActivity;
+  readonly #started = Date.now();
   /** Threads that lost their loop and still run. */
   abandoned = 0;
 
@@ -87,6 +100,44 @@ export class Fleet {
       throw error;
     }
     this.#acceptor.serve();
+    this.#serveMetrics(loop);
+  }
+
+  /** Where the figures can be fetched. A server without them still serves. */
+  #serveMetrics(loop: EventLoop): void {
+    const { metrics } = this.#options;
+    if (metrics === undefined) return;
+    const failed = (error: unknown) => this.#log.tell("metrics.failed", { error });
+    try {
+      this.#metrics = serveMetrics({ ...metrics, loop, error: failed }, () => this.#owner.stats());
+      this.#log.tell("metrics.listening", { address: formatSocketAddress(this.#metrics.address) });
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** The figures, as they are now. */
+  stats(phase: Phase): ServerStatistics {
+    const now = performance.now();
+    const workers = this.#supervisor.workers.map((worker) => workerStatistics(worker, now));
+    const open = this.#supervisor.serving.map(({ load }) => load);
+    return {
+      time: Date.now(),
+      started: this.#started,
+      pid: host.pid,
+      version,
+      runtime: host.runtime,
+      operatingSystem: host.operatingSystem,
+      phase,
+      workers,
+      deaths: this.#supervisor.deaths,
+      listeners: this.#listeners.map((listener, place) => this.#listenerStatistics(listener, place)),
+      total: totalOf([this.#past, ...workers]),
+      skew: skewOf(open),
+      acceptQueueOverflows: undefined,
+      acceptQueueDrops: undefined,
+      logFailures: this.#log.failures,
+    };
   }
 
   /** Nothing is replaced any more; gives the workers that are to be ended. */
@@ -103,6 +154,7 @@ export class Fleet {
   /** Frees the loop of this thread. */
   async end(): Promise<void> {
     await this.#acceptor?.close();
+    await this.#metrics?.close();
     await this.#loop?.close();
   }
 
@@ -130,8 +182,26 @@ export class Fleet {
     };
   }
 
-  /** Sockets on their way to a worker that is gone find another one. */
+  #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
+    const acceptor = this.#acceptor?.listenerStatistics(place);
+    return {
+      name,
+      address: formatSocketAddress(address),
+      open: 0,
+      accepted: acceptor?.accepted ?? 0,
+      refused: acceptor?.refused ?? 0,
+      paused: acceptor?.paused ?? true,
+      acceptQueue: undefined,
+    };
+  }
+
+  /** What a worker that is gone has done still counts; sockets on their way to it find another one. */
   #lost(worker: WorkerHandle): void {
+    const activity = activityOf(worker.board, worker.statistics?.read());
+    this.#past = addActivity(this.#past, {
+      ...activity,
+      connections: { ...activity.connections, open: 0, byState: {} },
+    });
     worker.queue.drain((handed) => this.#acceptor?.again(handed));
   }
 
@@ -159,4 +229,8 @@ function movementsOf({ statistics }: WorkerHandle): number {
   if (statistics === undefined) return 0;
   const { receives, sends, connectionsClosed, connectionsAborted } = statistics.read();
   return receives + sends + connectionsClosed + connectionsAborted;
+}
+
+function formatSocketAddress(address: SocketAddress): string {
+  return formatHostAndPort(address.hostname, address.port);
 }

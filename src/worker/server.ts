@@ -19,6 +19,7 @@ import { isBefore, type Phase } from "../server/phases.ts";
 import { Fleet } from "./fleet.ts";
 import { runShutdown, type ShutdownReport } from "./shutdown.ts";
 import { listenForSignals } from "./signals.ts";
+import type { ServerStatistics } from "./statistics_types.ts";
 
 /** Options of {@linkcode Server.shutdown}. What is left out is as the server's option `shutdown` says. */
 export interface ShutdownRequest extends ShutdownOptions {
@@ -89,7 +90,7 @@ export class Server implements AsyncDisposable {
     started?.(server);
     const forget = listenForSignals({
       stop: (signal) => server.#stopBySignal(signal),
-      dump: () => server.#log.tell("server.statistics", { statistics: server.workers }),
+      dump: () => server.#log.tell("server.statistics", { statistics: server.stats() }),
     });
     try {
       return await server.finished;
@@ -106,6 +107,7 @@ export class Server implements AsyncDisposable {
     this.#log = createLog(options.log, options.logLevel, host);
     this.#finished.promise.catch(() => {});
     this.#fleet = new Fleet(application, options, this.#log, {
+      stats: () => this.stats(),
       failed: (error) => this.#fail(error),
       shutdown: (reason) => void this.shutdown({ reason }),
     });
@@ -136,6 +138,11 @@ export class Server implements AsyncDisposable {
   /** Workers that serve now. */
   get workers(): number {
     return this.#fleet.serving;
+  }
+
+  /** The figures of all workers, as they are now; nobody is asked, so stuck workers are told of as well. */
+  stats(): ServerStatistics {
+    return this.#fleet.stats(this.#phase);
   }
 
   /** Resolves with the report when the server has stopped; rejects when a fault stopped it. */

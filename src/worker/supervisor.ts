@@ -62,6 +62,11 @@ export class Supervisor implements HandleOwner {
   restarts = 0;
   killed = 0;
 
+  /** Workers that died or were given up. */
+  get deaths(): number {
+    return this.#deaths.count + this.killed;
+  }
+
   constructor(settings: SupervisorSettings, owner: SupervisorOwner) {
     const { options } = settings;
     this.#settings = settings;
@@ -214,6 +219,7 @@ export class Supervisor implements HandleOwner {
 
   #watch(worker: WorkerHandle, now: number): void {
     if (worker.statistics === undefined || worker.state === "starting") return;
+    worker.utilisation = worker.statistics.utilisation();
     const { health } = worker;
     const before: Health = health.health;
     if (health.observe(worker.statistics.heartbeat, now, this.#nextRound)) this.#settings.wake(worker);
@@ -228,8 +234,8 @@ export class Supervisor implements HandleOwner {
     const { minWorkers, maxWorkers } = this.#settings.options;
     const workers = this.#serving.length;
     if (minWorkers === maxWorkers || this.#changing || this.#ending || workers === 0) return;
-    let sum = 0;
-    for (const { statistics } of this.#serving) sum += statistics?.utilisation() ?? 0;
+    // Short bursts between two rounds are told apart from load by the times a decision has to hold.
+    const sum = this.#serving.reduce((total, { utilisation }) => total + utilisation, 0);
     const load = { workers, utilisation: sum / workers, backlog: this.#settings.backlog() };
     const change = this.#scaling.decide(load);
     if (change === 0) return;

@@ -40,6 +40,8 @@ export class WorkerHandle implements LinkOwner {
   /** Number of its loop in its process; 0 before it is ready. */
   loop = 0;
   statistics: RemoteStatistics | undefined = undefined;
+  /** Busy share of time in the last round of the supervisor, 0 to 1. */
+  utilisation = 0;
   state: WorkerState = "starting";
   counts: DrainCounts = noDrains();
   readonly link: WorkerLink;

@@ -32,6 +32,17 @@ export default class Commands implements Application<{ rest: string }> {
     this.#worker!.log("stop");
   }
 
+  /** Asks another server who it is. */
+  async #dial(connection: Connection<{ rest: string }>, port: number): Promise<void> {
+    const other = await this.#worker!.connect({ hostname: "127.0.0.1", port });
+    other.write("who\n");
+    for await (const bytes of other.readable) {
+      connection.write(`dialled ${new TextDecoder().decode(bytes)}`);
+      break;
+    }
+    other.end();
+  }
+
   async #command(connection: Connection<{ rest: string }>, line: string): Promise<void> {
     const [name, ...words] = line.split(" ");
     const worker = this.#worker!;
@@ -60,6 +71,8 @@ export default class Commands implements Application<{ rest: string }> {
         return;
       case "bytes":
         return void connection.write(new Uint8Array(Number(words[0])));
+      case "dial":
+        return await this.#dial(connection, Number(words[0]));
       case "shutdown":
         return worker.shutdown();
       default:

@@ -1,0 +1,132 @@
+/**
+ * The figures of a server, read from the memory its workers write to: nobody is asked, so a stuck worker's
+ * are there as well.
+ *
+ * @module
+ */
+import { statusCode } from "../loop/native_errors.ts";
+import type { NativeStatistics } from "../loop/remote_statistics.ts";
+import { stateNames } from "../connection/state.ts";
+import type { Board, BoardName } from "../server/board.ts";
+import { phases } from "../server/phases.ts";
+import { noActivity } from "./statistics_total.ts";
+import type { ActivityStatistics, CountsByName, Histogram, WorkerStatistics } from "./statistics_types.ts";
+import type { WorkerHandle } from "./worker_handle.ts";
+
+/** What is told of one worker. */
+export function workerStatistics(worker: WorkerHandle, now: number): WorkerStatistics {
+  const native = worker.statistics?.read();
+  const { board } = worker;
+  const used = (count: number | undefined, size: number | undefined) => ({
+    used: count ?? 0,
+    size: size ?? 0,
+  });
+  return {
+    worker: worker.index,
+    phase: worker.state === "starting" ? "starting" : phases[board.get("phase")],
+    health: worker.health.health,
+    heartbeatAge: worker.health.age(now),
+    utilisation: worker.utilisation,
+    submissionRing: used(native?.submissionsHighWater, native?.submissionRecords),
+    completionRing: used(native?.completionsHighWater, native?.completionRecords),
+    segments: used(native?.segmentsHeld, native?.segments),
+    queues: {
+      handOver: worker.queue.length,
+      ready: native?.readyNow ?? 0,
+      tasks: board.get("tasks"),
+      outbox: board.get("bufferedBytes"),
+      sendEntries: native?.sendEntriesHighWater ?? 0,
+    },
+    ...activityOf(board, native),
+  };
+}
+
+/** What a worker did, from its board and the library's counters. */
+export function activityOf(board: Board, native: NativeStatistics | undefined): ActivityStatistics {
+  if (native === undefined) return noActivity;
+  const byRole = (server: number, client: number) => ({ server, client });
+  const { receivesServer, receivesClient, sendsServer, sendsClient } = native;
+  return {
+    connections: {
+      open: board.get("connections"),
+      byState: named(stateNames, board.states),
+      accepted: native.connectionsAccepted + native.connectionsAdopted,
+      connected: native.connectionsConnected,
+      refused: chosen(board, refusals),
+      handled: native.connectionsEndedServer,
+      closed: native.connectionsClosed,
+      aborted: native.connectionsAborted,
+    },
+    bytesReceived: native.bytesReceived,
+    bytesSent: native.bytesSent,
+    operations: {
+      receive: byRole(receivesServer, receivesClient),
+      send: byRole(sendsServer, sendsClient),
+      open: byRole(native.connectionsAccepted + native.connectionsAdopted, native.connectionsConnected),
+      end: byRole(native.connectionsEndedServer, native.connectionsEndedClient),
+    },
+    errors: errorsOf(board),
+    timeouts: chosen(board, timeouts),
+    turns: native.turns.counts.reduce((sum, count) => sum + count, 0),
+    busyTime: native.ticksPerMillisecond === 0 ? 0 : native.busyTicks / native.ticksPerMillisecond,
+    turnLength: turnLengths(native),
+  };
+}
+
+/** Names of the refusals on the board, by the reason that is told. */
+const refusals: Readonly<Record<string, BoardName>> = {
+  limit: "refusedLimit",
+  address: "refusedAddress",
+  rate: "refusedRate",
+  banned: "refusedBanned",
+  proxy: "refusedProxy",
+};
+
+/** Names of the timeouts on the board, by their kind. */
+export const timeouts: Readonly<Record<string, BoardName>> = {
+  firstByte: "timeoutFirstByte",
+  message: "timeoutMessage",
+  writeStall: "timeoutWriteStall",
+  idle: "timeoutIdle",
+  lifetime: "timeoutLifetime",
+  receiveRate: "timeoutReceiveRate",
+  sendRate: "timeoutSendRate",
+  connect: "timeoutConnect",
+};
+
+function chosen(board: Board, names: Readonly<Record<string, BoardName>>): CountsByName {
+  return Object.fromEntries(Object.entries(names).map(([name, place]) => [name, board.get(place)]));
+}
+
+function named(names: readonly string[], counts: readonly number[]): CountsByName {
+  return Object.fromEntries(names.map((name, place) => [name, counts[place]]));
+}
+
+function errorsOf(board: Board): CountsByName {
+  const errors: Record<string, number> = {};
+  board.errors.forEach((count, status) => {
+    if (count > 0) errors[statusCode(status)] = count;
+  });
+  const handlers = board.get("handlerErrors");
+  if (handlers > 0) errors.ERR_HANDLER = handlers;
+  return errors;
+}
+
+/**
+ * The library measures in ticks of the processor, each bucket twice as long as the one before. Told are
+ * powers of two of a microsecond, the same for all workers: each bucket goes to the nearest one.
+ */
+const boundsMilliseconds: readonly number[] = Array.from({ length: 20 }, (_, power) => 2 ** power / 1000);
+
+function turnLengths({ turns, ticksPerMillisecond, busyTicks }: NativeStatistics): Histogram {
+  const counts = new Array<number>(boundsMilliseconds.length + 1).fill(0);
+  turns.counts.forEach((count, bucket) => {
+    const limit = turns.limits[bucket];
+    const place = limit === Infinity
+      ? counts.length - 1
+      : Math.min(Math.max(Math.round(Math.log2(limit * 1000)), 0), counts.length - 1);
+    counts[place] += count;
+  });
+  const sum = ticksPerMillisecond === 0 ? 0 : busyTicks / ticksPerMillisecond;
+  return { bounds: boundsMilliseconds, counts, sum };
+}

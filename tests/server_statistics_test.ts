@@ -1,0 +1,127 @@
+/** The figures of a running server: read from memory, whatever its workers do. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { renderPrometheus } from "../src/mod.ts";
+import { CommandServer } from "./helpers/commands.ts";
+import { runtime, scaled } from "./helpers/runtime.ts";
+import { delay, until } from "./helpers/wait.ts";
+
+const patience = scaled(20_000, 60_000);
+
+describe("the figures of a server", () => {
+  it("count connections, bytes and operations of all workers", async () => {
+    await using fixture = await CommandServer.start({ workers: 2 });
+    const clients = await Promise.all(Array.from({ length: 10 }, () => fixture.connect()));
+    for (const client of clients) expect(await client.ask("echo 12345")).toBe("12345");
+    await until(() => fixture.server.stats().total.connections.open === 10, "ten connections", patience);
+    const stats = fixture.server.stats();
+    expect(stats.phase).toBe("running");
+    expect(stats.runtime).toBe(runtime);
+    expect(stats.workers.map(({ worker }) => worker)).toEqual([0, 1]);
+    expect(stats.workers.map(({ connections }) => connections.open)).toEqual([5, 5]);
+    expect(stats.skew).toBe(1);
+    expect(stats.total.connections.accepted).toBe(10);
+    expect(stats.total.connections.byState.open).toBe(10);
+    expect(stats.total.bytesReceived).toBe(110);
+    expect(stats.total.bytesSent).toBe(60);
+    expect(stats.total.operations.receive.server).toBeGreaterThanOrEqual(10);
+    expect(stats.total.operations.receive.client).toBe(0);
+    expect(stats.listeners).toHaveLength(1);
+    expect(stats.listeners[0]).toMatchObject({ name: "main", accepted: 10, refused: 0, paused: false });
+    for (const client of clients) client.connection.end();
+    await until(() => fixture.server.stats().total.connections.open === 0, "no connection", patience);
+    expect(fixture.server.stats().total.connections.handled).toBe(10);
+  });
+
+  it("can be read while a worker is stuck, and keep what a lost worker has done", async () => {
+    const supervisor = { interval: 50, slowAfter: 200, stuckAfter: scaled(600, 2_000), backOff: 10 };
+    await using fixture = await CommandServer.start({ workers: 2, supervisor });
+    const client = await fixture.connect();
+    await client.ask("who");
+    client.tell(`spin ${scaled(3_000, 8_000)}`);
+    await until(
+      () => fixture.server.stats().workers.some(({ health }) => health === "slow"),
+      "a worker is told to be slow",
+      patience,
+    );
+    const { workers } = fixture.server.stats();
+    expect(workers.filter(({ health }) => health === "healthy")).toHaveLength(1);
+    expect(workers.find(({ health }) => health === "slow")!.heartbeatAge).toBeGreaterThanOrEqual(200);
+    await fixture.event("worker.killed", patience);
+    const { total, deaths } = fixture.server.stats();
+    expect(total.connections.accepted).toBeGreaterThanOrEqual(1);
+    expect(total.bytesReceived).toBeGreaterThan(0);
+    expect(deaths).toBe(1);
+  });
+
+  it("count failures by code, and handlers that threw", async () => {
+    await using fixture = await CommandServer.start({ workers: 1 });
+    const client = await fixture.connect();
+    client.tell("throw");
+    await client.closed();
+    const other = await fixture.connect();
+    await other.ask("who");
+    other.connection.abort();
+    await until(
+      () => {
+        const { errors } = fixture.server.stats().total;
+        return errors.ERR_HANDLER === 1 && (errors.ECONNRESET ?? 0) + (errors.ECONNABORTED ?? 0) === 1;
+      },
+      `both errors were counted: ${JSON.stringify(fixture.server.stats().total.errors)}`,
+      patience,
+    );
+  });
+
+  it("tell how busy the loops are", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, supervisor: { interval: 100 } });
+    const client = await fixture.connect();
+    await client.ask("who");
+    await delay(500);
+    expect(fixture.server.stats().workers[0].utilisation).toBeLessThan(0.5);
+    client.tell("spin 1500");
+    await until(
+      () => fixture.server.stats().workers[0].utilisation > 0.8,
+      "the worker was told to be busy",
+      patience,
+    );
+    await until(() => client.lines.includes("spun"), "the handler returned", patience);
+    await client.ask("who");
+    const { turnLength, turns } = fixture.server.stats().workers[0];
+    expect(turnLength.counts.reduce((sum, count) => sum + count, 0)).toBe(turns);
+    expect(turnLength.sum).toBeGreaterThan(1_400);
+    // The turn that spun stands in the last buckets.
+    const long = turnLength.counts.slice(turnLength.bounds.findIndex((bound) => bound >= 8));
+    expect(long.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(1);
+  });
+
+  it("are handed out where the option says, for people and programs", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, metrics: { port: 0 } });
+    const { address } = await fixture.event("metrics.listening") as unknown as { address: string };
+    const answer = await fetch(`http://${address}/metrics`);
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain("ringport_info{");
+    expect(renderPrometheus(fixture.server.stats())).toContain(
+      'ringport_worker_health{worker="0",health="healthy"} 1',
+    );
+    expect(await (await fetch(`http://${address}/healthz`)).text()).toContain("running");
+    const told = await (await fetch(`http://${address}/stats.json`)).json();
+    expect(told.workers).toHaveLength(1);
+  });
+
+  it("count what an application's own connections do apart", async () => {
+    await using fixture = await CommandServer.start({ workers: 1 });
+    await using other = await CommandServer.start({ workers: 1 });
+    const client = await fixture.connect();
+    client.tell(`dial ${other.server.port}`);
+    await until(() => client.lines.length > 0, "an answer", patience);
+    expect(client.lines[0]).toBe("dialled 0.0");
+    await until(
+      () => fixture.server.stats().total.connections.connected === 1,
+      "one made connection",
+      patience,
+    );
+    const { operations } = fixture.server.stats().total;
+    expect(operations.send.client).toBeGreaterThanOrEqual(1);
+    expect(operations.receive.client).toBeGreaterThanOrEqual(1);
+  });
+});
