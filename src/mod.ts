@@ -37,6 +37,17 @@ export type {
 export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 
+// Outgoing connections that are kept.
+export { ConnectionPool, createPool } from "./connection/pool/pool.ts";
+export { Lease } from "./connection/pool/lease.ts";
+export type {
+  PoolConnectOptions,
+  PoolEvictions,
+  PoolOptions,
+  PoolStatistics,
+  PoolTarget,
+} from "./connection/pool/types.ts";
+
 // The loop.
 export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";

@@ -49,6 +49,12 @@ export class StreamReader {
     else this.fail(error);
   }
 
+  /** Bytes taken in ahead of the reader. */
+  get bufferedBytes(): number {
+    const { desiredSize } = this.#controller!;
+    return desiredSize === null || this.#over ? 0 : readableHighWaterMarkBytes - desiredSize;
+  }
+
   pull(): void {
     if (!this.#over) resume(this.#connection);
   }

@@ -1,0 +1,107 @@
+/**
+ * One place a pool connects to: its idle connections, who waits for one, and how it has fared lately.
+ *
+ * @module
+ */
+import { formatHostAndPort } from "../../base/address.ts";
+import { RingportError } from "../../base/errors.ts";
+import { poolBackOffDoublingsMax } from "../../base/limits.ts";
+import type { PoolLimits } from "./options.ts";
+import type { Pooled } from "./pooled.ts";
+import type { PoolConnectOptions, PoolTarget } from "./types.ts";
+import type { Waiting } from "./waiting.ts";
+
+/** The options of `connect` within a target. */
+export function connectOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions {
+  const { handlers: _handlers, data: _data, signal: _signal, timeout: _timeout, ...options } = target;
+  return options;
+}
+
+/** Targets with the same key share connections: the same place, reached with the same options. */
+export function keyOf(options: PoolConnectOptions): string {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return JSON.stringify(given.sort(([left], [right]) => left < right ? -1 : 1));
+}
+
+export class Destination {
+  readonly key: string;
+  readonly options: PoolConnectOptions;
+  /** Ready to be leased; the last one was used last and is leased first, so that those too many grow old. */
+  readonly idle: Pooled[] = [];
+  /** Acquires without a connection, the first one first. */
+  readonly waiting: Waiting[] = [];
+  /** Connects on their way, the latest last. */
+  readonly attempts: AbortController[] = [];
+  /** Connections, in whatever state, that hold a place. */
+  connections = 0;
+  /** Connections that will be ready in a moment. */
+  checking = 0;
+  /** Connects that failed since the last one that did not. */
+  failures = 0;
+  lastFailure: unknown = undefined;
+  #blockedUntil = 0;
+  /** Back-offs since the last connect that came through. */
+  #backOffs = 0;
+
+  constructor(key: string, options: PoolConnectOptions) {
+    this.key = key;
+    this.options = options;
+  }
+
+  /** How it is called in messages. */
+  get name(): string {
+    const { hostname, port, unix } = this.options as PoolConnectOptions & { unix?: string };
+    return unix ?? formatHostAndPort(hostname, port);
+  }
+
+  /** Places taken. */
+  get taken(): number {
+    return this.connections + this.attempts.length;
+  }
+
+  /** Acquires that wait without a connect on its way for them, or a connection about to be ready. */
+  get unserved(): number {
+    return Math.max(this.waiting.length - this.attempts.length - this.checking, 0);
+  }
+
+  /** Whether one more connect may begin, as far as this destination is concerned. */
+  mayConnect({ connectionsPerHost, failuresMax }: PoolLimits): boolean {
+    // After failures one connect at a time tries whether the destination is back.
+    const probing = failuresMax > 0 && this.failures >= failuresMax;
+    return this.taken < connectionsPerHost && !(probing && this.attempts.length > 0);
+  }
+
+  /** A connect has come through. */
+  succeeded(): void {
+    this.failures = 0;
+    this.lastFailure = undefined;
+    this.#backOffs = 0;
+  }
+
+  /** A connect has failed. */
+  failed(error: unknown, { failuresMax, backOff }: PoolLimits): void {
+    this.failures += 1;
+    this.lastFailure = error;
+    const now = performance.now();
+    // Connects that were under way together fail together: that is one back-off.
+    if (failuresMax === 0 || this.failures < failuresMax || now < this.#blockedUntil) return;
+    this.#blockedUntil = now + backOff * 2 ** Math.min(this.#backOffs, poolBackOffDoublingsMax);
+    this.#backOffs += 1;
+  }
+
+  /** The error of an acquire while the pool backs off; undefined where it does not. */
+  backOffError({ failuresMax }: PoolLimits): RingportError | undefined {
+    if (failuresMax === 0 || this.failures < failuresMax) return undefined;
+    const left = Math.ceil(this.#blockedUntil - performance.now());
+    if (left <= 0) return undefined;
+    return new RingportError(
+      `acquire ${this.name}: ${this.failures} connects in a row have failed; the next is tried in ${left} ms`,
+      { code: "ERR_POOL_BACK_OFF", operation: "acquire", address: this.name, cause: this.lastFailure },
+    );
+  }
+
+  /** Nothing of it needs to be remembered. */
+  forgettable({ failuresMax }: PoolLimits): boolean {
+    return this.taken === 0 && this.waiting.length === 0 && (failuresMax === 0 || this.failures === 0);
+  }
+}
