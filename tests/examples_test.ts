@@ -14,6 +14,7 @@ import { type Child, runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
 import { listen } from "../src/mod.ts";
 import { hashOf } from "./helpers/hash.ts";
+import { type Log, TestServer } from "./helpers/log.ts";
 import { bun, pathOf, scaled, system } from "./helpers/runtime.ts";
 import { delay, until, within } from "./helpers/wait.ts";
 
@@ -184,6 +185,73 @@ describe("examples/proxy.ts", () => {
     client?.close();
     // The proxy itself goes on: it says so about each client in turn.
     await until(() => child.errors.includes("target 127.0.0.1"), "the proxy told why");
+  });
+});
+
+/** A target that answers each line by one line: `big` by a million letters, all others by themselves. */
+function lineServer(): TestServer {
+  const rest = new WeakMap<Log, string>();
+  return new TestServer({
+    data(connection, window) {
+      const lines = ((rest.get(connection.data) ?? "") + window.text()).split("\n");
+      rest.set(connection.data, lines.pop()!);
+      for (const line of lines) connection.write(line === "big" ? `${"b".repeat(BIG)}\n` : `${line}\n`);
+    },
+  });
+}
+const BIG = scaled(4_000_000, 400_000);
+
+describe("examples/pool_proxy.ts", () => {
+  it("serves many clients by few connections", async () => {
+    await using target = lineServer();
+    await using child = await start("pool_proxy", ["0", String(target.port), "127.0.0.1", "3"], {
+      STOP_AFTER_MS: String(scaled(2_000, 12_000)),
+    });
+    const port = await portOf(child);
+    const rounds = scaled(20, 5);
+    await Promise.all(Array.from({ length: 10 }, async (_, name) => {
+      const peer = await connectPeer({ port });
+      for (let round = 0; round < rounds; round++) {
+        const questions = `question ${name}.${round}\nanother ${name}.${round}\n`;
+        await peer.write(questions);
+        expect(await readText(peer, questions)).toBe(questions);
+      }
+      await peer.endWriting();
+      expect(await readAllText(peer)).toBe("");
+      peer.close();
+    }));
+    expect(target.logs.length).toBeLessThanOrEqual(3);
+    const { code, output, errors } = await child.end(30_000);
+    expect(errors).toBe("");
+    expect(output).toMatch(/stopped: [1-3] connections to the target, \d+ times/);
+    expect(code).toBe(0);
+  });
+
+  it("passes an answer on no faster than its client takes it, and the others go on", async () => {
+    await using target = lineServer();
+    await using child = await start("pool_proxy", ["0", String(target.port), "127.0.0.1", "2"]);
+    const port = await portOf(child);
+    const slow = await connectPeer({ port });
+    await slow.write("big\nafter\n");
+    await delay(200);
+    const quick = await connectPeer({ port });
+    for (let round = 0; round < 5; round++) {
+      await quick.write("quick\n");
+      expect(await readText(quick, "quick\n")).toBe("quick\n");
+    }
+    const answer = await readText(slow, `${"b".repeat(BIG)}\nafter\n`);
+    expect(answer.length).toBe(BIG + 7);
+    expect(answer.endsWith("b\nafter\n")).toBe(true);
+    slow.close();
+    quick.close();
+  });
+
+  it("tells its clients when the target does not answer", async () => {
+    await using child = await start("pool_proxy", ["0", String(await closedPort())]);
+    const peer = await connectPeer({ port: await portOf(child) });
+    await peer.write("anybody?\n");
+    expect(await readAllText(peer)).toBe("the target does not answer\n");
+    peer.close();
   });
 });
 

@@ -1,4 +1,6 @@
-/** A pool under random faults of its peers: limits hold, every acquire settles, answers fit, nothing leaks. */
+/**
+ * A pool under random faults of its peers: limits hold, every acquire settles, answers fit, nothing leaks.
+ */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type Connection, createPool, type Lease } from "../src/mod.ts";
@@ -10,7 +12,9 @@ import { delay, until, within } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-/** Answers each line by the same line, or misbehaves: ends, resets, adds bytes, answers half, keeps silent. */
+/**
+ * Answers each line by the same line, or misbehaves: ends, resets, adds bytes, answers half, keeps silent.
+ */
 function faultyServer(random: Random): TestServer {
   const rest = new WeakMap<Log, string>();
   const answer = (connection: Connection<Log>, line: string) => {

@@ -62,15 +62,18 @@ export const outboxChunkBytes = 64 * 1024;
 /** Bytes the readable stream of a connection takes in ahead of its reader. */
 export const readableHighWaterMarkBytes = 64 * 1024;
 
-/** Pooled connections to one destination: what browsers and proxies hold to one host lies between 6 and 32. */
+/**
+ * Pooled connections to one destination: what browsers and proxies hold to one host lies between 6 and 32.
+ */
 export const poolConnectionsPerHostDefault = 16;
 
 /** Pooled connections to all destinations together: a part of the 1,024 descriptors of a usual process. */
 export const poolConnectionsDefault = 256;
 
 /**
- * Milliseconds an idle connection stays in a pool: below the 5 s after which Node and Apache, the impatient ones
- * among usual peers, end theirs, so that it is this side that ends it and no request meets a peer's FIN.
+ * Milliseconds an idle connection stays in a pool: below the 5 s after which Node and Apache, the
+ * impatient ones among usual peers, end theirs, so that it is this side that ends it and no request meets
+ * a peer's FIN.
  */
 export const poolIdleTimeoutDefaultMilliseconds = 4_000;
 
@@ -80,7 +83,10 @@ export const poolAcquireTimeoutDefaultMilliseconds = 30_000;
 /** Milliseconds one connect of a pool may take: so that an acquire outlives one that got no answer. */
 export const poolConnectTimeoutDefaultMilliseconds = 10_000;
 
-/** Acquires that wait for a place: more of them means that the destination is overloaded, and waiting no help. */
+/**
+ * Acquires that wait for a place: more of them means that the destination is overloaded, and waiting no
+ * help.
+ */
 export const poolWaitingMaxDefault = 1024;
 
 /** Milliseconds `close` of a pool waits for leases before it aborts them. */
@@ -92,7 +98,10 @@ export const poolBackOffDefaultMilliseconds = 1_000;
 /** Doublings of a pool's back-off: 32 times the first one at most. */
 export const poolBackOffDoublingsMax = 5;
 
-/** Part of the idle timeout by which an idle connection may outstay it: so many sweeps at most see each one. */
+/**
+ * Part of the idle timeout by which an idle connection may outstay it: so many sweeps at most see each
+ * one.
+ */
 export const poolSweepShare = 16;
 
 /**

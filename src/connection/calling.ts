@@ -44,13 +44,17 @@ export function callError<D>(connection: ConnectionCore<D>, error: Error): boole
 /** Follows what a handler returned, when it is a promise. */
 export function settle<D>(connection: ConnectionCore<D>, result: unknown): void {
   if (!isPromise(result)) return;
-  const { engine } = connection.group;
+  const { group } = connection;
+  const { engine, generation } = group;
   engine.promises += 1;
   result.then(() => {
     engine.promises -= 1;
   }, (error: unknown) => {
     engine.promises -= 1;
-    handlerFailed(connection, error);
+    if (group.generation === generation) return handlerFailed(connection, error);
+    // The connection has gone on to somebody whom this does not concern.
+    engine.handlerErrors += 1;
+    reportUnhandled(connection, error);
   });
 }
 

@@ -39,6 +39,8 @@ export class Group<D = unknown> {
   /** True when the application gave a handler table: without one, bytes wait for somebody who reads. */
   handled: boolean;
   owner: GroupOwner<D> | undefined = undefined;
+  /** Raised when the connection changes hands: a promise of an earlier handler no longer concerns it. */
+  generation = 0;
   /** Exceptions of handlers that no `error` handler took. */
   unhandledErrors = 0;
 

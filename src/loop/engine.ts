@@ -118,7 +118,7 @@ export class Engine {
     };
     this.timers = new TimerTable(this, native.sizes.timers);
     this.#ration();
-    this.#sleep = new Sleep(native.doorbell, this.#ring);
+    this.#sleep = new Sleep(native.doorbell, this.#ring, () => native.wake());
     this.#readHeader();
   }
 
@@ -247,11 +247,11 @@ export class Engine {
 
   /** Keeps the host process alive until the same number of {@linkcode unref}. */
   ref(): void {
-    if (this.#references++ === 0) this.#native.doorbell.ref();
+    if (this.#references++ === 0) this.#sleep.ref();
   }
 
   unref(): void {
-    if (--this.#references === 0) this.#native.doorbell.unref();
+    if (--this.#references === 0) this.#sleep.unref();
   }
 
   /** Ends the loop. Nothing may be open on it. */

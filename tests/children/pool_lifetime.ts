@@ -1,4 +1,7 @@
-/** A process for the tests of what a pool keeps alive: the arguments say what is left open, and the server's port. */
+/**
+ * A process for the tests of what a pool keeps alive: the arguments say what is left open, and the
+ * server's port.
+ */
 // deno-lint-ignore-file no-console
 import { createPool } from "../../src/mod.ts";
 import { scriptArguments } from "../helpers/runtime.ts";

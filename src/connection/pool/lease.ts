@@ -17,8 +17,8 @@ export interface LeaseOwner {
 }
 
 /**
- * A connection for a while: made by `pool.acquire`, ended by {@linkcode release}, {@linkcode discard} or the end of
- * an `await using` scope.
+ * A connection for a while: made by `pool.acquire`, ended by {@linkcode release}, {@linkcode discard} or
+ * the end of an `await using` scope.
  */
 export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   /** True when somebody has used the connection before: its peer may end it at any moment. */
@@ -52,7 +52,8 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Takes other handlers. They are the connection's own table from now on: nothing stands between, whatever comes.
+   * Takes other handlers. They are the connection's own table from now on: nothing stands between,
+   * whatever comes.
    *
    * @throws {StateError} when `connection.readable` is read already, or the lease is over.
    */
@@ -75,9 +76,10 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Gives the connection back. It is kept when it is open both ways, all that was written is with the kernel and
-   * nothing received waits to be read; otherwise it is closed, after what was written. To release it before the
-   * whole of an answer has come is a mistake: what follows closes it, or meets the next lease.
+   * Gives the connection back. It is kept when it is open both ways, all that was written is with the
+   * kernel and nothing received waits to be read; otherwise it is closed, after what was written. To
+   * release it before the whole of an answer has come is a mistake: what follows closes it, or meets the
+   * next lease.
    *
    * @returns true when it was kept. A second call does nothing and returns false.
    */

@@ -1,9 +1,9 @@
 /**
  * The places of a pool: who has them, who waits for one, and when a connect is made for whom.
  *
- * Invariants: connections and connects together never exceed the limits, a connection that closes counts until it
- * is gone; within a destination acquires are served in their order; nobody waits while an idle connection could
- * serve.
+ * Invariants: connections and connects together never exceed the limits, a connection that closes counts
+ * until it is gone; within a destination acquires are served in their order; nobody waits while an idle
+ * connection could serve.
  *
  * @module
  */

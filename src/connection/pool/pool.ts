@@ -11,8 +11,8 @@ import { Places, poolClosed } from "./places.ts";
 import type { PoolOptions, PoolStatistics, PoolTarget } from "./types.ts";
 
 /**
- * Makes a pool of outgoing connections. Nothing is opened before the first acquire; idle connections do not keep
- * the process alive.
+ * Makes a pool of outgoing connections. Nothing is opened before the first acquire; idle connections do
+ * not keep the process alive.
  *
  * @throws {OptionError} for an unknown key or a wrong type.
  *
@@ -54,14 +54,15 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
   }
 
   /**
-   * A connection to `target`: the idle one that was used last, or a new one, or, where no place is free, the next
-   * one released. Acquires of one destination are served in their order.
+   * A connection to `target`: the idle one that was used last, or a new one, or, where no place is free,
+   * the next one released. Acquires of one destination are served in their order.
    *
-   * A connection that its peer ended while it was idle is never given out, as far as the kernel knows of it; but
-   * no pool can know what is still on its way. A lease tells by `reused` that the peer may just have left.
+   * A connection that its peer ended while it was idle is never given out, as far as the kernel knows of
+   * it; but no pool can know what is still on its way. A lease tells by `reused` that the peer may just
+   * have left.
    *
-   * With handlers (of the target, or of the pool) what comes goes to them, without anything in between. Without a
-   * `data` handler it waits until `connection.readable` is read. `open` is not called.
+   * With handlers (of the target, or of the pool) what comes goes to them, without anything in between.
+   * Without a `data` handler it waits until `connection.readable` is read. `open` is not called.
    *
    * @throws {LimitError} `ERR_POOL_WAITING`, when `waitingMax` acquires wait already.
    * @throws {TimeoutError} when it takes longer than `timeout` or the pool's `acquireTimeout`.
@@ -77,8 +78,8 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Calls `action` with a connection, and gives it back when the promise resolves. When it rejects, nobody knows
-   * what the peer believes: the connection is closed.
+   * Calls `action` with a connection, and gives it back when the promise resolves. When it rejects, nobody
+   * knows what the peer believes: the connection is closed.
    *
    * @returns what `action` returned.
    */

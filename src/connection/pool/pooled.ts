@@ -91,6 +91,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
   /** Stands by without a lease; ready at once, or after a check where it did not read up to now. */
   settle(): void {
     detachStreams(this.core);
+    this.core.group.generation += 1;
     this.core.data = undefined;
     this.core.unref();
     if (handTo(this.core, this)) this.check();

@@ -6,7 +6,10 @@
 import type { EventLoop } from "../event_loop.ts";
 import type { ConnectOptions, SocketHandlers } from "../types.ts";
 
-/** How connections are made: the options of `connect` that make no difference between one acquire and the next. */
+/**
+ * How connections are made: the options of `connect` that make no difference between one acquire and the
+ * next.
+ */
 export type PoolConnectOptions = Omit<
   ConnectOptions<undefined>,
   "socket" | "data" | "loop" | "timeout" | "signal" | "localPort"
@@ -33,11 +36,14 @@ export interface PoolOptions<D = undefined> {
   waitingMax?: number;
   /** Leases of one connection before it is closed. No limit (0) by default. */
   usesMax?: number;
-  /** Connects to one destination that fail in a row before the pool backs off from it. Never (0) by default. */
+  /**
+   * Connects to one destination that fail in a row before the pool backs off from it. Never (0) by
+   * default.
+   */
   failuresMax?: number;
   /**
-   * How long acquires of such a destination fail at once, with the last failure as cause, unless a connection is idle. 1,000 by default; doubled
-   * by each further failure, to 32 times at most.
+   * How long acquires of such a destination fail at once, with the last failure as cause, unless a
+   * connection is idle. 1,000 by default; doubled by each further failure, to 32 times at most.
    */
   backOff?: number;
   /** How long `close` waits for leases before it aborts them. 5,000 by default; 0 does not wait. */
