@@ -141,6 +141,26 @@ describe("the limits of a pool", () => {
     first[1].release();
   });
 
+  it("leave a place to a destination that has none, however busy the others are", async () => {
+    await using it = setUp({ connections: 2 });
+    await using other = new TestServer({ data: (connection, bytes) => void connection.write(bytes) });
+    let busy = true;
+    const client = async () => {
+      while (busy) await it.pool.use(it.target, (_, lease) => ask(lease, "again"));
+    };
+    const clients = Array.from({ length: 6 }, client);
+    await until(() => it.pool.stats().reused > 20, "the clients to be busy");
+    const elsewhere = { ...it.target, port: other.port };
+    for (let round = 0; round < 3; round++) {
+      expect(await within(it.pool.use(elsewhere, (_, lease) => ask(lease, "rare")), "the rare one")).toBe(
+        "rare",
+      );
+    }
+    expect(busy).toBe(true);
+    busy = false;
+    await within(Promise.all(clients), "the clients to end");
+  });
+
   it("hold for those who wait", async () => {
     await using it = setUp({ connectionsPerHost: 1, waitingMax: 2 });
     const held = await it.pool.acquire(it.target);

@@ -50,8 +50,8 @@ export class Destination {
 
   /** How it is called in messages. */
   get name(): string {
-    const { hostname, port, unix } = this.options as PoolConnectOptions & { unix?: string };
-    return unix ?? formatHostAndPort(hostname, port);
+    const options: { hostname?: string; port?: number; unix?: string } = this.options;
+    return options.unix ?? formatHostAndPort(options.hostname ?? "", options.port ?? 0);
   }
 
   /** Places taken. */

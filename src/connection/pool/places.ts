@@ -104,6 +104,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
 
   ready(pooled: Pooled): void {
     const { destination } = pooled;
+    if (this.#givesWay(destination)) return pooled.evict("room");
     const waiting = destination.waiting.shift();
     if (waiting !== undefined) return this.#serve(waiting, pooled);
     destination.idle.push(pooled);
@@ -248,6 +249,18 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     this.#loop = undefined;
     this.whenEmpty?.();
     loop?.release();
+  }
+
+  /**
+   * True when another destination has not a single connection, all places are taken, and its acquire waits for
+   * longer than those of this one: a busy destination would else keep its places for ever.
+   */
+  #givesWay(destination: Destination): boolean {
+    if (this.#waiting === destination.waiting.length || this.#leaving > 0) return false;
+    if (this.#taken < this.limits.connections) return false;
+    const next = this.destinations.nextToConnect();
+    if (next === undefined || next.taken > 0) return false;
+    return next.waiting[0].order < (destination.waiting[0]?.order ?? Infinity);
   }
 
   /** Closes as many of the longest idle connections as acquires wait in vain. */

@@ -10,7 +10,7 @@ import type { SocketHandlers } from "../types.ts";
 import type { PoolEvictions } from "./types.ts";
 
 /** No `data` handler: what comes waits until `connection.readable` is read. */
-const noHandlers: SocketHandlers = {};
+const noHandlers: SocketHandlers = Object.freeze({});
 
 /** Why the next lease must not have this connection; undefined when it may. */
 export function uncleanBecause(connection: ConnectionCore): keyof PoolEvictions | undefined {
