@@ -17,9 +17,20 @@ export function connectOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions {
   return options;
 }
 
+/** Keys of a target that make no difference to the key, or are its beginning. */
+const plainKeys: ReadonlySet<string> = new Set(["hostname", "port", "handlers", "data", "signal", "timeout"]);
+
 /** Targets with the same key share connections: the same place, reached with the same options. */
-export function keyOf(options: PoolConnectOptions): string {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+export function keyOf<D>(target: PoolTarget<D>): string {
+  for (const key in target) {
+    if (!plainKeys.has(key) && target[key as keyof PoolTarget] !== undefined) return longKey(target);
+  }
+  return `${target.hostname}:${target.port}`;
+}
+
+/** In brackets, as no short key is. */
+function longKey<D>(target: PoolTarget<D>): string {
+  const given = Object.entries(connectOptionsOf(target)).filter(([, value]) => value !== undefined);
   return JSON.stringify(given.sort(([left], [right]) => left < right ? -1 : 1));
 }
 

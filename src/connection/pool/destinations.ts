@@ -34,10 +34,10 @@ export class Destinations {
 
   /** The destination of a target; throws an OptionError for what `connect` would not take. */
   of(target: PoolTarget<unknown>): Destination {
-    const options = connectOptionsOf(target);
-    const key = keyOf(options);
+    const key = keyOf(target);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
+    const options = connectOptionsOf(target);
     checkConnectKeys("acquire", options);
     const merged = { ...this.#defaults, ...options };
     checkConnectOptions(merged as ConnectOptions<undefined>);

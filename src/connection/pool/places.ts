@@ -252,8 +252,8 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   }
 
   /**
-   * True when another destination has not a single connection, all places are taken, and its acquire waits for
-   * longer than those of this one: a busy destination would else keep its places for ever.
+   * True when another destination has not a single connection, all places are taken, and its acquire has
+   * waited longer than those of this one: a busy destination would else keep its places for ever.
    */
   #givesWay(destination: Destination): boolean {
     if (this.#waiting === destination.waiting.length || this.#leaving > 0) return false;
