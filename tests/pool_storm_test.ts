@@ -7,7 +7,7 @@ import { type Connection, createPool, type Lease } from "../src/mod.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
-import { openDescriptors, scaled } from "./helpers/runtime.ts";
+import { openDescriptors, scaled, system } from "./helpers/runtime.ts";
 import { delay, until, within } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -131,9 +131,9 @@ describe("a pool in a storm", () => {
     it(`keeps its limits and its word (seed ${seed})`, () => storm(seed));
   }
 
-  it("leaves no descriptor behind", async () => {
-    const before = await openDescriptors();
-    if (before === undefined) return; // Windows does not tell.
+  const untold = system === "windows" ? "Windows does not tell how many there are" : false;
+  it("leaves no descriptor behind", { ignore: untold }, async () => {
+    const before = (await openDescriptors())!;
     for (const seed of [11, 12]) await storm(seed);
     await until(async () => (await openDescriptors())! <= before + 2, "the descriptors to be closed");
   });
