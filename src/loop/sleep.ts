@@ -74,5 +74,6 @@ export class Sleep {
   /** The loop ends. */
   end(): void {
     clearTimeout(this.#hostTimer);
+    this.#hostTimer = undefined;
   }
 }
