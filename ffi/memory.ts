@@ -68,7 +68,7 @@ function checkedSize(name: string, size: number | undefined): number {
 /** The three memories of a loop and the views on them. Whoever holds this keeps all of them alive. */
 export class LoopMemory {
   readonly shared: Uint8Array<SharedArrayBuffer>;
-  readonly tables: Uint8Array<ArrayBuffer>;
+  readonly tables: Uint8Array<SharedArrayBuffer>;
   readonly segments: Uint8Array<ArrayBuffer>;
   readonly header: Int32Array<SharedArrayBuffer>;
   readonly submissions: SubmissionRing;
@@ -79,11 +79,12 @@ export class LoopMemory {
 
   constructor(functions: Pick<NativeFunctions, "ringport_alignment_gap">, configuration: Configuration) {
     const { words, sizes } = configuration;
-    const make = (bytes: number) => alignedView(functions, new ArrayBuffer(roomy(bytes)), bytes);
-    const sharedBytes = words[layout.CONFIGURATION_SHARED_BYTES];
-    this.shared = alignedView(functions, new SharedArrayBuffer(roomy(sharedBytes)), sharedBytes);
+    const make = (bytes: number) => alignedView(functions, new SharedArrayBuffer(roomy(bytes)), bytes);
+    this.shared = make(words[layout.CONFIGURATION_SHARED_BYTES]);
+    // Shared, so that whoever may seize the loop can keep it when the loop's own thread is gone.
     this.tables = make(words[layout.CONFIGURATION_TABLES_BYTES]);
-    this.segments = make(sizes.segmentSize * sizes.segmentCount);
+    const segmentBytes = sizes.segmentSize * sizes.segmentCount;
+    this.segments = alignedView(functions, new ArrayBuffer(roomy(segmentBytes)), segmentBytes);
 
     const { buffer: shared, byteOffset: start } = this.shared;
     const records = (offsetWord: number, count: number) =>

@@ -93,6 +93,7 @@ class OpenedLoop implements NativeLoop {
     this.shareable = {
       handle,
       buffer: memory.shared.buffer,
+      tables: memory.tables.buffer,
       headerOffset: memory.header.byteOffset,
       statisticsOffset: memory.statistics.byteOffset,
       sizes,

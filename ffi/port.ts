@@ -71,6 +71,8 @@ export interface Doorbell {
 export interface ShareableLoop {
   readonly handle: number;
   readonly buffer: SharedArrayBuffer;
+  /** The library's own tables: nobody reads them, but whoever may seize the loop must keep them. */
+  readonly tables: SharedArrayBuffer;
   /** Bytes from the beginning of `buffer` to the header and to the counters. */
   readonly headerOffset: number;
   readonly statisticsOffset: number;

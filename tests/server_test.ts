@@ -114,6 +114,20 @@ describe("a worker that fails", () => {
     });
   }
 
+  it("is replaced when its application ends the thread", async () => {
+    await using fixture = await CommandServer.start({ workers: 2, supervisor: quick });
+    const [one, other] = [await fixture.connect(), await fixture.connect()];
+    const [index] = (await one.ask("who")).split(".");
+    await other.ask("who");
+    one.tell("leave");
+    await fixture.event("worker.replaced", patience);
+    await one.closed(patience);
+    expect(await other.ask("echo still here")).toBe("still here");
+    await until(() => fixture.server.workers === 2, "two workers serve again", patience);
+    const fresh = await fixture.connect();
+    expect(await fresh.ask("who")).toBe(`${index}.1`);
+  });
+
   it("harms nobody when a handler throws", async () => {
     await using fixture = await CommandServer.start({ workers: 1 });
     const [one, other] = [await fixture.connect(), await fixture.connect()];

@@ -10,20 +10,27 @@ import type { ThreadMessage } from "./thread_link.ts";
 interface WorkerScope {
   postMessage(message: FromWorker): void;
   addEventListener(type: string, listener: (event: Event) => void): void;
-  close(): void;
+  removeEventListener(type: string, listener: (event: Event) => void): void;
+  close?(): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
 
-const service = new WorkerService({
-  post: (message) => scope.postMessage(message),
-  end: () => scope.close(),
-});
-
-scope.addEventListener("message", (event) => {
+const received = (event: Event) => {
   const { message, shared } = (event as MessageEvent<ThreadMessage>).data;
   service.received(message, shared);
+};
+
+const service = new WorkerService({
+  post: (message) => scope.postMessage(message),
+  end() {
+    // Bun ends a thread that listens for nothing any more, Deno one that closes itself.
+    scope.removeEventListener("message", received);
+    scope.close?.();
+  },
 });
+
+scope.addEventListener("message", received);
 
 // What no handler took: the runtime is about to end this thread, whose sockets it knows nothing of.
 scope.addEventListener("error", (event) => {

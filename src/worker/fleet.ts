@@ -6,6 +6,7 @@
  */
 import type { RingportError } from "../base/errors.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
 import type { ListenerInfo } from "../server/application.ts";
 import type { DoorPlan } from "../server/door.ts";
@@ -38,6 +39,10 @@ export interface FleetOwner {
 /** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
 const ownLoopSizes = { segmentCount: 256, connections: 4096, timers: 4096, sendEntries: 512 };
 
+/** Attempts to take a loop whose thread is inside the library, a second apart: a blocked system call ends. */
+const seizeAttemptsMax = 60;
+const seizeRetryMilliseconds = 1_000;
+
 export class Fleet {
   readonly #options: ResolvedServerOptions;
   readonly #log: Log;
@@ -51,6 +56,7 @@ export class Fleet {
   /** What workers that are gone have done. */
   #past: ActivityStatistics = noActivity;
   readonly #started = Date.now();
+  readonly #abandonedLoops = new Set<ShareableLoop>();
   /** Threads that lost their loop and still run. */
   abandoned = 0;
 
@@ -65,7 +71,7 @@ export class Fleet {
       log,
       makeLink: (handle, memory) => this.#makeLink(handle, memory),
       doors: () => this.#doors(),
-      wake: (worker) => wakeLoop(worker.loop, options.library),
+      wake: (worker) => this.#wake(worker),
       backlog: () => this.#backlog(),
     }, {
       failed: (error) => owner.failed(error),
@@ -164,17 +170,31 @@ export class Fleet {
 
   #makeLink(handle: WorkerHandle, memory: WorkerMemory): WorkerLink {
     const name = `ringport worker ${handle.index}`;
-    return new ThreadLink(name, 0, memory, handle, () => {
-      this.abandoned += 1;
-      seizeLoop(handle.loop, this.#options.library);
+    return new ThreadLink(name, host.pid, memory, handle, ({ reason }) => {
+      if (reason === "killed") this.abandoned += 1;
+      this.#seize(handle);
     });
+  }
+
+  #wake({ loop }: WorkerHandle): void {
+    if (loop !== undefined) wakeLoop(loop.handle, this.#options.library);
+  }
+
+  /** Takes the sockets of a thread that does not come back. */
+  #seize({ loop }: Pick<WorkerHandle, "loop">, attempt = 1): void {
+    if (loop === undefined) return;
+    // Whatever becomes of its thread, the library may look into this memory as long as the process lives.
+    this.#abandonedLoops.add(loop);
+    const answer = seizeLoop(loop.handle, this.#options.library);
+    if (answer !== "busy" || attempt === seizeAttemptsMax) return;
+    setTimeout(() => this.#seize({ loop }, attempt + 1), seizeRetryMilliseconds);
   }
 
   #acceptorOwner(): ConstructorParameters<typeof Acceptor>[2] {
     const { limits } = this.#options;
     return {
       serving: () => this.#supervisor.serving,
-      wake: (worker) => wakeLoop(worker.loop, this.#options.library),
+      wake: (worker) => this.#wake(worker),
       discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
       admits: (_: HandedOver) => true,
       connectionsMax: limits.connections === "auto" ? Infinity : limits.connections,

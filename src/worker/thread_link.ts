@@ -18,11 +18,17 @@ export class ThreadLink implements WorkerLink {
   readonly #worker: Worker;
   readonly #owner: LinkOwner;
   readonly #memory: WorkerMemory;
-  readonly #seize: () => void;
+  readonly #seize: (end: WorkerEnd) => void;
   #ended = false;
 
   /** `seize` takes the loop away from a thread that does not come back. */
-  constructor(name: string, pid: number, memory: WorkerMemory, owner: LinkOwner, seize: () => void) {
+  constructor(
+    name: string,
+    pid: number,
+    memory: WorkerMemory,
+    owner: LinkOwner,
+    seize: (end: WorkerEnd) => void,
+  ) {
     this.pid = pid;
     this.#owner = owner;
     this.#memory = memory;
@@ -47,8 +53,6 @@ export class ThreadLink implements WorkerLink {
 
   kill(): void {
     if (this.#ended) return;
-    this.#seize();
-    (this.#worker as { unref?: () => void }).unref?.();
     this.#end({ reason: "killed", message: "the thread did not come back" });
   }
 
@@ -62,6 +66,10 @@ export class ThreadLink implements WorkerLink {
   #end(end: WorkerEnd): void {
     if (this.#ended) return;
     this.#ended = true;
+    // What an application has left open in its thread must not keep the process alive.
+    (this.#worker as { unref?: () => void }).unref?.();
+    // A thread that ended without ending its loop has left its sockets open.
+    if (end.reason !== "stopped") this.#seize(end);
     this.#owner.ended(end);
   }
 }

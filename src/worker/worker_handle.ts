@@ -5,7 +5,7 @@
  */
 import { RingportError } from "../base/errors.ts";
 import type { SocketAddress } from "../base/address.ts";
-import { RemoteStatistics } from "../loop/remote_statistics.ts";
+import { RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
 import { Board } from "../server/board.ts";
 import { type DrainCounts, noDrains, type Phase } from "../server/phases.ts";
 import type { RunnerSettings } from "../server/runner.ts";
@@ -37,8 +37,8 @@ export class WorkerHandle implements LinkOwner {
   readonly health: HealthWatch;
   /** The addresses its listeners have, once it is ready. */
   addresses: SocketAddress[] = [];
-  /** Number of its loop in its process; 0 before it is ready. */
-  loop = 0;
+  /** Its loop, kept so that it can be seized when the thread is gone; undefined before it is ready. */
+  loop: ShareableLoop | undefined = undefined;
   statistics: RemoteStatistics | undefined = undefined;
   /** Busy share of time in the last round of the supervisor, 0 to 1. */
   utilisation = 0;
@@ -105,7 +105,7 @@ export class WorkerHandle implements LinkOwner {
         return this.link.post({ kind: "start", ...this.#settings });
       case "ready":
         this.addresses = message.addresses;
-        this.loop = message.loop.handle;
+        this.loop = message.loop;
         this.statistics = new RemoteStatistics(message.loop);
         if (this.state === "starting") this.state = "ready";
         return this.#ready.resolve();

@@ -71,6 +71,9 @@ export default class Commands implements Application<{ rest: string }> {
         return;
       case "bytes":
         return void connection.write(new Uint8Array(Number(words[0])));
+      case "leave":
+        // Ends the thread as no application should, without a word to anybody.
+        return leave();
       case "dial":
         return await this.#dial(connection, Number(words[0]));
       case "shutdown":
@@ -79,4 +82,10 @@ export default class Commands implements Application<{ rest: string }> {
         connection.write(`unknown ${name}\n`);
     }
   }
+}
+
+function leave(): void {
+  const scope = globalThis as unknown as { close?(): void; process: { exit(code: number): void } };
+  if (scope.close === undefined) scope.process.exit(0);
+  else scope.close();
 }
