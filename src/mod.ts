@@ -34,6 +34,12 @@ export type {
   Writable,
   WriteResult,
 } from "./connection/types.ts";
+export type {
+  ConnectionTimeoutOptions,
+  ConnectTimeoutOptions,
+  RateOptions,
+  TimeoutKind,
+} from "./connection/watch/types.ts";
 export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 
@@ -51,6 +57,7 @@ export type {
 // The loop.
 export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
+export type { TimeoutCounts } from "./loop/timeout_counts.ts";
 
 // The server.
 export {

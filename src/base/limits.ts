@@ -21,6 +21,57 @@ export const bufferLimitDefaultBytes = 16 * 1024 * 1024;
 /** Bytes a limit of one connection may be at most: they are counted in 32 bits. */
 export const bufferLimitMaxBytes = 0x7fff_ffff;
 
+/**
+ * Milliseconds a server waits for the first byte of a connection: a handshake over a bad mobile network takes
+ * some seconds, and whoever says nothing for longer wants a slot and no service.
+ */
+export const firstByteTimeoutDefaultMilliseconds = 30_000;
+
+/** Milliseconds a server gives a message from its first byte to its end: the minute Node gives a head. */
+export const messageTimeoutDefaultMilliseconds = 60_000;
+
+/** Milliseconds a server lets the kernel take nothing of what is buffered: nginx's `send_timeout`. */
+export const writeStallTimeoutDefaultMilliseconds = 60_000;
+
+/**
+ * Milliseconds a server keeps a connection on which nothing happens: above the 60 s of common balancers, so
+ * that they end it first and never send into one that is just being closed.
+ */
+export const idleTimeoutDefaultMilliseconds = 75_000;
+
+/** Milliseconds a connection may live at all; 0, no limit: streams last for hours. */
+export const lifetimeDefaultMilliseconds = 0;
+
+/**
+ * Milliseconds a transfer is watched before each judgement of its rate: TCP's slow start, a packet lost and
+ * sent again after some seconds, and a tunnel's gap pass within it.
+ */
+export const rateGraceDefaultMilliseconds = 10_000;
+
+/** Part of the shortest limit that a connection's timer may be late by: so many timers fall together. */
+export const timerStepShare = 32;
+
+/** Milliseconds timers are put together at most: an idle minute may end half a second late. */
+export const timerStepMaxMilliseconds = 512;
+
+/** Looks at the progress of a write within the time it may stall: so much finer is the stall seen. */
+export const stallLooks = 4;
+
+/** Looks at a paused connection within a limit that stands still: so much finer is it met after `resume`. */
+export const pausedLooks = 4;
+
+/**
+ * Milliseconds a timer is late beyond its step when the thread must have been held up: what peers sent
+ * meanwhile may still lie in the kernel.
+ */
+export const heldUpMilliseconds = 20;
+
+/**
+ * Milliseconds a limit is put off, once, when the thread was held up: time to receive what 200,000 peers have
+ * sent, at the microseconds a message takes.
+ */
+export const heldUpGraceMilliseconds = 1_000;
+
 /** Milliseconds `end` and `close` wait for the peer to go on before they abort. */
 export const lingerTimeoutDefaultMilliseconds = 5_000;
 

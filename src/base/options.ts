@@ -17,8 +17,8 @@ export type OptionSchema = Readonly<Record<string, OptionCheck>>;
 
 /** Keys users bring along from elsewhere, and what to write instead. */
 const hints: Readonly<Record<string, string>> = {
-  idleTimeout: "there is no single idle timer here; close idle connections with a timer of your own",
-  timeout: "only connect has a timeout, in milliseconds",
+  idleTimeout: "write timeouts: { idle }, in milliseconds",
+  timeout: "only connect has a timeout, in milliseconds; a connection has timeouts: { idle, ... }",
   host: 'write "hostname"',
   exclusive: "binding is always exclusive unless reusePort is set",
   unix: "Unix sockets are not served",

@@ -5,6 +5,7 @@
  */
 import { RingportError } from "../base/errors.ts";
 import type { ConnectionCore } from "./core.ts";
+import { Flag } from "./state.ts";
 import type { CloseReason } from "./types.ts";
 
 /** Calls a handler that takes only the connection. */
@@ -45,12 +46,16 @@ export function callError<D>(connection: ConnectionCore<D>, error: Error): boole
 export function settle<D>(connection: ConnectionCore<D>, result: unknown): void {
   if (!isPromise(result)) return;
   const { group } = connection;
-  const { engine, generation } = group;
+  const { engine, generation, watch } = group;
+  const watched = (connection.flags & Flag.watched) !== 0;
   engine.promises += 1;
+  if (watched) watch.promises(connection, 1);
   result.then(() => {
     engine.promises -= 1;
+    if (watched) watch.promises(connection, -1);
   }, (error: unknown) => {
     engine.promises -= 1;
+    if (watched) watch.promises(connection, -1);
     if (group.generation === generation) return handlerFailed(connection, error);
     // The connection has gone on to somebody whom this does not concern.
     engine.handlerErrors += 1;

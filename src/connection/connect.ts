@@ -77,6 +77,10 @@ function localEndpoint<D>({ localAddress, localPort }: ConnectOptions<D>): Endpo
   throw new OptionError("connect", "localAddress", 'option "localAddress" must be an IP address');
 }
 
+function timeoutOf<D>({ timeout, timeouts }: ConnectOptions<D>): number {
+  return timeout ?? timeouts?.connect ?? connectTimeoutDefaultMilliseconds;
+}
+
 class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
   readonly #loop: EventLoop;
   readonly #options: ConnectOptions<D>;
@@ -102,7 +106,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     const group = new Group<D>(loop, engine, table, options);
     group.owner = { left: () => loop.release() };
     this.#connection = new ConnectionCore<D>(group, -1);
-    this.#timer = engine.timers.arm(options.timeout ?? connectTimeoutDefaultMilliseconds, this);
+    this.#timer = engine.timers.arm(timeoutOf(options), this);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -198,7 +202,9 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
 
   timerDue(): void {
     this.#timer = -1;
-    const { hostname, port, timeout = connectTimeoutDefaultMilliseconds } = this.#options;
+    const { hostname, port } = this.#options;
+    const timeout = timeoutOf(this.#options);
+    this.#loop.engine.timeouts.connect += 1;
     const address = formatHostAndPort(hostname, port);
     this.#giveUp(
       new TimeoutError(`connect ${address}: no connection within ${timeout} ms`, {

@@ -27,7 +27,7 @@ import { Extras } from "./extras.ts";
 import type { Group } from "./group.ts";
 import { deliver, deliverSpecially, deliverStash, discard, endReading, pause, resume } from "./reading.ts";
 import { createReadable } from "./readable.ts";
-import { addressOf, setKeepAlive, setNoDelay, setTypeOfService } from "./settings.ts";
+import { addressOf, setKeepAlive, setNoDelay, setTimeouts, setTypeOfService } from "./settings.ts";
 import { Flag, readingSpecial, State, stateNames } from "./state.ts";
 import type {
   CloseReason,
@@ -37,6 +37,7 @@ import type {
   Writable,
   WriteResult,
 } from "./types.ts";
+import type { ConnectionTimeoutOptions, RateOptions } from "./watch/types.ts";
 import { createWritable } from "./writable.ts";
 import { asBytes, bufferedBytes, feed, write } from "./writing.ts";
 
@@ -139,6 +140,22 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     setTypeOfService(this, value);
   }
 
+  setTimeouts(options: ConnectionTimeoutOptions & RateOptions): void {
+    setTimeouts(this, options);
+  }
+
+  messageBegan(): void {
+    if ((this.flags & Flag.inMessage) !== 0) return;
+    this.flags |= Flag.inMessage;
+    if ((this.flags & Flag.watched) !== 0) this.group.watch.messageBegan(this);
+  }
+
+  messageEnded(): void {
+    if ((this.flags & Flag.inMessage) === 0) return;
+    this.flags &= ~Flag.inMessage;
+    if ((this.flags & Flag.watched) !== 0) this.group.watch.active(this);
+  }
+
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     const extras = this.needExtras();
     if (extras.readable === undefined) {
@@ -187,6 +204,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   /** Bytes have come, with one hold. */
   received(segment: number, offset: number, length: number): void {
+    if ((this.flags & Flag.watched) !== 0) this.group.watch.received(this, length);
     if ((this.flags & readingSpecial) === 0) deliver(this, segment, offset, length);
     else deliverSpecially(this, segment, offset, length);
   }
@@ -199,6 +217,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   /** The library's queue has drained, or sending has failed. */
   sent(status: number, systemError: number): void {
     if (status !== Status.ok) return failed(this, "send", status, systemError);
+    if ((this.flags & Flag.watched) !== 0) this.group.watch.active(this);
     this.goOn();
   }
 
@@ -219,6 +238,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   opened(paused: boolean, given: boolean): void {
     this.stateNumber = State.open;
     if (paused) this.flags |= Flag.paused | Flag.unread;
+    if (this.group.limited) this.group.watch.begin(this);
     callHandler(this, "open");
     if ((this.flags & Flag.unread) === 0) return;
     // With handlers but without one for data, what comes is thrown away unless `open` has begun to read it.
@@ -256,8 +276,9 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     this.goOn();
   }
 
-  timerDue(): void {
-    lingerDue(this);
+  timerDue(timer: number): void {
+    if (this.extras?.lingerTimer === timer) lingerDue(this);
+    else this.group.watch.due(this);
   }
 
   /** Somebody takes what comes: a handler or the stream. */

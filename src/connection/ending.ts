@@ -140,6 +140,7 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   extras.lingerSilent = held || alive || buffered < extras.lingerBuffered ? 0 : extras.lingerSilent + 1;
   if (extras.lingerSilent < lingerRounds) return armLinger(connection);
   extras.by = "timeout";
+  connection.group.engine.timeouts.linger += 1;
   cut(connection, "timeout");
 }
 
@@ -150,6 +151,7 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   dropStash(connection);
   if (extras.lingerTimer >= 0) group.engine.timers.cancel(extras.lingerTimer);
   extras.lingerTimer = -1;
+  if ((connection.flags & Flag.watched) !== 0) group.watch.end(connection);
   const lost = bytesLost + extras.outbox.length;
   extras.outbox.clear();
   const reason: CloseReason = { by: extras.by ?? "local", bytesLost: lost, flushed: lost === 0 };

@@ -6,6 +6,7 @@
 import { Outbox } from "./outbox.ts";
 import type { StreamReader } from "./readable.ts";
 import type { CloseReason } from "./types.ts";
+import type { Limits } from "./watch/limits.ts";
 import type { StreamWriter } from "./writable.ts";
 
 /** Received bytes that came while reading was paused, held in place. */
@@ -25,6 +26,8 @@ export class Extras {
   /** Who ended the connection, once known. */
   by: CloseReason["by"] | undefined = undefined;
   error: Error | undefined = undefined;
+  /** Limits of its own, instead of the group's. */
+  limits: Limits | undefined = undefined;
   /** The linger timer, -1 for none. */
   lingerTimer = -1;
   /** Bytes buffered when the linger timer was armed. */

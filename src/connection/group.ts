@@ -16,6 +16,8 @@ import type { ConnectionCore } from "./core.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
+import { isLimited, type Limits, limitsOf } from "./watch/limits.ts";
+import type { Watch } from "./watch/watch.ts";
 
 /** Told of the births and deaths of a group's connections. */
 export interface GroupOwner<D> {
@@ -35,6 +37,10 @@ export class Group<D = unknown> {
   readonly lowWaterMark: number;
   readonly bufferLimit: number;
   readonly lingerTimeout: number;
+  readonly limits: Limits;
+  /** Whether any of the limits is set. */
+  readonly limited: boolean;
+  readonly watch: Watch;
   handlers: SocketHandlers<D>;
   /** True when the application gave a handler table: without one, bytes wait for somebody who reads. */
   handled: boolean;
@@ -55,6 +61,14 @@ export class Group<D = unknown> {
     this.highWaterMark = options.highWaterMark ?? Math.min(highWaterMarkDefaultBytes, this.bufferLimit);
     this.lowWaterMark = options.lowWaterMark ?? Math.min(lowWaterMarkDefaultBytes, this.highWaterMark);
     this.lingerTimeout = options.lingerTimeout ?? lingerTimeoutDefaultMilliseconds;
+    this.limits = limitsOf({
+      ...options.timeouts,
+      receiveRate: options.receiveRate,
+      sendRate: options.sendRate,
+      rateGrace: options.rateGrace,
+    });
+    this.limited = isLimited(this.limits);
+    this.watch = table.watch;
     this.handlers = options.socket ?? {};
     this.handled = options.socket !== undefined;
   }

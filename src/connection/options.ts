@@ -19,6 +19,7 @@ import {
 } from "../base/options.ts";
 import { EventLoop } from "./event_loop.ts";
 import type { ConnectionOptions, ConnectOptions, ListenOptions, SocketHandlers } from "./types.ts";
+import { checkOneTimeout, checkTimeouts, rateSchema } from "./watch/limits.ts";
 
 const portMax = 0xffff;
 const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
@@ -40,6 +41,7 @@ const handlerSchema: OptionSchema = {
   end: callback,
   close: callback,
   error: callback,
+  timeout: callback,
 };
 
 const connectionSchema: OptionSchema = {
@@ -59,6 +61,8 @@ const connectionSchema: OptionSchema = {
   lowWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
   bufferLimit: bytes,
   lingerTimeout: milliseconds,
+  timeouts: objectOf("an object of firstByte, message, writeStall, idle and lifetime"),
+  ...rateSchema,
 };
 
 const listenSchema: OptionSchema = {
@@ -92,6 +96,7 @@ export function checkListenOptions<D>(options: ListenOptions<D>): void {
 export function checkConnectOptions<D>(options: ConnectOptions<D>): void {
   checkOptions("connect", options, connectSchema, ["hostname", "port"]);
   checkConnectionOptions("connect", options);
+  checkOneTimeout(options.timeout, options.timeouts?.connect);
 }
 
 /** Checks a handler table; throws an OptionError. */
@@ -111,6 +116,7 @@ export function checkHandlers<D>(operation: string, handlers: SocketHandlers<D>)
 function checkConnectionOptions<D>(operation: string, options: ConnectionOptions<D>): void {
   if (options.socket !== undefined) checkHandlers(operation, options.socket);
   if (typeof options.keepAlive === "object") checkOptions(operation, options.keepAlive, keepAliveSchema);
+  checkTimeouts(operation, options.timeouts);
   const { highWaterMark, lowWaterMark, bufferLimit } = options;
   if (highWaterMark !== undefined && lowWaterMark !== undefined && lowWaterMark > highWaterMark) {
     throw new OptionError(

@@ -94,7 +94,7 @@ export function pause<D>(connection: ConnectionCore<D>): void {
   const { flags } = connection;
   connection.flags &= ~(Flag.resuming | Flag.unread);
   if ((flags & (Flag.paused | Flag.discarding)) !== 0 || !readsOn(connection)) return;
-  connection.flags |= Flag.paused;
+  setPaused(connection, true);
   connection.group.engine.submit(Operation.pause, connection.number);
 }
 
@@ -108,7 +108,8 @@ export function resume<D>(connection: ConnectionCore<D>): void {
     connection.waitForPoll();
     return;
   }
-  connection.flags &= ~(Flag.paused | Flag.resuming);
+  setPaused(connection, false);
+  connection.flags &= ~Flag.resuming;
   if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
 }
 
@@ -119,13 +120,14 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
     const stashed = extras.stash.shift();
     if (stashed === undefined) break;
     // Not paused while the handler runs, so that it can pause again.
-    connection.flags &= ~Flag.paused;
+    setPaused(connection, false);
     deliverSpecially(connection, stashed.segment, stashed.offset, stashed.length);
     if ((connection.flags & Flag.paused) !== 0) return;
-    connection.flags |= Flag.paused;
+    setPaused(connection, true);
   }
   if ((connection.flags & Flag.resuming) === 0) return;
-  connection.flags &= ~(Flag.paused | Flag.resuming);
+  setPaused(connection, false);
+  connection.flags &= ~Flag.resuming;
   if (extras.stashedEnd) {
     extras.stashedEnd = false;
     return peerEnded(connection);
@@ -138,7 +140,8 @@ export function discard<D>(connection: ConnectionCore<D>): void {
   if ((connection.flags & Flag.discarding) !== 0) return;
   const paused = (connection.flags & Flag.paused) !== 0;
   connection.flags |= Flag.discarding;
-  connection.flags &= ~(Flag.paused | Flag.unread | Flag.resuming);
+  if (paused) setPaused(connection, false);
+  connection.flags &= ~(Flag.unread | Flag.resuming);
   const end = dropStash(connection);
   if (paused && readsOn(connection)) {
     connection.group.engine.submit(Operation.resumeReading, connection.number);
@@ -156,6 +159,17 @@ export function dropStash<D>(connection: ConnectionCore<D>): boolean {
   const end = extras.stashedEnd;
   extras.stashedEnd = false;
   return end;
+}
+
+/** The time of what comes in stands still while paused. */
+function setPaused<D>(connection: ConnectionCore<D>, on: boolean): void {
+  if (on) connection.flags |= Flag.paused;
+  const { watch } = connection.group;
+  if ((connection.flags & Flag.watched) !== 0) {
+    if (on) watch.paused(connection);
+    else watch.resumed(connection);
+  }
+  if (!on) connection.flags &= ~Flag.paused;
 }
 
 /** True while the library may still report bytes or an end. */

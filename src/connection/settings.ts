@@ -10,8 +10,11 @@ import { checkOptions, flag, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
 import { keepAliveSchema } from "./options.ts";
-import { State } from "./state.ts";
+import { Flag, State } from "./state.ts";
 import type { ConnectionOptions, KeepAliveOptions } from "./types.ts";
+import { checkLimits, isLimited, limitsOf } from "./watch/limits.ts";
+import type { ConnectionTimeoutOptions, RateOptions } from "./watch/types.ts";
+import { limitsFor } from "./watch/watch.ts";
 
 const millisecondsPerSecond = 1000;
 
@@ -55,6 +58,20 @@ export function setTypeOfService<D>(connection: ConnectionCore<D>, value: number
   }
   checkAlive(connection, "setTypeOfService");
   apply(connection.group.engine, connection.number, "setTypeOfService", SocketOption.typeOfService, value);
+}
+
+/** Other limits of time and rate for one connection. */
+export function setTimeouts<D>(
+  connection: ConnectionCore<D>,
+  given: ConnectionTimeoutOptions & RateOptions,
+): void {
+  checkLimits("setTimeouts", given);
+  checkAlive(connection, "setTimeouts");
+  const { watch } = connection.group;
+  const limits = limitsOf(given, limitsFor(connection));
+  connection.needExtras().limits = limits;
+  if ((connection.flags & Flag.watched) !== 0) watch.limitsChanged(connection, given);
+  else if (isLimited(limits)) watch.begin(connection);
 }
 
 /** Sets what the options ask for, on a connection or, for all it accepts, on a listener. */

@@ -49,6 +49,18 @@ export const Flag = {
   closeWanted: 1 << 8,
   /** The library's close or abort has been submitted. */
   closeSubmitted: 1 << 9,
+  /** Its time is watched. */
+  watched: 1 << 14,
+  /** Watched, and no byte has come yet. */
+  unheard: 1 << 15,
+  /** A message is in progress. */
+  inMessage: 1 << 16,
+  /** Bytes were buffered at the last look at its time. */
+  wasBuffered: 1 << 17,
+  /** A limit was reached while the thread was held up, and was put off once. */
+  granted: 1 << 18,
+  /** Its `timeout` handler runs. */
+  telling: 1 << 19,
   /** Resumed, and what came in while paused is handed over after the next poll. */
   resuming: 1 << 13,
   /** In the list of those who try again after the next poll. */

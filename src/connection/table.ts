@@ -11,6 +11,7 @@ import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Group } from "./group.ts";
 import type { Connection } from "./types.ts";
+import { Watch } from "./watch/watch.ts";
 
 /** A listener as the table knows it. */
 export interface Acceptor {
@@ -43,6 +44,8 @@ export interface Attempt {
 const slotsAtFirst = 64;
 
 export class ConnectionTable implements CompletionSink {
+  /** Watches over the time of the loop's connections. */
+  readonly watch: Watch;
   readonly #engine: Engine;
   #slots: (ConnectionCore | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
@@ -53,6 +56,7 @@ export class ConnectionTable implements CompletionSink {
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.watch = new Watch(engine);
     engine.attach(this);
   }
 

@@ -6,6 +6,12 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { Window } from "../memory/window.ts";
 import type { EventLoop } from "./event_loop.ts";
+import type {
+  ConnectionTimeoutOptions,
+  ConnectTimeoutOptions,
+  RateOptions,
+  TimeoutKind,
+} from "./watch/types.ts";
 
 /**
  * Where a connection stands. `"connecting"`: not there yet. `"open"`: both ways. `"write-ended"`: this side
@@ -73,6 +79,12 @@ export interface SocketHandlers<D = undefined> {
   /** The connection is gone: always called, once, last. */
   close?(connection: Connection<D>, reason: CloseReason): void | Promise<void>;
   /**
+   * A limit of `timeouts` or of the rates is reached. `"keep"`: it counts anew from now. Otherwise the
+   * connection is ended: gently for `"firstByte"`, `"idle"` and `"lifetime"`, by abort for the others, unless
+   * the handler has ended it in its own way (`end` with a last answer). An async handler cannot keep it.
+   */
+  timeout?(connection: Connection<D>, kind: TimeoutKind): "keep" | void | Promise<void>;
+  /**
    * The connection failed or a handler threw. Without this handler the exception of a handler is printed by
    * `console.error` (the first of a listener) and counted; what fails by itself shows in the close reason
    * only.
@@ -122,6 +134,20 @@ export interface ConnectionOptions<D = undefined> {
    * peer's end at all.
    */
   lingerTimeout?: number;
+  /** Limits of time. None by default. */
+  timeouts?: ConnectionTimeoutOptions;
+  /**
+   * Bytes a second that must come in while a message is in progress (between `messageBegan` and
+   * `messageEnded`), or the connection is aborted. 0, the default, sets no limit.
+   */
+  receiveRate?: number;
+  /**
+   * Bytes a second the kernel must take while bytes are buffered, or the connection is aborted. 0, the
+   * default, sets no limit.
+   */
+  sendRate?: number;
+  /** Milliseconds a transfer is watched before each judgement of its rate. 10,000 by default. */
+  rateGrace?: number;
 }
 
 /** Options of {@linkcode listen}. */
@@ -160,6 +186,8 @@ export interface ConnectOptions<D = undefined> extends ConnectionOptions<D> {
   localPort?: number;
   /** Milliseconds the whole of it may take. 30,000 by default. */
   timeout?: number;
+  /** Limits of time; `connect` is another name for `timeout`. None by default. */
+  timeouts?: ConnectTimeoutOptions;
   /** Abort gives up: the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -231,6 +259,36 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   setKeepAlive(on: boolean, options?: KeepAliveOptions): void;
   /** Sets the type of service, 0 to 255. Throws where the system has none. */
   setTypeOfService(value: number): void;
+  /**
+   * Sets other limits of time and rate for this connection. What is left out stays; what is given counts from
+   * this call, `firstByte` to the next byte that comes. Throws an OptionError for an unknown key or a wrong
+   * value, a StateError once the connection is gone.
+   *
+   * @example
+   * ```ts
+   * import { listen } from "@ringport/ringport";
+   *
+   * await using listener = listen({
+   *   hostname: "127.0.0.1",
+   *   timeouts: { idle: 75_000, lifetime: 600_000 },
+   *   socket: {
+   *     data(connection, window) {
+   *       // A subscription may last, as long as something moves now and then.
+   *       if (window.text() === "subscribe") connection.setTimeouts({ lifetime: 0, idle: 300_000 });
+   *     },
+   *   },
+   * });
+   * ```
+   */
+  setTimeouts(options: ConnectionTimeoutOptions & RateOptions): void;
+  /**
+   * A message begins to come in: `timeouts.message` and `receiveRate` count until `messageEnded`. Called by
+   * whoever takes the bytes apart, at the first byte of a message that is not complete yet. Does nothing
+   * while a message is in progress.
+   */
+  messageBegan(): void;
+  /** The message in progress is complete. Does nothing where there is none. */
+  messageEnded(): void;
   /**
    * What comes, as a byte stream with backpressure. Reading it takes the place of a `data` handler: with one,
    * it throws a StateError. It ends with the peer's FIN and fails with the connection.

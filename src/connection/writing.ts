@@ -73,6 +73,9 @@ function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteRes
       connection.turn = engine.turn;
       connection.turnBytes = inTurn + length;
       connection.inFlight = inFlight;
+      if ((connection.flags & Flag.watched) !== 0) {
+        connection.group.watch.written(connection, length, native === 0);
+      }
       return "sent";
     }
   }
@@ -141,6 +144,9 @@ function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteR
 function admit<D>(connection: ConnectionCore<D>, length: number): WriteResult {
   const { highWaterMark, bufferLimit } = connection.group;
   const total = bufferedBytes(connection) + length;
+  if ((connection.flags & Flag.watched) !== 0 && total <= Math.max(highWaterMark, bufferLimit)) {
+    connection.group.watch.written(connection, length, total === length);
+  }
   if (total <= highWaterMark) return "sent";
   if (total > bufferLimit) {
     // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.

@@ -27,11 +27,13 @@ import {
 } from "../base/limits.ts";
 import { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
+import { Clock } from "./clock.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
 import { errorOfStatus } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import { Sleep } from "./sleep.ts";
+import { noTimeouts, type TimeoutCounts } from "./timeout_counts.ts";
 import { TimerTable } from "./timers.ts";
 import { WakePolicy } from "./wake_policy.ts";
 
@@ -44,6 +46,7 @@ export interface Waiter {
 export class Engine {
   readonly segments: Segments;
   readonly timers: TimerTable;
+  readonly clock: Clock;
   /** Bytes in the library's send queue, by slot. */
   readonly sendPending: Uint32Array;
   /** Counts polls: what was submitted under an earlier number has been seen by the library. */
@@ -68,6 +71,8 @@ export class Engine {
   readonly failures: Uint32Array = new Uint32Array(statusesMax);
   /** Called when another thread has woken the loop. Must not throw. */
   whenWoken: (() => void) | undefined = undefined;
+  /** Limits of time that were reached. */
+  readonly timeouts: TimeoutCounts = noTimeouts();
   /** The window of the running `data` callback. */
   window: Window | undefined = undefined;
 
@@ -99,6 +104,7 @@ export class Engine {
   constructor(native: NativeLoop, development: boolean) {
     this.#native = native;
     this.#header = native.header;
+    this.clock = new Clock(native.header);
     this.#submissions = native.submissions;
     this.#completions = native.completions;
     this.#poll = native.poll;
@@ -307,6 +313,7 @@ export class Engine {
       if (verdict === "poll") continue;
       if (verdict === "sleep") {
         this.#awake = false;
+        this.clock.slept();
         return this.#sleep.begin(this.#header[HEADER_NEXT_TIMER_MS] >>> 0);
       }
       setImmediate(this.#run);
@@ -325,6 +332,7 @@ export class Engine {
       return count;
     }
     this.turn = (this.turn + 1) | 0;
+    this.clock.polled();
     if (this.#overflow.length > 0) this.#overflow.drain(this.#submissions);
     this.#readHeader();
     return count;

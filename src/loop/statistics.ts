@@ -5,6 +5,7 @@
  */
 import { Counters, type NativeStatistics } from "./counters.ts";
 import type { Engine } from "./engine.ts";
+import type { TimeoutCounts } from "./timeout_counts.ts";
 
 /**
  * Numbers of one loop. Counters grow from the moment it was opened; those named `HighWater` are the highest
@@ -22,6 +23,8 @@ export interface LoopStatistics extends NativeStatistics {
   /** Handlers that threw or rejected, and those of them that no `error` handler took. */
   handlerErrors: number;
   unhandledErrors: number;
+  /** Limits of time that were reached, by kind. */
+  timeouts: TimeoutCounts;
 }
 
 /** Reads the counters. */
@@ -33,5 +36,6 @@ export function readStatistics(engine: Engine, connections: number): LoopStatist
     timersArmed: engine.timers.armed,
     handlerErrors: engine.handlerErrors,
     unhandledErrors: engine.unhandledErrors,
+    timeouts: { ...engine.timeouts },
   };
 }

@@ -1,0 +1,123 @@
+/**
+ * The limits of a connection as numbers, checked and complete.
+ *
+ * @module
+ */
+import { OptionError } from "../../base/errors.ts";
+import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
+import {
+  bufferLimitMaxBytes,
+  rateGraceDefaultMilliseconds,
+  timerStepMaxMilliseconds,
+  timerStepShare,
+} from "../../base/limits.ts";
+import { checkOptions, type OptionSchema, wholeNumber } from "../../base/options.ts";
+import type { ConnectionTimeoutOptions, RateOptions } from "./types.ts";
+
+const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
+const bytesPerSecond = wholeNumber(0, bufferLimitMaxBytes, "bytes a second");
+
+/** Keys of {@linkcode ConnectionTimeoutOptions}. */
+export const timeoutSchema: OptionSchema = {
+  firstByte: milliseconds,
+  message: milliseconds,
+  writeStall: milliseconds,
+  idle: milliseconds,
+  lifetime: milliseconds,
+};
+
+/** Keys of the time limits of a connect. */
+export const connectTimeoutSchema: OptionSchema = {
+  ...timeoutSchema,
+  connect: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
+};
+
+/** Keys of {@linkcode RateOptions}. */
+export const rateSchema: OptionSchema = {
+  receiveRate: bytesPerSecond,
+  sendRate: bytesPerSecond,
+  rateGrace: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
+};
+
+/** The limits of one connection or of all of a group. 0 is none. */
+export interface Limits {
+  readonly firstByte: number;
+  readonly message: number;
+  readonly writeStall: number;
+  readonly idle: number;
+  readonly lifetime: number;
+  readonly receiveRate: number;
+  readonly sendRate: number;
+  readonly rateGrace: number;
+  /** Milliseconds the timer's end is rounded up to; a power of two. */
+  readonly step: number;
+}
+
+const none: Limits = {
+  firstByte: 0,
+  message: 0,
+  writeStall: 0,
+  idle: 0,
+  lifetime: 0,
+  receiveRate: 0,
+  sendRate: 0,
+  rateGrace: rateGraceDefaultMilliseconds,
+  step: 1,
+};
+
+/** The limits that `given` sets on top of `before`. Nothing is left out for what is undefined in `given`. */
+export function limitsOf(given: ConnectionTimeoutOptions & RateOptions, before: Limits = none): Limits {
+  const limits = {
+    firstByte: given.firstByte ?? before.firstByte,
+    message: given.message ?? before.message,
+    writeStall: given.writeStall ?? before.writeStall,
+    idle: given.idle ?? before.idle,
+    lifetime: given.lifetime ?? before.lifetime,
+    receiveRate: given.receiveRate ?? before.receiveRate,
+    sendRate: given.sendRate ?? before.sendRate,
+    rateGrace: given.rateGrace ?? before.rateGrace,
+  };
+  return { ...limits, step: stepOf(limits) };
+}
+
+/** Whether any limit is set. */
+export function isLimited(limits: Limits): boolean {
+  return limits.firstByte > 0 || limits.message > 0 || limits.writeStall > 0 || limits.idle > 0 ||
+    limits.lifetime > 0 || limits.receiveRate > 0 || limits.sendRate > 0;
+}
+
+/** Whether a rate is among them. */
+export function isRated(limits: Limits): boolean {
+  return limits.receiveRate > 0 || limits.sendRate > 0;
+}
+
+function stepOf(limits: Omit<Limits, "step">): number {
+  const grace = limits.receiveRate > 0 || limits.sendRate > 0 ? limits.rateGrace : 0;
+  const { firstByte, message, writeStall, idle, lifetime } = limits;
+  const lengths = [firstByte, message, writeStall, idle, lifetime, grace].filter((length) => length > 0);
+  const wanted = Math.min(...lengths) / timerStepShare;
+  let step = 1;
+  while (step * 2 <= wanted && step < timerStepMaxMilliseconds) step *= 2;
+  return step;
+}
+
+/** Checks what `setTimeouts` is given; throws an OptionError. */
+export function checkLimits(operation: string, given: ConnectionTimeoutOptions & RateOptions): void {
+  checkOptions(operation, given, { ...timeoutSchema, ...rateSchema });
+}
+
+/** Checks the `timeouts` of `listen` or `connect`; throws an OptionError that names the inner key. */
+export function checkTimeouts(operation: string, timeouts: unknown): void {
+  if (timeouts === undefined) return;
+  checkOptions(operation, timeouts, operation === "connect" ? connectTimeoutSchema : timeoutSchema);
+}
+
+/** Refuses two different times for one connect. */
+export function checkOneTimeout(timeout: number | undefined, alias: number | undefined): void {
+  if (timeout === undefined || alias === undefined || timeout === alias) return;
+  throw new OptionError(
+    "connect",
+    "timeout",
+    'options "timeout" and "timeouts.connect" are the same: give one',
+  );
+}

@@ -1,0 +1,54 @@
+/**
+ * What is kept of each watched connection: a few numbers beside each other, found by its slot. Times are
+ * those of the loop's clock, which wraps, so only differences count.
+ *
+ * @module
+ */
+
+/** The words of one slot. */
+export const Word = {
+  /** When bytes last came; before the first ones, when the wait for them began. */
+  received: 0,
+  /** When something else last happened that counts as use. */
+  active: 1,
+  /** When the connection opened. */
+  opened: 2,
+  /** When the message in progress began. */
+  message: 3,
+  /** When reading was last paused. */
+  pausedAt: 4,
+  /** When the kernel last took bytes, as far as that was seen. */
+  stallAt: 5,
+  /** What the kernel had taken by then, of {@linkcode Word.written}. */
+  stallTaken: 6,
+  /** Bytes ever written, modulo 2^32. */
+  written: 7,
+  /** The armed timer's number plus one; 0 for none. */
+  timer: 8,
+  /** When that timer is due. */
+  deadline: 9,
+  /** Handlers that wait for their promise. */
+  promises: 10,
+  spare: 11,
+} as const;
+
+/** Words of one slot. */
+export const wordsOfSlot = 12;
+
+/** The words of one slot that only rates need. */
+export const Rate = {
+  /** When the receiving under judgement began. */
+  receiveAt: 0,
+  /** Bytes that came since. */
+  received: 1,
+  /** When the sending under judgement began. */
+  sendAt: 2,
+  /** Bytes that were buffered then, and those written since. */
+  sent: 3,
+} as const;
+
+/** Words of one slot for rates. */
+export const rateWords = 4;
+
+/** Where the counts of bytes under judgement stop: nobody who moved so many is slow. */
+export const saturated = 0x7fff_ffff;
