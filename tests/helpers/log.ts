@@ -98,6 +98,10 @@ export function logging(logs: Log[], own: SocketHandlers<Log> = {}): SocketHandl
       note(connection, "close").reason = reason;
       return own.close?.(connection, reason);
     },
+    timeout(connection, kind) {
+      note(connection, "timeout");
+      return own.timeout?.(connection, kind);
+    },
     error(connection, error) {
       note(connection, "error").errors.push(error);
       return own.error?.(connection, error);
