@@ -2,7 +2,6 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import {
-  connect,
   type Connection,
   createLoop,
   OptionError,
@@ -12,10 +11,9 @@ import {
   type TimeoutOptions,
 } from "../src/mod.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
-import { connectPeer, listenPeer, readAllText, readText } from "./helpers/peer.ts";
-import { runScript } from "./helpers/process.ts";
+import { readAllText, readText } from "./helpers/peer.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, errorOf, until, within } from "./helpers/wait.ts";
+import { delay, within } from "./helpers/wait.ts";
 
 /** Milliseconds: short for a test, long beside what a busy machine does to one turn. */
 const SHORT = scaled(150, 400);
@@ -192,9 +190,9 @@ describe("a connection", () => {
     await using _ = server;
     const { peer, log } = await server.connectPeer();
     const { connection } = log;
+    const elapsed = stopwatch();
     // More than the kernels of both ends take.
     expect(connection.write(new Uint8Array(14 << 20))).toBe("queued");
-    const elapsed = stopwatch();
     const reason = await log.closed();
     expect(elapsed()).toBeGreaterThan(SHORT * 2);
     expect(reason.by).toBe("timeout");
