@@ -113,20 +113,25 @@ describe("connect", () => {
 });
 
 describe("connect to a host that does not answer", () => {
-  it("times out", async () => {
-    const silent = await silentPort();
-    const start = performance.now();
-    const options = { hostname: LOOPBACK, port: silent.port, timeout: 150 };
-    const error = await errorOf(() => connect(options)) as RingportError;
-    expect(error).toBeInstanceOf(TimeoutError);
-    expect(error.code).toBe("ETIMEDOUT");
-    expect(error.operation).toBe("connect");
-    expect(error.origin).toBe("framework");
-    const took = performance.now() - start;
-    expect(took).toBeGreaterThan(140);
-    expect(took).toBeLessThan(2000);
-    await silent.close();
-  });
+  for (const limit of [{ timeout: 150 }, { timeouts: { connect: 150 } }]) {
+    it(`times out after ${JSON.stringify(limit)}`, async () => {
+      const loop = createLoop();
+      const silent = await silentPort();
+      const start = performance.now();
+      const options = { hostname: LOOPBACK, port: silent.port, loop, ...limit };
+      const error = await errorOf(() => connect(options)) as RingportError;
+      expect(error).toBeInstanceOf(TimeoutError);
+      expect(error.code).toBe("ETIMEDOUT");
+      expect(error.operation).toBe("connect");
+      expect(error.origin).toBe("framework");
+      const took = performance.now() - start;
+      expect(took).toBeGreaterThan(140);
+      expect(took).toBeLessThan(2000);
+      expect(loop.stats().timeouts.connect).toBe(1);
+      await loop.close();
+      await silent.close();
+    });
+  }
 
   it("is given up by a signal", async () => {
     const silent = await silentPort();

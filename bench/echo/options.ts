@@ -10,6 +10,8 @@ export interface BenchOptions {
   toy: boolean;
   /** Write the results to docs/figures. */
   publish: boolean;
+  /** Measure this project's servers with all limits of time and rate as well. */
+  timeouts: boolean;
   rounds: number;
   connections: number[];
   sizes: number[];
@@ -29,6 +31,7 @@ export interface BenchOptions {
 const FULL: BenchOptions = {
   toy: false,
   publish: false,
+  timeouts: false,
   rounds: 5,
   connections: [1, 64, 512, 5000],
   sizes: [64, 4096, 262144],
@@ -92,11 +95,15 @@ export function parseOptions(args: string[]): BenchOptions {
       options.publish = true;
       continue;
     }
+    if (name === "--timeouts") {
+      options.timeouts = true;
+      continue;
+    }
     const setter = SETTERS[name];
     const text = args[++index];
     if (!setter || text === undefined) {
       throw new TypeError(
-        `unknown or incomplete option ${name}; known: --toy --publish ${Object.keys(SETTERS)}`,
+        `unknown or incomplete option ${name}; known: --toy --publish --timeouts ${Object.keys(SETTERS)}`,
       );
     }
     setter(options, text);

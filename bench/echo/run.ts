@@ -1,5 +1,5 @@
 /**
- * The echo bench: `bun bench/echo/run.ts [--toy] [--publish] [--rounds N] [--connections 1,64] [--sizes 64]
+ * The echo bench: `bun bench/echo/run.ts [--toy] [--publish] [--timeouts] [--rounds N] [--connections 1,64] [--sizes 64]
  * [--servers name,name] [--parts cells,single,idle]`. Compare figures within one run only.
  *
  * @module
@@ -71,7 +71,7 @@ const programs = buildPrograms();
 const bench: Bench = {
   options,
   programs,
-  servers: chooseServers(allServers(programs), options),
+  servers: chooseServers(allServers(programs, options.timeouts), options),
   progress: (text) => process.stderr.isTTY ? process.stderr.write(`\r\x1b[K${text}`) : undefined,
 };
 const machine = await describeMachine();

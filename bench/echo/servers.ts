@@ -24,7 +24,7 @@ const WORKER_HOST = `${PEERS}/worker_host.ts`;
 const START_TIMEOUT_MS = 15_000;
 
 /** Every server in the order of the tables. */
-export function allServers(programs: Programs): Server[] {
+export function allServers(programs: Programs, timeouts: boolean): Server[] {
   const bun = [process.execPath, "run"];
   const denoPath = Bun.which("deno");
   const nodePath = Bun.which("node");
@@ -33,10 +33,15 @@ export function allServers(programs: Programs): Server[] {
     command: runner && [...runner, path],
     workerCommand: runner && [...runner, WORKER_HOST, path],
   });
+  const limited = [
+    { name: "ringport-bun-timeouts", ...module(bun, `${ECHO}/server_timeouts.ts`) },
+    { name: "ringport-deno-timeouts", ...module(deno, `${ECHO}/server_timeouts.ts`) },
+  ];
   return [
     { name: BASELINE, command: [programs.epollEcho] },
     { name: "ringport-bun", ...module(bun, `${ECHO}/server.ts`) },
     { name: "ringport-deno", ...module(deno, `${ECHO}/server.ts`) },
+    ...(timeouts ? limited : []),
     { name: "bun-listen", ...module(bun, `${PEERS}/bun_listen.ts`) },
     { name: "deno-listen", ...module(deno, `${PEERS}/deno_listen.ts`) },
     { name: "node-net", command: nodePath ? [nodePath, `${PEERS}/node_net.mjs`] : undefined },

@@ -10,12 +10,14 @@ import { crossing, turns } from "./crossing.ts";
 import { gather } from "./gather.ts";
 import { segments } from "./segments.ts";
 import { timers } from "./timers.ts";
+import { watch } from "./watch.ts";
 
 const GROUPS: Record<string, (micro: Micro) => Promise<void>> = {
   crossing,
   turn: turns,
   segments,
   timers,
+  watch,
   gather,
 };
 
