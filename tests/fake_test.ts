@@ -4,7 +4,14 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, type Connection, createLoop, type EventLoop, listen } from "../src/mod.ts";
+import {
+  connect,
+  type Connection,
+  createLoop,
+  type EventLoop,
+  listen,
+  type ListenOptions,
+} from "../src/mod.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { Random } from "./helpers/random.ts";
 import { fileExists, pathOf, scaled, system } from "./helpers/runtime.ts";
@@ -76,22 +83,34 @@ async function runClient(loop: EventLoop, port: number, seed: number): Promise<O
   return { failed, sent, received: received.digest(), expected };
 }
 
-async function run(seed: number): Promise<{ outcomes: Outcome[]; opened: number; closed: number }> {
+/** Limits no connection here comes near. */
+const FAR = { firstByte: 600_000, message: 600_000, writeStall: 600_000, idle: 600_000, lifetime: 600_000 };
+
+async function run(
+  seed: number,
+  limits: Pick<ListenOptions, "timeouts" | "receiveRate" | "sendRate" | "rateGrace"> = {},
+): Promise<{ outcomes: Outcome[]; opened: number; closed: number; timedOut: number }> {
   const loop = createLoop({ library, seed, segmentCount: 128, connections: 64, sendEntries: 128 });
   let opened = 0;
   let closed = 0;
+  let timedOut = 0;
   const listener = listen({
     hostname: "127.0.0.1",
     port: 0,
     loop,
     lingerTimeout: 60_000,
+    ...limits,
     socket: {
       open: () => void opened++,
       data(connection, bytes) {
+        connection.messageBegan();
         if (connection.write(bytes) === "queued") connection.pause();
       },
       drain: (connection) => connection.resume(),
-      close: () => void closed++,
+      close(_, { by }) {
+        closed += 1;
+        if (by === "timeout") timedOut += 1;
+      },
     },
   });
   const clients = Array.from(
@@ -101,7 +120,7 @@ async function run(seed: number): Promise<{ outcomes: Outcome[]; opened: number;
   const outcomes = await within(Promise.all(clients), `the clients of seed ${seed}`);
   listener.stop(true);
   await within(loop.close(), `the loop of seed ${seed} to close`);
-  return { outcomes, opened, closed };
+  return { outcomes, opened, closed, timedOut };
 }
 
 describe("over the fake kernel", () => {
@@ -127,6 +146,33 @@ describe("over the fake kernel", () => {
       }
     });
   }
+
+  for (const seed of [1, 2, 3, 5, 8]) {
+    it(`limits that are far away change nothing, seed ${seed}`, { ignore }, async () => {
+      const { outcomes, opened, closed, timedOut } = await run(seed, { timeouts: FAR });
+      expect(closed).toBe(opened);
+      expect(timedOut).toBe(0);
+      for (const { failed, sent, received, expected } of outcomes) {
+        expect(received).toBe(expected);
+        if (seed % 2 === 1) expect([failed, received]).toEqual([false, sent]);
+      }
+    });
+  }
+
+  it("limits that strike at any moment leave each stream a true beginning", { ignore }, async () => {
+    const timeouts = { firstByte: 1, message: 3, writeStall: 1, idle: 1, lifetime: 4 };
+    const limits = { timeouts, receiveRate: 1 << 20, sendRate: 1 << 20, rateGrace: 3 };
+    let struck = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const { outcomes, opened, closed, timedOut } = await run(seed, limits);
+      expect(closed).toBe(opened);
+      for (const { received, expected } of outcomes) expect(received).toBe(expected);
+      struck += timedOut;
+    }
+    // Were there none, nothing would have been tested here.
+
+    expect(struck).toBeGreaterThan(0);
+  });
 
   it("seeds that break connections do break some", { ignore }, async () => {
     let failures = 0;
