@@ -1,6 +1,6 @@
 /**
- * The echo bench: `bun bench/echo/run.ts [--toy] [--publish] [--timeouts] [--rounds N] [--connections 1,64] [--sizes 64]
- * [--servers name,name] [--parts cells,single,idle]`. Compare figures within one run only.
+ * The echo bench: `bun bench/echo/run.ts [--toy] [--publish] [--timeouts] [--rounds N] [--connections 1,64]
+ * [--sizes 64] [--servers name,name] [--parts cells,single,idle]`. Compare figures within one run only.
  *
  * @module
  */

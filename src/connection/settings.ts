@@ -74,6 +74,15 @@ export function setTimeouts<D>(
   else if (isLimited(limits)) watch.begin(connection);
 }
 
+/** Takes a connection's own limits back, and with them a message in progress. */
+export function resetTimeouts<D>(connection: ConnectionCore<D>): void {
+  connection.messageEnded();
+  const { extras, group } = connection;
+  if (extras?.limits === undefined || connection.stateNumber === State.closed) return;
+  extras.limits = undefined;
+  if ((connection.flags & Flag.watched) !== 0) group.watch.limitsChanged(connection, {});
+}
+
 /** Sets what the options ask for, on a connection or, for all it accepts, on a listener. */
 export function applySocketOptions<D>(
   engine: Engine,

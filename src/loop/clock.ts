@@ -3,35 +3,40 @@
  *
  * @module
  */
-import { HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
+import { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
 
-/**
- * The library's clock in whole milliseconds, modulo 2^32 as a signed number: during a turn the time of its poll, and
- * while the loop sleeps moved on by the host's clock.
- */
+/** 2 to the power of 32. */
+const wordRange = 0x1_0000_0000;
+
+/** The library's clock, which never goes back; reading it costs a load or two. */
 export class Clock {
   readonly #header: Int32Array;
-  /** Whether the last poll was long ago. */
-  #behind = true;
+  /** The library's time when the loop last fell asleep, and the host's. */
+  #sleptAt: number;
   #since = performance.now();
 
   constructor(header: Int32Array) {
     this.#header = header;
+    this.#sleptAt = header[HEADER_NOW_MS_LOW];
   }
 
+  /**
+   * Whole milliseconds modulo 2^32, as a signed number: during a turn the time of its poll, and while the
+   * loop sleeps moved on by the host's clock.
+   */
   get now(): number {
     const now = this.#header[HEADER_NOW_MS_LOW];
-    return this.#behind ? (now + performance.now() - this.#since) | 0 : now;
+    return now === this.#sleptAt ? (now + performance.now() - this.#since) | 0 : now;
   }
 
-  /** The library has just read its clock. */
-  polled(): void {
-    this.#behind = false;
+  /** Milliseconds as they were when the last poll ended. */
+  get polledAt(): number {
+    return this.#header[HEADER_NOW_MS_HIGH] * wordRange + (this.#header[HEADER_NOW_MS_LOW] >>> 0);
   }
 
   /** The loop goes to sleep after a poll. */
   slept(): void {
-    this.#behind = true;
+    this.#sleptAt = this.#header[HEADER_NOW_MS_LOW];
     this.#since = performance.now();
   }
 }

@@ -7,8 +7,6 @@
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
 import {
   HEADER_NEXT_TIMER_MS,
-  HEADER_NOW_MS_HIGH,
-  HEADER_NOW_MS_LOW,
   HEADER_SEGMENTS_HELD,
   HEADER_SEND_ENTRIES_FREE,
   HEADER_WORK_PENDING,
@@ -71,7 +69,6 @@ export class Engine {
   readonly failures: Uint32Array = new Uint32Array(statusesMax);
   /** Called when another thread has woken the loop. Must not throw. */
   whenWoken: (() => void) | undefined = undefined;
-  /** Limits of time that were reached. */
   readonly timeouts: TimeoutCounts = noTimeouts();
   /** The window of the running `data` callback. */
   window: Window | undefined = undefined;
@@ -149,8 +146,7 @@ export class Engine {
 
   /** Milliseconds of a clock that never goes back, as it was when the last poll ended. Costs two loads. */
   get now(): number {
-    const header = this.#header;
-    return header[HEADER_NOW_MS_HIGH] * 0x1_0000_0000 + (header[HEADER_NOW_MS_LOW] >>> 0);
+    return this.clock.polledAt;
   }
 
   /**
@@ -332,7 +328,6 @@ export class Engine {
       return count;
     }
     this.turn = (this.turn + 1) | 0;
-    this.clock.polled();
     if (this.#overflow.length > 0) this.#overflow.drain(this.#submissions);
     this.#readHeader();
     return count;

@@ -6,6 +6,7 @@
  */
 import { stateNames } from "../connection/state.ts";
 import { statusesMax } from "../loop/engine.ts";
+import type { TimeoutCounts } from "../loop/timeout_counts.ts";
 
 /** Milliseconds between two writings of the numbers that are gathered and not counted. */
 export const boardInterval = 500;
@@ -47,6 +48,18 @@ const names = [
 /** Name of a number on the board. */
 export type BoardName = typeof names[number];
 
+/** Names of the timeouts on the board, by their kind. */
+export const timeoutNames: Readonly<Record<Exclude<keyof TimeoutCounts, "linger">, BoardName>> = {
+  firstByte: "timeoutFirstByte",
+  message: "timeoutMessage",
+  writeStall: "timeoutWriteStall",
+  idle: "timeoutIdle",
+  lifetime: "timeoutLifetime",
+  receiveRate: "timeoutReceiveRate",
+  sendRate: "timeoutSendRate",
+  connect: "timeoutConnect",
+};
+
 const places: Readonly<Record<BoardName, number>> = Object.fromEntries(
   names.map((name, place) => [name, place]),
 ) as Record<BoardName, number>;
@@ -77,6 +90,13 @@ export class Board {
 
   add(name: BoardName, amount = 1): void {
     this.#numbers[places[name]] += amount;
+  }
+
+  /** Limits of time that were reached. */
+  setTimeouts(counts: TimeoutCounts): void {
+    for (const [kind, name] of Object.entries(timeoutNames)) {
+      this.set(name, counts[kind as keyof TimeoutCounts]);
+    }
   }
 
   /** Connections by state, in the order of `stateNames`. */

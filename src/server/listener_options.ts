@@ -10,6 +10,8 @@ import type { ResolvedListenerOptions } from "./options.ts";
 export function connectionOptionsOf(options: ResolvedListenerOptions): ConnectionOptions<unknown> {
   const { allowHalfOpen, noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService } = options;
   const { highWaterMark, lowWaterMark, bufferLimit, lingerTimeout } = options;
+  const { firstByte, message, writeStall, idle, lifetime } = options.timeouts;
+  const { receiveRate, sendRate, rateGrace } = options.limits;
   return {
     allowHalfOpen,
     noDelay,
@@ -21,6 +23,10 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
     lowWaterMark,
     bufferLimit,
     lingerTimeout,
+    timeouts: { firstByte, message, writeStall, idle, lifetime },
+    receiveRate,
+    sendRate,
+    rateGrace,
   };
 }
 

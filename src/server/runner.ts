@@ -227,6 +227,7 @@ export class Runner {
     board.set("tasks", this.loop.engine.promises);
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
+    board.setTimeouts(this.loop.engine.timeouts);
     board.setErrors(this.loop.engine.failures);
     const states = stateNames.map(() => 0);
     this.loop.table.countStates(states);

@@ -7,7 +7,7 @@
 import { statusCode } from "../loop/native_errors.ts";
 import type { NativeStatistics } from "../loop/remote_statistics.ts";
 import { stateNames } from "../connection/state.ts";
-import type { Board, BoardName } from "../server/board.ts";
+import { type Board, type BoardName, timeoutNames } from "../server/board.ts";
 import { phases } from "../server/phases.ts";
 import { noActivity } from "./statistics_total.ts";
 import type { ActivityStatistics, CountsByName, Histogram, WorkerStatistics } from "./statistics_types.ts";
@@ -66,7 +66,7 @@ export function activityOf(board: Board, native: NativeStatistics | undefined): 
       end: byRole(native.connectionsEndedServer, native.connectionsEndedClient),
     },
     errors: errorsOf(board),
-    timeouts: chosen(board, timeouts),
+    timeouts: chosen(board, timeoutNames),
     turns: native.turns.counts.reduce((sum, count) => sum + count, 0),
     busyTime: native.ticksPerMillisecond === 0 ? 0 : native.busyTicks / native.ticksPerMillisecond,
     turnLength: turnLengths(native),
@@ -80,18 +80,6 @@ const refusals: Readonly<Record<string, BoardName>> = {
   rate: "refusedRate",
   banned: "refusedBanned",
   proxy: "refusedProxy",
-};
-
-/** Names of the timeouts on the board, by their kind. */
-export const timeouts: Readonly<Record<string, BoardName>> = {
-  firstByte: "timeoutFirstByte",
-  message: "timeoutMessage",
-  writeStall: "timeoutWriteStall",
-  idle: "timeoutIdle",
-  lifetime: "timeoutLifetime",
-  receiveRate: "timeoutReceiveRate",
-  sendRate: "timeoutSendRate",
-  connect: "timeoutConnect",
 };
 
 function chosen(board: Board, names: Readonly<Record<string, BoardName>>): CountsByName {

@@ -7,6 +7,7 @@
 import { poolCheckAfterMilliseconds } from "../../base/limits.ts";
 import type { Waiter } from "../../loop/engine.ts";
 import type { ConnectionCore } from "../core.ts";
+import { resetTimeouts } from "../settings.ts";
 import { State } from "../state.ts";
 import type { SocketHandlers } from "../types.ts";
 import type { Destination } from "./destination.ts";
@@ -92,6 +93,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
   settle(): void {
     detachStreams(this.core);
     this.core.group.generation += 1;
+    resetTimeouts(this.core);
     this.core.data = undefined;
     this.core.unref();
     if (handTo(this.core, this)) this.check();

@@ -8,9 +8,15 @@ import {
   bufferLimitDefaultBytes,
   bufferLimitMaxBytes,
   connectTimeoutDefaultMilliseconds,
+  firstByteTimeoutDefaultMilliseconds,
   highWaterMarkDefaultBytes,
+  idleTimeoutDefaultMilliseconds,
+  lifetimeDefaultMilliseconds,
   lingerTimeoutDefaultMilliseconds,
   lowWaterMarkDefaultBytes,
+  messageTimeoutDefaultMilliseconds,
+  rateGraceDefaultMilliseconds,
+  writeStallTimeoutDefaultMilliseconds,
 } from "../../base/limits.ts";
 import {
   bytes,
@@ -133,31 +139,31 @@ export const socketTable = {
 export const timeoutTable = {
   "timeouts.firstByte": row(
     delay,
-    30_000,
+    firstByteTimeoutDefaultMilliseconds,
     "from the connection to its first byte",
     "a lost packet is sent again several times within it",
   ),
   "timeouts.message": row(
     delay,
-    60_000,
+    messageTimeoutDefaultMilliseconds,
     "from the first byte of a message to its last",
     "a slow phone finishes, a slow attack does not last",
   ),
   "timeouts.writeStall": row(
     delay,
-    60_000,
+    writeStallTimeoutDefaultMilliseconds,
     "the peer takes none of the bytes that wait for it",
     "a reader that stops for a minute does not come back",
   ),
   "timeouts.idle": row(
     delay,
-    75_000,
+    idleTimeoutDefaultMilliseconds,
     "nothing comes and nothing goes",
     "above the 60 s of common load balancers, so that they close first",
   ),
   "timeouts.lifetime": row(
     delay,
-    0,
+    lifetimeDefaultMilliseconds,
     "from the connection's start, whatever happens on it",
     "a connection that works is no fault",
   ),
@@ -208,8 +214,8 @@ export const listenerLimitTable = {
     "the write stall timeout bounds who takes nothing",
   ),
   "limits.rateGrace": row(
-    delay,
-    5_000,
+    milliseconds(1, TIMER_DELAY_MAX_MS),
+    rateGraceDefaultMilliseconds,
     "time before a rate counts",
     "slow start and a lost packet are no attack",
   ),

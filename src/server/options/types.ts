@@ -40,7 +40,7 @@ export interface ListenerLimitOptions {
   receiveRate?: number;
   /** Bytes a second that a peer has to take at least while bytes wait for it. 0, off, by default. */
   sendRate?: number;
-  /** Milliseconds before a rate counts. 5,000 by default. */
+  /** Milliseconds before a rate counts. 10,000 by default. */
   rateGrace?: number;
 }
 
