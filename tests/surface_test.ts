@@ -1,6 +1,7 @@
 /** The public page names what it exports, one by one, and the manifests tell the same story. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { version } from "../src/base/version.ts";
 import * as page from "../src/mod.ts";
 import { blankTypeScript } from "./house/blank.ts";
 import { readSource } from "./house/files.ts";
@@ -141,7 +142,9 @@ describe("the manifests", () => {
     const deno = JSON.parse(await readSource("deno.json"));
     const npm = JSON.parse(await readSource("package.json"));
     for (const key of ["name", "version", "license", "exports"]) expect(npm[key], key).toEqual(deno[key]);
-    expect(deno.exports).toEqual({ ".": "./src/mod.ts" });
+    expect(deno.exports).toEqual({ ".": "./src/mod.ts", "./cli": "./src/cli.ts" });
+    expect(npm.bin).toEqual({ ringport: deno.exports["./cli"] });
+    expect(deno.version).toBe(version);
     expect(npm.dependencies).toBeUndefined();
   });
 

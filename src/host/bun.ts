@@ -5,6 +5,7 @@
  */
 import type { BunGlobal, BunProcess, BunSink } from "./bun_types.ts";
 import { quotaPath, usableCores } from "./cores.ts";
+import { moduleUrl } from "./module_url.ts";
 import type { ChildProcess, Host, KillSignal, OutputStream, SignalName, SpawnOptions } from "./port.ts";
 
 const { Bun: bun, process: self } = globalThis as unknown as { Bun: BunGlobal; process: BunProcess };
@@ -102,6 +103,7 @@ export const host: Host = {
   arguments: self.argv.slice(2),
   cores: usableCores(navigator.hardwareConcurrency, quota),
   variable: (name) => bun.env[name],
+  moduleUrl: (name) => moduleUrl(name, self.cwd()),
   command,
   spawn,
   exit: (code) => self.exit(code),

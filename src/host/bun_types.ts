@@ -61,6 +61,7 @@ export interface BunProcess {
   readonly stdout: BunTerminal;
   readonly stderr: BunTerminal;
   readonly stdin: BunKeyboard;
+  cwd(): string;
   exit(code: number): never;
   kill(pid: number, signal: string): void;
   on(signal: string, handler: () => void): void;

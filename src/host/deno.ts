@@ -5,6 +5,7 @@
  * @module
  */
 import { quotaPath, usableCores } from "./cores.ts";
+import { moduleUrl } from "./module_url.ts";
 import type { ChildProcess, Host, KillSignal, OutputStream, SignalName, SpawnOptions } from "./port.ts";
 
 const operatingSystem = Deno.build.os === "windows" ? "windows" : "linux";
@@ -120,6 +121,7 @@ export const host: Host = {
   arguments: Deno.args,
   cores: usableCores(navigator.hardwareConcurrency, quota),
   variable: (name) => granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined,
+  moduleUrl: (name) => moduleUrl(name, Deno.cwd()),
   command,
   spawn,
   exit: (code) => Deno.exit(code),

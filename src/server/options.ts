@@ -24,7 +24,11 @@ export type { OptionSources } from "./options/sources.ts";
 export { variableNames } from "./options/sources.ts";
 export {
   checkServerOptions,
+  overlayServerOptions,
   resolveServerOptions,
   serverOptionsOfFlags,
   singleListenerName,
 } from "./options/resolve.ts";
+export { serverOptionsHelp } from "./options/help.ts";
+export { pathOfFlag, serverFlagTakesValue } from "./options/sources.ts";
+export { serverOptionPaths } from "./options/table.ts";

@@ -28,6 +28,8 @@ export interface MetricsListenOptions {
   unix?: string;
   /** The loop to listen on. The thread's own by default. */
   loop?: EventLoop;
+  /** Milliseconds one exchange may take. 5,000 by default. */
+  timeout?: number;
   /** Told when the figures could not be read; the client gets status 500. */
   error?: (error: unknown) => void;
 }
@@ -105,19 +107,20 @@ export function serveMetrics(
   statistics: () => ServerStatistics,
 ): Listener<Exchange | undefined> {
   const { hostname = "127.0.0.1", port = 0, unix, loop, error: failed } = options;
+  const { timeout = exchangeTimeoutMilliseconds } = options;
   const place = unix === undefined ? { hostname, port } : { unix };
   const listening: ListenOptions<Exchange | undefined> = {
     ...place,
     loop,
     connections: metricsConnectionsMax,
-    lingerTimeout: exchangeTimeoutMilliseconds,
+    lingerTimeout: timeout,
     socket: {
       open(connection) {
         connection.data = {
           head: new Uint8Array(receivedMaxBytes),
           length: 0,
           answered: false,
-          timer: setTimeout(() => connection.abort(), exchangeTimeoutMilliseconds),
+          timer: setTimeout(() => connection.abort(), timeout),
         };
       },
       data: (connection, window) => receive(connection, window.bytes, statistics, failed),

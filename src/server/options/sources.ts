@@ -89,6 +89,13 @@ function pathOfNegation(name: string): ServerOptionPath | undefined {
   return path !== undefined && serverOptionTable[path].kind.isFlag ? path : undefined;
 }
 
+/** Whether the flag of a name wants a value behind it; undefined where there is no such flag. */
+export function serverFlagTakesValue(name: string): boolean | undefined {
+  const path = pathOfFlag(name);
+  if (path !== undefined) return !serverOptionTable[path].kind.isFlag;
+  return pathOfNegation(name) === undefined ? undefined : false;
+}
+
 function unknownFlag(name: string): OptionError {
   const nearest = nearestOf(name, serverOptionPaths) ?? pathByPlainName.get(
     nearestOf(plain(name), pathByPlainName.keys()) ?? "",

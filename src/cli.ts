@@ -1,0 +1,23 @@
+#!/usr/bin/env bun
+/**
+ * The command line: `bunx @ringport/ringport run app.ts`, or
+ * `deno run -A jsr:@ringport/ringport/cli run app.ts`.
+ *
+ * @module
+ */
+import { runCommandLine } from "./cli/command_line.ts";
+import type { ServerRunner } from "./cli/run.ts";
+import { host } from "./host/mod.ts";
+
+async function importServer(): Promise<ServerRunner> {
+  // What only prints help needs no server, and no library.
+  const module: string = "./worker/server.ts";
+  const { Server } = await import(module) as { Server: ServerRunner };
+  return Server;
+}
+
+if (import.meta.main) {
+  const code = await runCommandLine(host.arguments, host, importServer);
+  await host.flush();
+  host.exit(code);
+}

@@ -1,0 +1,112 @@
+/**
+ * Where `ringport top` gets the figures of a running server.
+ *
+ * @module
+ */
+import { type OptionSources, resolveServerOptions } from "../server/options.ts";
+import type { ServerStatistics } from "../worker/statistics_types.ts";
+import { UsageError } from "./arguments.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Milliseconds one answer may take: the server is near, and another try follows. */
+const answerTimeoutMilliseconds = 3_000;
+/** Characters of an answer at most: a thousand workers fit. */
+const answerLengthMax = 16 * 1024 * 1024;
+
+/** Path of the figures for programs. */
+const figuresPath = "/stats.json";
+
+/** The URL of the figures, from what the user wrote; a bare address is enough. */
+export function figuresUrl(written: string): string {
+  const url = URL.parse(/^[a-z]+:\/\//i.test(written) ? written : `http://${written}`);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError(`"${written}" is no URL: write http://host:port${figuresPath}`);
+  }
+  if (url.pathname === "/") url.pathname = figuresPath;
+  return url.href;
+}
+
+/** An address to connect to where a server listens on all of them. */
+function reachable(hostname: string): string {
+  const plain = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  return plain.includes(":") ? `[${plain}]` : plain;
+}
+
+/** The URL that options from these sources give; undefined where they switch no figures on. */
+export function figuresUrlOf(sources: OptionSources): string | undefined {
+  const { metrics } = resolveServerOptions({}, sources);
+  if (metrics?.port === undefined || metrics.port === 0) return undefined;
+  return `http://${reachable(metrics.hostname)}:${metrics.port}${figuresPath}`;
+}
+
+/** The flags of a command line that are about the figures. */
+function metricsFlags(line: readonly string[]): string[] {
+  return line.flatMap((argument, index) => {
+    const match = /^--metrics[-.]?(port|hostname)(=.*)?$/i.exec(argument);
+    if (match === null) return [];
+    return match[2] === undefined ? [argument, line[index + 1] ?? ""] : [argument];
+  });
+}
+
+/**
+ * The URL of the figures of a process, from its command line and environment as Linux shows them in `/proc`
+ * (proc_pid_cmdline(5), proc_pid_environ(5)): texts that end with a zero byte each.
+ */
+export function figuresUrlOfProcess(commandLine: string, environment: string): string | undefined {
+  const variables = new Map(
+    environment.split("\0").filter((entry) => entry.startsWith("RINGPORT_METRICS_")).map((entry) => {
+      const end = entry.indexOf("=");
+      return [entry.slice(0, end), entry.slice(end + 1)] as const;
+    }),
+  );
+  const flags = metricsFlags(commandLine.split("\0"));
+  return figuresUrlOf({ flags, variable: (name) => variables.get(name) });
+}
+
+/**
+ * The URL of the figures of a process by its number; throws a {@linkcode UsageError} where it cannot be told.
+ */
+export async function figuresUrlOfPid(pid: string, terminal: Terminal): Promise<string> {
+  if (!/^[1-9]\d{0,9}$/.test(pid)) throw new UsageError(`"${pid}" is no number of a process`);
+  const advice = `write --url=http://host:port${figuresPath}`;
+  if (terminal.operatingSystem !== "linux") throw new UsageError(`--pid works on Linux only: ${advice}`);
+  const [commandLine, environment] = await Promise.all(
+    ["cmdline", "environ"].map((name) => terminal.readText(`/proc/${pid}/${name}`)),
+  );
+  if (commandLine === undefined || environment === undefined) {
+    throw new UsageError(`process ${pid} is not there or may not be looked at: ${advice}`);
+  }
+  const url = figuresUrlOfProcess(commandLine, environment);
+  if (url !== undefined) return url;
+  throw new UsageError(
+    `process ${pid} has metrics.port neither on its command line nor in its environment: ${advice}`,
+  );
+}
+
+function isFigures(value: unknown): value is ServerStatistics {
+  const { workers, listeners, total, time, skew } = (value ?? {}) as Partial<ServerStatistics>;
+  return Array.isArray(workers) && Array.isArray(listeners) && typeof time === "number" &&
+    typeof skew === "number" && typeof total?.connections?.open === "number";
+}
+
+/** Asks a server for its figures; throws an Error that says what is wrong. */
+export async function fetchFigures(url: string): Promise<ServerStatistics> {
+  const signal = AbortSignal.timeout(answerTimeoutMilliseconds);
+  let text: string;
+  try {
+    const response = await fetch(url, { signal, redirect: "error" });
+    text = await response.text();
+    if (!response.ok) throw new Error(`it answers ${response.status}`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`no figures at ${url}: ${reason}`, { cause: error });
+  }
+  let figures: unknown;
+  try {
+    figures = text.length > answerLengthMax ? undefined : JSON.parse(text);
+  } catch {
+    figures = undefined;
+  }
+  if (!isFigures(figures)) throw new Error(`what ${url} answers are no figures of a Ringport server`);
+  return figures;
+}

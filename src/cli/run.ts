@@ -1,0 +1,89 @@
+/**
+ * `ringport run`: serves an application's module.
+ *
+ * @module
+ */
+import { OptionError } from "../base/errors.ts";
+import {
+  type OptionSources,
+  overlayServerOptions,
+  resolveServerOptions,
+  serverFlagTakesValue,
+  serverOptionPaths,
+  type ServerOptions,
+  serverOptionsOfFlags,
+} from "../server/options.ts";
+import { parseArguments, UsageError } from "./arguments.ts";
+import { complain, type Terminal } from "./terminal.ts";
+
+/** What runs the server. Resolves when it has stopped. */
+export interface ServerRunner {
+  run(moduleUrl: string, options: ServerOptions, sources: OptionSources): Promise<unknown>;
+}
+
+/** What a command line asks for. */
+export interface RunOptions {
+  /** The application, as it was written. */
+  readonly module: string;
+  /** The options among the arguments, as `--name=value` or `--name`. */
+  readonly flags: readonly string[];
+}
+
+/** Reads the arguments behind `run`; throws a {@linkcode UsageError}. */
+export function readRunOptions(list: readonly string[]): RunOptions {
+  const known = { takesValue: serverFlagTakesValue, names: serverOptionPaths };
+  const { flags, positionals } = parseArguments(list, known);
+  const [module, odd] = positionals;
+  if (module === undefined) throw new UsageError("which application? Write ringport run app.ts");
+  if (odd !== undefined) {
+    throw new UsageError(`run takes one application, "${module}", and not "${odd}" as well`);
+  }
+  return {
+    module,
+    flags: flags.map(({ name, value }) => value === undefined ? `--${name}` : `--${name}=${value}`),
+  };
+}
+
+/** An error in words: what it is, and what led to it where that says more. */
+function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function importModule(url: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(url) as Record<string, unknown>;
+  } catch (error) {
+    throw new Error(`${url} cannot be loaded: ${describeError(error)}`, { cause: error });
+  }
+}
+
+/** The options that the application's module exports as `options`, with the command line's over them. */
+function optionsOf(exports: Record<string, unknown>, flags: readonly string[]): ServerOptions {
+  return overlayServerOptions((exports.options ?? {}) as ServerOptions, serverOptionsOfFlags(flags));
+}
+
+/** Runs `ringport run`; gives the exit code. `runner` is fetched only when the arguments are right. */
+export async function runServer(
+  list: readonly string[],
+  terminal: Terminal,
+  runner: () => Promise<ServerRunner>,
+): Promise<number> {
+  const { module, flags } = readRunOptions(list);
+  const sources: OptionSources = {
+    flags,
+    variable: (name) => terminal.variable(name),
+    cores: terminal.cores,
+  };
+  try {
+    // What is wrong with flags and variables is told before anything is loaded.
+    resolveServerOptions({}, sources);
+    const url = terminal.moduleUrl(module);
+    const options = optionsOf(await importModule(url), flags);
+    resolveServerOptions(options, sources);
+    await (await runner()).run(url, options, sources);
+    return 0;
+  } catch (error) {
+    complain(terminal, `ringport run: ${describeError(error)}`);
+    return error instanceof OptionError ? 2 : 1;
+  }
+}

@@ -1,0 +1,106 @@
+/** The listener of figures, over real sockets. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { createLoop, serveMetrics } from "../src/mod.ts";
+import { metricsAnswer, metricsConnectionsMax } from "../src/worker/metrics_listener.ts";
+import type { ServerStatistics } from "../src/worker/statistics_types.ts";
+import { connectPeer, readAllText } from "./helpers/peer.ts";
+import { readPrometheus } from "./helpers/prometheus.ts";
+import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";
+import { until } from "./helpers/wait.ts";
+
+const statistics = () => serverStatistics(2);
+
+async function exchange(port: number, pieces: (string | Uint8Array<ArrayBuffer>)[]): Promise<string> {
+  const peer = await connectPeer({ port });
+  for (const piece of pieces) {
+    await peer.write(typeof piece === "string" ? new TextEncoder().encode(piece) : piece);
+  }
+  const text = await readAllText(peer);
+  peer.close();
+  return text;
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+describe("serveMetrics", () => {
+  it("serves a scraper and a program", async () => {
+    await using listener = serveMetrics({}, statistics);
+    expect(listener.address.hostname).toBe("127.0.0.1");
+    const response = await fetch(`http://127.0.0.1:${listener.port}/metrics`);
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(readPrometheus(await response.text()).size).toBeGreaterThan(20);
+    const json = await fetch(`http://127.0.0.1:${listener.port}/stats.json`);
+    expect(json.headers.get("content-type")).toBe("application/json");
+    expect(await json.json()).toEqual(JSON.parse(JSON.stringify(statistics())));
+    const none = await fetch(`http://127.0.0.1:${listener.port}/other`);
+    expect([none.status, await none.text()]).toEqual([404, "404 Not Found\n"]);
+  });
+
+  it("takes a request byte by byte, and answers only the first of two", async () => {
+    await using listener = serveMetrics({}, statistics);
+    const slow = await exchange(listener.port, [...get("/healthz")]);
+    expect(slow).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    const twice = await exchange(listener.port, [get("/healthz") + get("/healthz")]);
+    expect(twice.split("HTTP/1.1").length).toBe(2);
+  });
+
+  it("answers garbage with an error, and ends it", async () => {
+    await using listener = serveMetrics({}, statistics);
+    expect(await exchange(listener.port, ["\0\u0001\r\n\r\n"])).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await exchange(listener.port, [new Uint8Array(40_000).fill(97)])).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await exchange(listener.port, [get("/healthz")])).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("answers 500 when the figures cannot be read, and goes on", async () => {
+    const errors: unknown[] = [];
+    let broken = true;
+    const read = (): ServerStatistics => {
+      if (broken) throw new Error("no figures");
+      return statistics();
+    };
+    await using listener = serveMetrics({ error: (error) => errors.push(error) }, read);
+    expect(await exchange(listener.port, [get("/metrics")])).toMatch(/^HTTP\/1\.1 500 /);
+    expect(String(errors[0])).toContain("no figures");
+    broken = false;
+    expect(await exchange(listener.port, [get("/metrics")])).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("serves again once silent connections at the limit are gone", async () => {
+    await using loop = createLoop();
+    await using listener = serveMetrics({ loop }, statistics);
+    const silent = await Promise.all(
+      Array.from({ length: metricsConnectionsMax }, () => connectPeer({ port: listener.port })),
+    );
+    await until(() => loop.stats().connections === metricsConnectionsMax, "the limit");
+    for (const peer of silent) peer.close();
+    expect(await exchange(listener.port, [get("/healthz")])).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("cuts who takes longer than an exchange may", async () => {
+    await using loop = createLoop();
+    await using listener = serveMetrics({ loop, timeout: 1000 }, statistics);
+    const peer = await connectPeer({ port: listener.port });
+    await peer.write(new TextEncoder().encode("GET /me"));
+    await until(() => loop.stats().connections === 1, "the connection");
+    await until(() => loop.stats().connections === 0, "the end of it");
+    peer.close();
+  });
+});
+
+describe("the health of a server", () => {
+  const health = (server: ServerStatistics) => metricsAnswer("/healthz", () => server)!;
+
+  it("is good while it runs and its workers answer", () => {
+    expect(health(serverStatistics(2))).toEqual({ status: 200, body: "running\n" });
+  });
+
+  it("is bad while it stops, and with a stuck worker", () => {
+    expect(health(serverStatistics(2, { phase: "draining" }))).toEqual({ status: 503, body: "draining\n" });
+    const workers = [workerStatistics(0), workerStatistics(1, "stuck")];
+    expect(health(serverStatistics(2, { workers }))).toEqual({
+      status: 503,
+      body: "running, stuck workers: 1\n",
+    });
+  });
+});
