@@ -11,9 +11,8 @@ import { host } from "./host/mod.ts";
 
 async function importServer(): Promise<ServerRunner> {
   // What only prints help needs no server, and no library.
-  const module: string = "./worker/server.ts";
-  const { Server } = await import(module) as { Server: ServerRunner };
-  return Server;
+  const { Server } = await import("./worker/server.ts");
+  return { run: (url, options, sources) => Server.run(url, options, undefined, sources) };
 }
 
 if (import.meta.main) {

@@ -6,13 +6,17 @@ import { runCommandLine } from "../src/cli/command_line.ts";
 import { helpText } from "../src/cli/help.ts";
 import { readRunOptions, type ServerRunner } from "../src/cli/run.ts";
 import { moduleUrl } from "../src/host/module_url.ts";
-import { serveMetrics } from "../src/mod.ts";
+import { listen, serveMetrics } from "../src/mod.ts";
+import { connectPeer, readText } from "./helpers/peer.ts";
 import { type OptionSources, resolveServerOptions, type ServerOptions } from "../src/server/options.ts";
 import { serverStatistics } from "./helpers/statistics.ts";
 import { type Child, runScript } from "./helpers/process.ts";
+import { pathOf, system } from "./helpers/runtime.ts";
 import { TestTerminal } from "./helpers/terminal.ts";
 import { errorOf } from "./helpers/wait.ts";
 
+const APP_PATH = pathOf("./children/command_line_app.ts", import.meta.url);
+const noSignals = system === "windows" ? "Windows has no signals to send" : false;
 const APP = new URL("./children/command_line_app.ts", import.meta.url).href;
 
 function command(list: string[], environment: Record<string, string> = {}): Child {
@@ -51,15 +55,16 @@ describe("ringport run", () => {
     expect(code).toBe(0);
     const [{ moduleUrl, options, sources }] = runs;
     expect(moduleUrl).toBe(APP);
-    expect(options).toEqual({ port: 0, timeouts: { idle: 5, message: 7 }, workers: 3, development: true });
     const resolved = resolveServerOptions(options, sources);
-    expect(resolved.listeners[0].port).toBe(0);
-    expect(resolved.workers).toBe(2);
+    const [listener] = resolved.listeners;
+    expect([listener.port, listener.timeouts.idle, listener.timeouts.message]).toEqual([0, 5, 7]);
+    expect([resolved.workers, resolved.development]).toEqual([2, true]);
   });
 
   it("takes an address of another kind from the command line", async () => {
     const { runs } = await tryRun(["run", "--unix", "a.sock", APP]);
-    expect(runs[0].options).toEqual({ unix: "a.sock", timeouts: { idle: 5 }, workers: 3 });
+    const [listener] = resolveServerOptions(runs[0].options, runs[0].sources).listeners;
+    expect([listener.unix, listener.port, listener.timeouts.idle]).toEqual(["a.sock", 0, 5]);
   });
 
   it("names what is wrong before it loads anything", async () => {
@@ -99,6 +104,43 @@ describe("ringport run", () => {
       module: "app.ts",
       flags: ["--development"],
     });
+  });
+});
+
+describe("ringport run as a process", () => {
+  it("serves until it is told to stop", { ignore: noSignals }, async () => {
+    await using child = command([
+      "run",
+      APP_PATH,
+      "--port=0",
+      "--hostname=127.0.0.1",
+      "--workers=1",
+      "--log=json",
+    ]);
+    const [, port] = await child.errorLine(/"server\.listening".*"port":(\d+)/);
+    const peer = await connectPeer({ port: Number(port) });
+    await peer.write(new TextEncoder().encode("hello"));
+    expect(await readText(peer, "hello")).toBe("hello");
+    peer.close();
+    child.signal("SIGTERM");
+    const { code, errors } = await child.end();
+    expect(errors).toContain('"server.stopped"');
+    expect(code).toBe(0);
+  });
+
+  it("ends with 1 and the reason where the address is taken", async () => {
+    const taken = listen({ hostname: "127.0.0.1", port: 0 });
+    await using child = command([
+      "run",
+      APP_PATH,
+      `--port=${taken.port}`,
+      "--hostname=127.0.0.1",
+      "--workers=1",
+    ]);
+    const { code, errors } = await child.end();
+    await taken.close();
+    expect(errors).toContain("EADDRINUSE");
+    expect(code).toBe(1);
   });
 });
 

@@ -6,17 +6,15 @@
 import { OptionError } from "../base/errors.ts";
 import {
   type OptionSources,
-  overlayServerOptions,
   resolveServerOptions,
   serverFlagTakesValue,
   serverOptionPaths,
   type ServerOptions,
-  serverOptionsOfFlags,
 } from "../server/options.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { complain, type Terminal } from "./terminal.ts";
 
-/** What runs the server. Resolves when it has stopped. */
+/** What runs the server with options of code and of other sources. Resolves when it has stopped. */
 export interface ServerRunner {
   run(moduleUrl: string, options: ServerOptions, sources: OptionSources): Promise<unknown>;
 }
@@ -57,11 +55,6 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** The options that the application's module exports as `options`, with the command line's over them. */
-function optionsOf(exports: Record<string, unknown>, flags: readonly string[]): ServerOptions {
-  return overlayServerOptions((exports.options ?? {}) as ServerOptions, serverOptionsOfFlags(flags));
-}
-
 /** Runs `ringport run`; gives the exit code. `runner` is fetched only when the arguments are right. */
 export async function runServer(
   list: readonly string[],
@@ -78,7 +71,7 @@ export async function runServer(
     // What is wrong with flags and variables is told before anything is loaded.
     resolveServerOptions({}, sources);
     const url = terminal.moduleUrl(module);
-    const options = optionsOf(await importModule(url), flags);
+    const options = (await importModule(url)).options as ServerOptions | undefined ?? {};
     resolveServerOptions(options, sources);
     await (await runner()).run(url, options, sources);
     return 0;

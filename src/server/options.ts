@@ -24,7 +24,6 @@ export type { OptionSources } from "./options/sources.ts";
 export { variableNames } from "./options/sources.ts";
 export {
   checkServerOptions,
-  overlayServerOptions,
   resolveServerOptions,
   serverOptionsOfFlags,
   singleListenerName,

@@ -10,6 +10,7 @@ import { host } from "../host/mod.ts";
 import type { ListenerInfo } from "../server/application.ts";
 import { createLog, type Log } from "../server/log.ts";
 import {
+  type OptionSources,
   type ResolvedServerOptions,
   resolveServerOptions,
   type ServerOptions,
@@ -62,13 +63,19 @@ export class Server implements AsyncDisposable {
    * Starts a server and resolves when all of its workers serve.
    *
    * @param application URL of the module whose default export is the application: `import.meta.url`.
+   * @param sources where options come from beside code. The environment by default; `flags` are the arguments of
+   * a command line, which win over it.
    * @throws {OptionError} for an unknown option or a wrong value.
    * @throws {AddressInUseError} and the like, when an address cannot be bound.
    * @throws {RingportError} when the application cannot be loaded or its `start` fails.
    */
-  static async start(application: string | URL, options: ServerOptions = {}): Promise<Server> {
-    const sources = { variable: (name: string) => host.variable(name), cores: host.cores };
-    const server = new Server(String(application), resolveServerOptions(options, sources));
+  static async start(
+    application: string | URL,
+    options: ServerOptions = {},
+    sources: OptionSources = {},
+  ): Promise<Server> {
+    const all = { variable: (name: string) => host.variable(name), cores: host.cores, ...sources };
+    const server = new Server(String(application), resolveServerOptions(options, all));
     await server.#fleet.start();
     server.#log.tell("server.listening", { listeners: server.listeners.map(describe) });
     return server;
@@ -80,13 +87,15 @@ export class Server implements AsyncDisposable {
    * Resolves with the report of the shutdown; rejects when the server had to stop for a fault.
    *
    * @param started called with the server when it serves.
+   * @param sources as for {@linkcode Server.start}.
    */
   static async run(
     application: string | URL,
     options: ServerOptions = {},
     started?: (server: Server) => void,
+    sources: OptionSources = {},
   ): Promise<ShutdownReport> {
-    const server = await Server.start(application, options);
+    const server = await Server.start(application, options, sources);
     started?.(server);
     const forget = listenForSignals({
       stop: (signal) => server.#stopBySignal(signal),

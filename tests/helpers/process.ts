@@ -50,14 +50,23 @@ export class Child implements AsyncDisposable {
   }
 
   /** Waits for a line of output that matches. */
-  async line(pattern: RegExp, milliseconds?: number): Promise<RegExpMatchArray> {
+  line(pattern: RegExp, milliseconds?: number): Promise<RegExpMatchArray> {
+    return this.#lineOf(() => this.output, pattern, milliseconds);
+  }
+
+  /** Waits for a line of the standard error that matches. */
+  errorLine(pattern: RegExp, milliseconds?: number): Promise<RegExpMatchArray> {
+    return this.#lineOf(() => this.errors, pattern, milliseconds);
+  }
+
+  async #lineOf(read: () => string, pattern: RegExp, milliseconds?: number): Promise<RegExpMatchArray> {
     const wait = async (): Promise<RegExpMatchArray> => {
       for (;;) {
-        const match = this.output.match(pattern);
+        const match = read().match(pattern);
         if (match !== null) return match;
         if (this.#gone) {
           await this.#finished;
-          const last = this.output.match(pattern);
+          const last = read().match(pattern);
           if (last !== null) return last;
           throw new Error(`the child ended without printing ${pattern}:\n${this.output}\n${this.errors}`);
         }

@@ -160,10 +160,3 @@ export function checkServerOptions(options: ServerOptions): void {
 export function serverOptionsOfFlags(flags: readonly string[]): ServerOptions {
   return nest(readFlags(flags)) as ServerOptions;
 }
-
-/** Options with others over them, as one object: what stands in both is that of `over`. */
-export function overlayServerOptions(options: ServerOptions, over: ServerOptions): ServerOptions {
-  const flat = flatten(options, serverOptionTable);
-  overlay(flat, flatten(over, serverOptionTable));
-  return nest(flat) as ServerOptions;
-}
