@@ -63,8 +63,8 @@ export class Server implements AsyncDisposable {
    * Starts a server and resolves when all of its workers serve.
    *
    * @param application URL of the module whose default export is the application: `import.meta.url`.
-   * @param sources where options come from beside code. The environment by default; `flags` are the arguments of
-   * a command line, which win over it.
+   * @param sources where options come from beside code. The environment by default; `flags` are the
+   * arguments of a command line, which win over it.
    * @throws {OptionError} for an unknown option or a wrong value.
    * @throws {AddressInUseError} and the like, when an address cannot be bound.
    * @throws {RingportError} when the application cannot be loaded or its `start` fails.
