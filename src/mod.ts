@@ -66,6 +66,7 @@ export {
   type ListenerLimitOptions,
   type ListenerOptions,
   type MetricsOptions,
+  type OptionSources,
   type ProxyProtocolOptions,
   type ScalingOptions,
   type ServerOptions,

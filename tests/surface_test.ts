@@ -73,6 +73,7 @@ const TYPES: string[] = [
   "MetricsOptions",
   "Occupancy",
   "OperationRole",
+  "OptionSources",
   "Phase",
   "PhaseReport",
   "PoolConnectOptions",

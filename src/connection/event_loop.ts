@@ -39,7 +39,7 @@ export interface LoopOptions {
   timers?: number;
   /** Entries of all send queues together. 8,192 by default. */
   sendEntries?: number;
-  /** Completions of one turn at most. 256 by default. */
+  /** Completions of one turn at most. 64 by default. */
   completionsPerTurn?: number;
   /** Bytes kept free in front of received bytes. 0 by default. */
   headroom?: number;

@@ -98,8 +98,12 @@ function receive(
  * one that takes longer than five seconds is cut.
  *
  * @example
- * ```ts ignore
- * await using metrics = serveMetrics({ port: 9100 }, () => server.statistics());
+ * ```ts
+ * import { type Server, serveMetrics } from "@ringport/ringport";
+ *
+ * function serveFigures(server: Server) {
+ *   return serveMetrics({ port: 9100 }, () => server.stats());
+ * }
  * ```
  */
 export function serveMetrics(

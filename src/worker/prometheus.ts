@@ -228,8 +228,12 @@ function tellLoops(text: PrometheusText, workers: Workers): void {
  * bytes. Figures of workers carry the label `worker`; what is added up over them is the reader's to add.
  *
  * @example
- * ```ts ignore
- * const text = renderPrometheus(server.statistics());
+ * ```ts
+ * import { renderPrometheus, type Server } from "@ringport/ringport";
+ *
+ * function figuresOf(server: Server): string {
+ *   return renderPrometheus(server.stats());
+ * }
  * ```
  */
 export function renderPrometheus(server: ServerStatistics): string {

@@ -181,16 +181,17 @@ export interface MetricsOptions {
  * there are `listeners`, what each of these takes that does not say otherwise.
  *
  * @example
- * ```ts ignore
- * import { Server } from "@ringport/ringport";
+ * ```ts
+ * import { checkServerOptions, type ServerOptions } from "@ringport/ringport";
  *
- * await Server.run(import.meta.url, {
+ * const options: ServerOptions = {
  *   port: 3000,
  *   workers: "auto",
  *   timeouts: { idle: 20_000 },
  *   limits: { connections: 50_000, connectionsPerAddress: 200 },
  *   metrics: { port: 9100 },
- * });
+ * };
+ * checkServerOptions(options);
  * ```
  */
 export interface ServerOptions extends Omit<ListenerOptions, "name" | "limits"> {
