@@ -9,7 +9,7 @@
 import * as layout from "../../ffi/layout.gen.ts";
 import type { ShareableLoop } from "../../ffi/port.ts";
 
-const { Statistic } = layout;
+const Statistic = layout.Statistic;
 
 /** Every counter that is a plain number, by the name it has in {@linkcode NativeStatistics}. */
 const counters = {
