@@ -153,7 +153,7 @@ describe("a descriptor nobody can serve", () => {
     await raw.close();
   });
 
-  it("is closed when the listener has stopped, no slot is left, or the loop is closed", async () => {
+  it("is closed when the slots are used up, the listener has stopped or the loop is closed", async () => {
     await using acceptor = createLoop(SMALL);
     const server = createLoop({ ...SMALL, connections: 1 });
     const { adopting, raw } = pair(acceptor, server);

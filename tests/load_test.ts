@@ -69,7 +69,10 @@ describe("a loop", () => {
 
     // The histogram has them where they belong.
     const long = (turns: typeof after.turns) =>
-      turns.counts.filter((_, bucket) => turns.limits[bucket] > 32).reduce((sum, count) => sum + count, 0);
+      turns.counts.filter((_, bucket) => after.turns.limits[bucket] > 32).reduce(
+        (sum, count) => sum + count,
+        0,
+      );
     expect(long(after.turns) - long(before.turns)).toBeGreaterThanOrEqual(5);
     for (let bucket = 1; bucket < after.turns.limits.length - 1; bucket++) {
       expect(after.turns.limits[bucket]).toBe(2 * after.turns.limits[bucket - 1]);

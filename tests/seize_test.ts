@@ -46,7 +46,7 @@ function startStuck(): { worker: Worker; told(what: string): Promise<Told> } {
 }
 
 describe("a loop whose thread is stuck", () => {
-  it("is taken away: peers are reset, the port is free, its thread ends quietly", async () => {
+  it("is taken away: peers are cut, the port is free, and its thread ends quietly when back", async () => {
     const { worker, told } = startStuck();
     await told("the worker to start");
     const gate = new Int32Array(new SharedArrayBuffer(4));

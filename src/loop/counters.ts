@@ -83,7 +83,10 @@ export interface NativeStatistics extends Numbers {
 
 /** A histogram: how many turns were shorter than each limit and not shorter than the one before. */
 export interface TurnLengths {
-  /** Milliseconds, each twice the one before; the last is Infinity. */
+  /**
+   * Milliseconds, each twice the one before; the last is Infinity. All are, before the rate of the
+   * processor's counter is known: it takes a poll some milliseconds after the loop was opened.
+   */
   limits: number[];
   counts: number[];
 }
