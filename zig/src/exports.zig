@@ -148,6 +148,7 @@ pub fn loop_seize(handle: u32) callconv(.c) i32 {
     const loop = for (0..constants.seize_rounds_max) |_| {
         switch (registry.begin_seize(handle)) {
             .invalid => return answer(.invalid_loop),
+            .ended => return 0,
             .loop => |loop| break loop,
             .busy => {
                 // It may be waiting for events.

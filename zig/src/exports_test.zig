@@ -149,6 +149,7 @@ test "a loop is taken away from a thread that waits in it, and from one that pol
         var seized = exports.loop_seize(opened.handle);
         while (seized == failure(.busy)) seized = exports.loop_seize(opened.handle);
         try std.testing.expectEqual(@as(i32, 0), seized);
+        try std.testing.expectEqual(@as(i32, 0), exports.loop_seize(opened.handle));
         // From here on nothing may touch the memory.
         @memset(opened.tables, 0xdd);
         @memset(opened.segments, 0xdd);

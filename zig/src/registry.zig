@@ -51,7 +51,8 @@ pub fn RegistryType(comptime Loop: type) type {
             closing: *Loop,
         };
         pub const Turning = union(enum) { invalid, busy, seized, turn: *Loop };
-        pub const Seizing = union(enum) { invalid, busy, loop: *Loop };
+        /// Ended: it was taken away before.
+        pub const Seizing = union(enum) { invalid, busy, ended, loop: *Loop };
 
         entries: [constants.loops_max]Entry = @splat(.{}),
 
@@ -115,6 +116,7 @@ pub fn RegistryType(comptime Loop: type) type {
             const entry = registry.entry_of(handle);
             if (handle == 0) return .invalid;
             if (entry.handle.load(.acquire) != handle and entry.seized_handle.load(.acquire) != handle) return .invalid;
+            if (entry.turn.load(.acquire) == .seized) return .ended;
             const is_first = entry.turn.cmpxchgStrong(.idle, .seizing, .acq_rel, .monotonic) == null;
             if (!is_first and entry.turn.cmpxchgStrong(.half_seized, .seizing, .acq_rel, .monotonic) != null)
                 return .busy;
@@ -258,7 +260,7 @@ test "a loop taken away tells its thread so until that closes it" {
     try std.testing.expectEqual(&loop, registry.begin_seize(handle).loop);
     registry.end_seize(handle, true);
     try std.testing.expectEqual(.seized, std.meta.activeTag(registry.begin_turn(handle)));
-    try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_seize(handle)));
+    try std.testing.expectEqual(.ended, std.meta.activeTag(registry.begin_seize(handle)));
     try std.testing.expectEqual(.ended, std.meta.activeTag(registry.begin_close(handle)));
     try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(handle)));
     try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_close(handle)));
