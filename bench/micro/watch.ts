@@ -48,8 +48,6 @@ async function measure(micro: Micro, count: number): Promise<void> {
   let next = 0;
   const add = (name: string, mark: (connection: ConnectionCore) => void) =>
     micro.add("watch", `${name}, ${count} watched`, BATCH, () => {
-      // As in a turn, where the clock is read once.
-      engine.clock.tick();
       for (let message = 0; message < BATCH; message++) {
         next = (next + STEP) % count;
         mark(connections[next] as ConnectionCore);
