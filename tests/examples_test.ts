@@ -255,6 +255,34 @@ describe("examples/pool_proxy.ts", () => {
   });
 });
 
+describe("examples/supervised.ts", () => {
+  it("serves with workers, replaces one that crashes, hands out figures, and tells how it ended", async () => {
+    await using child = await start("supervised", [], { STOP_AFTER_MS: String(scaled(2_500, 12_000)) });
+    const port = await portOf(child);
+    const peers = await Promise.all([connectPeer({ port }), connectPeer({ port })]);
+    for (const peer of peers) {
+      await peer.write("hello\n");
+      expect(await readText(peer, "hello\n")).toBe("hello\n");
+    }
+    await peers[0].write("crash\n");
+    await untilErrors(child, /"worker\.replaced"/);
+    await peers[1].write("still here\n");
+    expect(await readText(peers[1], "still here\n")).toBe("still here\n");
+    const [, metrics] = await untilErrors(child, /"metrics\.listening","address":"([^"]+)"/);
+    expect(await (await fetch(`http://${metrics}/metrics`)).text()).toContain("ringport_connections_open");
+    const { code, output } = await child.end(30_000);
+    expect(output).toContain("served 1 to the end, cut 0: shutdown");
+    expect(code).toBe(0);
+    for (const peer of peers) peer.close();
+  });
+});
+
+/** Waits for a line of the standard error that matches. */
+async function untilErrors(child: Child, pattern: RegExp): Promise<RegExpMatchArray> {
+  await until(() => pattern.test(child.errors), `the log tells ${pattern}`, 30_000);
+  return child.errors.match(pattern)!;
+}
+
 /** Reads lines from a peer. */
 class Lines {
   #rest = "";
