@@ -7,7 +7,7 @@
  * @module
  */
 import { BunDoorbell } from "./bun_doorbell.ts";
-import { bun, type BunFfi } from "./bun_types.ts";
+import { bun, type BunFfi, processId } from "./bun_types.ts";
 import {
   type Driver,
   type HostFiles,
@@ -61,4 +61,4 @@ async function resolve(hostname: string): Promise<string[]> {
   throw noAddressError(hostname, undefined);
 }
 
-export const driver: Driver = { runtime: "bun", files, openLibrary, resolve };
+export const driver: Driver = { runtime: "bun", files, processId, openLibrary, resolve };

@@ -50,5 +50,8 @@ export interface BunFfi {
   ): { symbols: unknown };
 }
 
+/** The system's number of this process, which Bun gives under Node's name for it. */
+export const processId: number = (globalThis as unknown as { process: { pid: number } }).process.pid;
+
 /** Bun's global, which is there whenever this module's users run. */
 export const bun: BunGlobal = (globalThis as unknown as { Bun: BunGlobal }).Bun;

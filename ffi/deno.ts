@@ -78,4 +78,4 @@ async function resolve(hostname: string): Promise<string[]> {
   throw noAddressError(hostname, failed?.reason);
 }
 
-export const driver: Driver = { runtime: "deno", files, openLibrary, resolve };
+export const driver: Driver = { runtime: "deno", files, processId: Deno.pid, openLibrary, resolve };

@@ -63,6 +63,8 @@ export interface HostFiles {
 export interface Driver {
   readonly runtime: "bun" | "deno";
   readonly files: HostFiles;
+  /** The system's number of this process. */
+  readonly processId: number;
   /** Opens the library at an absolute path; throws what the runtime throws. */
   openLibrary(path: string): OpenedLibrary;
   resolve(hostname: string): Promise<string[]>;

@@ -44,6 +44,16 @@ const search: LibrarySearch = { files: driver.files, host, moduleUrl: import.met
 // Done at load, as it takes awaiting, so that opening, and with it listening, is synchronous.
 const unpacked = await unpackWhereNeeded();
 
+/** A variable of the environment; undefined where it is not set or may not be read. Never prompts. */
+export function environment(name: string): string | undefined {
+  return driver.files.variable(name);
+}
+
+/** The system's number of this process. */
+export function processId(): number {
+  return driver.processId;
+}
+
 /** Libraries opened by this thread: a second opening gives the same one. */
 const opened = new Map<string, Native>();
 

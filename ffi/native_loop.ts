@@ -119,7 +119,24 @@ class OpenedLoop implements NativeLoop {
     const result = this.#functions.ringport_connection_address(this.handle, id, layout.AddressEnd[end]);
     if (result < 0) throw new NativeError("connection_address", -result, this.#lastSystemError());
     const { buffer, byteOffset } = this.#memory.shared;
-    return readAddress(buffer, byteOffset + layout.HEADER_ADDRESS_BYTE);
+    const address = readAddress(buffer, byteOffset + layout.HEADER_ADDRESS_BYTE);
+    const isUnix = address.family === layout.AddressFamily.unix;
+    return isUnix ? { ...address, path: readPath(buffer, byteOffset + layout.HEADER_PATH_BYTE) } : address;
+  }
+
+  descriptorOf(id: number): number {
+    const result = this.#functions.ringport_listener_descriptor(this.handle, id);
+    if (result < 0) throw new NativeError("listener_descriptor", -result);
+    return result;
+  }
+
+  listenerQueue(id: number): { length: number; limit: number } | undefined {
+    if (this.#functions.ringport_listener_queue(this.handle, id) < 0) return undefined;
+    const { header } = this;
+    return {
+      length: header[layout.HEADER_ACCEPT_QUEUE_LENGTH] >>> 0,
+      limit: header[layout.HEADER_ACCEPT_QUEUE_LIMIT] >>> 0,
+    };
   }
 
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {
@@ -169,10 +186,17 @@ export function readAddress(buffer: ArrayBufferLike, offset: number): NativeAddr
   const family = view.getUint16(layout.ADDRESS_FAMILY_BYTE, true);
   const ipv4 = family === layout.AddressFamily.ipv4;
   return {
-    family: ipv4 ? 4 : 6,
+    family: ipv4 ? 4 : family === layout.AddressFamily.unix ? 1 : 6,
+    path: new Uint8Array(0),
     port: view.getUint16(layout.ADDRESS_PORT_BYTE, true),
     flow: view.getUint32(layout.ADDRESS_FLOW_BYTE, true),
     scope: view.getUint32(layout.ADDRESS_SCOPE_BYTE, true),
     bytes: new Uint8Array(buffer, offset + layout.ADDRESS_BYTES_BYTE, ipv4 ? 4 : 16).slice(),
   };
+}
+
+/** Reads a Path struct; the bytes are a copy. */
+function readPath(buffer: ArrayBufferLike, offset: number): Uint8Array {
+  const length = new DataView(buffer).getUint32(offset + layout.PATH_LENGTH_BYTE, true);
+  return new Uint8Array(buffer, offset + layout.PATH_BYTES_BYTE, length).slice();
 }

@@ -40,13 +40,15 @@ export type ResolvedLoopSizes = Required<LoopSizes>;
 
 /** A socket address as numbers and bytes, as it lies in shared memory. */
 export interface NativeAddress {
-  /** 4 or 6. */
-  family: 4 | 6;
+  /** 4 or 6 for an IP address, 1 for a Unix socket, as in `AddressFamily`. */
+  family: 1 | 4 | 6;
   port: number;
   flow: number;
   scope: number;
   /** Four or sixteen bytes in network order. */
   bytes: Uint8Array;
+  /** Of a Unix socket; empty where it has none, and for the others. */
+  path: Uint8Array;
 }
 
 /** Rings once, from outside the loop's thread, when a sleeping loop has something to do. */
@@ -110,6 +112,10 @@ export interface NativeLoop {
   discard(descriptor: number): boolean;
   /** Address of one end of a connection or listener; throws a NativeError. */
   address(id: number, end: "local" | "remote"): NativeAddress;
+  /** The system's number of a listening socket; throws a NativeError. */
+  descriptorOf(id: number): number;
+  /** What waits in a listener's queue; undefined where the system does not tell. */
+  listenerQueue(id: number): { length: number; limit: number } | undefined;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
   /** Ends the loop with what is open on it, at once: the thread is about to end. */

@@ -47,6 +47,10 @@ const MEANINGS = {
   [Status.busy]: ["ERR_BUSY", "another thread is using the loop"],
   [Status.messageTooLarge]: ["EMSGSIZE", "the message is too large"],
   [Status.protocolError]: ["EPROTO", "the peer broke the protocol"],
+  [Status.notFound]: ["ENOENT", "the path names nothing"],
+  [Status.notASocket]: ["ENOTSOCK", "the path names a file that is no socket"],
+  [Status.notAListener]: ["ERR_NOT_A_LISTENER", "the descriptor is no listening stream socket"],
+  [Status.backlogFull]: ["ERR_BACKLOG_FULL", "the listener's queue is full"],
   [Status.seized]: ["ERR_LOOP_SEIZED", "the loop was taken away from its thread, which did not come back"],
 } as const satisfies Record<Status, readonly [code: string, message: string]>;
 
@@ -55,7 +59,7 @@ const UNKNOWN = ["ERR_UNKNOWN_STATUS", "the library answered with an unknown sta
 
 /** The name of `zig/src/abi.zig`, such as "address_in_use"; "unknown" for a number that is no status. */
 export function statusName(status: number): string {
-  return STATUS_NAMES[status] ?? "unknown";
+  return STATUS_NAMES[status] || "unknown";
 }
 
 /** The stable code, such as "EADDRINUSE" or "ERR_INVALID_ID". */

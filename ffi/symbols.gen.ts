@@ -25,6 +25,8 @@ export const SYMBOLS = {
   ringport_discard: { parameters: ["u32", "u32"], result: "i32" },
   ringport_connection_address: { parameters: ["u32", "u32", "u32"], result: "i32" },
   ringport_set_option: { parameters: ["u32", "u32", "u32", "u32"], result: "i32" },
+  ringport_listener_descriptor: { parameters: ["u32", "u32"], result: "i32" },
+  ringport_listener_queue: { parameters: ["u32", "u32"], result: "i32" },
   ringport_doorbell_open: { parameters: ["u32", "u32", "u32"], result: "i32" },
   ringport_doorbell_arm: { parameters: ["u32", "u32"], result: "i32" },
   ringport_doorbell_close: { parameters: ["u32"], result: "i32" },

@@ -21,10 +21,12 @@ const LINUX_NAMES: Readonly<Record<number, string>> = {
   16: "EBUSY",
   17: "EEXIST",
   19: "ENODEV",
+  20: "ENOTDIR",
   22: "EINVAL",
   23: "ENFILE",
   24: "EMFILE",
   28: "ENOSPC",
+  30: "EROFS",
   32: "EPIPE",
   38: "ENOSYS",
   62: "ETIME",
@@ -63,6 +65,8 @@ const LINUX_NAMES: Readonly<Record<number, string>> = {
 
 /** Winsock's numbers and the Win32 ones a completion port reports instead of them. */
 const WINDOWS_NAMES: Readonly<Record<number, string>> = {
+  2: "ERROR_FILE_NOT_FOUND",
+  3: "ERROR_PATH_NOT_FOUND",
   5: "ERROR_ACCESS_DENIED",
   6: "ERROR_INVALID_HANDLE",
   8: "ERROR_NOT_ENOUGH_MEMORY",

@@ -108,6 +108,7 @@ export {
   type ErrorDetails,
   type ErrorOrigin,
   LimitError,
+  NotFoundError,
   OptionError,
   ResolveError,
   RingportError,

@@ -20,6 +20,7 @@ const VALUES: string[] = [
   "LimitError",
   "Listener",
   "NativeError",
+  "NotFoundError",
   "OptionError",
   "ResolveError",
   "RingportError",

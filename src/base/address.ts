@@ -1,20 +1,22 @@
 /**
- * IP addresses as text and as bytes. Names are not resolved here.
+ * IP addresses and paths of Unix sockets as text and as bytes. Names are not resolved here.
  *
  * Sources: RFC 4291 section 2.2 (text forms of IPv6), RFC 5952 (the one form to print), RFC 4007 section 11
- * (zone ids).
+ * (zone ids), unix(7) (paths).
  *
  * @module
  */
 
 /** One end of a connection or the place a listener listens at. */
 export interface SocketAddress {
-  /** The address as text: `"127.0.0.1"`, `"::1"`, `"fe80::1%2"`. */
+  /** The address as text: `"127.0.0.1"`, `"::1"`, `"fe80::1%2"`; `""` for a Unix socket. */
   hostname: string;
-  /** 1 to 65535, or 0 where none is known. */
+  /** 1 to 65535, or 0 where none is known and for a Unix socket. */
   port: number;
-  /** Which kind of address `hostname` is. */
-  family: "IPv4" | "IPv6";
+  /** Which kind of address it is. */
+  family: "IPv4" | "IPv6" | "Unix";
+  /** Of a Unix socket its path, `""` where it has none, as most clients have. Not there for the others. */
+  path?: string;
 }
 
 /** An address as bytes in network order: four for IPv4, sixteen for IPv6. */
@@ -35,6 +37,31 @@ const ipv6Groups = 8;
 const groupDigitsMax = 4;
 /** The largest interface number that fits the record's field. */
 const scopeMax = 0xffff_ffff;
+
+/** Bytes a path may have: the systems' own field holds 108, the last of them a NUL. */
+export const unixPathMaxBytes = 107;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The path as the systems take it. */
+export function unixPathBytes(path: string): Uint8Array {
+  return encoder.encode(path);
+}
+
+/** The address of a Unix socket. */
+export function unixAddress(path: Uint8Array): SocketAddress {
+  return { hostname: "", port: 0, family: "Unix", path: decoder.decode(path) };
+}
+
+/**
+ * Whether a text can be the path of a Unix socket: neither empty nor too long, and without a NUL, but for one
+ * at the beginning, which on Linux makes it a name of the kernel's own (unix(7), abstract).
+ */
+export function isUnixPath(path: string): boolean {
+  return path !== "" && path !== "\0" && !path.includes("\0", 1) &&
+    unixPathBytes(path).length <= unixPathMaxBytes;
+}
 
 /** Reads an address; `undefined` where the text is none. Zone ids must be numbers. */
 export function parseAddress(text: string): AddressBytes | undefined {

@@ -86,6 +86,11 @@ export class AddressNotAvailableError extends RingportError {
   override name = "AddressNotAvailableError";
 }
 
+/** The path of a Unix socket names nothing: code `ENOENT`. */
+export class NotFoundError extends RingportError {
+  override name = "NotFoundError";
+}
+
 /** The system does not allow it: code `EACCES`. */
 export class AccessDeniedError extends RingportError {
   override name = "AccessDeniedError";

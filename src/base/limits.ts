@@ -82,6 +82,12 @@ export const lingerTimeoutDefaultMilliseconds = 5_000;
 export const connectTimeoutDefaultMilliseconds = 30_000;
 
 /**
+ * Milliseconds between two attempts to connect to a Unix socket whose queue is full, at most: they double
+ * from 1.
+ */
+export const backlogFullDelayMaxMilliseconds = 64;
+
+/**
  * Part of the segments one connection may have on their way to the kernel: sixteen slow readers fill half.
  */
 export const inFlightShare = 32;

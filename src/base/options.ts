@@ -21,12 +21,10 @@ const hints: Readonly<Record<string, string>> = {
   timeout: "only connect has a timeout, in milliseconds; a connection has timeouts: { idle, ... }",
   host: 'write "hostname"',
   exclusive: "binding is always exclusive unless reusePort is set",
-  unix: "Unix sockets are not served",
-  path: "Unix sockets are not served",
-  fd: "listening on a given descriptor is not served",
+  path: 'write "unix" for the path of a Unix socket',
   tls: "TLS is not served",
   tcpBacklog: 'write "backlog"',
-  transport: "every connection is TCP",
+  transport: 'write "unix" for a Unix socket; every other connection is TCP',
 };
 
 /**

@@ -3,25 +3,28 @@
  *
  * @module
  */
-import { type AddressBytes, formatAddress, formatHostAndPort, parseAddress } from "../base/address.ts";
+import { formatHostAndPort, parseAddress } from "../base/address.ts";
 import { OptionError, ResolveError, RingportError, StateError, TimeoutError } from "../base/errors.ts";
 import { CONNECT_REQUEST_SIZE, Flags, Operation, Status } from "../base/layout.ts";
-import { connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
+import { backlogFullDelayMaxMilliseconds, connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import type { Waiter } from "../loop/engine.ts";
+import { errorOfStatus } from "../loop/native_errors.ts";
 import { resolve } from "../loop/open.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import { ConnectionCore } from "./core.ts";
 import { type EventLoop, loopFor } from "./event_loop.ts";
 import { Group } from "./group.ts";
 import { checkConnectOptions } from "./options.ts";
-import { type Endpoint, readConnectId, writeConnectRequest } from "./requests.ts";
-import { applySocketOptions } from "./settings.ts";
+import { checkUnixConnect, type Endpoint, statusPlace, type UnixEndpoint, unixEndpoint } from "./places.ts";
+import { readConnectId, writeConnectRequest } from "./requests.ts";
+import { applySocketOptions, applyUnixOptions } from "./settings.ts";
 import { State } from "./state.ts";
 import type { Attempt } from "./table.ts";
 import type { Connection, ConnectOptions } from "./types.ts";
 
 /**
- * Connects to a TCP server. The addresses of a name are tried in the resolver's order.
+ * Connects to a TCP server at `hostname` and `port`, or to the Unix socket at the path `unix`. The addresses
+ * of a name are tried in the resolver's order.
  *
  * Without a `data` handler what comes waits until `connection.readable` is read, or is thrown away where
  * other handlers were given.
@@ -29,6 +32,7 @@ import type { Connection, ConnectOptions } from "./types.ts";
  * @throws {ConnectionRefusedError} and the like, that of the last address tried.
  * @throws {TimeoutError} when it takes longer than `timeout`.
  * @throws {ResolveError} when the name has no address.
+ * @throws {NotFoundError} when the path names nothing.
  * @throws {OptionError} for an unknown key or a wrong type.
  *
  * @example
@@ -60,6 +64,7 @@ import type { Connection, ConnectOptions } from "./types.ts";
  */
 export async function connect<D = undefined>(options: ConnectOptions<D>): Promise<Connection<D>> {
   checkConnectOptions(options);
+  if (options.unix !== undefined) checkUnixConnect(options);
   options.signal?.throwIfAborted();
   const local = localEndpoint(options);
   const loop = loopFor(options.loop);
@@ -70,10 +75,10 @@ export async function connect<D = undefined>(options: ConnectOptions<D>): Promis
 function localEndpoint<D>({ localAddress, localPort }: ConnectOptions<D>): Endpoint | undefined {
   if (localAddress === undefined) {
     if (localPort === undefined) return undefined;
-    return { address: { family: 4, bytes: new Uint8Array(4), scope: 0 }, port: localPort };
+    return { kind: "internet", address: { family: 4, bytes: new Uint8Array(4), scope: 0 }, port: localPort };
   }
   const address = parseAddress(localAddress);
-  if (address !== undefined) return { address, port: localPort ?? 0 };
+  if (address !== undefined) return { kind: "internet", address, port: localPort ?? 0 };
   throw new OptionError("connect", "localAddress", 'option "localAddress" must be an IP address');
 }
 
@@ -88,9 +93,12 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
   readonly #connection: ConnectionCore<D>;
   readonly #result = Promise.withResolvers<Connection<D>>();
   readonly #onAbort = () => this.#giveUp(this.#options.signal!.reason);
-  #addresses: AddressBytes[] = [];
+  #places: (Endpoint | UnixEndpoint)[] = [];
   #next = 0;
   #timer: number;
+  /** Until a full queue is tried again, -1 when none is. */
+  #backlogTimer = -1;
+  #backlogDelay = 1;
   /** The promise is settled. */
   #settled = false;
   /** The library works on an address. */
@@ -104,6 +112,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     this.#local = local;
     const { engine, table } = loop;
     const group = new Group<D>(loop, engine, table, options);
+    group.isUnix = options.unix !== undefined;
     group.owner = { left: () => loop.release() };
     this.#connection = new ConnectionCore<D>(group, -1);
     this.#timer = engine.timers.arm(timeoutOf(options), this);
@@ -111,19 +120,20 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
   }
 
   run(): Promise<Connection<D>> {
-    const address = parseAddress(this.#options.hostname);
-    if (address !== undefined) this.#begin([address]);
-    else void this.#resolve();
+    const { unix, hostname = "", port = 0 } = this.#options;
+    const address = parseAddress(hostname);
+    if (unix !== undefined) this.#begin([unixEndpoint(unix)]);
+    else if (address !== undefined) this.#begin([{ kind: "internet", address, port }]);
+    else void this.#resolve(hostname, port);
     return this.#result.promise;
   }
 
-  async #resolve(): Promise<void> {
-    const { hostname } = this.#options;
+  async #resolve(hostname: string, port: number): Promise<void> {
     try {
       const texts = await resolve(hostname);
       const addresses = texts.map(parseAddress).filter((address) => address !== undefined);
       if (addresses.length === 0) throw new Error("the resolver gave no address");
-      this.#begin(addresses);
+      this.#begin(addresses.map((address) => ({ kind: "internet", address, port })));
     } catch (cause) {
       this.#giveUp(
         new ResolveError(`connect: the name ${JSON.stringify(hostname)} has no address`, {
@@ -137,8 +147,8 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     }
   }
 
-  #begin(addresses: AddressBytes[]): void {
-    this.#addresses = addresses;
+  #begin(places: (Endpoint | UnixEndpoint)[]): void {
+    this.#places = places;
     if (this.#loop.engine.lost) return this.loopEnds();
     if (!this.#settled) this.#tryNext();
   }
@@ -146,8 +156,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
   #tryNext(): void {
     const { engine, table } = this.#loop;
     const request = {
-      address: this.#addresses[this.#next++],
-      port: this.#options.port,
+      place: this.#places[this.#next++],
       local: this.#local,
       noDelay: this.#options.noDelay ?? true,
     };
@@ -189,11 +198,26 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
       return this.#loop.release();
     }
     if (status === Status.ok) return this.#succeed(id);
+    if (status === Status.backlogFull) return this.#tryAgainLater();
     engine.failures[status] += 1;
-    if (this.#next < this.#addresses.length) return this.#tryNext();
-    const { port } = this.#options;
-    const address = formatHostAndPort(formatAddress(this.#addresses[this.#next - 1]), port);
-    this.#giveUp(engine.errorOf(status, systemError, "connect", undefined, address));
+    if (this.#next < this.#places.length) return this.#tryNext();
+    this.#giveUp(errorOfStatus(status, systemError, statusPlace("connect", this.#places[this.#next - 1])));
+  }
+
+  /** Where TCP's kernel would knock again, that of Unix sockets leaves it to the client. */
+  #tryAgainLater(): void {
+    this.#next -= 1;
+    const again: TimerTarget = {
+      timerDue: () => {
+        this.#backlogTimer = -1;
+        this.#tryNext();
+      },
+    };
+    this.#backlogTimer = this.#loop.engine.timers.arm(this.#backlogDelay, again);
+    if (this.#backlogTimer < 0) {
+      this.#giveUp(errorOfStatus(Status.timersExhausted, 0, { operation: "connect" }));
+    }
+    this.#backlogDelay = Math.min(this.#backlogDelay * 2, backlogFullDelayMaxMilliseconds);
   }
 
   loopEnds(): void {
@@ -202,10 +226,10 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
 
   timerDue(): void {
     this.#timer = -1;
-    const { hostname, port } = this.#options;
+    const { unix, hostname = "", port = 0 } = this.#options;
     const timeout = timeoutOf(this.#options);
     this.#loop.engine.timeouts.connect += 1;
-    const address = formatHostAndPort(hostname, port);
+    const address = unix ?? formatHostAndPort(hostname, port);
     this.#giveUp(
       new TimeoutError(`connect ${address}: no connection within ${timeout} ms`, {
         code: "ETIMEDOUT",
@@ -223,7 +247,8 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     table.add(connection as unknown as ConnectionCore);
     const paused = connection.group.handlers.data === undefined;
     try {
-      applySocketOptions(engine, id, "connect", this.#options);
+      if (connection.group.isUnix) applyUnixOptions(engine, id, this.#options);
+      else applySocketOptions(engine, id, "connect", this.#options);
     } catch (error) {
       connection.stateNumber = State.open;
       connection.abort();
@@ -248,6 +273,8 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
   #settle(): void {
     this.#settled = true;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#timer >= 0) this.#loop.engine.timers.cancel(this.#timer);
+    const { timers } = this.#loop.engine;
+    if (this.#timer >= 0) timers.cancel(this.#timer);
+    if (this.#backlogTimer >= 0) timers.cancel(this.#backlogTimer);
   }
 }

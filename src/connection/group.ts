@@ -47,6 +47,8 @@ export class Group<D = unknown> {
   owner: GroupOwner<D> | undefined = undefined;
   /** Raised when the connection changes hands: a promise of an earlier handler no longer concerns it. */
   generation = 0;
+  /** Unix sockets, that know less options. */
+  isUnix = false;
   /** Exceptions of handlers that no `error` handler took. */
   unhandledErrors = 0;
 

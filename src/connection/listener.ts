@@ -3,28 +3,26 @@
  *
  * @module
  */
-import { formatHostAndPort, parseAddress, type SocketAddress } from "../base/address.ts";
+import type { SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import { BACKLOG_DEFAULT, LISTEN_REQUEST_SIZE, Operation } from "../base/layout.ts";
+import { Flags, Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
+import { bindListener } from "./binding.ts";
 import { ConnectionCore } from "./core.ts";
 import { type EventLoop, loopFor } from "./event_loop.ts";
 import { Group, type GroupOwner } from "./group.ts";
 import { checkHandlers, checkListenOptions } from "./options.ts";
-import { writeListenRequest } from "./requests.ts";
-import { applySocketOptions, readAddress } from "./settings.ts";
+import { applyUnixOptions } from "./settings.ts";
 import type { Acceptor, ConnectionTable } from "./table.ts";
 import type { Connection, ListenOptions, SocketHandlers } from "./types.ts";
-
-/** The address listened at when none is given: every IPv4 address, as Bun does. */
-const hostnameDefault = "0.0.0.0";
 
 /** Where a listener stands. `"closing"`: it accepts no more, the kernel is yet to let go. */
 export type ListenerState = "listening" | "paused" | "closing" | "closed";
 
 /**
- * Listens for TCP connections. The address is bound when this returns.
+ * Listens for connections: TCP at `hostname` and `port`, Unix sockets at the path `unix`, or on a socket that
+ * listens already (`inherited`, `fd`). The address is bound when this returns.
  *
  * @throws {AddressInUseError} and the like when the system refuses, with `code`, address and system number.
  * @throws {OptionError} for an unknown key or a wrong type.
@@ -80,6 +78,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #onAbort = () => this.stop();
   /** Whether the library was told, when the listener was bound, to begin without reading. */
   readonly #startPaused: boolean;
+  readonly #options: ListenOptions<D>;
   #state: ListenerState = "listening";
   #count = 0;
   /** Why accepting is paused: the application, the limit of connections, the queue of the iteration. */
@@ -89,6 +88,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   /** Use {@linkcode listen}. @internal */
   constructor(loop: EventLoop, options: ListenOptions<D>) {
     this.#loop = loop;
+    this.#options = options;
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
@@ -96,22 +96,25 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#connectionsMax = options.connections ?? Infinity;
     this.#startPaused = this.#group.handlers.data === undefined;
     this.#tag = this.#table.nextTag();
-    this.#id = bindListener(this.#engine, this.#tag, options, { paused: this.#startPaused });
+    const bound = bindListener(this.#engine, this.#tag, options, { paused: this.#startPaused });
+    this.#id = bound.id;
+    this.address = bound.address;
+    this.#group.isUnix = bound.address.family === "Unix";
     this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
-    try {
-      applySocketOptions(this.#engine, this.#id, "listen", options);
-      this.address = readAddress(this.#engine, this.#id, "local");
-    } catch (error) {
-      this.#engine.submit(Operation.close, this.#id);
-      throw error;
-    }
     this.#table.addAcceptor(this.#tag, this.#acceptor());
     this.#engine.ref();
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** The address bound, as text. */
+  /** The path bound, of a Unix socket. */
+  get unix(): string | undefined {
+    return this.address.path;
+  }
+
+  /**
+   * The address bound, as text; `""` for a Unix socket, as the port is 0.
+   */
   get hostname(): string {
     return this.address.hostname;
   }
@@ -151,12 +154,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
    * @param closeActiveConnections true: aborts the connections too. They stay by default.
    */
   stop(closeActiveConnections = false): void {
-    if (this.#state === "listening" || this.#state === "paused") {
-      this.#state = "closing";
-      this.#signal?.removeEventListener("abort", this.#onAbort);
-      this.#engine.submit(Operation.close, this.#id);
-      this.#queue.end();
-    }
+    this.#end(0);
     if (!closeActiveConnections) return;
     for (const connection of this.connections()) connection.abort();
   }
@@ -169,6 +167,24 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   /** Accepts no more, for good; resolves when the address is free again. Connections stay. */
   close(): Promise<void> {
     this.stop();
+    return this.#gone.promise;
+  }
+
+  /**
+   * As {@linkcode close}, when another process has the listening socket and goes on with it: the path of a
+   * Unix socket stays, and whoever waits to be accepted is served there.
+   *
+   * @example
+   * ```ts
+   * import { listen } from "@ringport/ringport";
+   *
+   * const listener = listen({ hostname: "127.0.0.1", port: 0 });
+   * await listener.handOn();
+   * console.log(listener.state); // closed
+   * ```
+   */
+  handOn(): Promise<void> {
+    this.#end(Flags.handedOn);
     return this.#gone.promise;
   }
 
@@ -212,6 +228,14 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     await this.#gone.promise;
   }
 
+  #end(flags: number): void {
+    if (this.#state !== "listening" && this.#state !== "paused") return;
+    this.#state = "closing";
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#engine.submit(Operation.close, this.#id, flags);
+    this.#queue.end();
+  }
+
   #acceptor(): Acceptor {
     return {
       number: this.#id,
@@ -237,6 +261,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
       this.#engine.submit(Operation.abort, id);
       return;
     }
+    if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
     const connection = new ConnectionCore<D>(this.#group, id);
@@ -263,47 +288,6 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#loop.release();
   }
 }
-
-/** Binds a listener and returns its id; throws where the system refuses. */
-export function bindListener(
-  engine: Engine,
-  tag: number,
-  options: BindOptions,
-  { paused = false, handOver = false }: { paused?: boolean; handOver?: boolean },
-): number {
-  const hostname = options.hostname ?? hostnameDefault;
-  const port = options.port ?? 0;
-  const address = parseAddress(hostname === "localhost" ? "127.0.0.1" : hostname);
-  if (address === undefined) {
-    throw new OptionError(
-      "listen",
-      "hostname",
-      `option "hostname" must be an IP address or "localhost", not ${JSON.stringify(hostname)}`,
-    );
-  }
-  const { segments } = engine;
-  const segment = writeListenRequest(segments, {
-    address,
-    port,
-    backlog: options.backlog ?? BACKLOG_DEFAULT,
-    ipv6Only: options.ipv6Only ?? false,
-    reusePort: options.reusePort ?? false,
-    noDelay: options.noDelay ?? true,
-    paused,
-    handOver,
-  });
-  try {
-    return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, formatHostAndPort(hostname, port));
-  } finally {
-    segments.release(segment, 0, LISTEN_REQUEST_SIZE);
-  }
-}
-
-/** Where and how to bind. */
-export type BindOptions = Pick<
-  ListenOptions,
-  "hostname" | "port" | "backlog" | "ipv6Only" | "reusePort" | "noDelay"
->;
 
 const pausedByApplication = 1;
 const pausedByLimit = 2;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isUnixPath, unixPathMaxBytes } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
@@ -13,6 +14,7 @@ import {
   checkOptions,
   flag,
   objectOf,
+  type OptionCheck,
   type OptionSchema,
   text,
   wholeNumber,
@@ -65,8 +67,25 @@ const connectionSchema: OptionSchema = {
   ...rateSchema,
 };
 
+const unixPath: OptionCheck = {
+  wants: `a path of 1 to ${unixPathMaxBytes} bytes without NUL`,
+  accepts: (value) => typeof value === "string" && isUnixPath(value),
+};
+/** Permission bits of a path. */
+const modeMax = 0o777;
+const descriptorMax = 0x7fff_ffff;
+
 const listenSchema: OptionSchema = {
   ...connectionSchema,
+  unix: unixPath,
+  mode: wholeNumber(1, modeMax),
+  replaceStale: flag,
+  removePath: flag,
+  inherited: {
+    wants: "the name of a socket, or its position from 0 on",
+    accepts: (value) => text.accepts(value) || (Number.isInteger(value) && (value as number) >= 0),
+  },
+  fd: wholeNumber(0, descriptorMax),
   hostname: text,
   port: wholeNumber(0, portMax),
   backlog: wholeNumber(1, bufferLimitMaxBytes),
@@ -78,6 +97,7 @@ const listenSchema: OptionSchema = {
 
 const connectSchema: OptionSchema = {
   ...connectionSchema,
+  unix: unixPath,
   hostname: text,
   port: wholeNumber(1, portMax),
   localAddress: text,
@@ -94,7 +114,8 @@ export function checkListenOptions<D>(options: ListenOptions<D>): void {
 
 /** Checks the options of `connect`; throws an OptionError. */
 export function checkConnectOptions<D>(options: ConnectOptions<D>): void {
-  checkOptions("connect", options, connectSchema, ["hostname", "port"]);
+  const required = options?.unix === undefined ? ["hostname", "port"] : [];
+  checkOptions("connect", options, connectSchema, required);
   checkConnectionOptions("connect", options);
   checkOneTimeout(options.timeout, options.timeouts?.connect);
 }

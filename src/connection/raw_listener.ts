@@ -8,16 +8,12 @@ import { OptionError } from "../base/errors.ts";
 import { Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "./event_loop.ts";
-import { bindListener, type BindOptions } from "./listener.ts";
+import { bindListener, type BindOptions } from "./binding.ts";
 import { checkListenOptions } from "./options.ts";
-import { applySocketOptions, readAddress } from "./settings.ts";
 import type { ConnectionTable } from "./table.ts";
-import type { ListenOptions } from "./types.ts";
 
 /** Of the options of `listen` those that concern the sockets; accepted ones inherit theirs. */
-export type RawListenOptions =
-  & BindOptions
-  & Pick<ListenOptions, "keepAlive" | "receiveBuffer" | "sendBuffer" | "typeOfService">;
+export type RawListenOptions = BindOptions;
 
 /**
  * Takes a descriptor, which is the callee's from then on: it must reach {@linkcode AdoptingListener.adopt} of
@@ -70,14 +66,9 @@ export class RawListener implements AsyncDisposable {
     this.#table = loop.table;
     this.#take = take;
     this.#tag = this.#table.nextTag();
-    this.#id = bindListener(this.#engine, this.#tag, options, { handOver: true });
-    try {
-      applySocketOptions(this.#engine, this.#id, "listen", options);
-      this.address = readAddress(this.#engine, this.#id, "local");
-    } catch (error) {
-      this.#engine.submit(Operation.close, this.#id);
-      throw error;
-    }
+    const bound = bindListener(this.#engine, this.#tag, options, { handOver: true });
+    this.#id = bound.id;
+    this.address = bound.address;
     this.#table.addAcceptor(this.#tag, {
       number: this.#id,
       acceptedRaw: (descriptor, ...address) => this.#accepted(descriptor, ...address),

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { AddressBytes } from "../base/address.ts";
 import { LimitError } from "../base/errors.ts";
 import {
   ADDRESS_BYTES_BYTE,
@@ -15,24 +14,29 @@ import {
   CONNECT_REQUEST_FLAGS_BYTE,
   CONNECT_REQUEST_ID_BYTE,
   CONNECT_REQUEST_LOCAL_ADDRESS_BYTE,
+  CONNECT_REQUEST_PATH_BYTE,
   CONNECT_REQUEST_SIZE,
   ConnectFlags,
   LISTEN_REQUEST_ADDRESS_BYTE,
   LISTEN_REQUEST_BACKLOG_BYTE,
+  LISTEN_REQUEST_DESCRIPTOR_BYTE,
   LISTEN_REQUEST_FLAGS_BYTE,
+  LISTEN_REQUEST_MODE_BYTE,
+  LISTEN_REQUEST_PATH_BYTE,
   LISTEN_REQUEST_SIZE,
   ListenFlags,
+  PATH_BYTES_BYTE,
+  PATH_LENGTH_BYTE,
 } from "../base/layout.ts";
 import type { Segments } from "../memory/segments.ts";
-
-/** An address with its port. */
-export interface Endpoint {
-  address: AddressBytes;
-  port: number;
-}
+import type { Endpoint, Place, UnixEndpoint } from "./places.ts";
 
 /** What a listener asks for. */
-export interface ListenRequest extends Endpoint {
+export interface ListenRequest {
+  place: Place;
+  mode: number;
+  replaceStale: boolean;
+  removePath: boolean;
   backlog: number;
   ipv6Only: boolean;
   reusePort: boolean;
@@ -43,7 +47,8 @@ export interface ListenRequest extends Endpoint {
 }
 
 /** What a connect asks for. */
-export interface ConnectRequest extends Endpoint {
+export interface ConnectRequest {
+  place: Endpoint | UnixEndpoint;
   local: Endpoint | undefined;
   noDelay: boolean;
 }
@@ -52,13 +57,20 @@ export interface ConnectRequest extends Endpoint {
 export function writeListenRequest(segments: Segments, request: ListenRequest): number {
   const segment = takeSegment(segments, "listen");
   const view = viewOf(segments, segment * segments.size, LISTEN_REQUEST_SIZE);
-  writeEndpoint(view, LISTEN_REQUEST_ADDRESS_BYTE, request);
+  const { place } = request;
+  if (place.kind === "inherited") view.setUint32(LISTEN_REQUEST_DESCRIPTOR_BYTE, place.descriptor, true);
+  else writePlace(view, LISTEN_REQUEST_ADDRESS_BYTE, LISTEN_REQUEST_PATH_BYTE, place);
+  view.setUint32(LISTEN_REQUEST_MODE_BYTE, request.mode, true);
   view.setUint32(LISTEN_REQUEST_BACKLOG_BYTE, request.backlog, true);
   const flags = (request.ipv6Only ? ListenFlags.v6Only : 0) |
     (request.reusePort ? ListenFlags.reusePort : 0) |
     (request.paused ? ListenFlags.paused : 0) |
     (request.handOver ? ListenFlags.handOver : 0) |
-    (request.noDelay ? ListenFlags.noDelay : 0);
+    (request.noDelay ? ListenFlags.noDelay : 0) |
+    (request.replaceStale ? ListenFlags.replaceStale : 0) |
+    (request.removePath ? ListenFlags.unlinkAtClose : 0) |
+    (place.kind === "inherited" ? ListenFlags.inherited : 0) |
+    (place.kind === "inherited" && place.duplicate ? ListenFlags.duplicate : 0);
   view.setUint32(LISTEN_REQUEST_FLAGS_BYTE, flags, true);
   return segment;
 }
@@ -73,7 +85,7 @@ export function writeConnectRequest(segments: Segments, request: ConnectRequest)
   segments.copied(CONNECT_REQUEST_SIZE);
   segments.holdAt(position, CONNECT_REQUEST_SIZE);
   const view = viewOf(segments, position, CONNECT_REQUEST_SIZE);
-  writeEndpoint(view, CONNECT_REQUEST_ADDRESS_BYTE, request);
+  writePlace(view, CONNECT_REQUEST_ADDRESS_BYTE, CONNECT_REQUEST_PATH_BYTE, request.place);
   if (request.local !== undefined) writeEndpoint(view, CONNECT_REQUEST_LOCAL_ADDRESS_BYTE, request.local);
   const flags = (request.noDelay ? ConnectFlags.noDelay : 0) |
     (request.local !== undefined ? ConnectFlags.bindLocal : 0);
@@ -108,6 +120,13 @@ function viewOf(segments: Segments, position: number, length: number): DataView 
 
 function viewAt(segments: Segments, position: number, length: number): DataView {
   return new DataView(segments.bytes.buffer, segments.bytes.byteOffset + position, length);
+}
+
+function writePlace(view: DataView, at: number, pathAt: number, place: Endpoint | UnixEndpoint): void {
+  if (place.kind === "internet") return writeEndpoint(view, at, place);
+  view.setUint16(at + ADDRESS_FAMILY_BYTE, AddressFamily.unix, true);
+  view.setUint32(pathAt + PATH_LENGTH_BYTE, place.path.length, true);
+  place.path.forEach((byte, index) => view.setUint8(pathAt + PATH_BYTES_BYTE + index, byte));
 }
 
 function writeEndpoint(view: DataView, at: number, { address, port }: Endpoint): void {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { formatAddress, type SocketAddress } from "../base/address.ts";
-import { OptionError, StateError } from "../base/errors.ts";
-import { SocketOption, Status } from "../base/layout.ts";
+import { formatAddress, type SocketAddress, unixAddress } from "../base/address.ts";
+import { OptionError, RingportError, StateError } from "../base/errors.ts";
+import { AddressFamily, SocketOption, Status } from "../base/layout.ts";
 import { checkOptions, flag, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
@@ -20,11 +20,12 @@ const millisecondsPerSecond = 1000;
 
 /** One end's address, as text. */
 export function readAddress(engine: Engine, id: number, end: "local" | "remote"): SocketAddress {
-  const address = engine.address(id, end);
+  const { family, bytes, scope, port, path } = engine.address(id, end);
+  if (family === AddressFamily.unix) return unixAddress(path);
   return {
-    hostname: formatAddress(address),
-    port: address.port,
-    family: address.family === 4 ? "IPv4" : "IPv6",
+    hostname: formatAddress({ family, bytes, scope }),
+    port,
+    family: family === AddressFamily.ipv4 ? "IPv4" : "IPv6",
   };
 }
 
@@ -37,6 +38,7 @@ export function addressOf<D>(connection: ConnectionCore<D>, end: "local" | "remo
 export function setNoDelay<D>(connection: ConnectionCore<D>, on: boolean): void {
   checkFlag("setNoDelay", on);
   checkAlive(connection, "setNoDelay");
+  checkInternet(connection, "setNoDelay");
   apply(connection.group.engine, connection.number, "setNoDelay", SocketOption.noDelay, on ? 1 : 0);
 }
 
@@ -48,6 +50,7 @@ export function setKeepAlive<D>(
   checkFlag("setKeepAlive", on);
   checkOptions("setKeepAlive", options, keepAliveSchema);
   checkAlive(connection, "setKeepAlive");
+  checkInternet(connection, "setKeepAlive");
   applyKeepAlive(connection.group.engine, connection.number, on, options);
 }
 
@@ -57,6 +60,7 @@ export function setTypeOfService<D>(connection: ConnectionCore<D>, value: number
     throw new OptionError("setTypeOfService", "value", `the value must be ${check.wants}`);
   }
   checkAlive(connection, "setTypeOfService");
+  checkInternet(connection, "setTypeOfService");
   apply(connection.group.engine, connection.number, "setTypeOfService", SocketOption.typeOfService, value);
 }
 
@@ -81,6 +85,12 @@ export function resetTimeouts<D>(connection: ConnectionCore<D>): void {
   if (extras?.limits === undefined || connection.stateNumber === State.closed) return;
   extras.limits = undefined;
   if ((connection.flags & Flag.watched) !== 0) group.watch.limitsChanged(connection, {});
+}
+
+/** What an accepted Unix socket does not take over from its listener. */
+export function applyUnixOptions<D>(engine: Engine, id: number, options: ConnectionOptions<D>): void {
+  const { sendBuffer } = options;
+  if (sendBuffer !== undefined) engine.setOption(id, SocketOption.sendBufferBytes, sendBuffer);
 }
 
 /** Sets what the options ask for, on a connection or, for all it accepts, on a listener. */
@@ -120,6 +130,17 @@ function apply(engine: Engine, id: number, operation: string, option: number, va
 
 function checkFlag(operation: string, on: unknown): void {
   if (!flag.accepts(on)) throw new OptionError(operation, "on", `"on" must be ${flag.wants}`);
+}
+
+/** The kernel takes some of these options on a Unix socket and does nothing, which would be passed over. */
+function checkInternet<D>(connection: ConnectionCore<D>, operation: string): void {
+  if (!connection.group.isUnix) return;
+  throw new RingportError(`${operation}: a Unix socket has no such option`, {
+    code: "ENOTSUP",
+    operation,
+    status: Status.notSupported,
+    connectionId: connection.id,
+  });
 }
 
 function checkAlive<D>(connection: ConnectionCore<D>, operation: string): void {

@@ -163,6 +163,36 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   backlog?: number;
   /** With an IPv6 address: no IPv4. False by default. */
   ipv6Only?: boolean;
+  /**
+   * The path of a Unix socket, instead of `hostname` and `port`: at most 107 bytes. On Linux one that begins
+   * with NUL is a name of the kernel's own and no file (unix(7)). A {@linkcode RingportError} with code
+   * `EAFNOSUPPORT` where the system has no Unix sockets.
+   */
+  unix?: string;
+  /**
+   * Permission bits of the path, such as `0o660`: who may connect needs to write. The process's umask decides
+   * by default. Not on Windows.
+   */
+  mode?: number;
+  /**
+   * Replace the file a Unix socket left at the path, when nobody listens at it any more. True by default; a
+   * live server or another kind of file is never replaced.
+   */
+  replaceStale?: boolean;
+  /**
+   * Remove the path of a Unix socket when the listener stops. True by default, but not for `fd` and
+   * `inherited`.
+   */
+  removePath?: boolean;
+  /**
+   * A listening socket this process was started with (systemd, `LISTEN_FDS`), by its name (`LISTEN_FDNAMES`)
+   * or its position from 0 on. A duplicate of it is used. Not on Windows.
+   */
+  inherited?: string | number;
+  /**
+   * The descriptor of a listening stream socket, which belongs to the listener from then on. Not on Windows.
+   */
+  fd?: number;
   /** Share the port with other listeners of this user that do the same; not on Windows. False by default. */
   reusePort?: boolean;
   /** Abort stops the listener; its connections stay. */
@@ -177,9 +207,11 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions<D = undefined> extends ConnectionOptions<D> {
   /** An IP address or a name; the addresses of a name are tried one after the other. */
-  hostname: string;
+  hostname?: string;
   /** 1 to 65535. */
-  port: number;
+  port?: number;
+  /** The path of a Unix socket, instead of `hostname` and `port`. */
+  unix?: string;
   /** An IP address of this machine to connect from. */
   localAddress?: string;
   /** The port to connect from. */

@@ -28,7 +28,7 @@ import type { Window } from "../memory/window.ts";
 import { Clock } from "./clock.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
-import { errorOfStatus } from "./native_errors.ts";
+import { errorOfStatus, type StatusPlace } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import { Sleep } from "./sleep.ts";
 import { noTimeouts, type TimeoutCounts } from "./timeout_counts.ts";
@@ -172,9 +172,9 @@ export class Engine {
     return this.#submissions.extendSend(id, segment, offset, length);
   }
 
-  /** Submits an operation with an id and nothing else. */
-  submit(operation: number, id: number): void {
-    this.#push(operation, id, 0, 0, 0, 0, 0, 0);
+  /** Submits an operation with an id and, if any, flags. */
+  submit(operation: number, id: number, flags = 0): void {
+    this.#push(operation, id, 0, 0, 0, 0, 0, flags);
   }
 
   /** Submits a connect; the request lies at `position` of the segments until the next poll. */
@@ -202,14 +202,14 @@ export class Engine {
    * Submits a listen and polls until it is answered, so that the caller knows at once. Returns the listener's
    * id; throws the error of a refusal.
    */
-  listenNow(segment: number, length: number, tag: number, address: string): number {
+  listenNow(segment: number, length: number, tag: number, place: StatusPlace): number {
     this.#push(Operation.listen, 0, segment, 0, length, tag, 0, 0);
     for (let attempt = 0; attempt < listenPollsMax; attempt++) {
       if (this.#pollOnce() < 0 && this.#lost) throw this.errorOf(Status.seized, 0, "listen");
       const ring = this.#completions;
       if (!ring.takeAhead(Operation.listen, tag)) continue;
       if (ring.status !== Status.ok) {
-        throw errorOfStatus(ring.status, ring.systemError, { operation: "listen", address });
+        throw errorOfStatus(ring.status, ring.systemError, place);
       }
       return ring.id | 0;
     }

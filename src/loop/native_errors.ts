@@ -13,6 +13,7 @@ import {
   ConnectionResetError,
   type ErrorDetails,
   LimitError,
+  NotFoundError,
   RingportError,
   StateError,
   TimeoutError,
@@ -27,6 +28,8 @@ export interface StatusPlace {
   operation: string;
   address?: string;
   connectionId?: number;
+  /** What statuses mean there, where that is more than they mean everywhere. */
+  meanings?: Readonly<Record<number, string>>;
 }
 
 type ErrorClass = new (message: string, details: ErrorDetails) => RingportError;
@@ -46,6 +49,8 @@ const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
   [Status.networkUnreachable, UnreachableError],
   [Status.networkDown, UnreachableError],
   [Status.addressInUse, AddressInUseError],
+  [Status.notASocket, AddressInUseError],
+  [Status.notFound, NotFoundError],
   [Status.addressNotAvailable, AddressNotAvailableError],
   [Status.accessDenied, AccessDeniedError],
   [Status.ringFull, LimitError],
@@ -62,9 +67,10 @@ const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
 export function errorOfStatus(status: number, systemError: number, place: StatusPlace): RingportError {
   const code = statusCode(status);
   const where = place.address === undefined ? "" : ` ${place.address}`;
+  const meaning = place.meanings?.[status] ?? statusMessage(status);
   const systemName = systemErrorName(systemError);
   const system = systemError === 0 ? "" : ` (${systemName === code ? "" : `${systemName} `}${systemError})`;
-  const message = `${place.operation}${where}: ${statusMessage(status)}: ${code}${system}`;
+  const message = `${place.operation}${where}: ${meaning}: ${code}${system}`;
   const details: ErrorDetails = {
     code,
     operation: place.operation,

@@ -8,6 +8,8 @@ import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
+export { environment, processId } from "../../ffi/mod.ts";
+
 /** Opens a loop; throws this framework's errors. */
 export function openEngine(sizes: LoopSizes, development: boolean, library?: string): Engine {
   const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));

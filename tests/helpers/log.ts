@@ -120,9 +120,10 @@ export class TestServer implements AsyncDisposable {
   readonly listener: Listener<Log>;
 
   constructor(own: SocketHandlers<Log> = {}, options: Partial<ListenOptions<Log>> = {}) {
+    const isElsewhere = options.unix !== undefined || options.fd !== undefined ||
+      options.inherited !== undefined;
     this.listener = listen<Log>({
-      hostname: "127.0.0.1",
-      port: 0,
+      ...(isElsewhere ? {} : { hostname: "127.0.0.1", port: 0 }),
       ...options,
       socket: logging(this.logs, own),
     });
@@ -141,7 +142,7 @@ export class TestServer implements AsyncDisposable {
   /** Connects a raw peer, and gives it with the log of the server's end. */
   async connectPeer(): Promise<{ peer: Peer; log: Log }> {
     const index = this.logs.length;
-    const peer = await connectPeer({ port: this.port });
+    const peer = await connectPeer({ port: this.port, unix: this.listener.unix });
     return { peer, log: await this.opened(index) };
   }
 
@@ -151,7 +152,7 @@ export class TestServer implements AsyncDisposable {
     options: Partial<ConnectOptions<Log>> = {},
   ): Promise<{ near: Log; far: Log }> {
     const index = this.logs.length;
-    const near = await connectLogged(this.port, own, options);
+    const near = await connectLogged(this.listener.unix ?? this.port, own, options);
     return { near, far: await this.opened(index) };
   }
 
@@ -162,14 +163,15 @@ export class TestServer implements AsyncDisposable {
   }
 }
 
-/** Connects to a port of this machine and logs what happens. */
+/** Connects to a port of this machine or to the path of a Unix socket and logs what happens. */
 export async function connectLogged(
-  port: number,
+  to: number | string,
   own: SocketHandlers<Log> = {},
   options: Partial<ConnectOptions<Log>> = {},
 ): Promise<Log> {
   const logs: Log[] = [];
-  await connect<Log>({ hostname: "127.0.0.1", port, ...options, socket: logging(logs, own) });
+  const place = typeof to === "string" ? { unix: to } : { hostname: "127.0.0.1", port: to };
+  await connect<Log>({ ...place, ...options, socket: logging(logs, own) });
   if (logs.length !== 1) throw new Error("connect resolved before the open handler ran");
   return logs[0];
 }

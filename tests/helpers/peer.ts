@@ -34,7 +34,11 @@ export interface PeerListener {
 export interface PeerAddress {
   hostname?: string;
   port: number;
+  /** The path of a Unix socket, instead of the two. */
+  unix?: string;
 }
+
+type To = { hostname: string; port: number; unix?: undefined } | { unix: string };
 
 const LOOPBACK = "127.0.0.1";
 const encoder = new TextEncoder();
@@ -42,15 +46,22 @@ const decoder = new TextDecoder();
 
 /** Connects a raw socket. */
 export function connectPeer(address: PeerAddress): Promise<Peer> {
-  const to = { hostname: address.hostname ?? LOOPBACK, port: address.port };
+  const { unix } = address;
+  const to = unix === undefined ? { hostname: address.hostname ?? LOOPBACK, port: address.port } : { unix };
   return within(
     bun === undefined ? connectDeno(to) : BunPeer.connect(to),
-    `a raw connection to port ${to.port}`,
+    `a raw connection to ${unix ?? `port ${address.port}`}`,
   );
 }
 
 /** Listens with a raw socket. */
-export function listenPeer(address: { hostname?: string; port?: number } = {}): PeerListener {
+export function listenPeer(
+  address: { hostname?: string; port?: number; unix?: string } = {},
+): PeerListener {
+  const { unix } = address;
+  if (unix !== undefined) {
+    return bun === undefined ? new DenoPeerListener({ unix }) : new BunPeerListener({ unix });
+  }
   const at = { hostname: address.hostname ?? LOOPBACK, port: address.port ?? 0 };
   return bun === undefined ? new DenoPeerListener(at) : new BunPeerListener(at);
 }
@@ -125,12 +136,12 @@ function toBytes(bytes: Uint8Array | string): Uint8Array {
 const READ_BYTES = 64 * 1024;
 
 class DenoPeer implements Peer {
-  readonly #socket: Deno.TcpConn;
+  readonly #socket: Deno.TcpConn | Deno.UnixConn;
   readonly localPort: number;
 
-  constructor(socket: Deno.TcpConn) {
+  constructor(socket: Deno.TcpConn | Deno.UnixConn) {
     this.#socket = socket;
-    this.localPort = socket.localAddr.port;
+    this.localPort = "port" in socket.localAddr ? socket.localAddr.port : 0;
   }
 
   async write(bytes: Uint8Array | string): Promise<void> {
@@ -158,23 +169,27 @@ class DenoPeer implements Peer {
   }
 }
 
-async function connectDeno(to: { hostname: string; port: number }): Promise<Peer> {
+async function connectDeno(to: To): Promise<Peer> {
+  if (to.unix !== undefined) return new DenoPeer(await Deno.connect({ transport: "unix", path: to.unix }));
   const socket = await Deno.connect(to);
   socket.setNoDelay(true);
   return new DenoPeer(socket);
 }
 
 class DenoPeerListener implements PeerListener {
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.TcpListener | Deno.UnixListener;
   readonly port: number;
 
-  constructor(at: { hostname: string; port: number }) {
-    this.#listener = Deno.listen(at);
-    this.port = this.#listener.addr.port;
+  constructor(at: To) {
+    this.#listener = at.unix === undefined
+      ? Deno.listen(at)
+      : Deno.listen({ transport: "unix", path: at.unix });
+    this.port = "port" in this.#listener.addr ? this.#listener.addr.port : 0;
   }
 
   async accept(): Promise<Peer> {
-    return new DenoPeer(await within(this.#listener.accept(), "a raw connection to be accepted"));
+    const accepted: Promise<Deno.TcpConn | Deno.UnixConn> = this.#listener.accept();
+    return new DenoPeer(await within(accepted, "a raw connection to be accepted"));
   }
 
   close(): void {
@@ -208,7 +223,7 @@ class BunPeer implements Peer {
     };
   }
 
-  static async connect(to: { hostname: string; port: number }): Promise<Peer> {
+  static async connect(to: To): Promise<Peer> {
     const peer = new BunPeer();
     await bun!.connect({
       ...to,
@@ -292,7 +307,7 @@ class BunPeerListener implements PeerListener {
   readonly #arrived: BunPeer[] = [];
   #waiting: Deferred<BunPeer>[] = [];
 
-  constructor(at: { hostname: string; port: number }) {
+  constructor(at: To) {
     const accept = (socket: BunSocket) => {
       const peer = new BunPeer().attach(socket);
       const waiting = this.#waiting.shift();

@@ -4,6 +4,8 @@
 //! struct is extern, explicit in its padding, and proves its size and offsets below.
 
 const std = @import("std");
+const handover = @import("abi/handover.zig");
+const requests = @import("abi/requests.zig");
 
 /// Raised by one with each change of a layout, a number or the meaning of either.
 pub const version: u32 = 2;
@@ -64,7 +66,9 @@ pub const Flags = packed struct(u8) {
     notify: bool = false,
     /// Submission connect and adopt; ListenRequest: start with reading paused.
     paused: bool = false,
-    _: u6 = 0,
+    /// Submission close of a listener: somebody else goes on with its socket, so its path stays.
+    handed_on: bool = false,
+    _: u5 = 0,
 };
 
 /// One entry of either ring.
@@ -150,80 +154,34 @@ pub const Header = extern struct {
     /// Sockets with something to receive or accept that the last poll did not get to.
     ready_now: u32,
     _reserved: [33]u32,
+    /// Answer of connection_address for a Unix socket: its path. Of length 0 for one without a name.
+    path: Path,
+    /// Answer of listener_queue: connections that wait to be accepted, and how many may.
+    accept_queue_length: u32,
+    accept_queue_limit: u32,
+    _reserved_end: [2]u32,
 
     comptime {
-        std.debug.assert(@sizeOf(Header) == 256);
+        std.debug.assert(@sizeOf(Header) == 384);
         std.debug.assert(@offsetOf(Header, "address") == 48);
+        std.debug.assert(@offsetOf(Header, "path") == 256);
     }
 };
 
 /// A socket address. Bytes in network order, port and scope as numbers.
-pub const Address = extern struct {
-    /// AddressFamily
-    family: u16,
-    port: u16,
-    flow: u32,
-    scope: u32,
-    _reserved: u32 = 0,
-    /// IPv4 uses the first four.
-    bytes: [16]u8,
-
-    comptime {
-        std.debug.assert(@sizeOf(Address) == 32);
-        std.debug.assert(@offsetOf(Address, "bytes") == 16);
-    }
-};
-
-pub const AddressFamily = enum(u16) { unspecified = 0, ipv4 = 4, ipv6 = 6 };
-
+pub const Address = requests.Address;
 /// Which end connection_address is asked for.
-pub const AddressEnd = enum(u32) { local = 0, remote = 1 };
-
-pub const ListenFlags = packed struct(u32) {
-    /// IPv6 only; without it an IPv6 listener takes IPv4 as well (dual).
-    v6_only: bool = false,
-    /// Join a group of listeners on one port (SO_REUSEPORT); not_supported where the system has none.
-    reuse_port: bool = false,
-    /// Accepted sockets are not taken into this loop but reported raw.
-    hand_over: bool = false,
-    /// Accepted connections start with reading paused.
-    paused: bool = false,
-    /// TCP_NODELAY on accepted connections.
-    no_delay: bool = false,
-    _: u27 = 0,
-};
-
-pub const ListenRequest = extern struct {
-    address: Address,
-    backlog: u32,
-    flags: ListenFlags,
-    _reserved: [2]u32 = .{ 0, 0 },
-
-    comptime {
-        std.debug.assert(@sizeOf(ListenRequest) == 48);
-        std.debug.assert(@offsetOf(ListenRequest, "backlog") == 32);
-    }
-};
-
-pub const ConnectFlags = packed struct(u32) {
-    no_delay: bool = false,
-    /// Bind to local_address first.
-    bind_local: bool = false,
-    _: u30 = 0,
-};
-
-pub const ConnectRequest = extern struct {
-    address: Address,
-    local_address: Address,
-    flags: ConnectFlags,
-    /// Written by the library: the id of the attempt, invalid_id when it was refused.
-    id: u32 = invalid_id,
-    _reserved: [2]u32 = .{ 0, 0 },
-
-    comptime {
-        std.debug.assert(@sizeOf(ConnectRequest) == 80);
-    }
-};
+pub const AddressEnd = requests.AddressEnd;
+pub const AddressFamily = requests.AddressFamily;
+/// The path of a Unix socket, as bytes without an end mark. On Linux one that begins with NUL is a name of the
+/// kernel's own and no file.
+pub const Path = requests.Path;
+/// Bytes. The systems' own field holds 108, the last of them a NUL.
+pub const path_bytes_max = requests.path_bytes_max;
+pub const ListenFlags = requests.ListenFlags;
+pub const ListenRequest = requests.ListenRequest;
+pub const ConnectFlags = requests.ConnectFlags;
+pub const ConnectRequest = requests.ConnectRequest;
 
 /// Options of set_option. On a listener they are inherited by the connections it accepts afterwards.
 pub const SocketOption = enum(u32) {
@@ -296,6 +254,14 @@ pub const Status = enum(u16) {
     busy = 34,
     message_too_large = 35,
     protocol_error = 36,
+    /// The path names nothing.
+    not_found = 40,
+    /// The path of a listener names a file that is no socket; it is left alone.
+    not_a_socket = 41,
+    /// The descriptor is no listening stream socket.
+    not_a_listener = 42,
+    /// The listener's queue is full and the system does not wait for it; asking again later may go.
+    backlog_full = 43,
     /// Another thread has taken the loop away; its sockets are closed.
     seized = 44,
 };
@@ -307,6 +273,14 @@ pub const turn_buckets: u32 = 16;
 
 /// In the flags of an accept: the completion carries a raw descriptor. The other bits are the AddressFamily.
 pub const accept_raw_flag: u32 = 0x80;
+
+/// A descriptor on its way to another process. Both sides fill the first part; `ticket` names the descriptor
+/// there.
+pub const Handover = handover.Handover;
+/// The memory of an inbox: TypeScript's own, of a page at least, kept until it is closed.
+pub const Inbox = handover.Inbox;
+/// Bytes. WSAPROTOCOL_INFOW is the largest ticket, 628.
+pub const ticket_bytes_max = handover.ticket_bytes_max;
 
 /// pattern_test writes byte i of the memory as (seed + i * pattern_step) mod 256.
 pub const pattern_step: u32 = 7;

@@ -70,13 +70,16 @@ const banner =
     \\
 ;
 
+const abi_files = @embedFile("abi/configuration.zig") ++ @embedFile("abi/statistic.zig") ++
+    @embedFile("abi/requests.zig") ++ @embedFile("abi/handover.zig");
+
 fn print_layout(writer: *Writer) !void {
     @setEvalBranchQuota(100_000);
     try writer.print(banner, .{"zig/src/abi.zig and zig/src/constants.zig"});
     try print_comment(writer, "", "What library and bindings must agree on; a library with another number is refused.");
     try print_constant(writer, "LAYOUT_HASH", layout_hash);
     const sources = .{
-        .{ abi, @embedFile("abi.zig") ++ @embedFile("abi/configuration.zig") ++ @embedFile("abi/statistic.zig") },
+        .{ abi, @embedFile("abi.zig") ++ abi_files },
         .{ constants, @embedFile("constants.zig") },
     };
     inline for (sources) |source| {

@@ -180,6 +180,28 @@ pub fn discard(handle: u32, descriptor: u32) callconv(.c) i32 {
     return if (closed) 0 else answer(.invalid_argument);
 }
 
+/// The system's number of a listening socket, or a negative status.
+pub fn listener_descriptor(handle: u32, id: u32) callconv(.c) i32 {
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    const slot = loop.find_listener(id) orelse return answer(.invalid_id);
+    return std.math.cast(i32, loop.io.descriptor_of(&slot.socket)) orelse answer(.not_supported);
+}
+
+/// Writes the length and the limit of a listener's queue into the header.
+pub fn listener_queue(handle: u32, id: u32) callconv(.c) i32 {
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    const slot = loop.find_listener(id) orelse return answer(.invalid_id);
+    return answer_on(loop, loop.io.listener_queue(&slot.socket, loop.header));
+}
+
 /// Threads inside wait or wake of the loop; for tests.
 pub fn users_of(handle: u32) u32 {
     return registry.users_of(handle);

@@ -64,7 +64,14 @@ pub fn check(comptime Backend: type) void {
             // True: nothing is held. False: a closed event will come when the kernel let go.
             .{ "close", fn (*Backend, *Socket, ?*Listener, u32, bool) bool },
             .{ "set_option", fn (*Backend, *Socket, abi.SocketOption, u32) common.Result },
-            .{ "address", fn (*Backend, *Socket, abi.AddressEnd, *abi.Address) common.Result },
+            // Of a Unix socket the path as well; left empty for the others.
+            .{ "address", fn (*Backend, *Socket, abi.AddressEnd, *abi.Address, *abi.Path) common.Result },
+            // The system's number of a listener, for another process.
+            .{ "descriptor_of", fn (*Backend, *Socket) u32 },
+            // How many wait in a listener's queue, written into the header; not_supported where nobody tells.
+            .{ "listener_queue", fn (*Backend, *Socket, *abi.Header) common.Result },
+            // The path of a listener, set to be removed at its close, stays.
+            .{ "keep_path", fn (*Backend, *Listener) void },
             // Milliseconds of waiting at most (0: none). Returns how many events were written.
             .{ "wait", fn (*Backend, []common.Event, u32) usize },
             // From any thread: wait until `wait` would have something, take nothing off the queue.

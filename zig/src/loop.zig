@@ -292,7 +292,13 @@ pub fn LoopType(comptime Backend: type) type {
             const slot = loop.find(id) orelse return .{ .status = .invalid_id };
             if (slot.state == .leaving) return .{ .status = .invalid_state };
             const named = std.enums.fromInt(abi.AddressEnd, end) orelse return .{ .status = .invalid_argument };
-            return loop.io.address(&slot.socket, named, &loop.header.address);
+            return loop.io.address(&slot.socket, named, &loop.header.address, &loop.header.path);
+        }
+
+        /// The listener of an id, while it listens.
+        pub fn find_listener(loop: *Loop, id: u32) ?*Slot {
+            const slot = loop.find(id) orelse return null;
+            return if (slot.state == .listening) slot else null;
         }
     };
 }

@@ -21,6 +21,8 @@ pub const table = .{
     .{ "ringport_discard", exports.discard },
     .{ "ringport_connection_address", exports.connection_address },
     .{ "ringport_set_option", exports.set_option },
+    .{ "ringport_listener_descriptor", exports.listener_descriptor },
+    .{ "ringport_listener_queue", exports.listener_queue },
     .{ "ringport_doorbell_open", Doorbell.open },
     .{ "ringport_doorbell_arm", Doorbell.arm },
     .{ "ringport_doorbell_close", Doorbell.close },

@@ -8,8 +8,11 @@ const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
 const errno_status = @import("errno_status.zig");
+const listening = @import("listen_linux.zig");
 const options = @import("options_linux.zig");
-const SystemAddress = @import("address_linux.zig").SystemAddress;
+const paths = @import("path_linux.zig");
+const system_addresses = @import("address_linux.zig");
+const SystemAddress = system_addresses.SystemAddress;
 
 /// Bytes received need no signal, and no call may sleep whatever mode the descriptor is in.
 const receive_flags = linux.MSG.DONTWAIT;
@@ -42,7 +45,8 @@ pub const Io = struct {
         write_armed: u32,
     };
 
-    pub const Listener = extern struct { _unused: u32 = 0 };
+    /// The file to remove at the end.
+    pub const Listener = struct { file: paths.Identity };
 
     epoll: i32,
     wake_descriptor: i32,
@@ -75,44 +79,21 @@ pub const Io = struct {
         _ = linux.close(io.epoll);
     }
 
-    pub fn listen(io: *Io, socket: *Socket, _: *Listener, id: u32, request: *const abi.ListenRequest) common.Result {
-        var wanted: SystemAddress = undefined;
-        const length = SystemAddress.from(&request.address, &wanted) orelse
-            return .{ .status = .address_family_not_supported };
-        const opened = open_socket(socket, wanted.any.family);
-        if (opened.failed()) return opened;
-        const result = io.listen_on(socket, id, request, &wanted, length);
-        if (result.failed()) _ = linux.close(socket.descriptor);
+    pub fn listen(io: *Io, socket: *Socket, of: *Listener, id: u32, request: *const abi.ListenRequest) common.Result {
+        const opened = listening.open(request);
+        if (opened.result.failed()) return opened.result;
+        socket.* = .{ .descriptor = opened.descriptor, .write_armed = 0 };
+        const unlinks = request.flags.unlink_at_close;
+        if (unlinks) of.file = paths.identify(&path_of(socket.descriptor, .local));
+        const interest = linux.EPOLL.IN | linux.EPOLL.ET;
+        const result = io.control(linux.EPOLL.CTL_ADD, socket.descriptor, interest, .{ .id = id });
+        const is_callers = request.flags.inherited and !request.flags.duplicate;
+        if (result.failed() and !is_callers) _ = io.close(socket, of, id, false);
         return result;
     }
 
-    fn listen_on(
-        io: *Io,
-        socket: *Socket,
-        id: u32,
-        request: *const abi.ListenRequest,
-        wanted: *const SystemAddress,
-        length: linux.socklen_t,
-    ) common.Result {
-        const flags = request.flags;
-        // On Linux this only lets a restarted server bind beside connections in TIME_WAIT; a second listener
-        // on the port is still refused.
-        var result = options.set(socket.descriptor, linux.SOL.SOCKET, linux.SO.REUSEADDR, 1);
-        if (!result.failed() and flags.reuse_port)
-            result = options.set(socket.descriptor, linux.SOL.SOCKET, linux.SO.REUSEPORT, 1);
-        if (!result.failed() and wanted.any.family == linux.AF.INET6)
-            result = options.set(socket.descriptor, linux.SOL.IPV6, linux.IPV6.V6ONLY, @intFromBool(flags.v6_only));
-        // Accepted sockets inherit it, which saves a call for each of them.
-        if (!result.failed() and flags.no_delay)
-            result = options.set(socket.descriptor, linux.IPPROTO.TCP, linux.TCP.NODELAY, 1);
-        if (result.failed()) return result;
-
-        const bound = linux.errno(linux.bind(socket.descriptor, &wanted.any, length));
-        if (bound != .SUCCESS) return errno_status.result_of(bound);
-        const backlog = if (request.backlog == 0) constants.backlog_default else request.backlog;
-        const listening = linux.errno(linux.listen(socket.descriptor, @min(backlog, std.math.maxInt(i32))));
-        if (listening != .SUCCESS) return errno_status.result_of(listening);
-        return io.control(linux.EPOLL.CTL_ADD, socket.descriptor, linux.EPOLL.IN | linux.EPOLL.ET, .{ .id = id });
+    pub fn keep_path(_: *Io, listener: *Listener) void {
+        listener.file = .{};
     }
 
     pub fn accept(_: *Io, socket: *Socket, _: *Listener) common.AcceptResult {
@@ -150,8 +131,8 @@ pub const Io = struct {
 
     pub fn connect(io: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
         var wanted: SystemAddress = undefined;
-        const length = SystemAddress.from(&request.address, &wanted) orelse
-            return .{ .status = .address_family_not_supported };
+        const length = system_addresses.from(&request.address, &request.path, &wanted) catch |failure|
+            return .{ .status = system_addresses.status_of(failure) };
         const opened = open_socket(socket, wanted.any.family);
         if (opened.failed()) return opened;
         const result = io.connect_on(socket, id, request, &wanted, length);
@@ -167,7 +148,7 @@ pub const Io = struct {
         wanted: *const SystemAddress,
         length: linux.socklen_t,
     ) common.Result {
-        if (request.flags.no_delay) {
+        if (request.flags.no_delay and wanted.any.family != linux.AF.UNIX) {
             const result = options.set(socket.descriptor, linux.IPPROTO.TCP, linux.TCP.NODELAY, 1);
             if (result.failed()) return result;
         }
@@ -182,6 +163,11 @@ pub const Io = struct {
         switch (code) {
             // An outcome that is there at once is told by the first event, as a later one.
             .SUCCESS, .INPROGRESS, .INTR => {},
+            // Only a Unix socket says so: the listener's queue is full, and no event tells when it no longer is.
+            .AGAIN => if (wanted.any.family == linux.AF.UNIX)
+                return .{ .status = .backlog_full, .system_error = @backingInt(code) }
+            else
+                return .{ .status = .no_buffer_space, .system_error = @backingInt(code) },
             else => return errno_status.result_of(code),
         }
         const data: Data = .{ .id = id, .descriptor = @intCast(socket.descriptor), .connecting = true };
@@ -256,8 +242,12 @@ pub const Io = struct {
         return errno_status.result_of(linux.errno(linux.shutdown(socket.descriptor, linux.SHUT.WR)));
     }
 
-    /// The kernel forgets a closed descriptor by itself, since no duplicate of it exists.
-    pub fn close(_: *Io, socket: *Socket, _: ?*Listener, _: u32, abort: bool) bool {
+    /// The kernel forgets a closed descriptor by itself where no duplicate of it exists, as one of a listener may.
+    pub fn close(io: *Io, socket: *Socket, listener: ?*Listener, id: u32, abort: bool) bool {
+        if (listener) |of| {
+            _ = io.control(linux.EPOLL.CTL_DEL, socket.descriptor, 0, .{ .id = id });
+            if (of.file.inode != 0) paths.remove(&path_of(socket.descriptor, .local), of.file);
+        }
         if (abort) options.set_reset_on_close(socket.descriptor);
         _ = linux.close(socket.descriptor);
         socket.descriptor = -1;
@@ -268,16 +258,28 @@ pub const Io = struct {
         return options.set_option(socket.descriptor, option, value);
     }
 
-    pub fn address(_: *Io, socket: *Socket, end: abi.AddressEnd, out: *abi.Address) common.Result {
+    pub fn address(
+        _: *Io,
+        socket: *Socket,
+        end: abi.AddressEnd,
+        out: *abi.Address,
+        path: *abi.Path,
+    ) common.Result {
         var system: SystemAddress = undefined;
         var length: linux.socklen_t = @sizeOf(SystemAddress);
-        const code = linux.errno(switch (end) {
-            .local => linux.getsockname(socket.descriptor, &system.any, &length),
-            .remote => linux.getpeername(socket.descriptor, &system.any, &length),
-        });
+        const code = linux.errno(name_of(socket.descriptor, end, &system, &length));
         if (code != .SUCCESS) return errno_status.result_of(code);
         system.to(out);
+        system_addresses.to_path(&system, length, path);
         return .ok;
+    }
+
+    pub fn descriptor_of(_: *Io, socket: *Socket) u32 {
+        return @intCast(socket.descriptor);
+    }
+
+    pub fn listener_queue(_: *Io, socket: *Socket, header: *abi.Header) common.Result {
+        return listening.queue(socket.descriptor, header);
     }
 
     pub fn wait(io: *Io, out: []common.Event, wait_ms: u32) usize {
@@ -360,9 +362,25 @@ pub const Io = struct {
     }
 };
 
+fn name_of(descriptor: i32, end: abi.AddressEnd, system: *SystemAddress, length: *linux.socklen_t) usize {
+    return switch (end) {
+        .local => linux.getsockname(descriptor, &system.any, length),
+        .remote => linux.getpeername(descriptor, &system.any, length),
+    };
+}
+
+fn path_of(descriptor: i32, end: abi.AddressEnd) abi.Path {
+    var system: SystemAddress = undefined;
+    var length: linux.socklen_t = @sizeOf(SystemAddress);
+    var path: abi.Path = .{};
+    if (linux.errno(name_of(descriptor, end, &system, &length)) == .SUCCESS)
+        system_addresses.to_path(&system, length, &path);
+    return path;
+}
+
 fn open_socket(socket: *Io.Socket, family: u16) common.Result {
     const kind = linux.SOCK.STREAM | linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;
-    const opened = linux.socket(family, kind, linux.IPPROTO.TCP);
+    const opened = linux.socket(family, kind, 0);
     const code = linux.errno(opened);
     if (code != .SUCCESS) return errno_status.result_of(code);
     socket.* = .{ .descriptor = @intCast(opened), .write_armed = 0 };

@@ -21,7 +21,7 @@ const Bench = struct {
     }
 
     fn listen(bench: *Bench, socket: *Io.Socket, at: abi.Address, flags: abi.ListenFlags) !u16 {
-        var listener: Io.Listener = .{};
+        var listener: Io.Listener = .{ .file = .{} };
         const request: abi.ListenRequest = .{ .address = at, .backlog = 8, .flags = flags };
         const result = bench.io.listen(socket, &listener, 1, &request);
         if (result.status == .address_family_not_supported or result.status == .address_not_available)
@@ -32,7 +32,8 @@ const Bench = struct {
 
     fn address(bench: *Bench, socket: *Io.Socket, end: abi.AddressEnd) !abi.Address {
         var found: abi.Address = undefined;
-        try std.testing.expectEqual(abi.Status.ok, bench.io.address(socket, end, &found).status);
+        var path: abi.Path = undefined;
+        try std.testing.expectEqual(abi.Status.ok, bench.io.address(socket, end, &found, &path).status);
         return found;
     }
 
@@ -45,7 +46,7 @@ const Bench = struct {
     }
 
     fn accept(bench: *Bench, listener: *Io.Socket, socket: *Io.Socket, id: u32) !void {
-        var table: Io.Listener = .{};
+        var table: Io.Listener = .{ .file = .{} };
         const result = bench.io.accept(listener, &table);
         try std.testing.expectEqual(abi.Status.ok, result.status);
         try std.testing.expectEqual(abi.Status.ok, bench.io.attach(socket, id, result.handle).status);
@@ -127,7 +128,7 @@ test "a port is exclusive, unless a group is asked for" {
     var first: Io.Socket = undefined;
     const port = try bench.listen(&first, v4(0), .{});
     var second: Io.Socket = undefined;
-    var table: Io.Listener = .{};
+    var table: Io.Listener = .{ .file = .{} };
     const request: abi.ListenRequest = .{ .address = v4(port), .backlog = 0, .flags = .{ .reuse_port = true } };
     try std.testing.expectEqual(abi.Status.address_in_use, bench.io.listen(&second, &table, 2, &request).status);
     var group: [2]Io.Socket = undefined;

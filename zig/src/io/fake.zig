@@ -58,12 +58,15 @@ pub const Io = struct {
         id: u32,
         request: *const abi.ListenRequest,
     ) common.Result {
-        if (!is_known_family(request.address.family)) return .{ .status = .address_family_not_supported };
+        if (refusal(request.address.family, &request.path)) |status| return .{ .status = status };
+        // Nothing is inherited by a kernel that begins with its loop.
+        if (request.flags.inherited) return .{ .status = .not_a_listener };
         const number = self.network.take_endpoint(.listener) orelse return .{ .status = .descriptors_exhausted };
         const endpoint = self.network.at(number);
         endpoint.id = id;
         endpoint.family = request.address.family;
-        endpoint.local_port = if (request.address.port == 0) self.network.take_port() else request.address.port;
+        endpoint.local_port = self.port_for(&request.address);
+        endpoint.local_path = request.path;
         endpoint.backlog = if (request.backlog == 0) constants.backlog_default else request.backlog;
         endpoint.reuse_port = request.flags.reuse_port;
         const status = self.network.add_listener(number);
@@ -93,11 +96,12 @@ pub const Io = struct {
             network.abandon(raw, true);
             return .{ .status = .connection_aborted };
         }
-        const ipv4 = network.at(raw).family == @backingInt(abi.AddressFamily.ipv4);
-        return .{
-            .handle = raw - 1 + descriptor_first,
-            .peer = if (ipv4) .ipv4(loopback_ipv4) else .{ .family = .ipv6, .words = .{ 0, 0, 0, loopback_ipv6_end } },
-        };
+        const family: abi.AddressFamily = @fromBackingInt(network.at(raw).family);
+        return .{ .handle = raw - 1 + descriptor_first, .peer = switch (family) {
+            .ipv4 => .ipv4(loopback_ipv4),
+            .ipv6 => .{ .family = .ipv6, .words = .{ 0, 0, 0, loopback_ipv6_end } },
+            .unix, .unspecified => .{ .family = family },
+        } };
     }
 
     /// The number of a raw endpoint no listener queues; null for anything else.
@@ -131,15 +135,18 @@ pub const Io = struct {
     }
 
     pub fn connect(self: *Io, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
-        if (!is_known_family(request.address.family)) return .{ .status = .address_family_not_supported };
+        if (refusal(request.address.family, &request.path)) |status| return .{ .status = status };
         const network = &self.network;
         if (self.descriptors_exhausted) return .{ .status = .descriptors_exhausted };
         const number = network.take_endpoint(.connection) orelse return .{ .status = .descriptors_exhausted };
         const endpoint = network.at(number);
         endpoint.id = id;
         endpoint.family = request.address.family;
-        const port = if (request.flags.bind_local) request.local_address.port else 0;
-        endpoint.local_port = if (port == 0) network.take_port() else port;
+        endpoint.remote_path = request.path;
+        var local = request.local_address;
+        local.family = request.address.family;
+        if (!request.flags.bind_local) local.port = 0;
+        endpoint.local_port = self.port_for(&local);
         socket.endpoint = number;
         network.connect(number, request.address.port);
         return .ok;
@@ -256,11 +263,38 @@ pub const Io = struct {
         };
     }
 
-    pub fn address(self: *Io, socket: *Socket, end: abi.AddressEnd, target: *abi.Address) common.Result {
+    fn port_for(self: *Io, wanted: *const abi.Address) u16 {
+        if (wanted.family == @backingInt(abi.AddressFamily.unix)) return 0;
+        return if (wanted.port == 0) self.network.take_port() else wanted.port;
+    }
+
+    pub fn keep_path(_: *Io, _: *Listener) void {}
+
+    pub fn descriptor_of(_: *Io, socket: *Socket) u32 {
+        return socket.endpoint - 1 + descriptor_first;
+    }
+
+    pub fn listener_queue(self: *Io, socket: *Socket, header: *abi.Header) common.Result {
+        const endpoint = self.network.at(socket.endpoint);
+        if (endpoint.family == @backingInt(abi.AddressFamily.unix)) return .{ .status = .not_supported };
+        header.accept_queue_length = endpoint.queue_length;
+        header.accept_queue_limit = endpoint.backlog;
+        return .ok;
+    }
+
+    pub fn address(
+        self: *Io,
+        socket: *Socket,
+        end: abi.AddressEnd,
+        target: *abi.Address,
+        path: *abi.Path,
+    ) common.Result {
         const endpoint = self.network.at(socket.endpoint);
         if (end == .remote and endpoint.kind == .listener) return .{ .status = .not_connected };
         target.* = std.mem.zeroes(abi.Address);
         target.family = endpoint.family;
+        path.* = if (end == .local) endpoint.local_path else endpoint.remote_path;
+        if (endpoint.family == @backingInt(abi.AddressFamily.unix)) return .ok;
         target.port = if (end == .local) endpoint.local_port else endpoint.remote_port;
         if (endpoint.family == @backingInt(abi.AddressFamily.ipv4)) {
             target.bytes[0..4].* = .{ 127, 0, 0, 1 };
@@ -312,8 +346,13 @@ pub const Io = struct {
     }
 };
 
-fn is_known_family(family: u16) bool {
-    return family == @backingInt(abi.AddressFamily.ipv4) or family == @backingInt(abi.AddressFamily.ipv6);
+/// Why no socket of this family and path can be; null where one can.
+fn refusal(family: u16, path: *const abi.Path) ?abi.Status {
+    return switch (std.enums.fromInt(abi.AddressFamily, family) orelse .unspecified) {
+        .ipv4, .ipv6 => null,
+        .unix => if (path.length == 0 or path.length > abi.path_bytes_max) .invalid_argument else null,
+        .unspecified => .address_family_not_supported,
+    };
 }
 
 test {

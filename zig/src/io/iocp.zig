@@ -11,6 +11,7 @@ const accepting = @import("iocp/accepting.zig");
 const connecting = @import("iocp/connecting.zig");
 const handles = @import("iocp/handle.zig");
 const operations = @import("iocp/operation.zig");
+const paths = @import("iocp/path.zig");
 const Port = @import("iocp/port.zig").Port;
 const status = @import("iocp/status.zig");
 const transfer = @import("iocp/transfer.zig");
@@ -89,7 +90,10 @@ pub const Io = struct {
     pub fn close(_: *Io, socket: *Socket, listener: ?*Listener, _: u32, abort: bool) bool {
         if (socket.handle == 0) return !socket.held();
         socket.flags.closing = true;
-        if (listener) |of| accepting.drop_completed(of);
+        if (listener) |of| {
+            accepting.drop_completed(of);
+            if (of.file != 0) remove_path(socket, of);
+        }
         const handle = socket.handle;
         socket.handle = 0;
         const reset = abort or socket.flags.resets_on_close;
@@ -111,9 +115,34 @@ pub const Io = struct {
         return .ok;
     }
 
-    pub fn address(_: *Io, socket: *Socket, end: abi.AddressEnd, into: *abi.Address) common.Result {
+    pub fn address(
+        _: *Io,
+        socket: *Socket,
+        end: abi.AddressEnd,
+        into: *abi.Address,
+        path: *abi.Path,
+    ) common.Result {
         if (socket.handle == 0) return .{ .status = .not_connected };
-        return handles.address(socket.handle, end, into);
+        return handles.address(socket.handle, end, into, path);
+    }
+
+    fn remove_path(socket: *Socket, listener: *const Listener) void {
+        var of: abi.Address = undefined;
+        var path: abi.Path = .{};
+        if (!handles.address(socket.handle, .local, &of, &path).failed()) paths.remove(&path, listener.file);
+    }
+
+    pub fn keep_path(_: *Io, listener: *Listener) void {
+        listener.file = 0;
+    }
+
+    pub fn descriptor_of(_: *Io, socket: *Socket) u32 {
+        return socket.handle;
+    }
+
+    /// The system does not tell.
+    pub fn listener_queue(_: *Io, _: *Socket, _: *abi.Header) common.Result {
+        return .{ .status = .not_supported };
     }
 
     pub fn wait(io: *Io, events: []common.Event, wait_ms: u32) usize {

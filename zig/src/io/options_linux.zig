@@ -77,10 +77,28 @@ pub fn take_error(descriptor: i32) linux.E {
 }
 
 pub fn is_socket(descriptor: i32) bool {
-    var number: i32 = 0;
-    var length: linux.socklen_t = @sizeOf(i32);
+    _ = get(descriptor, linux.SO.TYPE) catch return false;
+    return true;
+}
+
+/// An option of the socket level that is a number.
+pub fn get(descriptor: i32, name: u32) error{ NoDescriptor, NoSocket, NotKnown }!u32 {
+    var number: u32 = 0;
+    var length: linux.socklen_t = @sizeOf(u32);
     const bytes = std.mem.asBytes(&number);
-    return linux.errno(linux.getsockopt(descriptor, linux.SOL.SOCKET, linux.SO.TYPE, bytes, &length)) == .SUCCESS;
+    return switch (linux.errno(linux.getsockopt(descriptor, linux.SOL.SOCKET, name, bytes, &length))) {
+        .SUCCESS => number,
+        .BADF => error.NoDescriptor,
+        .NOTSOCK => error.NoSocket,
+        else => error.NotKnown,
+    };
+}
+
+pub fn set_nonblocking(descriptor: i32) common.Result {
+    const flags = linux.fcntl(descriptor, linux.F.GETFL, 0);
+    if (linux.errno(flags) != .SUCCESS) return errno_status.result_of(linux.errno(flags));
+    const nonblocking: u32 = @bitCast(linux.O{ .NONBLOCK = true });
+    return errno_status.result_of(linux.errno(linux.fcntl(descriptor, linux.F.SETFL, flags | nonblocking)));
 }
 
 fn read_number(descriptor: i32, name: u32) linux.E {

@@ -8,6 +8,7 @@ const crowds = @import("test/crowds.zig");
 const engine = @import("test/engine.zig");
 const life = @import("test/life.zig");
 const transfer = @import("test/transfer.zig");
+const unix_cases = @import("test/unix.zig");
 
 /// Faults of the odd seeds are those of a healthy network, under which every case must pass; failures are the
 /// business of the loop's fuzzer.
@@ -41,10 +42,30 @@ pub fn SuiteType(comptime Io: type) type {
         }
 
         fn run_case(comptime case: anytype, sizes: Sizes, seed: u32) !void {
+            try run_case_over(case, sizes, seed, false);
+        }
+
+        fn run_case_over(comptime case: anytype, sizes: Sizes, seed: u32, unix: bool) !void {
             var harness = try Harness.open(seed, sizes);
             defer harness.deinit();
+            harness.unix = unix;
             try case(&harness);
             try harness.finish();
+        }
+
+        /// The cases that do not ask for an address, over Unix sockets.
+        pub fn over_unix_sockets(seed: u32) !void {
+            inline for (.{ transfer, life, crowds, unix_cases }) |module| {
+                inline for (@typeInfo(module).@"struct".decl_names) |name| {
+                    run_case_over(@field(module, name), .{}, seed, true) catch |failure| switch (failure) {
+                        error.SkipZigTest => {},
+                        else => {
+                            std.debug.print("case {s} over Unix sockets, seed {d}: {t}\n", .{ name, seed, failure });
+                            return failure;
+                        },
+                    };
+                }
+            }
         }
 
         pub fn transfers(seed: u32) !void {
@@ -101,6 +122,14 @@ test "native backend: the loop itself" {
 
 test "native backend: crowds" {
     try Native.crowded(0);
+}
+
+test "native backend: Unix sockets" {
+    try Native.over_unix_sockets(0);
+}
+
+test "fake kernel: Unix sockets" {
+    try on_each_seed(Fake.over_unix_sockets);
 }
 
 test "fake kernel: transfers" {

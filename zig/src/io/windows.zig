@@ -12,6 +12,8 @@ pub const invalid_handle: Handle = @ptrFromInt(std.math.maxInt(usize));
 
 pub const af_inet = ws2_32.AF.INET;
 pub const af_inet6 = ws2_32.AF.INET6;
+pub const af_unix = ws2_32.AF.UNIX;
+pub const SockaddrUnix = extern struct { family: u16 = af_unix, path: [108]u8 };
 pub const SockaddrIn = ws2_32.sockaddr.in;
 pub const SockaddrIn6 = ws2_32.sockaddr.in6;
 
@@ -137,6 +139,24 @@ pub const ConnectEx = *const fn (
     overlapped: *Overlapped,
 ) callconv(.winapi) i32;
 
+/// WIN32_FIND_DATAW
+pub const FindData = extern struct {
+    attributes: u32,
+    /// FILETIME, which is aligned as its halves are.
+    created: u64 align(4),
+    accessed: u64 align(4),
+    written: u64 align(4),
+    size: [2]u32,
+    reparse_tag: u32,
+    reserved: u32,
+    name: [260]u16,
+    alternate_name: [14]u16,
+};
+pub const file_attribute_reparse_point: u32 = 0x400;
+
+pub extern "kernel32" fn FindFirstFileW(name: [*:0]const u16, found: *FindData) callconv(.winapi) Handle;
+pub extern "kernel32" fn FindClose(search: Handle) callconv(.winapi) i32;
+pub extern "kernel32" fn DeleteFileW(name: [*:0]const u16) callconv(.winapi) i32;
 pub extern "kernel32" fn CreateIoCompletionPort(
     file: Handle,
     port: ?Handle,
@@ -177,6 +197,11 @@ pub extern "ws2_32" fn WSASocketW(
     group: u32,
     flags: u32,
 ) callconv(.winapi) Socket;
+pub extern "ws2_32" fn WSADuplicateSocketW(
+    socket: Socket,
+    process: u32,
+    information: *anyopaque,
+) callconv(.winapi) i32;
 pub extern "ws2_32" fn WSAIoctl(
     socket: Socket,
     code: u32,
@@ -207,6 +232,7 @@ pub extern "ws2_32" fn WSASend(
     routine: ?*const anyopaque,
 ) callconv(.winapi) i32;
 pub extern "ws2_32" fn recv(socket: Socket, buffer: [*]u8, length: i32, flags: i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn connect(socket: Socket, name: *const anyopaque, bytes: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn bind(socket: Socket, name: *const anyopaque, bytes: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn listen(socket: Socket, backlog: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn shutdown(socket: Socket, how: i32) callconv(.winapi) i32;

@@ -24,6 +24,8 @@ pub fn submit(loop: anytype, record: *const abi.Record, abort: bool) abi.Status 
     }
     slot.close_tag = record.tag;
     slot.flags.abort = abort;
+    const flags: abi.Flags = @bitCast(record.flags);
+    if (flags.handed_on and slot.flags.is_listener) loop.io.keep_path(&loop.listeners[slot.listener].listener);
     if (!abort and slot.state == .open and !slot.queue_empty() and !slot.flags.write_over) {
         slot.state = .flushing;
         return .ok;

@@ -56,6 +56,9 @@ pub const Endpoint = struct {
     local_port: u16,
     remote_port: u16,
     family: u16,
+    /// Of a Unix socket, empty for those that have none.
+    local_path: abi.Path,
+    remote_path: abi.Path,
 
     // A listener's queue of raw connections.
     queue_first: u32,

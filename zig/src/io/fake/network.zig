@@ -102,9 +102,8 @@ pub const Network = struct {
 
     /// Null when the port is taken or no further listener fits.
     pub fn add_listener(self: *Network, number: u32) abi.Status {
-        const port = self.at(number).local_port;
         for (self.listeners) |other| {
-            if (other == 0 or self.at(other).local_port != port) continue;
+            if (other == 0 or !listens_where(self.at(other), self.at(number))) continue;
             if (!self.at(other).reuse_port or !self.at(number).reuse_port) return .address_in_use;
         }
         for (&self.listeners) |*entry| if (entry.* == 0) {
@@ -121,8 +120,32 @@ pub const Network = struct {
         while (self.dequeue(number)) |raw| self.abandon(raw, true);
     }
 
+    fn listens_where(listener: *const Endpoint, other: *const Endpoint) bool {
+        if (is_unix(listener) or is_unix(other))
+            return is_unix(listener) and is_unix(other) and is_same_path(&listener.local_path, &other.local_path);
+        return listener.local_port == other.local_port;
+    }
+
+    fn is_unix(endpoint: *const Endpoint) bool {
+        return endpoint.family == @backingInt(abi.AddressFamily.unix);
+    }
+
+    fn is_same_path(one: *const abi.Path, other: *const abi.Path) bool {
+        return std.mem.eql(u8, one.slice(), other.slice());
+    }
+
     fn find_listener(self: *Network, port: u16) ?u32 {
-        for (self.listeners) |number| if (number != 0 and self.at(number).local_port == port) return number;
+        for (self.listeners) |number| {
+            if (number != 0 and !is_unix(self.at(number)) and self.at(number).local_port == port) return number;
+        }
+        return null;
+    }
+
+    fn find_listener_at(self: *Network, path: *const abi.Path) ?u32 {
+        for (self.listeners) |number| {
+            if (number == 0 or !is_unix(self.at(number))) continue;
+            if (is_same_path(&self.at(number).local_path, path)) return number;
+        }
         return null;
     }
 
@@ -146,10 +169,13 @@ pub const Network = struct {
         if (self.happens(self.faults.connect_failed)) {
             return if (self.random().boolean()) .timed_out else .connection_refused;
         }
-        const listener = self.find_listener(port) orelse return .connection_refused;
+        const endpoint = self.at(number);
+        const listener = if (is_unix(endpoint))
+            self.find_listener_at(&endpoint.remote_path) orelse return .not_found
+        else
+            self.find_listener(port) orelse return .connection_refused;
         if (self.at(listener).queue_length >= self.at(listener).backlog) return .connection_refused;
         const raw = self.take_endpoint(.raw) orelse return .no_buffer_space;
-        const endpoint = self.at(number);
         const other = self.at(raw);
         endpoint.peer = raw;
         endpoint.receive_waits = true;
@@ -157,6 +183,7 @@ pub const Network = struct {
         other.family = endpoint.family;
         other.local_port = port;
         other.remote_port = endpoint.local_port;
+        other.local_path = endpoint.remote_path;
         self.enqueue(listener, raw);
         self.events.tell(self, listener, .{ .readable = true });
         return .ok;

@@ -9,6 +9,7 @@ const windows = @import("../windows.zig");
 const addresses = @import("address.zig");
 const handles = @import("handle.zig");
 const operations = @import("operation.zig");
+const paths = @import("path.zig");
 const Port = @import("port.zig").Port;
 const status = @import("status.zig");
 
@@ -33,12 +34,18 @@ pub fn listen(
 ) common.Result {
     // Two listeners on one port would steal from each other here; sharing is by hand-over.
     if (request.flags.reuse_port) return .{ .status = .not_supported };
-    const native = addresses.to_native(&request.address) orelse
-        return .{ .status = .address_family_not_supported };
+    // A listening socket belongs to the completion port it was given to for ever, so none can be passed on.
+    if (request.flags.inherited) return .{ .status = .not_supported };
+    const native = addresses.of_request(&request.address, &request.path) orelse
+        return .{ .status = addresses.refusal(&request.address) };
     const opened = handles.open(native.family);
     if (opened.result.failed()) return opened.result;
     const handle = opened.handle;
-    const bound = bind(handle, &native, request);
+    // The permissions of a path are those of its folder.
+    const bound: common.Result = if (request.mode != 0)
+        .{ .status = .not_supported }
+    else
+        bind(handle, &native, request);
     const result = if (bound.failed()) bound else port.associate(handle);
     if (result.failed()) {
         handles.close(handle);
@@ -51,7 +58,9 @@ pub fn listen(
     listener.wanted = posted_first;
     listener.family = native.family;
     listener.inherited.mask = 0;
-    if (request.flags.no_delay) inherit(listener, .no_delay, 1);
+    const is_unix = native.family == windows.af_unix;
+    listener.file = if (is_unix and request.flags.unlink_at_close) paths.identify(&request.path) else 0;
+    if (request.flags.no_delay and !is_unix) inherit(listener, .no_delay, 1);
     return begin(port, socket, listener);
 }
 
@@ -73,6 +82,7 @@ fn begin(port: *Port, socket: *Socket, listener: *Listener) common.Result {
 }
 
 fn bind(handle: u32, native: *const addresses.Native, request: *const abi.ListenRequest) common.Result {
+    if (native.family == windows.af_unix) return bind_path(handle, native, request);
     // Without this any program may bind the same port and take our connections.
     const exclusive = handles.set_integer(handle, windows.sol_socket, windows.so_exclusiveaddruse, 1);
     if (exclusive.failed()) return exclusive;
@@ -82,6 +92,23 @@ fn bind(handle: u32, native: *const addresses.Native, request: *const abi.Listen
         if (set.failed()) return set;
     }
     if (windows.bind(handle, &native.bytes, native.length) != 0) return status.last_winsock();
+    return listen_on(handle, request);
+}
+
+fn bind_path(handle: u32, native: *const addresses.Native, request: *const abi.ListenRequest) common.Result {
+    if (windows.bind(handle, &native.bytes, native.length) != 0) {
+        const failed = status.last_winsock();
+        if (failed.status != .address_in_use) return failed;
+        const cleared = paths.clear(&request.path, request.flags.replace_stale);
+        if (cleared.failed()) return cleared;
+        if (windows.bind(handle, &native.bytes, native.length) != 0) return status.last_winsock();
+    }
+    const result = listen_on(handle, request);
+    if (result.failed()) paths.remove(&request.path, paths.identify(&request.path));
+    return result;
+}
+
+fn listen_on(handle: u32, request: *const abi.ListenRequest) common.Result {
     const backlog: i32 = @intCast(@min(
         if (request.backlog == 0) constants.backlog_default else request.backlog,
         backlog_hint_max,

@@ -5,12 +5,49 @@ const abi = @import("../../abi.zig");
 const common = @import("../common.zig");
 const windows = @import("../windows.zig");
 
-/// A system address of either family, and how much of it counts.
+/// A system address of any family, and how much of it counts.
 pub const Native = struct {
-    bytes: extern union { ipv4: windows.SockaddrIn, ipv6: windows.SockaddrIn6 },
+    bytes: extern union { ipv4: windows.SockaddrIn, ipv6: windows.SockaddrIn6, unix: windows.SockaddrUnix },
     length: i32,
     family: u8,
 };
+
+/// Of either kind: an address, or where the family says so a path. Null where there can be none.
+pub fn of_request(address: *const abi.Address, path: *const abi.Path) ?Native {
+    return if (is_unix(address)) to_unix(path) else to_native(address);
+}
+
+/// Why `of_request` found none.
+pub fn refusal(address: *const abi.Address) abi.Status {
+    return if (is_unix(address)) .invalid_argument else .address_family_not_supported;
+}
+
+fn is_unix(address: *const abi.Address) bool {
+    return address.family == @backingInt(abi.AddressFamily.unix);
+}
+
+/// Null for a path that is empty, too long, or holds a NUL: this system knows no names that are no files.
+pub fn to_unix(path: *const abi.Path) ?Native {
+    if (path.length == 0 or path.length > abi.path_bytes_max) return null;
+    if (std.mem.findScalar(u8, path.slice(), 0) != null) return null;
+    var native: Native = .{
+        .bytes = .{ .unix = .{ .path = @splat(0) } },
+        .length = @sizeOf(windows.SockaddrUnix),
+        .family = windows.af_unix,
+    };
+    @memcpy(native.bytes.unix.path[0..path.length], path.slice());
+    return native;
+}
+
+/// The path of a Unix address, empty for a socket without one.
+pub fn path_of(native: *const Native, path: *abi.Path) void {
+    path.* = .{};
+    if (native.bytes.unix.family != windows.af_unix) return;
+    const all = &native.bytes.unix.path;
+    const length = std.mem.findScalar(u8, all, 0) orelse all.len;
+    path.length = @intCast(@min(length, abi.path_bytes_max));
+    @memcpy(path.bytes[0..path.length], all[0..path.length]);
+}
 
 /// Null where the family is none we know.
 pub fn to_native(address: *const abi.Address) ?Native {
@@ -66,6 +103,7 @@ pub fn peer(native: *const Native) common.Peer {
     return switch (native.bytes.ipv4.family) {
         windows.af_inet => .ipv4(native.bytes.ipv4.addr),
         windows.af_inet6 => .ipv6(native.bytes.ipv6.addr),
+        windows.af_unix => .{ .family = .unix },
         else => .{},
     };
 }
@@ -86,6 +124,7 @@ pub fn from_native(native: *const Native, address: *abi.Address) void {
             address.scope = native.bytes.ipv6.scope_id;
             address.bytes = native.bytes.ipv6.addr;
         },
+        windows.af_unix => address.family = @backingInt(abi.AddressFamily.unix),
         else => {},
     }
 }

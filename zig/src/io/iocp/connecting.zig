@@ -26,6 +26,7 @@ pub fn attach(port: *Port, socket: *Socket, id: u32, handle: u32) common.Result 
 }
 
 pub fn connect(port: *Port, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
+    if (request.address.family == @backingInt(abi.AddressFamily.unix)) return connect_path(port, socket, id, request);
     const target = addresses.connectable(&request.address);
     const remote = addresses.to_native(&target) orelse return .{ .status = .address_family_not_supported };
     var local = addresses.any(remote.family);
@@ -48,6 +49,31 @@ pub fn connect(port: *Port, socket: *Socket, id: u32, request: *const abi.Connec
         socket.* = std.mem.zeroes(Socket);
     }
     return began;
+}
+
+/// ConnectEx is documented for other sockets only. A Unix socket's connect is done or refused at once, since
+/// nobody but this machine takes part; what would have to wait is told as a full queue, to be tried again.
+fn connect_path(port: *Port, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
+    const remote = addresses.to_unix(&request.path) orelse return .{ .status = .invalid_argument };
+    const opened = handles.open(remote.family);
+    if (opened.result.failed()) return opened.result;
+    const handle = opened.handle;
+    var result = port.associate(handle);
+    if (!result.failed() and windows.connect(handle, &remote.bytes, remote.length) != 0) {
+        result = status.last_winsock();
+        if (result.status == .would_block) result.status = .backlog_full;
+    }
+    if (!result.failed()) {
+        socket.open(handle, id, Port.skip_on_success(handle));
+        socket.flags.connects_at_once = true;
+        _ = socket.send.begin(.connect);
+        result = port.post(&socket.send);
+    }
+    if (result.failed()) {
+        handles.close(handle);
+        socket.* = std.mem.zeroes(Socket);
+    }
+    return result;
 }
 
 fn prepare(
@@ -102,6 +128,7 @@ fn fail_fast(handle: u32) void {
 pub fn complete(port: *Port, socket: *Socket) common.Event {
     const number = socket.send.number();
     if (number != 0) return connected(socket, status.result_of(number));
+    if (socket.flags.connects_at_once) return connected(socket, transfer.watch(port, socket));
     // Until this the socket knows no addresses and cannot be shut down.
     const updated =
         windows.setsockopt(socket.handle, windows.sol_socket, windows.so_update_connect_context, null, 0);

@@ -12,17 +12,23 @@ pub const linger_off_seconds: u32 = 0xffff_ffff;
 
 pub const Opened = struct { result: common.Result = .ok, handle: u32 = 0 };
 
-/// A TCP socket for overlapped calls, of no port yet.
+/// A stream socket for overlapped calls, of no port yet.
 pub fn open(family: u8) Opened {
+    const is_unix = family == windows.af_unix;
     const socket = windows.WSASocketW(
         family,
         windows.sock_stream,
-        windows.ipproto_tcp,
+        if (is_unix) 0 else windows.ipproto_tcp,
         null,
         0,
         windows.wsa_flag_overlapped | windows.wsa_flag_no_handle_inherit,
     );
-    if (socket == windows.invalid_socket) return .{ .result = status.last_winsock() };
+    if (socket == windows.invalid_socket) {
+        const failed = status.last_winsock();
+        // Systems differ in which part of it they do not know.
+        if (!is_unix or failed.status == .descriptors_exhausted) return .{ .result = failed };
+        return .{ .result = .{ .status = .address_family_not_supported, .system_error = failed.system_error } };
+    }
     // Windows documents that handles fit in 32 bits; were it ever otherwise, this socket is of no use to us.
     const handle = std.math.cast(u32, socket) orelse {
         _ = windows.closesocket(socket);
@@ -106,7 +112,7 @@ pub fn set_option(handle: u32, option: abi.SocketOption, value: u32) common.Resu
     };
 }
 
-pub fn address(handle: u32, end: abi.AddressEnd, into: *abi.Address) common.Result {
+pub fn address(handle: u32, end: abi.AddressEnd, into: *abi.Address, path: *abi.Path) common.Result {
     var native = std.mem.zeroes(addresses.Native);
     var length: i32 = @sizeOf(@TypeOf(native.bytes));
     const failed = switch (end) {
@@ -115,5 +121,6 @@ pub fn address(handle: u32, end: abi.AddressEnd, into: *abi.Address) common.Resu
     };
     if (failed != 0) return status.last_winsock();
     addresses.from_native(&native, into);
+    addresses.path_of(&native, path);
     return .ok;
 }

@@ -69,7 +69,9 @@ pub const Socket = struct {
         skips: bool = false,
         /// linger_seconds 0 was set: close is an abort.
         resets_on_close: bool = false,
-        _: u5 = 0,
+        /// Connected by a plain call, not by ConnectEx.
+        connects_at_once: bool = false,
+        _: u4 = 0,
     },
 
     pub fn held(socket: *const Socket) bool {
@@ -86,7 +88,7 @@ pub const Socket = struct {
 };
 
 /// Bytes AcceptEx writes for each address: the largest one and sixteen more, as its contract wants.
-pub const accept_address_bytes = @sizeOf(windows.SockaddrIn6) + 16;
+pub const accept_address_bytes = @sizeOf(windows.SockaddrUnix) + 16;
 
 pub const Accept = struct {
     operation: Operation,
@@ -116,6 +118,8 @@ pub const Listener = struct {
     wanted: u8,
     family: u8,
     inherited: Inherited,
+    /// Of a Unix listener: the file to remove at the end.
+    file: u64,
 
     comptime {
         std.debug.assert(constants.accepts_posted_max <= @bitSizeOf(AcceptMask));

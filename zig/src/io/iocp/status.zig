@@ -12,6 +12,8 @@ const NtStatus = std.os.windows.NTSTATUS;
 /// The Winsock and Win32 numbers with a status of their own.
 pub const SystemError = enum(u32) {
     success = 0,
+    file_not_found = 2,
+    path_not_found = 3,
     too_many_open_files = 4,
     access_denied = 5,
     invalid_handle = 6,
@@ -75,6 +77,7 @@ pub const SystemError = enum(u32) {
 pub fn status_of(number: u32) abi.Status {
     return switch (@as(SystemError, @fromBackingInt(number))) {
         .success => .ok,
+        .file_not_found, .path_not_found => .not_found,
         .too_many_open_files, .wsa_too_many_files, .wsa_process_limit => .descriptors_exhausted,
         .access_denied, .wsa_access => .access_denied,
         .not_enough_memory, .outofmemory => .out_of_memory,

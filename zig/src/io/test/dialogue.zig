@@ -1,5 +1,6 @@
 //! The steps most cases share: listen, connect, wait for an answer.
 
+const builtin = @import("builtin");
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const harness = @import("harness.zig");
@@ -15,6 +16,22 @@ pub fn loopback(port: u16) abi.Address {
         .scope = 0,
         .bytes = .{ 127, 0, 0, 1 } ++ @as([12]u8, @splat(0)),
     };
+}
+
+/// Over Unix sockets a port is a number in a name: on Linux one of the kernel's own, so that no file is left.
+pub fn path_of(port: u16) abi.Path {
+    const process: u32 = if (builtin.os.tag == .linux) @bitCast(std.os.linux.getpid()) else 0;
+    var path: abi.Path = .{};
+    const name = std.fmt.bufPrint(&path.bytes, "\x00ringport-test-{d}-{d}", .{ process, port }) catch unreachable;
+    path.length = @intCast(name.len);
+    if (builtin.os.tag != .linux) path.bytes[0] = '_';
+    return path;
+}
+
+fn unix() abi.Address {
+    var address = std.mem.zeroes(abi.Address);
+    address.family = @backingInt(abi.AddressFamily.unix);
+    return address;
 }
 
 /// The latest completion of a submission; null when there is none yet.
@@ -71,15 +88,26 @@ pub fn try_listen(h: anytype, request: *abi.ListenRequest) !abi.Record {
 
 pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
     var request: abi.ListenRequest = .{ .address = loopback(0), .backlog = 0, .flags = flags };
+    if (h.unix) {
+        h.ports += 1;
+        request.address = unix();
+        request.path = path_of(h.ports);
+        request.flags.unlink_at_close = true;
+    }
     const record = try try_listen(h, &request);
+    const status: abi.Status = @fromBackingInt(record.status);
+    // Not every system has Unix sockets.
+    if (h.unix and status == .address_family_not_supported) return error.SkipZigTest;
     try harness.expect_status(.ok, @fromBackingInt(record.status));
+    if (h.unix) return .{ .id = record.id, .port = h.ports };
     try std.testing.expect(request.address.port != 0);
     return .{ .id = record.id, .port = request.address.port };
 }
 
 pub fn try_connect(h: anytype, port: u16, flags: abi.Flags) !abi.Record {
     var request: abi.ConnectRequest = .{
-        .address = loopback(port),
+        .address = if (h.unix) unix() else loopback(port),
+        .path = if (h.unix) path_of(port) else .{},
         .local_address = std.mem.zeroes(abi.Address),
         .flags = .{},
     };

@@ -44,6 +44,8 @@ pub fn HarnessType(comptime Io: type) type {
         tag: u32,
         sends_this_turn: u32,
         idle_turns: u32,
+        unix: bool = false,
+        ports: u16 = 0,
 
         // The fuzzers use the harness outside of tests.
         const allocator = if (builtin.is_test) std.testing.allocator else std.heap.smp_allocator;

@@ -58,6 +58,8 @@ pub fn paused_reader_sees_the_end_later(h: anytype) !void {
 }
 
 pub fn abort_is_seen_as_reset(h: anytype) !void {
+    // A Unix socket knows no reset: its peer sees the end.
+    if (h.unix) return error.SkipZigTest;
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     try dialogue.transfer(h, pair.client, pair.server, 100, 100);

@@ -1,0 +1,86 @@
+/**
+ * Binding a listening socket, whoever takes what it accepts.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import { BACKLOG_DEFAULT, Flags, LISTEN_REQUEST_SIZE, Operation } from "../base/layout.ts";
+import type { Engine } from "../loop/engine.ts";
+import { checkInheritedUnix, placeOfListen, statusPlace } from "./places.ts";
+import { writeListenRequest } from "./requests.ts";
+import { applySocketOptions, readAddress } from "./settings.ts";
+import type { ListenOptions } from "./types.ts";
+
+/** Where and how to bind, and what accepted sockets inherit. */
+export type BindOptions = Pick<
+  ListenOptions,
+  | "hostname"
+  | "port"
+  | "unix"
+  | "mode"
+  | "replaceStale"
+  | "removePath"
+  | "inherited"
+  | "fd"
+  | "backlog"
+  | "ipv6Only"
+  | "reusePort"
+  | "noDelay"
+  | "keepAlive"
+  | "receiveBuffer"
+  | "sendBuffer"
+  | "typeOfService"
+>;
+
+/** A listening socket of a loop. */
+export interface Bound {
+  readonly id: number;
+  readonly address: SocketAddress;
+}
+
+/** Binds a listener; throws where the system refuses. `paused`: its connections begin without reading. */
+export function bindListener(
+  engine: Engine,
+  tag: number,
+  options: BindOptions,
+  how: { paused?: boolean; handOver?: boolean },
+): Bound {
+  const id = bind(engine, tag, options, how);
+  try {
+    const address = readAddress(engine, id, "local");
+    if (address.family === "Unix") checkInheritedUnix(options);
+    else applySocketOptions(engine, id, "listen", options);
+    return { id, address };
+  } catch (error) {
+    // What was taken over goes as it came.
+    engine.submit(Operation.close, id, options.unix === undefined ? Flags.handedOn : 0);
+    throw error;
+  }
+}
+
+function bind(
+  engine: Engine,
+  tag: number,
+  options: BindOptions,
+  { paused = false, handOver = false }: { paused?: boolean; handOver?: boolean },
+): number {
+  const place = placeOfListen(options);
+  const { segments } = engine;
+  const segment = writeListenRequest(segments, {
+    place,
+    mode: options.mode ?? 0,
+    replaceStale: options.replaceStale ?? true,
+    removePath: options.removePath ?? place.kind === "unix",
+    backlog: options.backlog ?? BACKLOG_DEFAULT,
+    ipv6Only: options.ipv6Only ?? false,
+    reusePort: options.reusePort ?? false,
+    noDelay: options.noDelay ?? true,
+    paused,
+    handOver,
+  });
+  try {
+    return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, statusPlace("listen", place));
+  } finally {
+    segments.release(segment, 0, LISTEN_REQUEST_SIZE);
+  }
+}

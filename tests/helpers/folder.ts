@@ -1,0 +1,58 @@
+/**
+ * A folder for the files of one test, and what the system knows of files there. Unix sockets need paths of
+ * less than 108 bytes, so the names stay short.
+ *
+ * @module
+ */
+import { Child } from "./process.ts";
+import { environment, system } from "./runtime.ts";
+
+/** Runs a command to its end and gives what it printed. */
+async function run(...command: string[]): Promise<string> {
+  await using child = new Child(command, {});
+  const { code, output, errors } = await child.end();
+  if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}: ${errors}`);
+  return output.trim();
+}
+
+/** A folder of its own, gone with the scope. Linux only. */
+export class Folder implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<Folder> {
+    if (system === "windows") throw new Error("the tests make folders on Linux only");
+    const parent = environment("TMPDIR") ?? "/tmp";
+    return new Folder(await run("mktemp", "-d", `${parent}/rp.XXXXXX`));
+  }
+
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  /** Kind and permissions, as "socket 600"; "" where nothing is. */
+  async look(name: string): Promise<string> {
+    const text = await run("sh", "-c", `stat -c '%F %a' "$1" || true`, "sh", this.file(name));
+    return text.replace(/^regular (empty )?file/, "file");
+  }
+
+  /** Writes a text file. */
+  async write(name: string, text: string): Promise<void> {
+    await run("sh", "-c", `printf %s "$2" > "$1"`, "sh", this.file(name), text);
+  }
+
+  async read(name: string): Promise<string> {
+    return await run("cat", this.file(name));
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    await run("mv", this.file(from), this.file(to));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await run("rm", "-r", this.path);
+  }
+}
