@@ -202,6 +202,31 @@ pub fn listener_queue(handle: u32, id: u32) callconv(.c) i32 {
     return answer_on(loop, loop.io.listener_queue(&slot.socket, loop.header));
 }
 
+/// Opens the inbox of a token in memory that is the caller's, where descriptors of other processes arrive.
+pub fn inbox_open(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
+    return answer_in(handover, io.passing.open(inbox, handover));
+}
+
+pub fn inbox_close(inbox: *abi.Inbox) callconv(.c) i32 {
+    io.passing.close(inbox);
+    return 0;
+}
+
+/// Sends a descriptor to another process; the ticket names it there. It stays open here as well.
+pub fn give(handover: *abi.Handover) callconv(.c) i32 {
+    return answer_in(handover, io.passing.give(handover));
+}
+
+/// Takes what another process gave under the ticket.
+pub fn take(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
+    return answer_in(handover, io.passing.take(inbox, handover));
+}
+
+fn answer_in(handover: *abi.Handover, result: common.Result) i32 {
+    handover.system_error = result.system_error;
+    return answer(result.status);
+}
+
 /// Threads inside wait or wake of the loop; for tests.
 pub fn users_of(handle: u32) u32 {
     return registry.users_of(handle);

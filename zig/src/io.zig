@@ -25,6 +25,13 @@ pub const Bell = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Sockets to and from other processes.
+pub const passing = switch (builtin.os.tag) {
+    .linux => @import("io/passing_linux.zig"),
+    .windows => @import("io/passing_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Keeps the library in the process.
 pub const pin = switch (builtin.os.tag) {
     .linux => @import("io/pin_linux.zig").pin,

@@ -2,37 +2,49 @@
 
 const std = @import("std");
 
-/// A descriptor on its way to another process. Both sides fill the first part; `ticket` names the descriptor
-/// there.
+/// One descriptor on its way: who gives says whom it is for, and is told the ticket; who takes shows the ticket.
 pub const Handover = extern struct {
     /// give: the process that will take it.
     process: u32,
     /// The descriptor to give, or the one taken.
     descriptor: u32,
-    /// Names the taker's inbox; the same at open and at give.
+    /// Bytes of the token, the name of the taker's inbox.
     token_size: u32,
     ticket_size: u32,
+    /// Written by the library: the system's number where a call failed.
+    system_error: u32,
+    _reserved: [3]u32 = .{ 0, 0, 0 },
     token: [64]u8,
     ticket: [ticket_bytes_max]u8,
 
     comptime {
-        std.debug.assert(@sizeOf(Handover) == 80 + ticket_bytes_max);
+        std.debug.assert(@sizeOf(Handover) == 96 + ticket_bytes_max);
     }
 };
 
-/// Bytes. WSAPROTOCOL_INFOW is the largest, 628.
+/// Bytes. WSAPROTOCOL_INFOW is the largest ticket, 628.
 pub const ticket_bytes_max: u32 = 640;
 
-/// The memory of an inbox: TypeScript's own, of a page at least, kept until it is closed.
+/// Where descriptors arrive. Its memory is TypeScript's own, of a page at least, kept until it is closed.
 pub const Inbox = extern struct {
     descriptor: u32,
     /// Descriptors that have come and were not yet taken.
     count: u32,
-    keys: [inbox_descriptors_max * ticket_key_bytes]u8,
-    descriptors: [inbox_descriptors_max * 4]u8,
-};
+    /// Their tickets, and themselves as u32.
+    keys: [descriptors_max * key_bytes]u8,
+    kept: [descriptors_max * 4]u8,
 
-/// Descriptors an inbox keeps for later. The kernel's queue holds further ones and tells the giver when full.
-pub const inbox_descriptors_max: u32 = 128;
-/// Bytes of a ticket on Linux: chosen at random, so that no two are the same.
-pub const ticket_key_bytes: u32 = 16;
+    /// Descriptors kept for later. The kernel's queue holds further ones and tells the giver when it is full.
+    pub const descriptors_max = 128;
+    /// Bytes of a ticket on Linux: chosen at random, so that no two are the same.
+    pub const key_bytes = 16;
+    pub const Key = [key_bytes]u8;
+
+    pub fn key(inbox: *Inbox, index: usize) *Key {
+        return inbox.keys[index * key_bytes ..][0..key_bytes];
+    }
+
+    pub fn descriptor_at(inbox: *Inbox, index: usize) *align(1) u32 {
+        return std.mem.bytesAsValue(u32, inbox.kept[index * 4 ..][0..4]);
+    }
+};

@@ -76,6 +76,11 @@ pub const InitialRetransmission = extern struct { round_trip_ms: u16, retransmis
 pub const initial_rto_unspecified_rtt: u16 = 0xffff;
 pub const initial_rto_no_syn_retransmissions: u8 = 0xfe;
 
+/// WSAPROTOCOL_INFOW: passed from process to process as it is.
+pub const ProtocolInformation = extern struct { bytes: [628]u8 align(4) };
+/// FROM_PROTOCOL_INFO
+pub const from_protocol_information: i32 = -1;
+
 pub const Linger = extern struct { on: u16, seconds: u16 };
 
 /// Only its size matters: nothing of it is read.
@@ -200,7 +205,7 @@ pub extern "ws2_32" fn WSASocketW(
 pub extern "ws2_32" fn WSADuplicateSocketW(
     socket: Socket,
     process: u32,
-    information: *anyopaque,
+    information: *ProtocolInformation,
 ) callconv(.winapi) i32;
 pub extern "ws2_32" fn WSAIoctl(
     socket: Socket,

@@ -133,7 +133,7 @@ pub const Port = struct {
 var winsock_started: std.atomic.Value(bool) = .init(false);
 
 /// Winsock counts its starts, so two threads starting it at once do no harm.
-fn start_winsock() common.Result {
+pub fn start_winsock() common.Result {
     if (winsock_started.load(.acquire)) return .ok;
     var data: windows.WsaData = undefined;
     const number = windows.WSAStartup(windows.winsock_version_2_2, &data);
