@@ -10,17 +10,20 @@ import { findLibrary, type FoundLibrary, type LibrarySearch } from "./library.ts
 import { LibraryError } from "./library_error.ts";
 import { checkLibrary } from "./load_check.ts";
 import { openLoop } from "./native_loop.ts";
+import { give, openInbox } from "./passing.ts";
 import type { Native } from "./port.ts";
 import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 
 export type {
   Doorbell,
+  Inbox,
   LoopSizes,
   Native,
   NativeAddress,
   NativeLoop,
   ResolvedLoopSizes,
   ShareableLoop,
+  Taker,
 } from "./port.ts";
 export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
 export { HostNameError } from "./host_name.ts";
@@ -75,6 +78,8 @@ export function openNative(options: NativeOptions = {}): Native {
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
     seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
+    openInbox: (token) => openInbox(library.functions, token),
+    give: (descriptor, to) => give(library.functions, descriptor, to),
   };
   opened.set(path, native);
   return native;

@@ -126,6 +126,23 @@ export interface NativeLoop {
   close(): Promise<void>;
 }
 
+/** A process that takes sockets: its number, and the name of its inbox, at most 64 bytes. */
+export interface Taker {
+  readonly processId: number;
+  readonly token: string;
+}
+
+/** Where sockets given by other processes arrive. Used by one thread. */
+export interface Inbox {
+  /**
+   * The descriptor given under the ticket, which belongs to the caller from then on. Throws a NativeError:
+   * notFound where nothing of that ticket has come, busy where too much that was never taken has.
+   */
+  take(ticket: Uint8Array): number;
+  /** Closes it, and all that has come and was not taken. */
+  close(): void;
+}
+
 /** The library, opened and checked in this thread. */
 export interface Native {
   readonly runtime: "bun" | "deno";
@@ -146,4 +163,16 @@ export interface Native {
   seizeLoop(handle: number): number;
   /** Closes the raw descriptor of a connection that no loop took; false where it names no socket. */
   discard(descriptor: number): boolean;
+  /**
+   * Opens the inbox of a token, which only the givers should know. On Linux it exists once in the system; throws
+   * a NativeError where it is open already.
+   */
+  openInbox(token: string): Inbox;
+  /**
+   * Gives a socket to another process, which takes it by the ticket returned. "busy": the inbox is full for now.
+   * The descriptor stays open here as well, and its giver closes it once it was taken. On Windows only a
+   * connection that belongs to no loop can be given. Throws a NativeError: connectionRefused where nobody has the
+   * inbox.
+   */
+  give(descriptor: number, to: Taker): Uint8Array<ArrayBuffer> | "busy";
 }

@@ -188,6 +188,15 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#gone.promise;
   }
 
+  /**
+   * The system's number of the listening socket, so that it can be given to another process.
+   *
+   * @internal
+   */
+  get descriptor(): number {
+    return this.#engine.native.descriptorOf(this.#id >>> 0);
+  }
+
   /** Takes other handlers, for the connections there are as well. */
   reload(options: { socket: SocketHandlers<D> }): void {
     if (typeof options !== "object" || options === null) {

@@ -3,12 +3,35 @@
  *
  * @module
  */
-import { type LoopSizes, type Native, openNative } from "../../ffi/mod.ts";
+import { type Inbox, type LoopSizes, type Native, openNative, type Taker } from "../../ffi/mod.ts";
 import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
 export { environment, processId } from "../../ffi/mod.ts";
+export type { Inbox, Taker } from "../../ffi/mod.ts";
+
+/** Opens the inbox of a token, see `Native.openInbox`; throws this framework's errors. */
+export function openInbox(token: string, library?: string): Inbox {
+  try {
+    return openNative({ library }).openInbox(token);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "openInbox" });
+  }
+}
+
+/** Gives a socket to another process, see `Native.give`; throws this framework's errors. */
+export function giveDescriptor(
+  descriptor: number,
+  to: Taker,
+  library?: string,
+): Uint8Array<ArrayBuffer> | "busy" {
+  try {
+    return openNative({ library }).give(descriptor, to);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "give" });
+  }
+}
 
 /** Opens a loop; throws this framework's errors. */
 export function openEngine(sizes: LoopSizes, development: boolean, library?: string): Engine {

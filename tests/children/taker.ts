@@ -1,0 +1,43 @@
+/**
+ * A process that takes sockets from its parent. Each line of its input names what comes and its ticket; what is
+ * served here is answered with "child: " in front.
+ */
+// deno-lint-ignore-file no-console
+import { adoptingListener } from "../../src/connection/adopting_listener.ts";
+import { openInbox, processId } from "../../src/loop/open.ts";
+import { createLoop, listen, type RingportError, type Window } from "../../src/mod.ts";
+import { inputLines } from "../helpers/process.ts";
+import { exit, scriptArguments } from "../helpers/runtime.ts";
+
+const inbox = openInbox(scriptArguments()[0]);
+const loop = createLoop({ segmentCount: 256 });
+const socket = {
+  data(connection: { write(text: string): unknown }, window: Window) {
+    connection.write(`child: ${window.text()}`);
+  },
+};
+const adopting = adoptingListener({ loop, socket });
+const listeners: { stop(closeActiveConnections: boolean): void }[] = [adopting];
+console.log(`ready ${processId()}`);
+
+for await (const line of inputLines()) {
+  const [what, ticket] = line.trim().split(" ");
+  if (what === "stop") break;
+  try {
+    const descriptor = inbox.take(Uint8Array.from(ticket.match(/../g) ?? [], (hex) => parseInt(hex, 16)));
+    if (what === "connection") {
+      adopting.adopt(descriptor);
+      console.log("adopted");
+    } else {
+      const listener = listen({ fd: descriptor, loop, socket, removePath: what === "unix" });
+      listeners.push(listener);
+      console.log(`listening at ${listener.unix ?? listener.port}`);
+    }
+  } catch (error) {
+    console.log(`refused ${(error as RingportError).code}`);
+  }
+}
+inbox.close();
+listeners.forEach((listener) => listener.stop(true));
+await loop.close();
+exit(0);
