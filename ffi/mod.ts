@@ -78,11 +78,21 @@ export function openNative(options: NativeOptions = {}): Native {
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
     seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
+    networkCounters: () => readCounters(library.functions),
     openInbox: (token) => openInbox(library.functions, token),
     give: (descriptor, to) => give(library.functions, descriptor, to),
   };
   opened.set(path, native);
   return native;
+}
+
+/** Bytes. The text of today's kernels has five thousand. */
+const COUNTERS_BYTES = 64 * 1024;
+
+function readCounters(functions: OpenedLibrary["functions"]): string | undefined {
+  const bytes = new Uint8Array(new ArrayBuffer(COUNTERS_BYTES));
+  const length = functions.ringport_network_counters(bytes, bytes.length);
+  return length < 0 ? undefined : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 function openLibrary(path: string): OpenedLibrary {

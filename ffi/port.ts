@@ -163,6 +163,8 @@ export interface Native {
   seizeLoop(handle: number): number;
   /** Closes the raw descriptor of a connection that no loop took; false where it names no socket. */
   discard(descriptor: number): boolean;
+  /** The system's own counters of TCP, as it writes them; undefined where it does not tell. */
+  networkCounters(): string | undefined;
   /**
    * Opens the inbox of a token, which only the givers should know. On Linux it exists once in the system; throws
    * a NativeError where it is open already.

@@ -27,6 +27,7 @@ export const SYMBOLS = {
   ringport_set_option: { parameters: ["u32", "u32", "u32", "u32"], result: "i32" },
   ringport_listener_descriptor: { parameters: ["u32", "u32"], result: "i32" },
   ringport_listener_queue: { parameters: ["u32", "u32"], result: "i32" },
+  ringport_network_counters: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_inbox_open: { parameters: ["pointer", "pointer"], result: "i32" },
   ringport_inbox_close: { parameters: ["pointer"], result: "i32" },
   ringport_give: { parameters: ["pointer"], result: "i32" },

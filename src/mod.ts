@@ -56,6 +56,7 @@ export type {
 
 // The loop.
 export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
+export { type AcceptCounters, acceptCounters } from "./loop/accept_counters.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
 export type { TimeoutCounts } from "./loop/timeout_counts.ts";
 

@@ -129,6 +129,15 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#state;
   }
 
+  /**
+   * Connections that wait in the kernel to be accepted, and how many of them the kernel holds at most. Undefined
+   * where the system does not tell: on Windows, and for Unix sockets.
+   */
+  backlog(): { length: number; limit: number } | undefined {
+    if (this.#state === "closing" || this.#state === "closed") return undefined;
+    return this.#engine.native.listenerQueue(this.#id >>> 0);
+  }
+
   /** Connections open now. */
   get connectionCount(): number {
     return this.#count;

@@ -11,6 +11,11 @@ import { errorOfNative } from "./native_errors.ts";
 export { environment, processId } from "../../ffi/mod.ts";
 export type { Inbox, Taker } from "../../ffi/mod.ts";
 
+/** The system's own counters of TCP, see `Native.networkCounters`. */
+export function networkCounters(): string | undefined {
+  return openNative().networkCounters();
+}
+
 /** Opens the inbox of a token, see `Native.openInbox`; throws this framework's errors. */
 export function openInbox(token: string, library?: string): Inbox {
   try {

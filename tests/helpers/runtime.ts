@@ -155,3 +155,14 @@ export async function openDescriptors(): Promise<number | undefined> {
 export function scaled(full: number, underWine: number): number {
   return system === "windows" ? underWine : full;
 }
+
+/** Sets an environment variable of this process, or removes it. */
+export function setEnvironment(name: string, value: string | undefined): void {
+  if (bun === undefined) {
+    if (value === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, value);
+  } else {
+    if (value === undefined) delete hostProcess().env[name];
+    else hostProcess().env[name] = value;
+  }
+}

@@ -202,6 +202,12 @@ pub fn listener_queue(handle: u32, id: u32) callconv(.c) i32 {
     return answer_on(loop, loop.io.listener_queue(&slot.socket, loop.header));
 }
 
+/// Writes the system's counters of TCP as text; its bytes, or a negative status.
+pub fn network_counters(bytes: [*]u8, length: u32) callconv(.c) i32 {
+    const read = io.counters.read(bytes[0..@min(length, std.math.maxInt(i32))]);
+    return if (read.result.failed()) answer(read.result.status) else @intCast(read.bytes);
+}
+
 /// Opens the inbox of a token in memory that is the caller's, where descriptors of other processes arrive.
 pub fn inbox_open(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
     return answer_in(handover, io.passing.open(inbox, handover));

@@ -25,6 +25,13 @@ pub const Bell = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// What the system counts of connections that were never accepted.
+pub const counters = switch (builtin.os.tag) {
+    .linux => @import("io/counters_linux.zig"),
+    .windows => @import("io/counters_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Sockets to and from other processes.
 pub const passing = switch (builtin.os.tag) {
     .linux => @import("io/passing_linux.zig"),

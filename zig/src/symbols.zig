@@ -23,6 +23,7 @@ pub const table = .{
     .{ "ringport_set_option", exports.set_option },
     .{ "ringport_listener_descriptor", exports.listener_descriptor },
     .{ "ringport_listener_queue", exports.listener_queue },
+    .{ "ringport_network_counters", exports.network_counters },
     .{ "ringport_inbox_open", exports.inbox_open },
     .{ "ringport_inbox_close", exports.inbox_close },
     .{ "ringport_give", exports.give },
