@@ -166,15 +166,15 @@ export interface Native {
   /** The system's own counters of TCP, as it writes them; undefined where it does not tell. */
   networkCounters(): string | undefined;
   /**
-   * Opens the inbox of a token, which only the givers should know. On Linux it exists once in the system; throws
-   * a NativeError where it is open already.
+   * Opens the inbox of a token, which only the givers should know. On Linux it exists once in the system;
+   * throws a NativeError where it is open already.
    */
   openInbox(token: string): Inbox;
   /**
-   * Gives a socket to another process, which takes it by the ticket returned. "busy": the inbox is full for now.
-   * The descriptor stays open here as well, and its giver closes it once it was taken. On Windows only a
-   * connection that belongs to no loop can be given. Throws a NativeError: connectionRefused where nobody has the
-   * inbox.
+   * Gives a socket to another process, which takes it by the ticket returned. "busy": the inbox is full for
+   * now. The descriptor stays open here as well, and its giver closes it once it was taken. On Windows only a
+   * connection that belongs to no loop can be given. Throws a NativeError: connectionRefused where nobody has
+   * the inbox.
    */
   give(descriptor: number, to: Taker): Uint8Array<ArrayBuffer> | "busy";
 }

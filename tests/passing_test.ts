@@ -251,3 +251,23 @@ describe("a listener given to another process", () => {
     expect((await child.end()).code).toBe(0);
   });
 });
+
+describe("a listener that hands its connections on", () => {
+  it("can be given to another process as well", onlyLinux, async () => {
+    const { child, taker } = await startTaker();
+    await using _ = child;
+    await using folder = await Folder.make();
+    await using loop = createLoop({ segmentCount: 64 });
+    const unix = folder.file("a");
+    const listener = listenRaw(loop, { unix }, (descriptor) => void discardDescriptor(descriptor));
+    listener.pause();
+    expect(listener.backlog()).toBe(undefined);
+    const waiting = await connectPeer({ port: 0, unix });
+    child.send(`unix ${await give(listener.descriptor, taker)}\n`);
+    await listener.handOn();
+    await ask(waiting, "waited", "child: waited");
+    await ask(await connectPeer({ port: 0, unix }), "new", "child: new");
+    child.send("stop\n");
+    expect((await child.end()).code).toBe(0);
+  });
+});

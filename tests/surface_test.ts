@@ -30,6 +30,7 @@ const VALUES: string[] = [
   "UnreachableError",
   "Window",
   "WindowError",
+  "acceptCounters",
   "checkServerOptions",
   "connect",
   "createLoop",
@@ -39,6 +40,7 @@ const VALUES: string[] = [
   "serveMetrics",
 ];
 const TYPES: string[] = [
+  "AcceptCounters",
   "AcceptQueue",
   "ActivityStatistics",
   "Application",

@@ -130,8 +130,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   }
 
   /**
-   * Connections that wait in the kernel to be accepted, and how many of them the kernel holds at most. Undefined
-   * where the system does not tell: on Windows, and for Unix sockets.
+   * Connections that wait in the kernel to be accepted, and how many of them the kernel holds at most.
+   * Undefined where the system does not tell: on Windows, and for Unix sockets.
    */
   backlog(): { length: number; limit: number } | undefined {
     if (this.#state === "closing" || this.#state === "closed") return undefined;

@@ -117,8 +117,9 @@ export function checkInheritedUnix(options: BindOptions): void {
   refuse("listen", options as Options, withoutEffectOnUnix, "has no effect on a Unix socket");
 }
 
+/** What is false asks for nothing. */
 function refuse(operation: string, options: Options, keys: readonly string[], why: string): void {
-  const key = keys.find((key) => options[key] !== undefined);
+  const key = keys.find((key) => options[key] !== undefined && options[key] !== false);
   if (key !== undefined) throw new OptionError(operation, key, `option "${key}" ${why}`);
 }
 

@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import { Operation } from "../base/layout.ts";
+import { Flags, Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "./event_loop.ts";
 import { bindListener, type BindOptions } from "./binding.ts";
@@ -99,9 +99,29 @@ export class RawListener implements AsyncDisposable {
 
   /** Accepts no more, for good. What the kernel had accepted already is closed. */
   stop(): void {
+    this.#end(0);
+  }
+
+  /** As `handOn` of a listener: another process has the socket and goes on with it. */
+  handOn(): Promise<void> {
+    this.#end(Flags.handedOn);
+    return this.#gone.promise;
+  }
+
+  /** The system's number of the listening socket. */
+  get descriptor(): number {
+    return this.#engine.native.descriptorOf(this.#id >>> 0);
+  }
+
+  /** As `backlog` of a listener. */
+  backlog(): { length: number; limit: number } | undefined {
+    return this.#stopped ? undefined : this.#engine.native.listenerQueue(this.#id >>> 0);
+  }
+
+  #end(flags: number): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#engine.submit(Operation.close, this.#id);
+    this.#engine.submit(Operation.close, this.#id, flags);
   }
 
   /** Accepts no more, for good; resolves when the address is free again. */

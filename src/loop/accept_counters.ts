@@ -57,17 +57,15 @@ export function acceptCounters(): AcceptCounters | undefined {
 }
 
 /**
- * Reads the text of `/proc/net/netstat`: pairs of lines that begin alike, the first with names, the second with
- * their values. `undefined` where it has no such pair for TCP.
+ * Reads the text of `/proc/net/netstat`: pairs of lines that begin alike, the first with names, the second
+ * with their values. `undefined` where it has no such pair for TCP.
  */
 export function parseAcceptCounters(text: string): AcceptCounters | undefined {
   const lines = text.split("\n");
   const first = lines.findIndex((line) => line.startsWith(section));
   const keys = lines[first]?.trim().split(/\s+/);
   const values = lines[first + 1]?.trim().split(/\s+/);
-  if (first < 0 || values === undefined || values[0] !== section || values.length !== keys.length) {
-    return undefined;
-  }
+  if (first < 0 || values?.[0] !== section || values.length !== keys.length) return undefined;
   const read = (name: string): number => {
     const value = Number(values[keys.indexOf(name)]);
     return Number.isSafeInteger(value) && value >= 0 ? value : 0;

@@ -1,6 +1,6 @@
 /**
- * A process that takes sockets from its parent. Each line of its input names what comes and its ticket; what is
- * served here is answered with "child: " in front.
+ * A process that takes sockets from its parent. Each line of its input names what comes and its ticket; what
+ * is served here is answered with "child: " in front.
  */
 // deno-lint-ignore-file no-console
 import { adoptingListener } from "../../src/connection/adopting_listener.ts";
