@@ -287,6 +287,19 @@ describe("a stream over a Unix socket", () => {
     peer.close();
   });
 
+  onLinux("that is cut with bytes nobody read is reset", async () => {
+    await using folder = await Folder.make();
+    await using server = new TestServer({ open: (connection) => connection.pause() }, {
+      unix: folder.file("a"),
+    });
+    const { near, far } = await server.connectPair();
+    near.connection.write("never read");
+    await until(() => near.connection.bufferedBytes === 0, "the bytes are with the kernel");
+    far.connection.abort();
+    const reason = await near.closed();
+    expect((reason.error as RingportError).code).toBe("ECONNRESET");
+  });
+
   onLinux("is cut by abort, and a peer that writes to it finds out", async () => {
     await using folder = await Folder.make();
     await using server = new TestServer({}, { unix: folder.file("a") });
