@@ -159,6 +159,34 @@ describe("over the fake kernel", () => {
     });
   }
 
+  it("limits are met on the kernel's own clock, never early", { ignore }, async () => {
+    const limits = { firstByte: 320, idle: 640, lifetime: 960 } as const;
+    for (const [kind, limit] of Object.entries(limits)) {
+      const loop = createLoop({ library, seed: 1, segmentCount: 128, connections: 64, sendEntries: 128 });
+      let opened = 0;
+      let elapsed = -1;
+      const listener = listen({
+        hostname: "127.0.0.1",
+        port: 0,
+        loop,
+        timeouts: { [kind]: limit },
+        socket: {
+          open: () => void (opened = loop.engine.now),
+          data() {},
+          timeout: () => void (elapsed = loop.engine.now - opened),
+        },
+      });
+      const options = { hostname: "127.0.0.1", port: listener.port, loop, socket: { data() {} } };
+      const connection = await connect(options);
+      await within(connection.closed, `the end by ${kind}`);
+      expect(elapsed).toBeGreaterThan(limit);
+      // The timer's step, and what the loop's turns take of the virtual time.
+      expect(elapsed).toBeLessThan(limit * 1.1 + 100);
+      listener.stop();
+      await within(loop.close(), "the loop to close");
+    }
+  });
+
   it("limits that strike at any moment leave each stream a true beginning", { ignore }, async () => {
     const timeouts = { firstByte: 1, message: 3, writeStall: 1, idle: 1, lifetime: 4 };
     const limits = { timeouts, receiveRate: 1 << 20, sendRate: 1 << 20, rateGrace: 3 };

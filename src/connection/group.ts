@@ -16,7 +16,7 @@ import type { ConnectionCore } from "./core.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
-import { isLimited, type Limits, limitsOf } from "./watch/limits.ts";
+import { groupLimits, isLimited, type Limits } from "./watch/limits.ts";
 import type { Watch } from "./watch/watch.ts";
 
 /** Told of the births and deaths of a group's connections. */
@@ -63,12 +63,7 @@ export class Group<D = unknown> {
     this.highWaterMark = options.highWaterMark ?? Math.min(highWaterMarkDefaultBytes, this.bufferLimit);
     this.lowWaterMark = options.lowWaterMark ?? Math.min(lowWaterMarkDefaultBytes, this.highWaterMark);
     this.lingerTimeout = options.lingerTimeout ?? lingerTimeoutDefaultMilliseconds;
-    this.limits = limitsOf({
-      ...options.timeouts,
-      receiveRate: options.receiveRate,
-      sendRate: options.sendRate,
-      rateGrace: options.rateGrace,
-    });
+    this.limits = groupLimits(options);
     this.limited = isLimited(this.limits);
     this.watch = table.watch;
     this.handlers = options.socket ?? {};

@@ -80,6 +80,17 @@ export function limitsOf(given: ConnectionTimeoutOptions & RateOptions, before: 
   return { ...limits, step: stepOf(limits) };
 }
 
+/** The limits of a group. Most have none, and share one object. */
+export function groupLimits(options: RateOptions & { timeouts?: ConnectionTimeoutOptions }): Limits {
+  const { timeouts, receiveRate, sendRate, rateGrace } = options;
+  if (
+    timeouts === undefined && receiveRate === undefined && sendRate === undefined && rateGrace === undefined
+  ) {
+    return none;
+  }
+  return limitsOf({ ...timeouts, receiveRate, sendRate, rateGrace });
+}
+
 /** Whether any limit is set. */
 export function isLimited(limits: Limits): boolean {
   return limits.firstByte > 0 || limits.message > 0 || limits.writeStall > 0 || limits.idle > 0 ||
