@@ -4,7 +4,7 @@
  * @module
  */
 import type { BenchResults, CellResult, IdleResult } from "./results.ts";
-import { BASELINE, OURS } from "./servers.ts";
+import { BASELINE, LIMITED, OURS } from "./servers.ts";
 
 /** One goal in one cell. */
 export interface Verdict {
@@ -33,6 +33,7 @@ export function wasStarved(cell: CellResult): boolean {
 
 const RATE_BESIDE_C = 0.97;
 const CPU_BESIDE_C = 1.06;
+const CPU_OF_LIMITS = 1.03;
 const TIMES_DENO_LISTEN = 1.5;
 const TIMES_NODE_NET = 2;
 const IDLE_BYTES = 256;
@@ -131,6 +132,12 @@ export function judgeGoals(results: BenchResults): Verdict[] {
       one.connections === cell.connections && one.size === cell.size && one.place === cell.place
     );
     judgeCell(judge, cell, (name) => same.find((one) => one.server === name));
+  }
+  for (const cell of results.cells.filter((one) => one.server.endsWith(LIMITED))) {
+    const without = results.cells.find((one) =>
+      one.server === cell.server.slice(0, -LIMITED.length) && describe(one) === describe(cell)
+    );
+    judge.cpuAtMost(`CPU a message beside no limits <= ${CPU_OF_LIMITS}`, cell, without, CPU_OF_LIMITS);
   }
   const idle = results.idle.filter((one) => OURS.includes(one.server)).flatMap(judgeIdle);
   return [...judge.verdicts, ...idle];

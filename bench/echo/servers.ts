@@ -19,6 +19,9 @@ export const BASELINE = "c-epoll";
 /** The names of this project, one a runtime. */
 export const OURS = ["ringport-bun", "ringport-deno"];
 
+/** What the names of those end with that have every limit of time and rate. */
+export const LIMITED = "-timeouts";
+
 const WORKER_HOST = `${PEERS}/worker_host.ts`;
 /** A server that does not tell its port by then is broken. */
 const START_TIMEOUT_MS = 15_000;
@@ -34,8 +37,8 @@ export function allServers(programs: Programs, timeouts: boolean): Server[] {
     workerCommand: runner && [...runner, WORKER_HOST, path],
   });
   const limited = [
-    { name: "ringport-bun-timeouts", ...module(bun, `${ECHO}/server_timeouts.ts`) },
-    { name: "ringport-deno-timeouts", ...module(deno, `${ECHO}/server_timeouts.ts`) },
+    { name: `ringport-bun${LIMITED}`, ...module(bun, `${ECHO}/server_timeouts.ts`) },
+    { name: `ringport-deno${LIMITED}`, ...module(deno, `${ECHO}/server_timeouts.ts`) },
   ];
   return [
     { name: BASELINE, command: [programs.epollEcho] },

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
 import { ConnectionCore } from "../../src/connection/core.ts";
 import type { EventLoop } from "../../src/connection/event_loop.ts";
 import { Group } from "../../src/connection/group.ts";
 import { ConnectionTable } from "../../src/connection/table.ts";
 import { Word, wordsOfSlot } from "../../src/connection/watch/words.ts";
+import { Clock } from "../../src/loop/clock.ts";
 import { openEngine } from "../../src/loop/open.ts";
 import type { Micro } from "./bench.ts";
 
@@ -45,6 +47,7 @@ async function measure(micro: Micro, count: number): Promise<void> {
     return connection;
   });
   const { watch } = table;
+  Object.assign(watch, { clock: turnClock() });
   let next = 0;
   const add = (name: string, mark: (connection: ConnectionCore) => void) =>
     micro.add("watch", `${name}, ${count} watched`, BATCH, () => {
@@ -74,6 +77,14 @@ async function measure(micro: Micro, count: number): Promise<void> {
 export async function watch(micro: Micro): Promise<void> {
   await measure(micro, FEW);
   await measure(micro, micro.toy ? TOY_WATCHED : WATCHED);
+}
+
+/** A clock as it is during a turn: the library has read it since the loop last slept. */
+function turnClock(): Clock {
+  const header = new Int32Array(HEADER_NOW_MS_HIGH + 1);
+  const clock = new Clock(header);
+  header[HEADER_NOW_MS_LOW] = 1;
+  return clock;
 }
 
 async function until(condition: () => boolean): Promise<void> {
