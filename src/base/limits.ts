@@ -166,3 +166,41 @@ export const poolSweepShare = 16;
  * while this thread was busy elsewhere.
  */
 export const poolCheckAfterMilliseconds = 500;
+
+ * Addresses the table of a server holds at once: as many as have connections, a ban or a bucket that fills. A
+ * quarter of the connections a large worker has, at less than 100 bytes each.
+ */
+export const addressEntriesDefault = 16_384;
+
+/** Addresses a table may hold: 100 MiB with 64 workers. */
+export const addressEntriesMax = 1 << 18;
+
+/** Workers that may share a table: each has a counter in each entry. */
+export const addressWorkersMax = 64;
+
+/** Networks that may be banned at once: the list is gone through at each accept, half a microsecond if full. */
+export const bannedNetworksMax = 256;
+
+/** Milliseconds a ban may last: half of what 32 bits count, 24 days. */
+export const banTimeMaxMilliseconds = 0x7fff_ffff;
+
+/** Milliseconds a ban lasts: as long as a client that is merely broken may be kept out unattended. */
+export const banTimeDefaultMilliseconds = 600_000;
+
+/** Offences that lead to a ban: a client behind a bad line offends once or twice. */
+export const banAfterDefault = 10;
+
+/** Milliseconds within which the offences must come. */
+export const banWindowDefaultMilliseconds = 60_000;
+
+/**
+ * Bytes of a PROXY header of version 2 at most: the specification's own example of what must fit is 536, and
+ * certificates in its extensions take a kilobyte or two.
+ */
+export const proxyHeaderMaxBytes = 4096;
+
+/**
+ * Milliseconds a trusted source has for its PROXY header: it is sent first and at once, so that only a lost
+ * packet and its repetition may lie in between (the specification asks for at least 3 seconds).
+ */
+export const proxyTimeoutDefaultMilliseconds = 5_000;

@@ -1,0 +1,321 @@
+/**
+ * What a server knows of the addresses its clients come from, in memory all its workers share: how many
+ * connections each has, how fast new ones come, how often it offended, until when it is banned. It is asked
+ * when a connection comes and told when it goes, never for a message.
+ *
+ * IPv4 clients are counted by address, IPv6 clients by the first 64 bits: a subscriber is given at least so
+ * much (RFC 6177 section 2, RIPE-690), and can take any of its addresses at any time (RFC 8981), so that a
+ * limit on single ones would limit nobody.
+ *
+ * @module
+ */
+import type { AddressWords } from "../base/address_words.ts";
+import { LimitError, OptionError } from "../base/errors.ts";
+import {
+  addressEntriesDefault,
+  addressEntriesMax,
+  addressWorkersMax,
+  banAfterDefault,
+  bannedNetworksMax,
+  banTimeDefaultMilliseconds,
+  banTimeMaxMilliseconds,
+  banWindowDefaultMilliseconds,
+} from "../base/limits.ts";
+import { checkOptions, type OptionSchema, powerOfTwo, wholeNumber } from "../base/options.ts";
+import { AddressEntries } from "./address_entries.ts";
+import {
+  connectionsMask,
+  Head,
+  HeaderWord,
+  headerWords,
+  headWords,
+  layoutOf,
+  networkWords,
+  reasonBytes,
+  tableMagic,
+  tableVersion,
+} from "./address_layout.ts";
+import { BanList } from "./ban_list.ts";
+import { BannedNetworks } from "./banned_networks.ts";
+import { banLeft, banWord, countOffence, offencesMax, windowOver } from "./offences.ts";
+import { writeText } from "./shared_text.ts";
+import { bucketRate, isFull, takeToken } from "./token_bucket.ts";
+
+/** What becomes of a connection: it is let in, or refused for too many, too fast, or a ban. */
+export type AdmissionVerdict = "ok" | "connections" | "rate" | "banned";
+
+/** Options of {@linkcode AddressTable.create}. A limit of 0 is none. */
+export interface AddressTableOptions {
+  /** Addresses known at once, a power of two from 16 to 262,144. 16,384 by default. */
+  entries?: number;
+  /** Workers that share the table, 1 to 64. 64 by default. */
+  workers?: number;
+  /** Connections of one address at once, with all workers together. 0 by default. */
+  connections?: number;
+  /** New connections of one address per second. 0 by default. */
+  rate?: number;
+  /** New connections of one address at once, after it was quiet. The rate by default, at least 1. */
+  burst?: number;
+  /** Offences within `banWindow` that lead to a ban, at most 255. 10 by default. */
+  banAfter?: number;
+  /** Milliseconds within which offences are counted together, exact to 256. 60,000 by default. */
+  banWindow?: number;
+  /** Milliseconds such a ban lasts. 600,000 by default; 0: offences are counted and lead to nothing. */
+  banTime?: number;
+}
+
+/** Counters of a table, of all its workers together. */
+export interface AddressStatistics {
+  /** Connections let in. */
+  admitted: number;
+  /** Connections refused, by reason. */
+  refusedConnections: number;
+  refusedRate: number;
+  refusedBanned: number;
+  /** Of those let in, how many no entry was free for: nothing limits them by address. */
+  uncounted: number;
+  offences: number;
+  /** Bans that offences led to. */
+  bans: number;
+}
+
+const countMax = connectionsMask;
+const rateMax = 1_000_000;
+/** A bucket that takes longer than this to fill would not fit the 32 bits its time is kept in. */
+const fillTimeMaxMilliseconds = 2 ** 28;
+
+const tableSchema: OptionSchema = {
+  entries: powerOfTwo(16, addressEntriesMax),
+  workers: wholeNumber(1, addressWorkersMax),
+  connections: wholeNumber(0, countMax),
+  rate: {
+    wants: `a number from 0 to ${rateMax}`,
+    accepts: (value) => typeof value === "number" && value >= 0 && value <= rateMax,
+  },
+  burst: wholeNumber(1, rateMax),
+  banAfter: wholeNumber(1, offencesMax),
+  banWindow: wholeNumber(1, banTimeMaxMilliseconds, "milliseconds"),
+  banTime: wholeNumber(0, banTimeMaxMilliseconds, "milliseconds"),
+};
+
+/**
+ * The table as one thread holds it. One thread creates it; the others attach to its `buffer`.
+ *
+ * `now` is milliseconds of a clock all threads share (`tableNow`), of which the lower 32 bits
+ * count. Since they run over after 49 days, {@linkcode sweep} is to be called at least once an hour.
+ *
+ * When all places of an address are taken, its connection is let in and counted as `uncounted`: refusing it
+ * would let anybody with enough addresses keep out everybody else, and the limits of the server still hold.
+ */
+export class AddressTable {
+  /** The memory, to be handed to other threads. */
+  readonly buffer: SharedArrayBuffer;
+  /** The bans, to be read and edited at any time. */
+  readonly bans: BanList;
+  /** Workers the table counts for. */
+  readonly workers: number;
+  /**
+   * After `admit` has answered "ok": what `leave` is to be given when the connection is gone. -1 where it is
+   * not counted.
+   */
+  ticket = -1;
+  readonly #header: Int32Array;
+  readonly #entries: AddressEntries;
+  readonly #networks: BannedNetworks;
+  readonly #reasons: Uint8Array;
+  readonly #connectionsMax: number;
+
+  /** Makes a table. Throws an OptionError for an unknown key or a wrong value. */
+  static create(options: AddressTableOptions = {}): AddressTable {
+    checkOptions("AddressTable", options, tableSchema);
+    const { entries = addressEntriesDefault, workers = addressWorkersMax, connections = 0, rate = 0 } =
+      options;
+    const burst = options.burst ?? Math.max(1, Math.ceil(rate));
+    if (rate > 0 && burst / rate * 1000 > fillTimeMaxMilliseconds) {
+      throw new OptionError("AddressTable", "burst", 'option "burst" is too large for so small a "rate"');
+    }
+    const buffer = new SharedArrayBuffer(layoutOf(entries, workers).bytes);
+    const header = new Int32Array(buffer, 0, headerWords);
+    header[HeaderWord.magic] = tableMagic;
+    header[HeaderWord.version] = tableVersion;
+    header[HeaderWord.entries] = entries;
+    header[HeaderWord.workers] = workers;
+    header[HeaderWord.connections] = connections;
+    const bucket = bucketRate(rate, burst);
+    header[HeaderWord.ticksPerMillisecond] = bucket.ticksPerMillisecond;
+    header[HeaderWord.interval] = bucket.interval;
+    header[HeaderWord.tolerance] = bucket.tolerance;
+    header[HeaderWord.banAfter] = options.banAfter ?? banAfterDefault;
+    header[HeaderWord.banWindow] = options.banWindow ?? banWindowDefaultMilliseconds;
+    header[HeaderWord.banTime] = options.banTime ?? banTimeDefaultMilliseconds;
+    header[HeaderWord.seed] = crypto.getRandomValues(new Int32Array(1))[0];
+    return new AddressTable(buffer);
+  }
+
+  /** The table of another thread. Throws an OptionError for a memory that is none. */
+  static attach(buffer: SharedArrayBuffer): AddressTable {
+    const fits = buffer instanceof SharedArrayBuffer && buffer.byteLength > headerWords * 4;
+    const header = fits ? new Int32Array(buffer, 0, headerWords) : new Int32Array(headerWords);
+    if (
+      header[HeaderWord.magic] !== tableMagic || header[HeaderWord.version] !== tableVersion ||
+      layoutOf(header[HeaderWord.entries], header[HeaderWord.workers]).bytes !== buffer.byteLength
+    ) throw new OptionError("AddressTable", "buffer", "the buffer is not that of an AddressTable");
+    return new AddressTable(buffer);
+  }
+
+  private constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.#header = new Int32Array(buffer, 0, headerWords);
+    this.workers = this.#header[HeaderWord.workers];
+    this.#connectionsMax = this.#header[HeaderWord.connections];
+    this.#entries = new AddressEntries(buffer, this.#header);
+    const layout = layoutOf(this.#entries.count, this.workers);
+    const networks = new Int32Array(buffer, layout.networks, bannedNetworksMax * networkWords);
+    this.#networks = new BannedNetworks(this.#header, networks);
+    const reasons = (bannedNetworksMax + this.#entries.count) * reasonBytes;
+    this.#reasons = new Uint8Array(buffer, layout.reasons, reasons);
+    const ban = (address: AddressWords, now: number, milliseconds: number, reason: string) =>
+      this.#banByHand(address, now, milliseconds, reason);
+    this.bans = new BanList(ban, this.#entries, this.#networks, this.#reasons);
+  }
+
+  /**
+   * Asks for one connection of an address with a worker. After "ok", and only then, `leave` is owed with
+   * {@linkcode ticket}. A try that was too fast takes no token; one refused for too many connections has
+   * taken its token.
+   */
+  admit(address: AddressWords, now: number, worker: number): AdmissionVerdict {
+    this.ticket = -1;
+    const verdict = address.family === 0 ? "ok" : this.#judge(address, now, worker);
+    Atomics.add(this.#header, verdictCounters[verdict], 1);
+    return verdict;
+  }
+
+  /** A connection that was let in is gone. */
+  leave(ticket: number, worker: number): void {
+    if (ticket >= 0) this.#entries.leave(ticket, worker);
+  }
+
+  /** The address has abused its welcome. True when that leads to a ban now. */
+  offend(address: AddressWords, now: number, worker: number = this.workers): boolean {
+    if (address.family === 0) return false;
+    Atomics.add(this.#header, HeaderWord.offences, 1);
+    const entry = this.#entries.acquire(address, now, worker);
+    if (entry < 0) return false;
+    const at = entry * headWords;
+    const { words } = this.#entries;
+    const count = countOffence(words, at + Head.offences, now, this.#header[HeaderWord.banWindow]);
+    const banTime = this.#header[HeaderWord.banTime];
+    // Exactly one of several threads counts up to the number that bans.
+    const bans = count === this.#header[HeaderWord.banAfter] && banTime > 0;
+    if (bans) {
+      Atomics.store(words, at + Head.offences, 0);
+      this.#ban(entry, now, banTime, "abuse");
+      Atomics.add(this.#header, HeaderWord.bans, 1);
+    }
+    this.#entries.unpin(entry, worker);
+    return bans;
+  }
+
+  /** Connections of an address now, with all workers. */
+  connections(address: AddressWords): number {
+    return this.#entries.connections(address);
+  }
+
+  /** The worker is gone: takes back its connections. Returns how many they were. */
+  reclaim(worker: number): number {
+    return this.#entries.reclaim(worker);
+  }
+
+  /** Forgets what is over, so that the clock may run over. Returns the entries still in use. */
+  sweep(now: number): number {
+    this.#networks.sweep(now);
+    const { words, rate, count } = this.#entries;
+    const banWindow = this.#header[HeaderWord.banWindow];
+    let used = 0;
+    for (let entry = 0; entry < count; entry++) {
+      const at = entry * headWords;
+      const clear = (place: number, isOver: (word: number) => boolean): void => {
+        const word = Atomics.load(words, at + place);
+        if (word !== 0 && isOver(word)) Atomics.compareExchange(words, at + place, word, 0);
+      };
+      clear(Head.bucket, (word) => isFull(word, now, rate));
+      clear(Head.offences, (word) => windowOver(word, now, banWindow));
+      clear(Head.bannedUntil, (word) => banLeft(word, now) <= 0);
+      if (!this.#entries.isIdle(entry, now)) used += 1;
+    }
+    return used;
+  }
+
+  /** The counters. */
+  stats(): AddressStatistics {
+    const read = (word: number) => Atomics.load(this.#header, word) >>> 0;
+    return {
+      admitted: read(HeaderWord.admitted),
+      refusedConnections: read(HeaderWord.refusedConnections),
+      refusedRate: read(HeaderWord.refusedRate),
+      refusedBanned: read(HeaderWord.refusedBanned),
+      uncounted: read(HeaderWord.uncounted),
+      offences: read(HeaderWord.offences),
+      bans: read(HeaderWord.bans),
+    };
+  }
+
+  #judge(address: AddressWords, now: number, worker: number): AdmissionVerdict {
+    if (this.#networks.includes(address, now)) return "banned";
+    const entry = this.#entries.acquire(address, now, worker);
+    if (entry < 0) {
+      Atomics.add(this.#header, HeaderWord.uncounted, 1);
+      return "ok";
+    }
+    const verdict = this.#judgeEntry(entry, address, now, worker);
+    if (verdict === "ok") this.ticket = entry;
+    this.#entries.unpin(entry, worker);
+    return verdict;
+  }
+
+  #judgeEntry(entry: number, address: AddressWords, now: number, worker: number): AdmissionVerdict {
+    const entries = this.#entries;
+    if (entries.banLeft > 0) return "banned";
+    if (entries.rate.interval > 0) {
+      if (!takeToken(entries.words, entry * headWords + Head.bucket, now, entries.rate)) return "rate";
+    }
+    for (let attempt = 0; attempt < joinAttemptsMax; attempt++) {
+      entries.join(entry, worker);
+      if (this.#connectionsMax === 0 || entries.connections(address) <= this.#connectionsMax) return "ok";
+      entries.leave(entry, worker);
+      if (entries.connections(address) >= this.#connectionsMax) break;
+    }
+    return "connections";
+  }
+
+  #banByHand(address: AddressWords, now: number, milliseconds: number, reason: string): void {
+    const entry = this.#entries.acquire(address, now, this.workers);
+    if (entry < 0) {
+      throw new LimitError("add: the table of addresses is full", {
+        code: "ERR_ADDRESSES",
+        operation: "add",
+      });
+    }
+    this.#ban(entry, now, milliseconds, reason);
+    this.#entries.unpin(entry, this.workers);
+  }
+
+  #ban(entry: number, now: number, milliseconds: number, reason: string): void {
+    writeText(this.#reasons, bannedNetworksMax + entry, reason);
+    Atomics.store(this.#entries.words, entry * headWords + Head.bannedUntil, banWord(now, milliseconds));
+  }
+}
+
+/**
+ * Two that come at the same moment for one last place see each other and both step back: they try again, and
+ * are refused if it happens every time.
+ */
+const joinAttemptsMax = 4;
+
+const verdictCounters: Readonly<Record<AdmissionVerdict, number>> = {
+  ok: HeaderWord.admitted,
+  connections: HeaderWord.refusedConnections,
+  rate: HeaderWord.refusedRate,
+  banned: HeaderWord.refusedBanned,
+};
