@@ -80,7 +80,7 @@ export interface AddressStatistics {
 }
 
 const countMax = connectionsMask;
-const rateMax = 1_000_000;
+const rateMax = 100_000;
 /** A bucket that takes longer than this to fill would not fit the 32 bits its time is kept in. */
 const fillTimeMaxMilliseconds = 2 ** 28;
 

@@ -18,7 +18,7 @@ export interface BucketRate {
 }
 
 const millisecondsPerSecond = 1000;
-/** The finest tick: at a thousand tokens a millisecond the rate is still right to a per mille. */
+/** The finest tick: at a hundred tokens a millisecond the rate is still right to 3 per cent. */
 const ticksPerMillisecondMax = 1024;
 /** A full burst takes at most an eighth of the circle the ticks run in, so that ahead and behind differ. */
 const ticksMax = 2 ** 29;
