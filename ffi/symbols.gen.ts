@@ -15,6 +15,7 @@ export const SYMBOLS = {
   ringport_layout_hash: { parameters: [], result: "u32" },
   ringport_pattern_test: { parameters: ["pointer", "u32", "u32"], result: "u32" },
   ringport_alignment_gap: { parameters: ["pointer"], result: "u32" },
+  ringport_descriptor_limit: { parameters: [], result: "u32" },
   ringport_configure: { parameters: ["pointer"], result: "i32" },
   ringport_loop_open: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
   ringport_loop_close: { parameters: ["u32"], result: "i32" },

@@ -16,7 +16,8 @@ pub const magic: u32 = 0x54525052;
 /// What a submission asks for and a completion answers. See docs/architecture.md for the fields of each.
 pub const Operation = enum(u8) {
     none = 0,
-    /// Submission: segment/offset/length = a ListenRequest. Completion: id = listener id; the request's
+    /// Submission: segment/offset/length = a ListenRequest, argument = connections it may accept until more are
+    /// allowed, 0 for any number. Completion: id = listener id; the request's
     /// address field then holds the bound address.
     listen = 1,
     /// Completion only, repeating: id = new connection, argument = listener id, tag = listener's tag. The peer's
@@ -58,6 +59,9 @@ pub const Operation = enum(u8) {
     adopt = 13,
     /// Completion only: another thread called wake.
     wake = 14,
+    /// Submission: id = a listener with a limit, argument = how many more it may accept, a signed number added
+    /// to what is left. At zero and below, what comes stays in the kernel's queue.
+    allow_accepts = 19,
 };
 
 /// Flags of a record.

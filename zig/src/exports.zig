@@ -40,6 +40,11 @@ pub fn alignment_gap(bytes: [*]const u8) callconv(.c) u32 {
     return @intCast(std.mem.alignForward(usize, address, constants.memory_alignment_bytes) - address);
 }
 
+/// Descriptors the process may have open, 0 for any number.
+pub fn descriptor_limit() callconv(.c) u32 {
+    return io.descriptor_limit();
+}
+
 pub fn configure(configuration: *abi.Configuration) callconv(.c) i32 {
     return answer(memory.configure(configuration, Loop.tables_size));
 }

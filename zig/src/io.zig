@@ -49,6 +49,13 @@ pub const pin = switch (builtin.os.tag) {
 /// Sleeps for a millisecond.
 pub const nap = @import("io/nap.zig").nap;
 
+/// Descriptors the process may have open, 0 where there is no limit.
+pub const descriptor_limit = switch (builtin.os.tag) {
+    .linux => @import("io/descriptors_linux.zig").limit,
+    .windows => @import("io/descriptors_windows.zig").limit,
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Declarations of a backend. `Socket` is kept in the connection's slot, `Listener` in a table of
 /// listeners_max entries; both are zeroed before first use and never move.
 pub fn check(comptime Backend: type) void {

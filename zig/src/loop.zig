@@ -37,7 +37,14 @@ pub fn LoopType(comptime Backend: type) type {
         /// The fake kernel's time passes in its waits alone and has nothing to do with the processor's counter.
         const virtual_time = @hasDecl(Backend, "virtual_time");
         pub const Slot = socket.SlotType(Io);
-        pub const ListenerEntry = struct { slot: u32, used: bool, listener: Io.Listener };
+        pub const ListenerEntry = struct {
+            slot: u32,
+            used: bool,
+            /// Accepts are limited to `allowed`, which may be under zero for a while.
+            limited: bool,
+            allowed: i32,
+            listener: Io.Listener,
+        };
 
         io: Io,
         header: *abi.Header,

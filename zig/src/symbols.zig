@@ -11,6 +11,7 @@ pub const table = .{
     .{ "ringport_layout_hash", exports.layout_hash },
     .{ "ringport_pattern_test", exports.pattern_test },
     .{ "ringport_alignment_gap", exports.alignment_gap },
+    .{ "ringport_descriptor_limit", exports.descriptor_limit },
     .{ "ringport_configure", exports.configure },
     .{ "ringport_loop_open", exports.loop_open },
     .{ "ringport_loop_close", exports.loop_close },

@@ -26,6 +26,7 @@ test {
     _ = @import("io/test.zig");
     if (builtin.os.tag == .linux) {
         _ = @import("io/address_linux.zig");
+        _ = @import("io/descriptors_linux.zig");
         _ = @import("io/epoll_test.zig");
         _ = @import("io/errno_status.zig");
         _ = @import("io/passing_linux.zig");

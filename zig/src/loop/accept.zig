@@ -4,16 +4,22 @@ const abi = @import("../abi.zig");
 const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
 const receive = @import("receive.zig");
+const socket = @import("../socket.zig");
 
 pub fn serve(loop: anytype, index: u32, slot: anytype) void {
     if (!receive.is_wanted(slot) or slot.flags.backs_off or slot.flags.waits_for_slot) return;
     const entry = &loop.listeners[slot.listener];
     for (0..constants.accepts_per_turn_max) |_| {
+        // The listener stays readable, and is listed when more is allowed.
+        if (entry.limited and entry.allowed <= 0) return;
         if (!loop.may_produce()) return loop.list_ready(index, slot);
         if (!slot.flags.hand_over and loop.slots.free_count() == 0) return wait_for_slot(loop, slot);
         const result = loop.io.accept(&slot.socket, &entry.listener);
         switch (result.status) {
-            .ok => take(loop, index, slot, &result),
+            .ok => {
+                take(loop, index, slot, &result);
+                if (entry.limited) entry.allowed -= 1;
+            },
             .would_block => {
                 slot.flags.readable = false;
                 return;
@@ -56,6 +62,16 @@ fn answer(loop: anytype, tag: u32, id: u32, argument: u32, flags: u32, peer: *co
         .length = peer.words[2],
         .system_error = peer.words[3],
     });
+}
+
+pub fn submit_allow(loop: anytype, record: *const abi.Record) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    if (slot.state != .listening) return .invalid_state;
+    const entry = &loop.listeners[slot.listener];
+    if (!entry.limited) return .invalid_state;
+    entry.allowed +%= @as(i32, @bitCast(record.argument));
+    if (receive.is_wanted(slot)) loop.list_ready(socket.slot_of(record.id), slot);
+    return .ok;
 }
 
 /// The listener itself is broken: told once for each time the kernel says so, never in a circle.

@@ -26,7 +26,13 @@ pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
     const index = loop.take_slot(.listening, record.tag) orelse return .slots_exhausted;
     const slot = &loop.slots.elements[index];
     const entry = &loop.listeners[listener];
-    entry.* = .{ .slot = index, .used = true, .listener = std.mem.zeroes(@TypeOf(entry.listener)) };
+    entry.* = .{
+        .slot = index,
+        .used = true,
+        .limited = record.argument != 0,
+        .allowed = @bitCast(record.argument),
+        .listener = std.mem.zeroes(@TypeOf(entry.listener)),
+    };
     slot.listener = @intCast(listener);
     slot.flags.is_listener = true;
     slot.flags.hand_over = request.flags.hand_over;

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const abi = @import("../abi.zig");
+const accept = @import("accept.zig");
 const close = @import("close.zig");
 const open = @import("open.zig");
 const receive = @import("receive.zig");
@@ -55,6 +56,7 @@ fn dispatch(loop: anytype, operation: abi.Operation, record: *const abi.Record) 
         .abort => close.submit(loop, record, true),
         .pause => receive.submit_pause(loop, record),
         .resume_reading => receive.submit_resume(loop, record),
+        .allow_accepts => accept.submit_allow(loop, record),
         .timer => loop.timers.arm(record.id, record.argument, record.tag, loop.exact_now_ms()),
         .timer_cancel => {
             loop.timers.cancel(record.id);

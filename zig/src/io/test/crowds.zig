@@ -88,6 +88,35 @@ pub fn waiting_listeners_close(h: anytype) !void {
     try std.testing.expectEqual(@as(u32, 0), h.loop.listeners_waiting);
 }
 
+/// A listener with a limit accepts exactly what it was allowed; the rest waits and comes when more is.
+pub fn accepts_are_limited(h: anytype) !void {
+    const clients = 12;
+    const listener = try dialogue.listen_limited(h, 2);
+    for (0..clients) |_| _ = try dialogue.connect(h, listener.port);
+    var allowed: u64 = 2;
+    for ([_]u32{ 1, 0, 3, @bitCast(@as(i32, -2)), 1, 2, 100 }) |more| {
+        while (h.statistic(.connections_accepted) < allowed) try h.turn();
+        try h.turns(10);
+        try std.testing.expectEqual(allowed, h.statistic(.connections_accepted));
+        _ = try h.submit(.{ .operation = .allow_accepts, .id = listener.id, .argument = more });
+        // After two were taken back the next one only makes up for them.
+        allowed = switch (more) {
+            1 => if (allowed == 2) 3 else allowed,
+            3 => 6,
+            2 => 7,
+            100 => clients,
+            else => allowed,
+        };
+    }
+    while (h.statistic(.connections_accepted) < clients) try h.turn();
+    const unlimited = try dialogue.listen(h, .{});
+    for ([_]u32{ unlimited.id, abi.invalid_id }) |id| {
+        const tag = try h.submit(.{ .operation = .allow_accepts, .id = id, .argument = 1 });
+        const status: abi.Status = if (id == abi.invalid_id) .invalid_id else .invalid_state;
+        try dialogue.expect_answer(h, .allow_accepts, tag, status);
+    }
+}
+
 /// No descriptor is left: accepting backs off and counts, connecting answers, and all goes on afterwards.
 pub fn descriptors_run_out(h: anytype) !void {
     const clients = 6;

@@ -58,7 +58,7 @@ pub fn expect_answer(h: anytype, operation: abi.Operation, tag: u32, status: abi
 }
 
 /// Submits an operation whose request lies in a segment; the answer, with the request left in place of `request`.
-fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, request: anytype) !abi.Record {
+fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, argument: u32, request: anytype) !abi.Record {
     const segment = try take_segment(h);
     const bytes = std.mem.asBytes(request);
     const place = h.segments[segment * h.configuration.segment_size ..][0..bytes.len];
@@ -68,6 +68,7 @@ fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, request: anytype)
         .flags = flags,
         .segment = segment,
         .length = bytes.len,
+        .argument = argument,
     });
     const record = try await_answer(h, operation, tag);
     @memcpy(bytes, place);
@@ -83,7 +84,7 @@ fn take_segment(h: anytype) !u32 {
 }
 
 pub fn try_listen(h: anytype, request: *abi.ListenRequest) !abi.Record {
-    return ask(h, .listen, .{}, request);
+    return ask(h, .listen, .{}, 0, request);
 }
 
 pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
@@ -104,6 +105,14 @@ pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
     return .{ .id = record.id, .port = request.address.port };
 }
 
+/// A listener that accepts so many until it is allowed more.
+pub fn listen_limited(h: anytype, accepts: u32) !Listener {
+    var request: abi.ListenRequest = .{ .address = loopback(0), .backlog = 0, .flags = .{} };
+    const record = try ask(h, .listen, .{}, accepts, &request);
+    try harness.expect_status(.ok, @fromBackingInt(record.status));
+    return .{ .id = record.id, .port = request.address.port };
+}
+
 pub fn try_connect(h: anytype, port: u16, flags: abi.Flags) !abi.Record {
     var request: abi.ConnectRequest = .{
         .address = if (h.unix) unix() else loopback(port),
@@ -111,7 +120,7 @@ pub fn try_connect(h: anytype, port: u16, flags: abi.Flags) !abi.Record {
         .local_address = std.mem.zeroes(abi.Address),
         .flags = .{},
     };
-    return ask(h, .connect, flags, &request);
+    return ask(h, .connect, flags, 0, &request);
 }
 
 pub fn connect(h: anytype, port: u16) !u32 {

@@ -223,7 +223,7 @@ pub fn HarnessType(comptime Io: type) type {
                     peer.alive = false;
                     peer.unsent = record.length;
                 },
-                .listen, .timer, .wake, .abort, .pause, .resume_reading, .timer_cancel => {},
+                .listen, .timer, .wake, .abort, .pause, .resume_reading, .timer_cancel, .allow_accepts => {},
                 // Only the answer to a submission that asked for nothing we know.
                 .none => try expect_status(.invalid_argument, status),
             }
