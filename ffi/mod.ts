@@ -75,6 +75,7 @@ export function openNative(options: NativeOptions = {}): Native {
     libraryPath: path,
     openLoop: (sizes = {}) => openLoop(library, sizes),
     resolve: driver.resolve,
+    descriptorLimit: () => library.functions.ringport_descriptor_limit() || Infinity,
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
     seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,

@@ -152,6 +152,8 @@ export interface Native {
   openLoop(sizes?: LoopSizes): NativeLoop;
   /** Addresses of a host name, as text, in the resolver's order. */
   resolve(hostname: string): Promise<string[]>;
+  /** Descriptors the process may have open, Infinity where the system sets no limit. */
+  descriptorLimit(): number;
   /** Wakes the loop of another worker of this process by its handle. */
   wakeLoop(handle: number): void;
   /**

@@ -30,6 +30,7 @@ export type {
   ConnectOptions,
   KeepAliveOptions,
   ListenOptions,
+  ProxyProtocol,
   SocketHandlers,
   Writable,
   WriteResult,
@@ -40,6 +41,15 @@ export type {
   RateOptions,
   TimeoutKind,
 } from "./connection/watch/types.ts";
+export type {
+  Admission,
+  AdmissionVerdict,
+  Refusal,
+  RefusalReason,
+  Refusals,
+} from "./connection/admission.ts";
+export type { ProxyEndpoint, ProxyExtension, ProxyHeader } from "./connection/proxy_header.ts";
+export { AddressWords } from "./base/address_words.ts";
 export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 
@@ -59,6 +69,11 @@ export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop
 export { type AcceptCounters, acceptCounters } from "./loop/accept_counters.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
 export type { TimeoutCounts } from "./loop/timeout_counts.ts";
+
+// Limits by address.
+export { type AddressStatistics, AddressTable, type AddressTableOptions } from "./server/address_table.ts";
+export type { Ban, BanList } from "./server/ban_list.ts";
+export { TableAdmission } from "./server/admission.ts";
 
 // The server.
 export {

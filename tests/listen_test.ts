@@ -151,17 +151,20 @@ describe("the options of a listener", () => {
     const full = [];
     for (let count = 0; count < 3; count++) full.push(await server.connectPeer());
     for (const { peer } of full) expect(await answers(peer)).toBe(true);
-    // Who comes now waits, or is cut where the system had accepted it already.
+    // Who comes now waits in the system's queue, and is served when there is room: none is cut.
     const late = await Promise.all(Array.from({ length: 6 }, () => connectPeer({ port: server.port })));
-    const outcomes = late.map((peer) => answers(peer));
+    const outcomes = late.map(async (peer) => {
+      const answered = await answers(peer);
+      expect(server.listener.connectionCount).toBeLessThanOrEqual(3);
+      peer.close();
+      return answered;
+    });
     await delay(50);
     expect(server.listener.connectionCount).toBe(3);
+    expect(server.logs.length).toBe(3);
     for (const { peer } of full) peer.close();
-    await Promise.all(outcomes.map(async (outcome, index) => {
-      await outcome;
-      expect(server.listener.connectionCount).toBeLessThanOrEqual(3);
-      late[index].close();
-    }));
+    expect(await Promise.all(outcomes)).toEqual(late.map(() => true));
+    expect(server.listener.refusals.limit).toBe(0);
     await until(() => server.listener.connectionCount === 0, "all are gone");
     const { peer } = await server.connectPeer();
     expect(await answers(peer)).toBe(true);

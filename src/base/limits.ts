@@ -167,6 +167,7 @@ export const poolSweepShare = 16;
  */
 export const poolCheckAfterMilliseconds = 500;
 
+/**
  * Addresses the table of a server holds at once: as many as have connections, a ban or a bucket that fills. A
  * quarter of the connections a large worker has, at less than 100 bytes each.
  */
@@ -204,3 +205,18 @@ export const proxyHeaderMaxBytes = 4096;
  * packet and its repetition may lie in between (the specification asks for at least 3 seconds).
  */
 export const proxyTimeoutDefaultMilliseconds = 5_000;
+
+/** Part of a limit of tasks or memory to fall to before accepting goes on: it must not go on and off. */
+export const pressureReliefShare = 0.75;
+
+/** Milliseconds between two looks whether a limit is undershot again, where no turn of the loop shows it. */
+export const pressureCheckMilliseconds = 50;
+
+/**
+ * Descriptors a process needs beside its connections: standard streams, the runtime's own queues and files,
+ * modules being loaded, name resolution. A bare runtime has 20 to 30 open.
+ */
+export const descriptorReserve = 128;
+
+/** Descriptors a worker needs: its queue and bell, the runtime's for the thread, its listeners. */
+export const descriptorsPerWorker = 32;

@@ -38,12 +38,22 @@ export interface Bound {
   readonly address: SocketAddress;
 }
 
-/** Binds a listener; throws where the system refuses. `paused`: its connections begin without reading. */
+/** How the library is to treat a listener. */
+export interface BindManner {
+  /** Its connections begin without reading. */
+  paused?: boolean;
+  /** Accepted sockets are told as descriptors. */
+  handOver?: boolean;
+  /** So many are accepted until more are allowed; 0 for any number. */
+  accepts?: number;
+}
+
+/** Binds a listener; throws where the system refuses. */
 export function bindListener(
   engine: Engine,
   tag: number,
   options: BindOptions,
-  how: { paused?: boolean; handOver?: boolean },
+  how: BindManner,
 ): Bound {
   const id = bind(engine, tag, options, how);
   try {
@@ -53,7 +63,7 @@ export function bindListener(
     return { id, address };
   } catch (error) {
     // What was taken over goes as it came.
-    engine.submit(Operation.close, id, options.unix === undefined ? Flags.handedOn : 0);
+    engine.submit(Operation.close, id, 0, options.unix === undefined ? Flags.handedOn : 0);
     throw error;
   }
 }
@@ -62,7 +72,7 @@ function bind(
   engine: Engine,
   tag: number,
   options: BindOptions,
-  { paused = false, handOver = false }: { paused?: boolean; handOver?: boolean },
+  { paused = false, handOver = false, accepts = 0 }: BindManner,
 ): number {
   const place = placeOfListen(options);
   const { segments } = engine;
@@ -79,7 +89,7 @@ function bind(
     handOver,
   });
   try {
-    return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, statusPlace("listen", place));
+    return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, statusPlace("listen", place), accepts);
   } finally {
     segments.release(segment, 0, LISTEN_REQUEST_SIZE);
   }

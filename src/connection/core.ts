@@ -26,8 +26,10 @@ import {
 import { Extras } from "./extras.ts";
 import type { Group } from "./group.ts";
 import { deliver, deliverSpecially, deliverStash, discard, endReading, pause, resume } from "./reading.ts";
+import type { Origin } from "./origin.ts";
+import type { ProxyHeader } from "./proxy_header.ts";
 import { createReadable } from "./readable.ts";
-import { addressOf, setKeepAlive, setNoDelay, setTimeouts, setTypeOfService } from "./settings.ts";
+import { addressOf, clientOf, setKeepAlive, setNoDelay, setTimeouts, setTypeOfService } from "./settings.ts";
 import { Flag, readingSpecial, State, stateNames } from "./state.ts";
 import type {
   CloseReason,
@@ -44,7 +46,8 @@ import { asBytes, bufferedBytes, feed, write } from "./writing.ts";
 /** A connection. Its fields are few, because there may be very many of it. */
 export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, Waiter {
   data: D;
-  readonly group: Group<D>;
+  /** Another one while the PROXY header is read. */
+  group: Group<D>;
   /** The id as a signed number. */
   number: number;
   stateNumber: State = State.connecting;
@@ -55,6 +58,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   /** Segments submitted since the library's queue was last seen empty. */
   inFlight = 0;
   extras: Extras | undefined = undefined;
+  origin: Origin | undefined = undefined;
 
   constructor(group: Group<D>, number: number) {
     this.group = group;
@@ -88,7 +92,15 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   get remoteAddress(): SocketAddress {
+    return clientOf(this);
+  }
+
+  get peerAddress(): SocketAddress {
     return addressOf(this, "remote");
+  }
+
+  get proxyHeader(): ProxyHeader | undefined {
+    return this.origin?.header;
   }
 
   write(bytes: Writable): WriteResult {
@@ -211,6 +223,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   /** Reading is over. */
   receiveEnded(status: number, systemError: number): void {
+    if ((this.flags & Flag.greeting) !== 0) return this.origin?.greeting?.ended(status);
     endReading(this, status, systemError);
   }
 

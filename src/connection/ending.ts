@@ -153,6 +153,7 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   extras.lingerTimer = -1;
   if ((connection.flags & Flag.watched) !== 0) group.watch.end(connection);
   const lost = bytesLost + extras.outbox.length;
+  group.engine.outboxBytes -= extras.outbox.length;
   extras.outbox.clear();
   const reason: CloseReason = { by: extras.by ?? "local", bytesLost: lost, flushed: lost === 0 };
   if (extras.error !== undefined) reason.error = extras.error;

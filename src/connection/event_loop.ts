@@ -20,6 +20,7 @@ import {
 import { checkOptions, flag, type OptionSchema, powerOfTwo, text, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
 import { openEngine } from "../loop/open.ts";
+import { Pressure } from "../loop/pressure.ts";
 import { type LoopStatistics, readStatistics } from "../loop/statistics.ts";
 import { ConnectionTable } from "./table.ts";
 
@@ -47,6 +48,16 @@ export interface LoopOptions {
   tailroom?: number;
   /** Look for mistakes with windows, and fill released memory with `0xdd`. False by default. */
   development?: boolean;
+  /**
+   * Handlers waiting for promises at once; above it no connection is accepted until three quarters of it are
+   * left. No limit by default.
+   */
+  tasks?: number;
+  /**
+   * Bytes held at once in segments and in the buffers of connections; above it no connection is accepted
+   * until three quarters of it are left. No limit by default but the sizes above.
+   */
+  memory?: number;
   /** Absolute path of the native library, instead of searching for it. */
   library?: string;
   /** Seed of the fake kernel, where the library was built with it. */
@@ -66,6 +77,8 @@ const loopSchema: OptionSchema = {
   completionsPerTurn: wholeNumber(1, RING_RECORDS_MAX),
   headroom: room,
   tailroom: room,
+  tasks: wholeNumber(1, SLOTS_MAX),
+  memory: wholeNumber(1, Number.MAX_SAFE_INTEGER, "bytes"),
   development: flag,
   library: text,
   seed: wholeNumber(0, seedMax),
@@ -176,12 +189,15 @@ export function createLoop(options: LoopOptions = {}): EventLoop {
 }
 
 function open(options: LoopOptions, whenUnused?: () => void): EventLoop {
-  const { development = false, library, connections, ...sizes } = options;
+  const { development = false, library, connections, tasks, memory, ...sizes } = options;
   if (sizes.completionRecords !== undefined) {
     // A turn may not bring more than the ring holds.
     sizes.completionsPerTurn ??= Math.min(sizes.completionRecords, COMPLETIONS_PER_TURN_DEFAULT);
   }
   const engine = openEngine({ ...sizes, slots: connections }, development, library);
+  if (tasks !== undefined || memory !== undefined) {
+    engine.pressure = new Pressure(engine, { tasks: tasks ?? Infinity, memory: memory ?? Infinity });
+  }
   return new EventLoop(engine, development, whenUnused);
 }
 

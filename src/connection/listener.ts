@@ -8,10 +8,12 @@ import { OptionError } from "../base/errors.ts";
 import { Flags, Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
+import type { Refusals } from "./admission.ts";
 import { bindListener } from "./binding.ts";
-import { ConnectionCore } from "./core.ts";
+import type { ConnectionCore } from "./core.ts";
+import { Door } from "./door.ts";
 import { type EventLoop, loopFor } from "./event_loop.ts";
-import { Group, type GroupOwner } from "./group.ts";
+import { Group } from "./group.ts";
 import { checkHandlers, checkListenOptions } from "./options.ts";
 import { applyUnixOptions } from "./settings.ts";
 import type { Acceptor, ConnectionTable } from "./table.ts";
@@ -72,16 +74,20 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #tag: number;
   readonly #id: number;
   readonly #connectionsMax: number;
+  /** Connections the library may accept before it is allowed more, 0 where it is not limited. */
+  readonly #quota: number;
+  readonly #door: Door<D>;
   readonly #queue: AcceptedQueue<D>;
   readonly #gone = Promise.withResolvers<void>();
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.stop();
+  readonly #onPressure = (on: boolean) => this.#pauseFor(pausedByPressure, on);
   /** Whether the library was told, when the listener was bound, to begin without reading. */
   readonly #startPaused: boolean;
   readonly #options: ListenOptions<D>;
   #state: ListenerState = "listening";
   #count = 0;
-  /** Why accepting is paused: the application, the limit of connections, the queue of the iteration. */
+  /** Why accepting is paused: the application, the queue of the iteration, the loop's limits. */
   #pausedBy = 0;
   #referenced = true;
 
@@ -92,17 +98,28 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
-    this.#group.owner = this.#owner();
     this.#connectionsMax = options.connections ?? Infinity;
-    this.#startPaused = this.#group.handlers.data === undefined;
+    this.#quota = options.atLimit === "refuse" ? 0 : options.connections ?? 0;
+    this.#door = new Door<D>(this.#group, options, {
+      opened: (connection) => this.#open(connection),
+      turnedAway: () => this.#leave(),
+      left: () => this.#leave(),
+    });
+    this.#startPaused = this.#door.startsPaused;
     this.#tag = this.#table.nextTag();
-    const bound = bindListener(this.#engine, this.#tag, options, { paused: this.#startPaused });
+    const bound = bindListener(this.#engine, this.#tag, options, {
+      paused: this.#startPaused,
+      accepts: this.#quota,
+    });
     this.#id = bound.id;
     this.address = bound.address;
     this.#group.isUnix = bound.address.family === "Unix";
     this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
     this.#table.addAcceptor(this.#tag, this.#acceptor());
     this.#engine.ref();
+    const { pressure } = this.#engine;
+    pressure?.watch(this.#onPressure);
+    if (pressure?.on === true) this.#onPressure(true);
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -143,6 +160,11 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#count;
   }
 
+  /** Connections that were cut before the application saw them, by reason. */
+  get refusals(): Refusals {
+    return this.#door.counted();
+  }
+
   /** Accepts no more for now; new connections wait in the kernel's backlog. */
   pause(): void {
     if (this.#state !== "listening") return;
@@ -170,7 +192,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 
   /** The connections open now, in no particular order. */
   connections(): Connection<D>[] {
-    return this.#table.connectionsOf(this.#group);
+    return this.#door.connections();
   }
 
   /** Accepts no more, for good; resolves when the address is free again. Connections stay. */
@@ -250,7 +272,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     if (this.#state !== "listening" && this.#state !== "paused") return;
     this.#state = "closing";
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#engine.submit(Operation.close, this.#id, flags);
+    this.#engine.submit(Operation.close, this.#id, 0, flags);
     this.#queue.end();
   }
 
@@ -263,31 +285,37 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     };
   }
 
-  #owner(): GroupOwner<D> {
-    return {
-      left: () => {
-        this.#count -= 1;
-        if (this.#count === this.#connectionsMax - 1) this.#pauseFor(pausedByLimit, false);
-        this.#loop.release();
-      },
-    };
-  }
-
   #accept(id: number): void {
-    // Accepted in the same turn in which the listener stopped or the limit was reached.
-    if (this.#state === "closing" || this.#state === "closed" || this.#count >= this.#connectionsMax) {
+    // Accepted in the same turn in which the listener stopped.
+    if (this.#state === "closing" || this.#state === "closed") {
       this.#engine.submit(Operation.abort, id);
       return;
     }
     if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
-    const connection = new ConnectionCore<D>(this.#group, id);
-    this.#table.add(connection as unknown as ConnectionCore);
-    if (this.#count >= this.#connectionsMax) this.#pauseFor(pausedByLimit, true);
+    if (this.#count > this.#connectionsMax) this.#door.turnAway(id, "limit");
+    else this.#door.enter(id);
+  }
+
+  #open(connection: ConnectionCore<D>): void {
     const given = !this.#group.handled || this.#queue.active;
-    connection.opened(this.#startPaused, given);
+    const late = this.#state === "closing" || this.#state === "closed";
+    // Its PROXY header came after the listener stopped, and nobody would take it.
+    if (given && late) return connection.abort();
+    // Read until now for its PROXY header, and from now on by nobody yet.
+    const unread = connection.proxyHeader !== undefined && this.#group.handlers.data === undefined;
+    if (unread) this.#engine.submit(Operation.pause, connection.number);
+    connection.opened(this.#startPaused || unread, given);
     if (given) this.#queue.push(connection);
+  }
+
+  /** A place is free again. */
+  #leave(): void {
+    this.#count -= 1;
+    const listens = this.#state === "listening" || this.#state === "paused";
+    if (this.#quota > 0 && listens) this.#engine.submit(Operation.allowAccepts, this.#id, 1);
+    this.#loop.release();
   }
 
   #pauseFor(reason: number, on: boolean): void {
@@ -299,6 +327,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   }
 
   #left(): void {
+    this.#engine.pressure?.unwatch(this.#onPressure);
     this.#table.removeAcceptor(this.#tag);
     this.#state = "closed";
     this.unref();
@@ -308,5 +337,5 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 }
 
 const pausedByApplication = 1;
-const pausedByLimit = 2;
-const pausedByQueue = 4;
+const pausedByQueue = 2;
+const pausedByPressure = 4;

@@ -93,6 +93,15 @@ const listenSchema: OptionSchema = {
   reusePort: flag,
   signal: abortSignal,
   connections: wholeNumber(1, bufferLimitMaxBytes),
+  atLimit: { wants: '"pause" or "refuse"', accepts: (value) => value === "pause" || value === "refuse" },
+  admission: objectOf("an object with admit, ticket and leave"),
+  refused: callback,
+  proxyProtocol: objectOf("an object of trusted and timeout"),
+};
+
+const proxySchema: OptionSchema = {
+  trusted: { wants: "a list of addresses and networks", accepts: (value) => Array.isArray(value) },
+  timeout: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
 };
 
 const connectSchema: OptionSchema = {
@@ -109,6 +118,9 @@ const connectSchema: OptionSchema = {
 /** Checks the options of `listen`; throws an OptionError. */
 export function checkListenOptions<D>(options: ListenOptions<D>): void {
   checkOptions("listen", options, listenSchema);
+  if (options.proxyProtocol !== undefined) {
+    checkOptions("listen", options.proxyProtocol, proxySchema, ["trusted"]);
+  }
   checkConnectionOptions("listen", options);
 }
 

@@ -121,7 +121,7 @@ export class RawListener implements AsyncDisposable {
   #end(flags: number): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#engine.submit(Operation.close, this.#id, flags);
+    this.#engine.submit(Operation.close, this.#id, 0, flags);
   }
 
   /** Accepts no more, for good; resolves when the address is free again. */

@@ -41,6 +41,8 @@ export function deliverSpecially<D>(
 ): void {
   const { segments } = connection.group;
   const { flags } = connection;
+  const greeting = (flags & Flag.greeting) === 0 ? undefined : connection.origin?.greeting;
+  if (greeting !== undefined) return greeting.take(segment, offset, length);
   if ((flags & Flag.lingering) !== 0) connection.flags |= Flag.alive;
   if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
   if ((flags & Flag.paused) !== 0) {

@@ -35,6 +35,14 @@ export function addressOf<D>(connection: ConnectionCore<D>, end: "local" | "remo
   return readAddress(connection.group.engine, connection.number, end);
 }
 
+/** The client: the one a trusted proxy has named, or the peer itself. */
+export function clientOf<D>(connection: ConnectionCore<D>): SocketAddress {
+  const client = connection.origin?.client;
+  if (client === undefined) return addressOf(connection, "remote");
+  checkAlive(connection, "address");
+  return { ...client };
+}
+
 export function setNoDelay<D>(connection: ConnectionCore<D>, on: boolean): void {
   checkFlag("setNoDelay", on);
   checkAlive(connection, "setNoDelay");

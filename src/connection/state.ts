@@ -67,7 +67,9 @@ export const Flag = {
   waiting: 1 << 11,
   /** Does not keep the process alive. */
   unreferenced: 1 << 12,
+  /** Its PROXY header is read; the application does not know it yet. */
+  greeting: 1 << 20,
 } as const;
 
 /** Any of these, and received bytes do not simply go to the `data` handler. */
-export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering;
+export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering | Flag.greeting;

@@ -5,7 +5,9 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import type { Window } from "../memory/window.ts";
+import type { Admission, Refusal } from "./admission.ts";
 import type { EventLoop } from "./event_loop.ts";
+import type { ProxyHeader } from "./proxy_header.ts";
 import type {
   ConnectionTimeoutOptions,
   ConnectTimeoutOptions,
@@ -197,11 +199,36 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   reusePort?: boolean;
   /** Abort stops the listener; its connections stay. */
   signal?: AbortSignal;
-  /**
-   * Connections at once; at the limit accepting pauses, and who was accepted in the same moment is cut. No
-   * limit by default but the loop's own.
-   */
+  /** Connections at once. No limit by default but the loop's own. */
   connections?: number;
+  /**
+   * At the limit of `connections`, `"pause"`, the default, accepts no more, and the kernel's queue holds the
+   * rest until there is room; `"refuse"` accepts and cuts them.
+   */
+  atLimit?: "pause" | "refuse";
+  /** Judges each connection by the address it comes from, before anything is made of it. */
+  admission?: Admission;
+  /** Told of each connection that was cut before the application saw it. */
+  refused?: (refusal: Refusal) => void;
+  /**
+   * The clients come through proxies that speak the PROXY protocol. Off by default: the peer is the client.
+   */
+  proxyProtocol?: ProxyProtocol;
+}
+
+/**
+ * Who speaks the PROXY protocol to a listener (HAProxy's specification, versions 1 and 2).
+ *
+ * Every connection of a trusted source must begin with a header; until it is read neither `open` nor `data` is
+ * called. What comes from elsewhere is cut: the specification (section 2) forbids to guess whether a header is
+ * there, because anybody could then give himself any address. Clients that come directly need another
+ * listener.
+ */
+export interface ProxyProtocol {
+  /** Addresses and networks of the proxies: `["10.0.0.0/8", "::1"]`. */
+  trusted: string[];
+  /** Milliseconds until the header must be there. 5,000 by default. */
+  timeout?: number;
 }
 
 /** Options of {@linkcode connect}. */
@@ -258,8 +285,15 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   readonly lowWaterMark: number;
   /** This end. Throws a StateError once the connection is gone. */
   readonly localAddress: SocketAddress;
-  /** The peer's end. Throws a StateError once the connection is gone. */
+  /**
+   * The client: the peer's end, or what a trusted proxy has named. Throws a StateError once the connection is
+   * gone.
+   */
   readonly remoteAddress: SocketAddress;
+  /** The peer's end of the socket, a proxy where there is one. Throws a StateError as above. */
+  readonly peerAddress: SocketAddress;
+  /** What a trusted proxy has said of the connection; undefined without one. */
+  readonly proxyHeader: ProxyHeader | undefined;
   /**
    * Writes all of the bytes or none. What is written in one turn goes out in one system call at its end.
    * Throws an OptionError for a value that is no bytes, a WindowError for a window whose time is over.

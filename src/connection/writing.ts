@@ -231,6 +231,10 @@ function countInTurn<D>(connection: ConnectionCore<D>, length: number): void {
 
 function setAside<D>(connection: ConnectionCore<D>, bytes: Uint8Array): void {
   connection.needExtras().outbox.push(bytes);
+  const { engine } = connection.group;
+  engine.outboxBytes += bytes.length;
+  // No turn need follow: the library has enough to do with what it was given.
+  engine.pressure?.check();
   if (nothingComes(connection)) connection.waitForPoll();
 }
 
@@ -255,6 +259,7 @@ export function feed<D>(connection: ConnectionCore<D>): boolean {
     const segment = segments.takeRun(Math.min(room, Math.ceil(outbox.length / size)));
     if (segment < 0) break;
     const length = outbox.take(segments.bytes, segment * size, segments.runLength * size);
+    engine.outboxBytes -= length;
     submit(connection, segment, 0, length, notify);
     fed = true;
   }

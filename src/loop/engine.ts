@@ -30,6 +30,7 @@ import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
 import { errorOfStatus, type StatusPlace } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
+import type { Pressure } from "./pressure.ts";
 import { Sleep } from "./sleep.ts";
 import { noTimeouts, type TimeoutCounts } from "./timeout_counts.ts";
 import { TimerTable } from "./timers.ts";
@@ -61,6 +62,10 @@ export class Engine {
   segmentBudget = 0;
   /** Handlers whose promise has not settled. */
   promises = 0;
+  /** Bytes of all outboxes. */
+  outboxBytes = 0;
+  /** Limits of all this, where there are some. */
+  pressure: Pressure | undefined = undefined;
   /** Handlers that threw or rejected. */
   handlerErrors = 0;
   /** Of those, the ones no `error` handler took. */
@@ -172,9 +177,9 @@ export class Engine {
     return this.#submissions.extendSend(id, segment, offset, length);
   }
 
-  /** Submits an operation with an id and, if any, flags. */
-  submit(operation: number, id: number, flags = 0): void {
-    this.#push(operation, id, 0, 0, 0, 0, 0, flags);
+  /** Submits an operation with an id and, where it has them, an argument and flags. */
+  submit(operation: number, id: number, argument = 0, flags = 0): void {
+    this.#push(operation, id, 0, 0, 0, 0, argument, flags);
   }
 
   /** Submits a connect; the request lies at `position` of the segments until the next poll. */
@@ -200,10 +205,10 @@ export class Engine {
 
   /**
    * Submits a listen and polls until it is answered, so that the caller knows at once. Returns the listener's
-   * id; throws the error of a refusal.
+   * id; throws the error of a refusal. `accepts`: so many until more are allowed, 0 for any number.
    */
-  listenNow(segment: number, length: number, tag: number, place: StatusPlace): number {
-    this.#push(Operation.listen, 0, segment, 0, length, tag, 0, 0);
+  listenNow(segment: number, length: number, tag: number, place: StatusPlace, accepts = 0): number {
+    this.#push(Operation.listen, 0, segment, 0, length, tag, accepts, 0);
     for (let attempt = 0; attempt < listenPollsMax; attempt++) {
       if (this.#pollOnce() < 0 && this.#lost) throw this.errorOf(Status.seized, 0, "listen");
       const ring = this.#completions;
@@ -304,6 +309,7 @@ export class Engine {
       if (count > 0) this.#dispatch();
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
+      this.pressure?.check();
       const workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0;
       const verdict = policy.decide(this.promises, workPending);
       if (verdict === "poll") continue;

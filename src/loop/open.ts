@@ -48,6 +48,11 @@ export function openEngine(sizes: LoopSizes, development: boolean, library?: str
   }
 }
 
+/** Descriptors the process may have open, Infinity where the system sets no limit. */
+export function descriptorLimit(library?: string): number {
+  return openNative({ library }).descriptorLimit();
+}
+
 /** The library's addresses of a host name. */
 export function resolve(hostname: string): Promise<string[]> {
   const native: Native = openNative();

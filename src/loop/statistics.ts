@@ -5,6 +5,7 @@
  */
 import { Counters, type NativeStatistics } from "./counters.ts";
 import type { Engine } from "./engine.ts";
+import { memoryHeld } from "./pressure.ts";
 import type { TimeoutCounts } from "./timeout_counts.ts";
 
 /**
@@ -18,6 +19,11 @@ export interface LoopStatistics extends NativeStatistics {
   connections: number;
   /** Handlers now waiting for a promise. */
   handlersWaiting: number;
+  /** Bytes held now, in segments and in the buffers of connections that could not send. */
+  memoryHeld: number;
+  /** Times accepting stopped at the limit of waiting handlers, and at that of memory. */
+  tasksReached: number;
+  memoryReached: number;
   /** Timers armed now. */
   timersArmed: number;
   /** Handlers that threw or rejected, and those of them that no `error` handler took. */
@@ -33,6 +39,9 @@ export function readStatistics(engine: Engine, connections: number): LoopStatist
     ...new Counters(engine.native.shareable).read(),
     connections,
     handlersWaiting: engine.promises,
+    memoryHeld: memoryHeld(engine),
+    tasksReached: engine.pressure?.tasksReached ?? 0,
+    memoryReached: engine.pressure?.memoryReached ?? 0,
     timersArmed: engine.timers.armed,
     handlerErrors: engine.handlerErrors,
     unhandledErrors: engine.unhandledErrors,

@@ -22,6 +22,7 @@ import {
   banWindowDefaultMilliseconds,
 } from "../base/limits.ts";
 import { checkOptions, type OptionSchema, powerOfTwo, wholeNumber } from "../base/options.ts";
+import type { AdmissionVerdict } from "../connection/admission.ts";
 import { AddressEntries } from "./address_entries.ts";
 import {
   connectionsMask,
@@ -40,9 +41,6 @@ import { BannedNetworks } from "./banned_networks.ts";
 import { banLeft, banWord, countOffence, offencesMax, windowOver } from "./offences.ts";
 import { writeText } from "./shared_text.ts";
 import { bucketRate, isFull, takeToken } from "./token_bucket.ts";
-
-/** What becomes of a connection: it is let in, or refused for too many, too fast, or a ban. */
-export type AdmissionVerdict = "ok" | "connections" | "rate" | "banned";
 
 /** Options of {@linkcode AddressTable.create}. A limit of 0 is none. */
 export interface AddressTableOptions {

@@ -54,6 +54,11 @@ export function connectPeer(address: PeerAddress): Promise<Peer> {
   );
 }
 
+/** Connects a raw socket; undefined where the server cut it so early that connecting failed. */
+export function tryPeer(port: number): Promise<Peer | undefined> {
+  return connectPeer({ port }).catch(() => undefined);
+}
+
 /** Listens with a raw socket. */
 export function listenPeer(
   address: { hostname?: string; port?: number; unix?: string } = {},

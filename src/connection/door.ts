@@ -1,0 +1,191 @@
+/**
+ * The way of an accepted connection to the application: past the limit, past the judgement of its address,
+ * past the PROXY header. Who does not come through is cut and counted.
+ *
+ * @module
+ */
+import { AddressWords } from "../base/address_words.ts";
+import { Operation } from "../base/layout.ts";
+import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
+import { NetworkList } from "../base/networks.ts";
+import type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./admission.ts";
+import { ConnectionCore } from "./core.ts";
+import { type Greeted, Greeting } from "./greeting.ts";
+import { Group } from "./group.ts";
+import { Origin } from "./origin.ts";
+import type { ProxyHeader } from "./proxy_header.ts";
+import { State } from "./state.ts";
+import type { ListenOptions } from "./types.ts";
+
+/** The listener as its door knows it. */
+export interface House<D> {
+  /** A connection has come through: it is to be opened. */
+  opened(connection: ConnectionCore<D>): void;
+  /** One that was refused at once has left its place, without ever having been a connection. */
+  turnedAway(): void;
+  /** A connection, opened or not, is gone. */
+  left(): void;
+}
+
+export class Door<D> implements Greeted {
+  readonly #group: Group<D>;
+  /** What connections belong to while their PROXY header is read: no handler of the application is called. */
+  readonly #greetingGroup: Group<D>;
+  readonly #house: House<D>;
+  readonly #admission: Admission | undefined;
+  readonly #trusted: NetworkList | undefined;
+  readonly #proxyTimeout: number;
+  readonly #told: ((refusal: Refusal) => void) | undefined;
+  readonly #words = new AddressWords();
+  /** How many were refused. */
+  readonly refusals: Record<RefusalReason, number> = {
+    limit: 0,
+    connections: 0,
+    rate: 0,
+    banned: 0,
+    untrusted: 0,
+    proxy: 0,
+  };
+
+  constructor(group: Group<D>, options: ListenOptions<D>, house: House<D>) {
+    this.#group = group;
+    this.#house = house;
+    this.#admission = options.admission;
+    this.#told = options.refused;
+    const { proxyProtocol } = options;
+    this.#trusted = proxyProtocol &&
+      new NetworkList("listen", "proxyProtocol.trusted", proxyProtocol.trusted);
+    this.#proxyTimeout = proxyProtocol?.timeout ?? proxyTimeoutDefaultMilliseconds;
+    const { loop, engine, table } = group;
+    this.#greetingGroup = new Group<D>(loop, engine, table, { ...options, socket: {} });
+    const owner = { left: (connection: ConnectionCore<D>) => this.#left(connection) };
+    group.owner = owner;
+    this.#greetingGroup.owner = owner;
+  }
+
+  /** True when connections do not read before the application asks them to. */
+  get startsPaused(): boolean {
+    return this.#trusted === undefined && this.#group.handlers.data === undefined;
+  }
+
+  /** Counters for the application: a copy. */
+  counted(): Refusals {
+    return { ...this.refusals };
+  }
+
+  /** Whether a connection is one of this door's, introduced or not. */
+  knows(group: unknown): boolean {
+    return group === this.#group || group === this.#greetingGroup;
+  }
+
+  /** A connection was accepted. */
+  enter(id: number): void {
+    if (this.#trusted === undefined && this.#admission === undefined) {
+      return this.#open(this.#make(this.#group, id));
+    }
+    if (!this.#readPeer(id)) return this.#dismiss(id);
+    if (this.#trusted !== undefined) {
+      if (!this.#trusted.includes(this.#words)) return this.turnAway(id, "untrusted");
+      return this.#greet(id);
+    }
+    const verdict = this.#admission!.admit(this.#words);
+    if (verdict !== "ok") return this.turnAway(id, verdict);
+    const connection = this.#make(this.#group, id);
+    connection.origin = new Origin();
+    connection.origin.ticket = this.#admission!.ticket;
+    this.#open(connection);
+  }
+
+  /** Cuts a connection that never was one. */
+  turnAway(id: number, reason: RefusalReason): void {
+    this.refusals[reason] += 1;
+    if (this.#told !== undefined) this.#tell({ reason, address: this.#readPeer(id) ? `${this.#words}` : "" });
+    this.#dismiss(id);
+  }
+
+  introduced(core: ConnectionCore, header: ProxyHeader): void {
+    const connection = core as unknown as ConnectionCore<D>;
+    const origin = connection.origin!;
+    origin.header = header;
+    const { source } = header;
+    if (source?.address !== undefined) {
+      const verdict = this.#judge(origin, source.address);
+      if (verdict !== "ok") return this.#cut(connection, { reason: verdict, address: `${source.address}` });
+      const family = source.address.family === 4 ? "IPv4" : "IPv6";
+      origin.client = { hostname: `${source.address}`, port: source.port, family };
+    }
+    connection.group = this.#group;
+    this.#house.opened(connection);
+  }
+
+  failed(core: ConnectionCore, error: Error): void {
+    const connection = core as unknown as ConnectionCore<D>;
+    const address = this.#told !== undefined && this.#readPeer(connection.number) ? `${this.#words}` : "";
+    this.#cut(connection, { reason: "proxy", address, error });
+  }
+
+  /** Fills in the peer's address; false where the peer has gone already and the system knows it no more. */
+  #readPeer(id: number): boolean {
+    try {
+      const { family, bytes } = this.#group.engine.address(id, "remote");
+      this.#words.setBytes(family, bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #dismiss(id: number): void {
+    this.#group.engine.submit(Operation.abort, id);
+    this.#house.turnedAway();
+  }
+
+  #judge(origin: Origin, address: AddressWords): AdmissionVerdict {
+    if (this.#admission === undefined) return "ok";
+    const verdict = this.#admission.admit(address);
+    if (verdict === "ok") origin.ticket = this.#admission.ticket;
+    return verdict;
+  }
+
+  #greet(id: number): void {
+    const connection = this.#make(this.#greetingGroup, id);
+    connection.stateNumber = State.open;
+    connection.origin = new Origin();
+    connection.origin.greeting = new Greeting(
+      connection as unknown as ConnectionCore,
+      this,
+      this.#proxyTimeout,
+    );
+  }
+
+  #make(group: Group<D>, id: number): ConnectionCore<D> {
+    const connection = new ConnectionCore<D>(group, id);
+    group.table.add(connection as unknown as ConnectionCore);
+    return connection;
+  }
+
+  #open(connection: ConnectionCore<D>): void {
+    this.#house.opened(connection);
+  }
+
+  #cut(connection: ConnectionCore<D>, refusal: Refusal): void {
+    this.refusals[refusal.reason] += 1;
+    this.#tell(refusal);
+    connection.cut("error", refusal.error);
+  }
+
+  #left(connection: ConnectionCore<D>): void {
+    const { origin } = connection;
+    if (origin !== undefined && origin.ticket >= 0) this.#admission?.leave(origin.ticket);
+    origin?.greeting?.end();
+    this.#house.left();
+  }
+
+  #tell(refusal: Refusal): void {
+    try {
+      this.#told?.(refusal);
+    } catch (error) {
+      console.error("the refused callback of a listener failed:", error);
+    }
+  }
+}

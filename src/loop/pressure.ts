@@ -1,0 +1,84 @@
+/**
+ * Limits of what the loop has taken on as a whole: handlers that wait for promises, bytes it holds. While one
+ * is exceeded no connection is accepted. Reading goes on: each connection has its own limits for what it
+ * makes the loop hold, and answers that are never asked for would free nothing.
+ *
+ * @module
+ */
+import { pressureCheckMilliseconds, pressureReliefShare } from "../base/limits.ts";
+import type { TimerTarget } from "./timers.ts";
+
+/** Bytes in outboxes and in segments that are held. */
+export function memoryHeld({ outboxBytes, segments }: Pick<Pressed, "outboxBytes" | "segments">): number {
+  return outboxBytes + segments.held * segments.size;
+}
+
+/** What is watched, and how to look again later. */
+export interface Pressed {
+  /** Handlers whose promise has not settled. */
+  readonly promises: number;
+  /** Bytes of all outboxes. */
+  readonly outboxBytes: number;
+  readonly segments: { readonly held: number; readonly size: number };
+  readonly timers: { arm(delayMilliseconds: number, target: TimerTarget): number };
+}
+
+/** Limits; Infinity for none. */
+export interface PressureLimits {
+  tasks: number;
+  memory: number;
+}
+
+export class Pressure implements TimerTarget {
+  /** Times accepting stopped, by limit. */
+  tasksReached = 0;
+  memoryReached = 0;
+  readonly #pressed: Pressed;
+  readonly #limits: PressureLimits;
+  readonly #listeners = new Set<(on: boolean) => void>();
+  #tasksOver = false;
+  #memoryOver = false;
+  #armed = false;
+
+  constructor(pressed: Pressed, limits: PressureLimits) {
+    this.#pressed = pressed;
+    this.#limits = limits;
+  }
+
+  /** True while no connection should be accepted. */
+  get on(): boolean {
+    return this.#tasksOver || this.#memoryOver;
+  }
+
+  /** Tells `listener` when it begins and ends. */
+  watch(listener: (on: boolean) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  unwatch(listener: (on: boolean) => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** After each turn, and when something was put aside. */
+  check(): void {
+    const { promises } = this.#pressed;
+    const held = memoryHeld(this.#pressed);
+    const { tasks, memory } = this.#limits;
+    const before = this.on;
+    const tasksOver = promises > (this.#tasksOver ? tasks * pressureReliefShare : tasks);
+    const memoryOver = held > (this.#memoryOver ? memory * pressureReliefShare : memory);
+    if (tasksOver && !this.#tasksOver) this.tasksReached += 1;
+    if (memoryOver && !this.#memoryOver) this.memoryReached += 1;
+    this.#tasksOver = tasksOver;
+    this.#memoryOver = memoryOver;
+    if (this.on && !this.#armed) this.#armed = this.#pressed.timers.arm(pressureCheckMilliseconds, this) >= 0;
+    if (this.on === before) return;
+    for (const listener of this.#listeners) listener(this.on);
+  }
+
+  /** Promises settle and windows are released without a turn of the loop: it looks by itself. */
+  timerDue(): void {
+    this.#armed = false;
+    // The turn that brought the timer checks at its end.
+  }
+}
