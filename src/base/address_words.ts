@@ -36,6 +36,15 @@ export class AddressWords {
     return this;
   }
 
+  /**
+   * Takes the address an accept record carries: its bytes lie in network order, and the words are as a machine
+   * with the small end first, as all we run on are, reads them.
+   */
+  setRecord(family: number, w0: number, w1: number, w2: number, w3: number): this {
+    const known = family === 4 || family === 6 ? family : 0;
+    return this.set(known, swapped(w0), swapped(w1), swapped(w2), swapped(w3));
+  }
+
   /** Takes the address of bytes in network order. */
   setBytes(family: 4 | 6, bytes: Uint8Array): this {
     if (family === 4) return this.set(4, wordAt(bytes, 0), 0, 0, 0);
@@ -64,6 +73,11 @@ export class AddressWords {
 export function parseAddressWords(text: string): AddressWords | undefined {
   const address = parseAddress(text);
   return address === undefined ? undefined : new AddressWords().setBytes(address.family, address.bytes);
+}
+
+/** The word with its bytes the other way round. */
+function swapped(word: number): number {
+  return word << 24 | (word & 0xff00) << 8 | (word >>> 8 & 0xff00) | word >>> 24;
 }
 
 function wordAt(bytes: Uint8Array, at: number): number {

@@ -6,15 +6,17 @@
 import { Flags, Operation, Status } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
-import { ConnectionCore } from "./core.ts";
+import type { Refusals } from "./admission.ts";
+import type { ConnectionCore } from "./core.ts";
 import type { EventLoop } from "./event_loop.ts";
+import { Gate, type GateOptions } from "./gate.ts";
 import { Group } from "./group.ts";
 import { checkHandlers, checkListenOptions } from "./options.ts";
 import type { ConnectionTable } from "./table.ts";
-import type { Connection, ConnectionOptions, SocketHandlers } from "./types.ts";
+import type { Connection, SocketHandlers } from "./types.ts";
 
 /** Options as those of `listen`, without what concerns the socket that listens. */
-export interface AdoptOptions<D = undefined> extends ConnectionOptions<D> {
+export interface AdoptOptions<D = undefined> extends GateOptions<D> {
   /** The loop the connections run on. */
   loop: EventLoop;
   /** Connections at once; a further descriptor is closed. No limit by default but the loop's own. */
@@ -38,6 +40,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   readonly #table: ConnectionTable;
   readonly #group: Group<D>;
   readonly #tag: number;
+  readonly #gate: Gate<D>;
   readonly #connectionsMax: number;
   readonly #startPaused: boolean;
   readonly #queue = new AcceptedQueue<D>(() => {});
@@ -56,14 +59,17 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
-    this.#group.owner = {
-      left: () => {
-        this.#count -= 1;
-        this.#loop.release();
-      },
+    const leave = () => {
+      this.#count -= 1;
+      this.#loop.release();
     };
+    this.#gate = new Gate<D>(this.#group, options, {
+      opened: (connection) => this.#open(connection),
+      turnedAway: leave,
+      left: leave,
+    });
     this.#connectionsMax = options.connections ?? Infinity;
-    this.#startPaused = this.#group.handlers.data === undefined;
+    this.#startPaused = this.#gate.startsPaused;
     this.#tag = this.#table.nextTag();
     this.#table.addAcceptor(this.#tag, {
       number: undefined,
@@ -77,6 +83,11 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   /** Connections open now. */
   get connectionCount(): number {
     return this.#count;
+  }
+
+  /** Connections that were cut before the application saw them, by reason. */
+  get refusals(): Refusals {
+    return this.#gate.counted();
   }
 
   /** Descriptors the library has not answered yet. */
@@ -127,7 +138,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
 
   /** The connections open now, in no particular order. */
   connections(): Connection<D>[] {
-    return this.#table.connectionsOf(this.#group);
+    return this.#gate.connections();
   }
 
   /** Adopts no more, for good; resolves when every descriptor given has been answered. Connections stay. */
@@ -172,17 +183,20 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     this.#pending -= 1;
     if (status !== Status.ok) this.#refused += 1;
     else if (this.#stopped) this.#engine.submit(Operation.abort, id);
-    else this.#open(id);
+    else this.#enter(id);
     if (this.#stopped && this.#pending === 0) this.#left();
   }
 
-  #open(id: number): void {
+  #enter(id: number): void {
     this.#loop.retain();
     this.#count += 1;
-    const connection = new ConnectionCore<D>(this.#group, id);
-    this.#table.add(connection as unknown as ConnectionCore);
+    this.#gate.enterAdopted(id);
+  }
+
+  #open(connection: ConnectionCore<D>): void {
     const given = !this.#group.handled || this.#queue.active;
-    connection.opened(this.#startPaused, given);
+    if (given && this.#stopped) return connection.abort();
+    connection.opened(this.#gate.beginsUnread(connection), given);
     if (given) this.#queue.push(connection);
   }
 

@@ -41,6 +41,8 @@ export class Greeting implements TimerTarget {
   take(segment: number, offset: number, length: number): void {
     const connection = this.#connection;
     const { segments } = connection.group;
+    // Closed by this side before the header was there.
+    if (connection.stateNumber !== State.open) return segments.release(segment, offset, length);
     const position = segment * segments.size + offset;
     const taken = this.#parser.take(segments.bytes.subarray(position, position + length));
     const { header, fault } = this.#parser;
@@ -51,8 +53,7 @@ export class Greeting implements TimerTarget {
     }
     this.end();
     this.#greeted.introduced(connection, header);
-    const isCut = connection.stateNumber === State.aborting || connection.stateNumber === State.closed;
-    if (isCut) return segments.release(segment, offset, length);
+    if (isCut(connection)) return segments.release(segment, offset, length);
     const end = offset + taken;
     // Each segment has one hold: those the header alone lay in are given back.
     const behind = taken === length ? segments.covered(offset, length) : Math.floor(end / segments.size);
@@ -91,6 +92,10 @@ export class Greeting implements TimerTarget {
     this.end();
     this.#greeted.failed(this.#connection, new RingportError(message, details(this.#connection)));
   }
+}
+
+function isCut({ stateNumber }: ConnectionCore): boolean {
+  return stateNumber === State.aborting || stateNumber === State.closed;
 }
 
 function details(connection: ConnectionCore) {

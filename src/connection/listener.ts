@@ -11,7 +11,7 @@ import { AcceptedQueue } from "./accepted_queue.ts";
 import type { Refusals } from "./admission.ts";
 import { bindListener } from "./binding.ts";
 import type { ConnectionCore } from "./core.ts";
-import { Door } from "./door.ts";
+import { Gate } from "./gate.ts";
 import { type EventLoop, loopFor } from "./event_loop.ts";
 import { Group } from "./group.ts";
 import { checkHandlers, checkListenOptions } from "./options.ts";
@@ -76,7 +76,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #connectionsMax: number;
   /** Connections the library may accept before it is allowed more, 0 where it is not limited. */
   readonly #quota: number;
-  readonly #door: Door<D>;
+  readonly #gate: Gate<D>;
   readonly #queue: AcceptedQueue<D>;
   readonly #gone = Promise.withResolvers<void>();
   readonly #signal: AbortSignal | undefined;
@@ -100,12 +100,12 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
     this.#connectionsMax = options.connections ?? Infinity;
     this.#quota = options.atLimit === "refuse" ? 0 : options.connections ?? 0;
-    this.#door = new Door<D>(this.#group, options, {
+    this.#gate = new Gate<D>(this.#group, options, {
       opened: (connection) => this.#open(connection),
       turnedAway: () => this.#leave(),
       left: () => this.#leave(),
     });
-    this.#startPaused = this.#door.startsPaused;
+    this.#startPaused = this.#gate.startsPaused;
     this.#tag = this.#table.nextTag();
     const bound = bindListener(this.#engine, this.#tag, options, {
       paused: this.#startPaused,
@@ -162,7 +162,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 
   /** Connections that were cut before the application saw them, by reason. */
   get refusals(): Refusals {
-    return this.#door.counted();
+    return this.#gate.counted();
   }
 
   /** Accepts no more for now; new connections wait in the kernel's backlog. */
@@ -192,7 +192,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 
   /** The connections open now, in no particular order. */
   connections(): Connection<D>[] {
-    return this.#door.connections();
+    return this.#gate.connections();
   }
 
   /** Accepts no more, for good; resolves when the address is free again. Connections stay. */
@@ -279,13 +279,13 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   #acceptor(): Acceptor {
     return {
       number: this.#id,
-      accepted: (id) => this.#accept(id),
+      accepted: (id, family, w0, w1, w2, w3) => this.#accept(id, family, w0, w1, w2, w3),
       stop: () => this.stop(),
       left: () => this.#left(),
     };
   }
 
-  #accept(id: number): void {
+  #accept(id: number, family: number, w0: number, w1: number, w2: number, w3: number): void {
     // Accepted in the same turn in which the listener stopped.
     if (this.#state === "closing" || this.#state === "closed") {
       this.#engine.submit(Operation.abort, id);
@@ -294,8 +294,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
-    if (this.#count > this.#connectionsMax) this.#door.turnAway(id, "limit");
-    else this.#door.enter(id);
+    if (this.#count > this.#connectionsMax) this.#gate.turnAway(id, "limit");
+    else this.#gate.enter(id, family, w0, w1, w2, w3);
   }
 
   #open(connection: ConnectionCore<D>): void {
@@ -303,10 +303,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     const late = this.#state === "closing" || this.#state === "closed";
     // Its PROXY header came after the listener stopped, and nobody would take it.
     if (given && late) return connection.abort();
-    // Read until now for its PROXY header, and from now on by nobody yet.
-    const unread = connection.proxyHeader !== undefined && this.#group.handlers.data === undefined;
-    if (unread) this.#engine.submit(Operation.pause, connection.number);
-    connection.opened(this.#startPaused || unread, given);
+    connection.opened(this.#gate.beginsUnread(connection), given);
     if (given) this.#queue.push(connection);
   }
 

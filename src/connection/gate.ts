@@ -15,10 +15,15 @@ import { Group } from "./group.ts";
 import { Origin } from "./origin.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { State } from "./state.ts";
-import type { ListenOptions } from "./types.ts";
+import type { Connection, ConnectionOptions, ListenOptions } from "./types.ts";
 
-/** The listener as its door knows it. */
-export interface House<D> {
+/** What of a listener's options is its gate's. */
+export type GateOptions<D> =
+  & ConnectionOptions<D>
+  & Pick<ListenOptions<D>, "admission" | "refused" | "proxyProtocol">;
+
+/** The listener as its gate knows it. */
+export interface GateOwner<D> {
   /** A connection has come through: it is to be opened. */
   opened(connection: ConnectionCore<D>): void;
   /** One that was refused at once has left its place, without ever having been a connection. */
@@ -27,11 +32,12 @@ export interface House<D> {
   left(): void;
 }
 
-export class Door<D> implements Greeted {
+export class Gate<D> implements Greeted {
   readonly #group: Group<D>;
   /** What connections belong to while their PROXY header is read: no handler of the application is called. */
   readonly #greetingGroup: Group<D>;
-  readonly #house: House<D>;
+  readonly #owner: GateOwner<D>;
+  readonly #startsPaused: boolean;
   readonly #admission: Admission | undefined;
   readonly #trusted: NetworkList | undefined;
   readonly #proxyTimeout: number;
@@ -47,25 +53,37 @@ export class Door<D> implements Greeted {
     proxy: 0,
   };
 
-  constructor(group: Group<D>, options: ListenOptions<D>, house: House<D>) {
+  constructor(group: Group<D>, options: GateOptions<D>, owner: GateOwner<D>) {
     this.#group = group;
-    this.#house = house;
+    this.#owner = owner;
     this.#admission = options.admission;
     this.#told = options.refused;
     const { proxyProtocol } = options;
     this.#trusted = proxyProtocol &&
       new NetworkList("listen", "proxyProtocol.trusted", proxyProtocol.trusted);
+    this.#startsPaused = proxyProtocol === undefined && group.handlers.data === undefined;
     this.#proxyTimeout = proxyProtocol?.timeout ?? proxyTimeoutDefaultMilliseconds;
     const { loop, engine, table } = group;
     this.#greetingGroup = new Group<D>(loop, engine, table, { ...options, socket: {} });
-    const owner = { left: (connection: ConnectionCore<D>) => this.#left(connection) };
-    group.owner = owner;
-    this.#greetingGroup.owner = owner;
+    const groupOwner = { left: (connection: ConnectionCore<D>) => this.#left(connection) };
+    group.owner = groupOwner;
+    this.#greetingGroup.owner = groupOwner;
   }
 
-  /** True when connections do not read before the application asks them to. */
+  /** True when the library is to begin without reading. */
   get startsPaused(): boolean {
-    return this.#trusted === undefined && this.#group.handlers.data === undefined;
+    return this.#startsPaused;
+  }
+
+  /**
+   * Whether nobody reads a connection that is about to be opened, so that it is to begin paused; one that was
+   * read for its PROXY header is paused now.
+   */
+  beginsUnread(connection: ConnectionCore<D>): boolean {
+    if (this.#trusted === undefined) return this.#startsPaused;
+    if (this.#group.handlers.data !== undefined) return false;
+    this.#group.engine.submit(Operation.pause, connection.number);
+    return true;
   }
 
   /** Counters for the application: a copy. */
@@ -73,17 +91,31 @@ export class Door<D> implements Greeted {
     return { ...this.refusals };
   }
 
-  /** Whether a connection is one of this door's, introduced or not. */
-  knows(group: unknown): boolean {
-    return group === this.#group || group === this.#greetingGroup;
+  /** Every connection that came through here or is still on its way. */
+  connections(): Connection<D>[] {
+    const { table } = this.#group;
+    return [...table.connectionsOf(this.#group), ...table.connectionsOf(this.#greetingGroup)];
   }
 
-  /** A connection was accepted. */
-  enter(id: number): void {
-    if (this.#trusted === undefined && this.#admission === undefined) {
-      return this.#open(this.#make(this.#group, id));
-    }
-    if (!this.#readPeer(id)) return this.#dismiss(id);
+  /** A connection was accepted, from the address its record tells. */
+  enter(id: number, family: number, w0: number, w1: number, w2: number, w3: number): void {
+    if (!this.#judges) return this.#owner.opened(this.#make(this.#group, id));
+    this.#words.setRecord(family, w0, w1, w2, w3);
+    this.#enter(id);
+  }
+
+  /** A connection somebody else has accepted. */
+  enterAdopted(id: number): void {
+    if (!this.#judges) return this.#owner.opened(this.#make(this.#group, id));
+    if (this.#readPeer(id)) this.#enter(id);
+    else this.#dismiss(id);
+  }
+
+  get #judges(): boolean {
+    return this.#trusted !== undefined || this.#admission !== undefined;
+  }
+
+  #enter(id: number): void {
     if (this.#trusted !== undefined) {
       if (!this.#trusted.includes(this.#words)) return this.turnAway(id, "untrusted");
       return this.#greet(id);
@@ -93,7 +125,7 @@ export class Door<D> implements Greeted {
     const connection = this.#make(this.#group, id);
     connection.origin = new Origin();
     connection.origin.ticket = this.#admission!.ticket;
-    this.#open(connection);
+    this.#owner.opened(connection);
   }
 
   /** Cuts a connection that never was one. */
@@ -115,7 +147,7 @@ export class Door<D> implements Greeted {
       origin.client = { hostname: `${source.address}`, port: source.port, family };
     }
     connection.group = this.#group;
-    this.#house.opened(connection);
+    this.#owner.opened(connection);
   }
 
   failed(core: ConnectionCore, error: Error): void {
@@ -137,7 +169,7 @@ export class Door<D> implements Greeted {
 
   #dismiss(id: number): void {
     this.#group.engine.submit(Operation.abort, id);
-    this.#house.turnedAway();
+    this.#owner.turnedAway();
   }
 
   #judge(origin: Origin, address: AddressWords): AdmissionVerdict {
@@ -164,10 +196,6 @@ export class Door<D> implements Greeted {
     return connection;
   }
 
-  #open(connection: ConnectionCore<D>): void {
-    this.#house.opened(connection);
-  }
-
   #cut(connection: ConnectionCore<D>, refusal: Refusal): void {
     this.refusals[refusal.reason] += 1;
     this.#tell(refusal);
@@ -178,7 +206,7 @@ export class Door<D> implements Greeted {
     const { origin } = connection;
     if (origin !== undefined && origin.ticket >= 0) this.#admission?.leave(origin.ticket);
     origin?.greeting?.end();
-    this.#house.left();
+    this.#owner.left();
   }
 
   #tell(refusal: Refusal): void {
