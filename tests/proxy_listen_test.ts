@@ -1,4 +1,4 @@
-/** Listeners behind proxies: headers of both versions on real sockets, in every piece, and what goes wrong. */
+/** Listeners behind proxies: headers of both versions on real sockets, in pieces, and what goes wrong. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAddressWords } from "../src/base/address_words.ts";

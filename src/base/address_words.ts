@@ -37,8 +37,8 @@ export class AddressWords {
   }
 
   /**
-   * Takes the address an accept record carries: its bytes lie in network order, and the words are as a machine
-   * with the small end first, as all we run on are, reads them.
+   * Takes the address an accept record carries: its bytes lie in network order, and the words are as a
+   * machine with the small end first, as all we run on are, reads them.
    */
   setRecord(family: number, w0: number, w1: number, w2: number, w3: number): this {
     const known = family === 4 || family === 6 ? family : 0;

@@ -179,7 +179,7 @@ export const addressEntriesMax = 1 << 18;
 /** Workers that may share a table: each has a counter in each entry. */
 export const addressWorkersMax = 64;
 
-/** Networks that may be banned at once: the list is gone through at each accept, half a microsecond if full. */
+/** Networks that may be banned at once: the whole list is gone through at each accept. */
 export const bannedNetworksMax = 256;
 
 /** Milliseconds a ban may last: half of what 32 bits count, 24 days. */

@@ -219,10 +219,26 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
 /**
  * Who speaks the PROXY protocol to a listener (HAProxy's specification, versions 1 and 2).
  *
- * Every connection of a trusted source must begin with a header; until it is read neither `open` nor `data` is
- * called. What comes from elsewhere is cut: the specification (section 2) forbids to guess whether a header is
- * there, because anybody could then give himself any address. Clients that come directly need another
- * listener.
+ * Every connection of a trusted source must begin with a header; until it is read neither `open` nor `data`
+ * is called. What comes from elsewhere is cut: the specification (section 2) forbids to guess whether a
+ * header is there, because anybody could then give himself any address. Clients that come directly need
+ * another listener.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "@ringport/ringport";
+ *
+ * await using listener = listen({
+ *   hostname: "127.0.0.1",
+ *   proxyProtocol: { trusted: ["10.0.0.0/8", "::1"], timeout: 2_000 },
+ *   socket: {
+ *     open(connection) {
+ *       console.log(connection.remoteAddress.hostname, "by way of", connection.peerAddress.hostname);
+ *     },
+ *   },
+ * });
+ * console.log(listener.refusals.untrusted);
+ * ```
  */
 export interface ProxyProtocol {
   /** Addresses and networks of the proxies: `["10.0.0.0/8", "::1"]`. */

@@ -104,6 +104,15 @@ const tableSchema: OptionSchema = {
  *
  * When all places of an address are taken, its connection is let in and counted as `uncounted`: refusing it
  * would let anybody with enough addresses keep out everybody else, and the limits of the server still hold.
+ *
+ * @example
+ * ```ts
+ * import { AddressTable, listen, TableAdmission } from "@ringport/ringport";
+ *
+ * const table = AddressTable.create({ connections: 100, rate: 20, burst: 50, workers: 1 });
+ * await using listener = listen({ hostname: "127.0.0.1", admission: new TableAdmission(table, 0) });
+ * console.log(table.stats().admitted, listener.refusals.rate); // 0 0
+ * ```
  */
 export class AddressTable {
   /** The memory, to be handed to other threads. */
