@@ -169,11 +169,11 @@ export const poolCheckAfterMilliseconds = 500;
 
 /**
  * Addresses the table of a server holds at once: as many as have connections, a ban or a bucket that fills. A
- * quarter of the connections a large worker has, at less than 100 bytes each.
+ * quarter of the connections a worker has room for; with 8 workers it takes 2 MB.
  */
 export const addressEntriesDefault = 16_384;
 
-/** Addresses a table may hold: 100 MiB with 64 workers. */
+/** Addresses a table may hold: 90 MB with 64 workers. */
 export const addressEntriesMax = 1 << 18;
 
 /** Workers that may share a table: each has a counter in each entry. */

@@ -1,0 +1,72 @@
+/** Connections accepted by one loop and adopted by another pass the same gate. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { parseAddressWords } from "../src/base/address_words.ts";
+import { adoptingListener } from "../src/connection/adopting_listener.ts";
+import { listenRaw } from "../src/connection/raw_listener.ts";
+import { createLoop } from "../src/mod.ts";
+import { AddressTable } from "../src/server/address_table.ts";
+import { TableAdmission } from "../src/server/admission.ts";
+import { type Log, logging } from "./helpers/log.ts";
+import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
+import { clientHeader } from "./helpers/proxy.ts";
+import { until } from "./helpers/wait.ts";
+
+describe("an adopted connection", () => {
+  it("is judged by its address, and leaves the table when it goes", async () => {
+    const table = AddressTable.create({ connections: 1, entries: 64 });
+    const loopback = parseAddressWords("127.0.0.1")!;
+    await using accepting = createLoop({ segmentCount: 64, connections: 16 });
+    await using loop = createLoop({ segmentCount: 64, connections: 16 });
+    const logs: Log[] = [];
+    await using adopter = adoptingListener<Log>({
+      loop,
+      admission: new TableAdmission(table, 0),
+      socket: logging(logs, { data: (connection, bytes) => void connection.write(bytes) }),
+    });
+    await using raw = listenRaw(
+      accepting,
+      { hostname: "127.0.0.1" },
+      (descriptor) => void adopter.adopt(descriptor),
+    );
+    const { port } = raw.address;
+    const first = await connectPeer({ port });
+    await until(() => logs.length === 1, "the first was adopted");
+    const second = await tryPeer(port);
+    await until(() => adopter.refusals.connections === 1, "the second was refused");
+    expect(adopter.connectionCount).toBe(1);
+    await first.write("hello");
+    expect(await readText(first, "hello")).toBe("hello");
+    first.close();
+    await until(() => table.connections(loopback) === 0, "the first has left");
+    const third = await connectPeer({ port });
+    await until(() => logs.length === 2, "the third was adopted");
+    for (const peer of [second, third]) peer?.close();
+    await until(() => adopter.connectionCount === 0, "all are gone");
+  });
+
+  it("is read for its PROXY header first", async () => {
+    await using accepting = createLoop({ segmentCount: 64, connections: 16 });
+    await using loop = createLoop({ segmentCount: 64, connections: 16 });
+    const logs: Log[] = [];
+    const remotes: string[] = [];
+    await using adopter = adoptingListener<Log>({
+      loop,
+      proxyProtocol: { trusted: ["127.0.0.1"], timeout: 200 },
+      socket: logging(logs, { open: (connection) => void remotes.push(connection.remoteAddress.hostname) }),
+    });
+    await using raw = listenRaw(
+      accepting,
+      { hostname: "127.0.0.1" },
+      (descriptor) => void adopter.adopt(descriptor),
+    );
+    const peer = await connectPeer({ port: raw.address.port });
+    await peer.write(new Uint8Array([...clientHeader([192, 0, 2, 1], 7), 104, 105]));
+    await until(() => logs.length === 1 && logs[0].text === "hi", "the bytes behind the header came");
+    expect(remotes).toEqual(["192.0.2.1"]);
+    const silent = await connectPeer({ port: raw.address.port });
+    await until(() => adopter.refusals.proxy === 1, "the silent one was cut");
+    expect(logs.length).toBe(1);
+    for (const one of [peer, silent]) one.close();
+  });
+});
