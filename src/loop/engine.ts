@@ -23,7 +23,7 @@ import {
   segmentBudgetShareMin,
   submissionReserveShare,
 } from "../base/limits.ts";
-import { Segments } from "../memory/segments.ts";
+import type { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import { Clock } from "./clock.ts";
 import type { CompletionSink } from "./completion_sink.ts";
@@ -31,6 +31,7 @@ import { dispatch } from "./dispatch.ts";
 import { errorOfStatus, type StatusPlace } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import type { Pressure } from "./pressure.ts";
+import { segmentsOf } from "./segments_of.ts";
 import { Sleep } from "./sleep.ts";
 import { noTimeouts, type TimeoutCounts } from "./timeout_counts.ts";
 import { TimerTable } from "./timers.ts";
@@ -111,16 +112,7 @@ export class Engine {
     this.#completions = native.completions;
     this.#poll = native.poll;
     this.sendPending = native.sendPending;
-    this.segments = new Segments(
-      {
-        bytes: native.bytes as Uint8Array<ArrayBuffer>,
-        holds: native.segmentHolds,
-        header: native.header,
-        segmentSize: native.sizes.segmentSize,
-        segmentCount: native.sizes.segmentCount,
-      },
-      development,
-    );
+    this.segments = segmentsOf(native, development);
     this.segments.whenFreed = () => {
       if (!this.#awake && !this.#closed) this.#touch();
     };
