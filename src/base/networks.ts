@@ -8,7 +8,8 @@ import { parseAddress } from "./address.ts";
 import { AddressWords } from "./address_words.ts";
 import { OptionError } from "./errors.ts";
 
-const wordBits = 32;
+/** Bits of one of an address's four words. */
+export const wordBits = 32;
 const ipv4Bits = 32;
 const ipv6Bits = 128;
 /** Leading bits every IPv4 address has in common when it is mapped into IPv6. */
@@ -47,10 +48,10 @@ export function parseNetwork(text: string): Network | string {
 
 /** Whether an address lies in the network. */
 export function inNetwork({ words, prefix }: Network, address: AddressWords): boolean {
-  return words.family === address.family && matches(words.w0, address.w0, prefix) &&
-    matches(words.w1, address.w1, prefix - wordBits) &&
-    matches(words.w2, address.w2, prefix - 2 * wordBits) &&
-    matches(words.w3, address.w3, prefix - 3 * wordBits);
+  return words.family === address.family && sharesBits(words.w0, address.w0, prefix) &&
+    sharesBits(words.w1, address.w1, prefix - wordBits) &&
+    sharesBits(words.w2, address.w2, prefix - 2 * wordBits) &&
+    sharesBits(words.w3, address.w3, prefix - 3 * wordBits);
 }
 
 /** `"10.0.0.0/8"`, or the address alone where the network has but one. */
@@ -81,12 +82,13 @@ export class NetworkList {
 }
 
 /** The bits of a word that the first `bits` of it make up. */
-export function maskOf(bits: number): number {
+function maskOf(bits: number): number {
   if (bits <= 0) return 0;
   return bits >= wordBits ? -1 : -1 << (wordBits - bits);
 }
 
-function matches(one: number, other: number, bits: number): boolean {
+/** Whether two words have their first `bits` bits in common; 0 and less are none, 32 and more are all. */
+export function sharesBits(one: number, other: number, bits: number): boolean {
   return ((one ^ other) & maskOf(bits)) === 0;
 }
 

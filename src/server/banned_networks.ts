@@ -5,7 +5,7 @@
  */
 import { AddressWords } from "../base/address_words.ts";
 import { bannedNetworksMax } from "../base/limits.ts";
-import { inNetwork, type Network } from "../base/networks.ts";
+import { inNetwork, type Network, sharesBits, wordBits } from "../base/networks.ts";
 import { generationStep, HeaderWord, NetworkWord, networkWords, Phase, phaseMask } from "./address_layout.ts";
 import { banLeft, banWord } from "./offences.ts";
 
@@ -27,9 +27,7 @@ export class BannedNetworks {
   includes(address: AddressWords, now: number): boolean {
     const { used } = this;
     for (let index = 0; index < used; index++) {
-      if (this.left(index, now) <= 0) continue;
-      const network = this.read(index);
-      if (network !== undefined && inNetwork(network, address)) return true;
+      if (this.#matches(index * networkWords, address) && this.left(index, now) > 0) return true;
     }
     return false;
   }
@@ -103,6 +101,24 @@ export class BannedNetworks {
       const empty = ((control & ~phaseMask) + generationStep) | Phase.empty;
       Atomics.compareExchange(this.#words, at, control, empty);
     }
+  }
+
+  /**
+   * Whether a live record holds the address. Most differ in the first word, which is looked at without
+   * further ado: a record that changes at this moment may be seen before or after.
+   */
+  #matches(at: number, address: AddressWords): boolean {
+    const words = this.#words;
+    if (!sharesBits(words[at + NetworkWord.w0], address.w0, words[at + NetworkWord.prefix])) return false;
+    const control = Atomics.load(words, at);
+    if ((control & phaseMask) !== Phase.live) return false;
+    const prefix = Atomics.load(words, at + NetworkWord.prefix);
+    return sharesBits(Atomics.load(words, at + NetworkWord.w0), address.w0, prefix) &&
+      Atomics.load(words, at + NetworkWord.family) === address.family &&
+      sharesBits(Atomics.load(words, at + NetworkWord.w1), address.w1, prefix - wordBits) &&
+      sharesBits(Atomics.load(words, at + NetworkWord.w2), address.w2, prefix - 2 * wordBits) &&
+      sharesBits(Atomics.load(words, at + NetworkWord.w3), address.w3, prefix - 3 * wordBits) &&
+      Atomics.load(words, at) === control;
   }
 
   #fill(at: number, { words, prefix }: Network, until: number): void {

@@ -12,7 +12,7 @@ export class Died extends Error {
   override name = "Died";
 }
 
-/** Runs `operation` and calls `intrude` before its atomic step number `step`. False when it has fewer steps. */
+/** Runs `operation`, with `intrude` before its atomic step number `step`. False when it has fewer steps. */
 export function interleave(operation: () => void, step: number, intrude: () => void): boolean {
   const real = Object.fromEntries(operations.map((name) => [name, Atomics[name]]));
   let count = 0;
