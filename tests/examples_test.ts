@@ -256,7 +256,7 @@ describe("examples/pool_proxy.ts", () => {
 });
 
 describe("examples/supervised.ts", () => {
-  it("serves with workers, replaces one that crashes, hands out figures, and tells how it ended", async () => {
+  it("serves with workers, replaces one that crashes, hands out figures, tells how it ended", async () => {
     await using child = await start("supervised", [], { STOP_AFTER_MS: String(scaled(2_500, 12_000)) });
     const port = await portOf(child);
     const peers = await Promise.all([connectPeer({ port }), connectPeer({ port })]);

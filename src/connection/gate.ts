@@ -100,6 +100,7 @@ export class Gate<D> implements Greeted {
   /** A connection was accepted, from the address its record tells. */
   enter(id: number, family: number, w0: number, w1: number, w2: number, w3: number): void {
     if (!this.#judges) return this.#owner.opened(this.#make(this.#group, id));
+    if (this.#group.isUnix) return this.#enterUnix(id);
     this.#words.setRecord(family, w0, w1, w2, w3);
     this.#enter(id);
   }
@@ -107,8 +108,15 @@ export class Gate<D> implements Greeted {
   /** A connection somebody else has accepted. */
   enterAdopted(id: number): void {
     if (!this.#judges) return this.#owner.opened(this.#make(this.#group, id));
-    if (this.#readPeer(id)) this.#enter(id);
+    if (this.#group.isUnix) this.#enterUnix(id);
+    else if (this.#readPeer(id)) this.#enter(id);
     else this.#dismiss(id);
+  }
+
+  /** Who may open the socket's file is trusted, and has no address to be judged by. */
+  #enterUnix(id: number): void {
+    if (this.#trusted !== undefined) this.#greet(id);
+    else this.#owner.opened(this.#make(this.#group, id));
   }
 
   get #judges(): boolean {
@@ -160,6 +168,7 @@ export class Gate<D> implements Greeted {
   #readPeer(id: number): boolean {
     try {
       const { family, bytes } = this.#group.engine.address(id, "remote");
+      if (family === 1) return false;
       this.#words.setBytes(family, bytes);
       return true;
     } catch {
