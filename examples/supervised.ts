@@ -4,8 +4,9 @@
  *     bun run examples/supervised.ts
  *     deno run -A examples/supervised.ts
  *
- * It echoes, and a line `crash` kills the worker that gets it, to see the supervisor at work. Its options can
- * be set from outside: `RINGPORT_PORT=3000 RINGPORT_WORKERS=4`. Ctrl+C ends it in order, a second one at once.
+ * It echoes, and a line `crash` kills the worker that gets it, to see the supervisor at work. Its options
+ * can be set from outside: `RINGPORT_PORT=3000 RINGPORT_WORKERS=4`. Ctrl+C ends it in order, a second one at
+ * once.
  */
 import { type Application, type Connection, Server, type Window, type WorkerContext } from "../src/mod.ts";
 import { environment } from "./runtime.ts";
