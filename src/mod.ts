@@ -64,6 +64,17 @@ export type {
   PoolTarget,
 } from "./connection/pool/types.ts";
 
+// Messages in the byte stream.
+export { framed } from "./framing/framed.ts";
+export type { Framer, FramerOptions } from "./framing/framer.ts";
+export { type LengthFormat, type LengthOptions, lengthPrefixed } from "./framing/length.ts";
+export { crlfLines, lines } from "./framing/lines.ts";
+export { delimited } from "./framing/delimiter.ts";
+export { dotTerminated } from "./framing/dots.ts";
+export { fixedSize } from "./framing/fixed.ts";
+export { sendMessage } from "./framing/send.ts";
+export type { FramedOptions, MessageHandlers, Reply } from "./framing/types.ts";
+
 // The loop.
 export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
 export { type AcceptCounters, acceptCounters } from "./loop/accept_counters.ts";
@@ -124,6 +135,8 @@ export {
   type ErrorDetails,
   type ErrorOrigin,
   LimitError,
+  MessageError,
+  MessageTooLargeError,
   NotFoundError,
   OptionError,
   ResolveError,

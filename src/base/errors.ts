@@ -152,3 +152,16 @@ export class StateError extends RingportError {
 export class WindowError extends RingportError {
   override name = "WindowError";
 }
+
+/**
+ * What came is no message: code `ERR_MESSAGE_MALFORMED` where it breaks the framing's rules,
+ * `ERR_MESSAGE_INCOMPLETE` where the peer ended in the middle of a message.
+ */
+export class MessageError extends RingportError {
+  override name = "MessageError";
+}
+
+/** A message is longer than its framer allows: code `ERR_MESSAGE_TOO_LARGE`. */
+export class MessageTooLargeError extends MessageError {
+  override name = "MessageTooLargeError";
+}

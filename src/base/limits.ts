@@ -220,3 +220,21 @@ export const descriptorReserve = 128;
 
 /** Descriptors a worker needs: its queue and bell, the runtime's for the thread, its listeners. */
 export const descriptorsPerWorker = 32;
+
+/**
+ * Bytes a framed message may have where nothing else is said: one receive takes in as much, and a mail server
+ * must take at least this (RFC 5321, section 4.5.3.1.7).
+ */
+export const messageDefaultMaxBytes = 64 * 1024;
+
+/**
+ * Requests of one connection that may be in work at once: as many completions as one turn hands over, so that
+ * one client cannot fill more than a turn.
+ */
+export const pipelineDefaultMax = 64;
+
+/** Part of the segments that messages which have not come whole may hold, over all connections. */
+export const joinHeldShare = 8;
+
+/** Bytes of the smallest buffer a message is joined in; it doubles as bytes come. */
+export const joinBufferMinBytes = 256;

@@ -59,6 +59,8 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   inFlight = 0;
   extras: Extras | undefined = undefined;
   origin: Origin | undefined = undefined;
+  /** What the framing remembers of it: the beginning of a message, requests without their reply. */
+  framing: unknown = undefined;
 
   constructor(group: Group<D>, number: number) {
     this.group = group;

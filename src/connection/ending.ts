@@ -131,7 +131,7 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const { flags } = connection;
   const buffered = bufferedBytes(connection);
   const alive = (flags & Flag.alive) !== 0;
-  const held = (flags & Flag.paused) !== 0 && (flags & (Flag.discarding | Flag.unread)) === 0;
+  const held = (flags & Flag.paused) !== 0 && (flags & (Flag.discarding | Flag.unread | Flag.heldBack)) === 0;
   const waitsForFin = connection.stateNumber === State.closing && (flags & Flag.closeSubmitted) === 0;
   if (waitsForFin && buffered === 0) {
     extras.lingerFlushed += 1;

@@ -4,6 +4,7 @@
  * @module
  */
 import { Operation, Status } from "../base/layout.ts";
+import type { Window } from "../memory/window.ts";
 import { callHandler, handlerFailed, settle } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
 import { Flag, State } from "./state.ts";
@@ -94,7 +95,7 @@ function peerEnded<D>(connection: ConnectionCore<D>): void {
 /** Stops reading. */
 export function pause<D>(connection: ConnectionCore<D>): void {
   const { flags } = connection;
-  connection.flags &= ~(Flag.resuming | Flag.unread);
+  connection.flags &= ~(Flag.resuming | Flag.unread | Flag.heldBack);
   if ((flags & (Flag.paused | Flag.discarding)) !== 0 || !readsOn(connection)) return;
   setPaused(connection, true);
   connection.group.engine.submit(Operation.pause, connection.number);
@@ -103,7 +104,7 @@ export function pause<D>(connection: ConnectionCore<D>): void {
 /** Reads again, beginning with what came in while paused. */
 export function resume<D>(connection: ConnectionCore<D>): void {
   if ((connection.flags & Flag.paused) === 0) return;
-  connection.flags &= ~Flag.unread;
+  connection.flags &= ~(Flag.unread | Flag.heldBack);
   const { extras } = connection;
   if (extras !== undefined && (extras.stash.length > 0 || extras.stashedEnd)) {
     connection.flags |= Flag.resuming;
@@ -113,6 +114,31 @@ export function resume<D>(connection: ConnectionCore<D>): void {
   setPaused(connection, false);
   connection.flags &= ~Flag.resuming;
   if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+}
+
+/** Stops reading on the framework's own account, unless it is stopped already. */
+export function holdBack<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & (Flag.paused | Flag.discarding)) !== 0) return;
+  pause(connection);
+  if ((connection.flags & Flag.paused) !== 0) connection.flags |= Flag.heldBack;
+}
+
+/** Ends {@linkcode holdBack}; what the application has paused itself stays paused. */
+export function letGo<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & Flag.heldBack) !== 0) resume(connection);
+}
+
+/**
+ * Within the `data` callback of a paused connection: the bytes of the window from `position` on come again
+ * when reading goes on. They are held in place.
+ */
+export function putBack<D>(connection: ConnectionCore<D>, window: Window, position: number): void {
+  const { size } = connection.group.segments;
+  const segment = Math.floor(position / size);
+  const offset = position - segment * size;
+  const length = window.length - (position - window.segment * size - window.offset);
+  window.passHoldFrom(position);
+  connection.needExtras().stash.unshift({ segment, offset, length });
 }
 
 /** Hands over what came in while paused, until it is done or paused again. */

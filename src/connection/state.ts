@@ -69,6 +69,8 @@ export const Flag = {
   unreferenced: 1 << 12,
   /** Its PROXY header is read; the application does not know it yet. */
   greeting: 1 << 20,
+  /** Paused by the framing, which has enough in work, not by the application. */
+  heldBack: 1 << 10,
 } as const;
 
 /** Any of these, and received bytes do not simply go to the `data` handler. */

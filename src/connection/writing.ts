@@ -81,9 +81,11 @@ function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteRes
   }
   window.checkLive();
   if (length === 0) return "sent";
+  // Of another loop, or outside every ring.
+  if (window.segments !== segments) return writeBytes(connection, window.bytes);
   const result = admit(connection, length);
   if (result === "refused") return result;
-  const fits = window.segments === segments && canSubmit(connection, segments.covered(window.offset, length));
+  const fits = canSubmit(connection, segments.covered(window.offset, length));
   if (!fits || !window.passHold()) {
     setAside(connection, window.bytes);
     return result;
@@ -138,6 +140,26 @@ function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteR
   const sent = submitRuns(connection, bytes, result === "queued" ? notify : 0);
   if (sent < length) setAside(connection, sent === 0 ? bytes : bytes.subarray(sent));
   return result;
+}
+
+/**
+ * Writes pieces one after the other, all of them or none. Small ones are gathered in one segment; the bytes of
+ * a window go as they are.
+ */
+export function writePieces<D>(
+  connection: ConnectionCore<D>,
+  head: Uint8Array,
+  body: Window | Uint8Array,
+  tail: Uint8Array,
+): WriteResult {
+  const length = head.length + body.length + tail.length;
+  const total = bufferedBytes(connection) + length;
+  // Decided over all of them here: what then follows is not refused in part.
+  if (total > connection.group.bufferLimit) return admit(connection, length);
+  let result: WriteResult = "sent";
+  if (head.length > 0) result = writeBytes(connection, head);
+  if (body.length > 0) result = write(connection, body);
+  return tail.length > 0 ? writeBytes(connection, tail) : result;
 }
 
 /** Decides over `length` further bytes; notes that `drain` is owed where it is. */

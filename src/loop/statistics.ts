@@ -31,6 +31,13 @@ export interface LoopStatistics extends NativeStatistics {
   unhandledErrors: number;
   /** Limits of time that were reached, by kind. */
   timeouts: TimeoutCounts;
+  /**
+   * Framed messages that came in several receives: joined where they lay, copied together, and the bytes that
+   * were copied for it.
+   */
+  messagesJoinedInPlace: number;
+  messagesJoinedByCopy: number;
+  messageBytesCopied: number;
 }
 
 /** Reads the counters. */
@@ -46,5 +53,8 @@ export function readStatistics(engine: Engine, connections: number): LoopStatist
     handlerErrors: engine.handlerErrors,
     unhandledErrors: engine.unhandledErrors,
     timeouts: { ...engine.timeouts },
+    messagesJoinedInPlace: engine.segments.joinedInPlace,
+    messagesJoinedByCopy: engine.segments.joinedByCopy,
+    messageBytesCopied: engine.segments.joinedBytesCopied,
   };
 }

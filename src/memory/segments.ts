@@ -24,6 +24,14 @@ export interface SegmentMemory {
   readonly segmentCount: number;
 }
 
+/** Bytes outside the ring as segments of their own: a single one, which is held once. */
+export function segmentsOutside(bytes: Uint8Array<ArrayBuffer>, development: boolean): Segments {
+  const header = new Int32Array(HEADER_SEGMENTS_HELD + 1);
+  header[HEADER_SEGMENTS_HELD] = 1;
+  const holds = new Uint16Array([1]);
+  return new Segments({ bytes, holds, header, segmentSize: bytes.length, segmentCount: 1 }, development);
+}
+
 /** The segments of one loop. */
 export class Segments {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -33,6 +41,14 @@ export class Segments {
   readonly development: boolean;
   /** Number of segments the last {@linkcode takeRun} took. */
   runLength = 0;
+  /** Segments that messages which have not come whole hold in place, over all connections. */
+  heldForJoins = 0;
+  /** Messages that came in several receives and were joined where they lay. */
+  joinedInPlace = 0;
+  /** Messages that came in several receives and were copied together. */
+  joinedByCopy = 0;
+  /** Bytes that were copied for it. */
+  joinedBytesCopied = 0;
   /** Called when a segment becomes free after none was: somebody may be waiting for it. */
   whenFreed: (() => void) | undefined = undefined;
   readonly #holds: Uint16Array;
@@ -42,6 +58,8 @@ export class Segments {
   /** Segment small writes are gathered in until the next poll; -1 for none. */
   #copySegment = -1;
   #copyTail = 0;
+  /** The window of the last part that was lent; unused in development mode. */
+  #part: Window | undefined = undefined;
 
   constructor(memory: SegmentMemory, development: boolean) {
     this.bytes = memory.bytes;
@@ -76,6 +94,24 @@ export class Segments {
     const made = new Window(this, segment, offset, length);
     if (!this.development) this.#windows[segment] = made;
     return made;
+  }
+
+  /**
+   * A window on some of the bytes of `whole` for one callback; where there is none, on bytes the caller holds
+   * until {@linkcode takeBack}. In production it is one object for all parts, in development each is new.
+   */
+  lend(whole: Window | undefined, position: number, length: number): Window {
+    const segment = Math.floor(position / this.size);
+    const offset = position - segment * this.size;
+    const part = this.#part ?? new Window(this, segment, offset, length);
+    this.#part = undefined;
+    return part.renewPart(whole, segment, offset, length);
+  }
+
+  /** The callback of a lent part is over; one that was kept stays its keeper's. */
+  takeBack(part: Window): void {
+    part.endBorrow();
+    if (!this.development && !part.live) this.#part = part;
   }
 
   /** Adds one hold to each segment the bytes touch; false, and nothing done, when one has no room for it. */

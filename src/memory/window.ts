@@ -55,7 +55,7 @@ export class Window {
   #keeps = 0;
   #view: Uint8Array<ArrayBuffer> | undefined = undefined;
   /** Of a part: the window it is a part of, which must live as long. */
-  readonly #whole: Window | undefined;
+  #whole: Window | undefined;
 
   /** Windows are made by the library. @internal */
   constructor(segments: Segments, segment: number, offset: number, length: number, whole?: Window) {
@@ -188,6 +188,16 @@ export class Window {
   }
 
   /**
+   * Uses the object for a part of other bytes, which live as long as `whole` does, or, where there is none,
+   * until {@linkcode endBorrow}. A part has no hold of its own: a send and `keep` take one. @internal
+   */
+  renewPart(whole: Window | undefined, segment: number, offset: number, length: number): this {
+    this.renew(segment, offset, length);
+    this.#whole = whole;
+    return this.#asPart();
+  }
+
+  /**
    * Gives one hold on the bytes to a send: this window's own where it can be spared, otherwise a new one.
    * False when the segments carry no further hold. @internal
    */
@@ -198,6 +208,17 @@ export class Window {
     }
     this.#checkLive();
     return this.#segments.hold(this.#segment, this.#offset, this.#length);
+  }
+
+  /**
+   * Within the callback of a window that nobody keeps: its hold on the bytes from `position` in the ring on
+   * goes to the caller, that on the segments before ends. @internal
+   */
+  passHoldFrom(position: number): void {
+    this.passHold();
+    const { size } = this.#segments;
+    const before = Math.floor(position / size) - this.#segment;
+    if (before > 0) this.#segments.release(this.#segment, 0, before * size);
   }
 
   /** The callback is over. @internal */
@@ -244,7 +265,7 @@ export class Window {
   }
 
   /** A part has no hold of its own until it is kept. */
-  #asPart(): Window {
+  #asPart(): this {
     this.#state = spent;
     return this;
   }

@@ -21,6 +21,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("command line", /^src\/cli\//),
   layer("worker", /^src\/worker\//),
   layer("server", /^src\/server\//),
+  layer("framing", /^src\/framing\//),
   layer("connection", /^src\/connection\//),
   layer("stage", /^src\/stage\//),
   layer("loop", /^src\/loop\//),

@@ -1,0 +1,148 @@
+/**
+ * Messages as SMTP sends mail: lines, ended by a line of a single dot (RFC 5321, section 4.5.2).
+ *
+ * @module
+ */
+import { checkFramerOptions, Framer, type FramerOptions } from "./framer.ts";
+import { findByte, incomplete, type ScanState, tooLarge } from "./scan.ts";
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const dot = 0x2e;
+const ending = new Uint8Array([dot, carriageReturn, lineFeed]);
+
+/** Where in a line the scan stands; {@linkcode lineStart} must be 0, because there a message begins. */
+const lineStart = 0;
+const dotSeen = 1;
+const dotReturn = 2;
+const within = 3;
+const withinReturn = 4;
+/** Behind the dot, CR and LF that end the message. */
+const over = 5;
+
+/** Bytes in each phase that may yet turn out to be the message's end. */
+const undecided = [0, 1, 2, 0, 0, ending.length];
+
+/**
+ * A framer for mail as SMTP's DATA transfers it (RFC 5321, section 4.5.2): lines end with CRLF and with
+ * nothing else; a line of a single dot ends the message; of any other line that begins with a dot, this dot is
+ * taken off, in place. A message is the lines with their CRLF. When it is sent, dots are put in, and a last
+ * line without CRLF gets one.
+ *
+ * @throws {OptionError} for an unknown key or a wrong value.
+ *
+ * @example
+ * ```ts
+ * import { dotTerminated } from "@ringport/ringport";
+ *
+ * const mail = dotTerminated({ maxMessage: 10_000_000 });
+ * console.log(new TextDecoder().decode(mail.encode("one\r\n.two"))); // one, ..two and .
+ * ```
+ */
+export function dotTerminated(options: FramerOptions = {}): Framer {
+  checkFramerOptions("dotTerminated", options);
+  return new DotFramer(options);
+}
+
+class DotFramer extends Framer {
+  scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
+    const after = walk(bytes, from, end, state);
+    state.length += (after < 0 ? end : after) - from;
+    const content = state.length - state.stuffed - undecided[state.phase];
+    return content > this.maxMessage ? tooLarge : after;
+  }
+
+  override contentEnd(bytes: Uint8Array, start: number, end: number, state: ScanState): number {
+    const contentEnd = end - ending.length;
+    return state.stuffed === 0 ? contentEnd : takeDotsOut(bytes, start, contentEnd);
+  }
+
+  override prepare(content: Uint8Array): Uint8Array {
+    const closed = content.length === 0 ||
+      (content.length >= 2 && content.at(-1) === lineFeed && content.at(-2) === carriageReturn);
+    const dots = countDots(content);
+    if (closed && dots === 0) return content;
+    const prepared = new Uint8Array(content.length + dots + (closed ? 0 : 2));
+    const length = putDotsIn(content, prepared);
+    if (!closed) {
+      prepared[length] = carriageReturn;
+      prepared[length + 1] = lineFeed;
+    }
+    return prepared;
+  }
+
+  override get tail(): Uint8Array {
+    return ending;
+  }
+}
+
+/** Goes through the lines: the position behind the message, or that it goes on. */
+function walk(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
+  let phase = state.phase;
+  for (let position = from; position < end; position++) {
+    if (phase === within) {
+      const found = findByte(bytes, carriageReturn, position, end);
+      if (found < 0) break;
+      position = found;
+      phase = withinReturn;
+      continue;
+    }
+    const byte = bytes[position];
+    if (phase === dotReturn && byte === lineFeed) {
+      state.phase = over;
+      return position + 1;
+    }
+    // A dot with anything but CRLF behind it was stuffed in.
+    if (phase === dotReturn || (phase === dotSeen && byte !== carriageReturn)) state.stuffed += 1;
+    phase = next(phase, byte);
+  }
+  state.phase = phase;
+  return incomplete;
+}
+
+function next(phase: number, byte: number): number {
+  if (byte === carriageReturn) return phase === dotSeen ? dotReturn : withinReturn;
+  if (phase === lineStart && byte === dot) return dotSeen;
+  return phase === withinReturn && byte === lineFeed ? lineStart : within;
+}
+
+/** Closes the gaps where dots were; returns where the content then ends. */
+function takeDotsOut(bytes: Uint8Array, start: number, end: number): number {
+  let target = start;
+  let atStart = true;
+  let previous = 0;
+  for (let position = start; position < end; position++) {
+    const byte = bytes[position];
+    if (!(atStart && byte === dot)) bytes[target++] = byte;
+    atStart = byte === lineFeed && previous === carriageReturn;
+    previous = byte;
+  }
+  return target;
+}
+
+/** Lines of content that begin with a dot. */
+function countDots(content: Uint8Array): number {
+  let dots = 0;
+  let atStart = true;
+  let previous = 0;
+  for (const byte of content) {
+    if (atStart && byte === dot) dots += 1;
+    atStart = byte === lineFeed && previous === carriageReturn;
+    previous = byte;
+  }
+  return dots;
+}
+
+/** Copies content with a dot before each line that begins with one; returns how many bytes came out. */
+function putDotsIn(content: Uint8Array, target: Uint8Array): number {
+  let length = 0;
+  let atStart = true;
+  let previous = 0;
+  for (const byte of content) {
+    if (atStart && byte === dot) target[length++] = dot;
+    target[length++] = byte;
+    atStart = byte === lineFeed && previous === carriageReturn;
+    previous = byte;
+  }
+  return length;
+}

@@ -1,0 +1,51 @@
+/**
+ * Messages that all have the same size.
+ *
+ * @module
+ */
+import { OptionError } from "../base/errors.ts";
+import { bufferLimitMaxBytes } from "../base/limits.ts";
+import { wholeNumber } from "../base/options.ts";
+import { Framer } from "./framer.ts";
+import { incomplete, type ScanState } from "./scan.ts";
+
+const sizes = wholeNumber(1, bufferLimitMaxBytes, "bytes");
+
+/**
+ * A framer for messages of exactly `size` bytes, with nothing between them.
+ *
+ * @throws {OptionError} for a size that is no whole number of at least 1.
+ *
+ * @example
+ * ```ts
+ * import { fixedSize } from "@ringport/ringport";
+ *
+ * console.log(fixedSize(16).maxMessage); // 16
+ * ```
+ */
+export function fixedSize(size: number): Framer {
+  if (!sizes.accepts(size)) throw new OptionError("fixedSize", "size", `the size must be ${sizes.wants}`);
+  return new SizeFramer({ maxMessage: size });
+}
+
+class SizeFramer extends Framer {
+  scan(_bytes: Uint8Array, from: number, end: number, state: ScanState): number {
+    state.total = this.maxMessage;
+    const after = from - state.length + this.maxMessage;
+    if (after <= end) {
+      state.length = this.maxMessage;
+      return after;
+    }
+    state.length += end - from;
+    return incomplete;
+  }
+
+  override prepare(content: Uint8Array): Uint8Array {
+    if (content.length === this.maxMessage) return content;
+    throw new OptionError(
+      "fixedSize",
+      "message",
+      `a message must have ${this.maxMessage} bytes, not ${content.length}`,
+    );
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Framed connections: a table of handlers for `listen` and `connect` that hands over messages.
+ *
+ * @module
+ */
+import { OptionError } from "../base/errors.ts";
+import { bufferLimitMaxBytes } from "../base/limits.ts";
+import { callback, checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
+import type { ConnectionCore } from "../connection/core.ts";
+import type { Connection, SocketHandlers } from "../connection/types.ts";
+import { Framer } from "./framer.ts";
+import { Framing } from "./framing.ts";
+import type { FramedOptions, MessageHandlers } from "./types.ts";
+
+const optionSchema: OptionSchema = {
+  pipelineMax: wholeNumber(1, bufferLimitMaxBytes),
+  replyFramer: {
+    wants: "a framer of the library, or null",
+    accepts: (value) => value === null || value instanceof Framer,
+  },
+  requireComplete: flag,
+};
+
+/** Handlers that a framed table passes on as they are. */
+const passedOn = ["open", "error", "timeout"] as const;
+/** Handlers of framed connections. */
+const handlerNames = ["message", "errorReply", "drain", "end", "close", ...passedOn];
+const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) => [name, callback]));
+
+/**
+ * Handlers for `listen` and `connect` that cut what comes into messages: `message` is called for each one,
+ * in order, with a window on it where the kernel put it.
+ *
+ * Replies are sent in the order of the messages, whatever order they are given in. At most `pipelineMax`
+ * messages of a connection are in work at once; then, and while the peer does not take what is sent to it,
+ * nothing more is read from it. When the peer ends its side, the replies it is owed are still sent.
+ *
+ * A message that is too long, or bytes that are none, are told to `error` as a MessageTooLargeError or a
+ * MessageError; the replies owed are sent, the connection is closed, and the close reason has the error.
+ *
+ * @throws {OptionError} for what is no framer, for an unknown handler or option, or a wrong type or value.
+ *
+ * @example
+ * ```ts
+ * import { connect, framed, lines, listen } from "@ringport/ringport";
+ *
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: framed(lines(), {
+ *     async message(_connection, window, reply) {
+ *       const text = window.text();
+ *       if (text === "slow") await new Promise((resolve) => setTimeout(resolve, 20));
+ *       reply.send(`${text}, done`);
+ *     },
+ *   }),
+ * });
+ * const client = await connect({ hostname: "127.0.0.1", port: listener.port });
+ * client.write("slow\nquick\n");
+ * client.shutdownWrite();
+ * let answer = "";
+ * for await (const bytes of client.readable) answer += new TextDecoder().decode(bytes);
+ * console.log(answer); // slow, done, and only then: quick, done
+ * await listener.close();
+ * ```
+ */
+export function framed<D = undefined>(
+  framer: Framer,
+  handlers: MessageHandlers<D>,
+  options: FramedOptions = {},
+): SocketHandlers<D> {
+  if (!(framer instanceof Framer)) {
+    throw new OptionError("framed", "framer", "the framer must be one of the library, such as lines()");
+  }
+  checkMessageHandlers(handlers);
+  checkOptions("framed", options, optionSchema);
+  const framing = new Framing<D>(framer, handlers, options);
+  const core = (connection: Connection<D>) => connection as ConnectionCore<D>;
+  const table: SocketHandlers<D> = {
+    data: (connection, window) => framing.data(core(connection), window),
+    drain: (connection) => framing.drain(core(connection)),
+    end: (connection) => framing.end(core(connection)),
+    close: (connection, reason) => framing.close(core(connection), reason),
+  };
+  for (const name of passedOn) {
+    const given = (handlers as unknown as Record<string, unknown>)[name];
+    if (typeof given !== "function") continue;
+    (table as Record<string, unknown>)[name] = (...parts: unknown[]) => given.apply(handlers, parts);
+  }
+  return table;
+}
+
+function checkMessageHandlers<D>(handlers: MessageHandlers<D>): void {
+  if (typeof handlers !== "object" || handlers === null) {
+    throw new OptionError("framed", "handlers", "the handlers must be an object");
+  }
+  // A class instance keeps its handlers in the prototype: those are found by name, and own keys are checked.
+  if (Object.getPrototypeOf(handlers) === Object.prototype) checkOptions("framed", handlers, handlerSchema);
+  for (const name of handlerNames) {
+    const handler = (handlers as unknown as Record<string, unknown>)[name];
+    if (typeof handler === "function" || (handler === undefined && name !== "message")) continue;
+    throw new OptionError("framed", name, `handler "${name}" must be ${callback.wants}`);
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * What a framer is: a pure rule that finds messages in bytes and puts around them what frames them.
+ *
+ * @module
+ */
+import { bufferLimitMaxBytes, messageDefaultMaxBytes } from "../base/limits.ts";
+import { checkOptions, type OptionSchema, wholeNumber } from "../base/options.ts";
+import type { ScanState } from "./scan.ts";
+
+/** Options all framers have. */
+export interface FramerOptions {
+  /**
+   * Bytes a received message may have, without what frames it. 65,536 by default. A longer one is a
+   * MessageTooLargeError of its connection.
+   */
+  maxMessage?: number;
+}
+
+/** The keys of {@linkcode FramerOptions}. */
+export const framerSchema: OptionSchema = { maxMessage: wholeNumber(1, bufferLimitMaxBytes, "bytes") };
+
+/** Checks options that are no more than {@linkcode FramerOptions}. */
+export function checkFramerOptions(operation: string, options: unknown): void {
+  checkOptions(operation, options, framerSchema);
+}
+
+/** Nothing, as bytes. */
+export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/**
+ * Finds messages in a stream of bytes and frames those to be sent. Made by {@linkcode lengthPrefixed},
+ * {@linkcode lines}, {@linkcode crlfLines}, {@linkcode delimited}, {@linkcode dotTerminated} and
+ * {@linkcode fixedSize}; given to {@linkcode framed}. It has no state of its own, so one serves any number of
+ * connections.
+ *
+ * @example
+ * ```ts
+ * import { lengthPrefixed } from "@ringport/ringport";
+ *
+ * console.log(lengthPrefixed("u16be").encode("hello")); // 0, 5, then the text
+ * ```
+ */
+export abstract class Framer {
+  /** Bytes a received message may have, without what frames it. */
+  readonly maxMessage: number;
+
+  /** True where {@linkcode prepare} wants to see the content itself. @internal */
+  get looksAtContent(): boolean {
+    return true;
+  }
+
+  /** True where received frames are byte for byte what would be sent for their content. @internal */
+  get mirrors(): boolean {
+    return false;
+  }
+
+  /** Framers are made by their functions. @internal */
+  constructor(options: FramerOptions) {
+    this.maxMessage = options.maxMessage ?? messageDefaultMaxBytes;
+  }
+
+  /**
+   * Looks at the bytes from `from` to before `end`, which follow those that `state` has seen. Returns the
+   * position behind the message, or why there is none. @internal
+   */
+  abstract scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number;
+
+  /** Bytes in front of the content of a message whose scan ended so. @internal */
+  frontOf(_state: ScanState): number {
+    return 0;
+  }
+
+  /**
+   * Position behind the content of a message that lies from `start` to before `end`. What is to be taken out
+   * of it is taken out here, in place. @internal
+   */
+  contentEnd(_bytes: Uint8Array, _start: number, end: number, _state: ScanState): number {
+    return end;
+  }
+
+  /**
+   * Content as it is sent between head and tail, mostly the same bytes; throws for what cannot be framed.
+   * @internal
+   */
+  prepare(content: Uint8Array): Uint8Array {
+    return content;
+  }
+
+  /** What goes in front of so many bytes of prepared content; valid until the next call. @internal */
+  head(_length: number): Uint8Array {
+    return noBytes;
+  }
+
+  /** What goes behind. @internal */
+  get tail(): Uint8Array {
+    return noBytes;
+  }
+
+  /**
+   * A message with all that frames it, as a copy.
+   *
+   * @throws {OptionError} for content that this framing cannot carry: too long for the prefix, of another size,
+   * or with the delimiter in it.
+   */
+  encode(message: Uint8Array | string): Uint8Array<ArrayBuffer> {
+    const content = this.prepare(typeof message === "string" ? encoder.encode(message) : message);
+    const head = this.head(content.length);
+    const { tail } = this;
+    const whole = new Uint8Array(head.length + content.length + tail.length);
+    whole.set(head);
+    whole.set(content, head.length);
+    whole.set(tail, head.length + content.length);
+    return whole;
+  }
+}
+
+const encoder = new TextEncoder();

@@ -1,0 +1,293 @@
+/**
+ * The way of received bytes to messages. What one framed table has is kept here; what a connection has is its
+ * channel.
+ *
+ * A message that lies whole in a received window is handed over in place, through a window object that serves
+ * again. One that came in pieces is joined in place where they lie side by side, and copied once where not.
+ *
+ * @module
+ */
+import { MessageError, MessageTooLargeError } from "../base/errors.ts";
+import { pipelineDefaultMax } from "../base/limits.ts";
+import { callError, handlerFailed, settle } from "../connection/calling.ts";
+import type { ConnectionCore } from "../connection/core.ts";
+import { discard, holdBack, putBack } from "../connection/reading.ts";
+import { Flag, State } from "../connection/state.ts";
+import type { CloseReason } from "../connection/types.ts";
+import type { Segments } from "../memory/segments.ts";
+import type { Window } from "../memory/window.ts";
+import { Channel, type ChannelOwner } from "./channel.ts";
+import type { Framer } from "./framer.ts";
+import { messageBegan, messageEnded } from "./hooks.ts";
+import { Pending } from "./pending.ts";
+import { MessageReply, type ReplyOwner } from "./reply.ts";
+import { incomplete, ScanState, tooLarge } from "./scan.ts";
+import type { FramedOptions, MessageHandlers } from "./types.ts";
+
+/** One framed table. */
+export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
+  readonly pipelineMax: number;
+  readonly replyFramer: Framer | null;
+  readonly mirrors: boolean;
+  readonly #framer: Framer;
+  readonly #handlers: MessageHandlers<D>;
+  readonly #requireComplete: boolean;
+  /** The scan of a message that lies whole in a window. */
+  readonly #state = new ScanState();
+  /** A reply that was answered in its callback and serves again; unused in development mode. */
+  #reply: MessageReply<D> | undefined = undefined;
+
+  constructor(framer: Framer, handlers: MessageHandlers<D>, options: FramedOptions) {
+    this.#framer = framer;
+    this.#handlers = handlers;
+    this.pipelineMax = options.pipelineMax ?? pipelineDefaultMax;
+    this.replyFramer = options.replyFramer === undefined ? framer : options.replyFramer;
+    this.mirrors = this.replyFramer === framer && framer.mirrors;
+    this.#requireComplete = options.requireComplete ?? false;
+  }
+
+  /** Bytes have come. */
+  data(core: ConnectionCore<D>, window: Window): void {
+    const { segments } = core.group;
+    const start = window.segment * segments.size + window.offset;
+    const end = start + window.length;
+    const channel = core.framing as Channel<D> | undefined;
+    let position = start;
+    if (channel !== undefined) {
+      if (!channel.stopped && channel.pending !== undefined) {
+        position = this.#goOnWith(core, channel, channel.pending, window, start, end);
+        if (position < 0) return;
+      }
+      if (!goesOn(core)) return this.#stop(core, window, position, end);
+    }
+    const framer = this.#framer;
+    const state = this.#state;
+    while (position < end) {
+      state.reset();
+      const after = framer.scan(segments.bytes, position, end, state);
+      if (after < 0) return this.#unfinished(core, after, window, position, end);
+      this.#hand(core, segments, position, after, state, window, position === start && after === end);
+      position = after;
+      if (!goesOn(core)) return this.#stop(core, window, position, end);
+    }
+  }
+
+  /** The peer takes bytes again. */
+  drain(core: ConnectionCore<D>): void | Promise<void> {
+    const channel = core.framing as Channel<D> | undefined;
+    if (channel !== undefined) {
+      channel.congested = false;
+      channel.advance();
+    }
+    return this.#handlers.drain?.(core);
+  }
+
+  /** The peer has ended its side. */
+  end(core: ConnectionCore<D>): void {
+    const channel = this.channelOf(core);
+    const incompleteBytes = channel.dropPending();
+    if (channel.deaf) return channel.rest();
+    if (incompleteBytes > 0 && this.#requireComplete) {
+      return this.#fail(
+        core,
+        new MessageError(`the peer ended after ${incompleteBytes} bytes of a message`, {
+          code: "ERR_MESSAGE_INCOMPLETE",
+          operation: "message",
+          origin: "application",
+          connectionId: core.id,
+        }),
+      );
+    }
+    channel.peerEnded(incompleteBytes);
+  }
+
+  /** The connection is gone. */
+  close(core: ConnectionCore<D>, reason: CloseReason): void | Promise<void> {
+    const channel = core.framing as Channel<D> | undefined;
+    core.framing = undefined;
+    channel?.dropPending();
+    channel?.dropReplies();
+    return this.#handlers.close?.(core, reason);
+  }
+
+  finishEnd(core: ConnectionCore<D>, incompleteBytes: number): void {
+    const handlers = this.#handlers;
+    if (handlers.end === undefined) {
+      if (core.stateNumber === State.readEnded && !core.group.allowHalfOpen) core.end();
+      return;
+    }
+    try {
+      const result = handlers.end(core, incompleteBytes);
+      if (result !== undefined) settle(core, result);
+    } catch (error) {
+      handlerFailed(core, error);
+    }
+  }
+
+  channelOf(core: ConnectionCore<D>): Channel<D> {
+    return (core.framing ??= new Channel(core, this)) as Channel<D>;
+  }
+
+  /** Bytes behind the beginning of a message. Returns the position behind its end, -1 when there is none. */
+  #goOnWith(
+    core: ConnectionCore<D>,
+    channel: Channel<D>,
+    pending: Pending,
+    window: Window,
+    start: number,
+    end: number,
+  ): number {
+    const { segments, engine } = core.group;
+    const { state } = pending;
+    const after = this.#framer.scan(segments.bytes, start, end, state);
+    if (after < 0) {
+      if (after === incomplete) pending.add(window, start, end, engine.crowded);
+      else this.#faulty(core, after);
+      return -1;
+    }
+    channel.pending = undefined;
+    messageEnded(core);
+    const first = pending.heldBefore(start);
+    if (first >= 0) {
+      segments.joinedInPlace += 1;
+      this.#hand(core, segments, first, after, state, undefined, false);
+      pending.releaseHeld();
+    } else {
+      pending.copy(start, after);
+      const { length } = pending;
+      const outside = pending.take();
+      this.#hand(core, outside, 0, length, state, undefined, false);
+      outside.release(0, 0, length);
+    }
+    (core.framing as Channel<D> | undefined)?.rest();
+    return after;
+  }
+
+  /** Calls the handler with the message that lies, with its frame, from `start` to before `after`. */
+  #hand(
+    core: ConnectionCore<D>,
+    memory: Segments,
+    start: number,
+    after: number,
+    state: ScanState,
+    whole: Window | undefined,
+    alone: boolean,
+  ): void {
+    const framer = this.#framer;
+    const from = start + framer.frontOf(state);
+    const length = framer.contentEnd(memory.bytes, start, after, state) - from;
+    const message = memory.lend(whole, from, length);
+    const reply = (this.#reply ?? new MessageReply<D>(this, core)).renew(
+      core,
+      message,
+      alone ? whole : undefined,
+    );
+    this.#reply = undefined;
+    let result;
+    try {
+      result = this.#handlers.message(core, message, reply);
+    } catch (error) {
+      memory.takeBack(message);
+      this.#threw(core, reply, error);
+      reply.endCallback();
+      return;
+    }
+    memory.takeBack(message);
+    if (result !== undefined) this.#follow(core, reply, result);
+    if (reply.endCallback() && !memory.development) this.#reply = reply;
+  }
+
+  /** The message stays in work until the promise settles. */
+  #follow(core: ConnectionCore<D>, reply: MessageReply<D>, result: unknown): void {
+    if (typeof (result as PromiseLike<unknown> | null)?.then !== "function") return;
+    reply.deferUnlessDone();
+    const { engine } = core.group;
+    engine.promises += 1;
+    (result as PromiseLike<unknown>).then(() => {
+      engine.promises -= 1;
+      reply.skip();
+    }, (error: unknown) => {
+      engine.promises -= 1;
+      this.#threw(core, reply, error);
+    });
+  }
+
+  /** The handler of a message has failed: another reply takes the place of its own, or the connection ends. */
+  #threw(core: ConnectionCore<D>, reply: MessageReply<D>, error: unknown): void {
+    const { errorReply } = this.#handlers;
+    if (errorReply !== undefined && !reply.done) {
+      try {
+        const instead = errorReply.call(this.#handlers, core, error);
+        if (instead !== undefined) {
+          core.group.engine.handlerErrors += 1;
+          reply.send(instead);
+          return reply.skip();
+        }
+      } catch (inner) {
+        error = inner;
+      }
+    }
+    handlerFailed(core, error);
+    reply.skip();
+  }
+
+  /** A scan has ended without a message. */
+  #unfinished(core: ConnectionCore<D>, after: number, window: Window, position: number, end: number): void {
+    if (after !== incomplete) return this.#faulty(core, after);
+    const { segments, engine } = core.group;
+    const pending = new Pending(segments);
+    pending.state.copy(this.#state);
+    pending.add(window, position, end, engine.crowded);
+    this.channelOf(core).pending = pending;
+    messageBegan(core);
+  }
+
+  /** What came is no message, or too long a one. */
+  #faulty(core: ConnectionCore<D>, found: number): void {
+    const { maxMessage } = this.#framer;
+    const details = { operation: "message", origin: "framework", connectionId: core.id } as const;
+    this.#fail(
+      core,
+      found === tooLarge
+        ? new MessageTooLargeError(`a message is longer than the ${maxMessage} bytes allowed`, {
+          code: "ERR_MESSAGE_TOO_LARGE",
+          ...details,
+        })
+        : new MessageError("what came breaks the rules of the framing", {
+          code: "ERR_MESSAGE_MALFORMED",
+          ...details,
+        }),
+    );
+  }
+
+  /** Nothing more is read; the replies owed are sent, and the connection is closed. */
+  #fail(core: ConnectionCore<D>, error: MessageError): void {
+    const channel = this.channelOf(core);
+    channel.deaf = true;
+    channel.dropPending();
+    core.note("error", error);
+    const { stateNumber } = core;
+    callError(core, error);
+    // The handler may have ended it in its own way.
+    if (core.stateNumber !== stateNumber) return;
+    discard(core);
+    if (channel.head === undefined) core.close();
+  }
+
+  /** Messages wait: what is left of the window comes again, or never. */
+  #stop(core: ConnectionCore<D>, window: Window, position: number, end: number): void {
+    const { stateNumber } = core;
+    if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
+    const channel = core.framing as Channel<D> | undefined;
+    if (channel?.deaf || (core.flags & Flag.discarding) !== 0) return;
+    if (channel?.stopped) holdBack(core);
+    if (position < end && (core.flags & Flag.paused) !== 0) putBack(core, window, position);
+  }
+}
+
+/** True while the next message may be handled. */
+function goesOn<D>(core: ConnectionCore<D>): boolean {
+  if ((core.flags & (Flag.paused | Flag.discarding)) !== 0) return false;
+  if (core.stateNumber !== State.open && core.stateNumber !== State.writeEnded) return false;
+  return core.framing === undefined || !(core.framing as Channel<D>).stopped;
+}

@@ -1,0 +1,98 @@
+/**
+ * Sending one message with what frames it.
+ *
+ * @module
+ */
+import { OptionError } from "../base/errors.ts";
+import { ConnectionCore } from "../connection/core.ts";
+import { State } from "../connection/state.ts";
+import type { Connection, Writable, WriteResult } from "../connection/types.ts";
+import { asBytes, writePieces } from "../connection/writing.ts";
+import { Window } from "../memory/window.ts";
+import { Framer } from "./framer.ts";
+
+const encoder = new TextEncoder();
+/** UTF-16 units of a text that is encoded without a buffer of its own. */
+const scratchUnits = 1024;
+/** Bytes of UTF-8 one UTF-16 unit can become. */
+const utf8BytesPerUnitMax = 3;
+const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
+
+/**
+ * Sends a message with what frames it, all of it or nothing, on a connection whose replies this has not to
+ * wait for: a client's request, a message nobody asked for. The bytes of a window go without a copy.
+ *
+ * @throws {OptionError} for a message that the framing cannot carry, and for what is no connection, framer or
+ * message.
+ *
+ * @example
+ * ```ts
+ * import { connect, framed, lengthPrefixed, listen, sendMessage } from "@ringport/ringport";
+ *
+ * const framer = lengthPrefixed("u16be");
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: framed(framer, { message: (_connection, window, reply) => void reply.send(window) }),
+ * });
+ * const client = await connect({
+ *   hostname: "127.0.0.1",
+ *   port: listener.port,
+ *   socket: framed(framer, {
+ *     message(connection, window) {
+ *       console.log(window.text()); // hello
+ *       connection.end();
+ *     },
+ *   }),
+ * });
+ * sendMessage(client, framer, "hello");
+ * await client.closed;
+ * await listener.close();
+ * ```
+ */
+export function sendMessage<D>(connection: Connection<D>, framer: Framer, message: Writable): WriteResult {
+  if (!(connection instanceof ConnectionCore)) {
+    throw new OptionError("sendMessage", "connection", "this is no connection of the library");
+  }
+  if (!(framer instanceof Framer)) {
+    throw new OptionError("sendMessage", "framer", "this is no framer of the library");
+  }
+  return writeMessage(connection, framer, message);
+}
+
+/** As {@linkcode sendMessage}, of what is known to be a connection and a framer. */
+export function writeMessage<D>(
+  connection: ConnectionCore<D>,
+  framer: Framer,
+  message: Writable,
+): WriteResult {
+  let body: Window | Uint8Array;
+  if (message instanceof Window) {
+    body = message;
+    if (framer.looksAtContent) {
+      const { bytes } = message;
+      const prepared = framer.prepare(bytes);
+      if (prepared !== bytes) body = prepared;
+    } else {
+      message.checkLive();
+    }
+  } else {
+    body = framer.prepare(contentOf(message));
+  }
+  const head = framer.head(body.length);
+  const { stateNumber } = connection;
+  if (stateNumber !== State.open && stateNumber !== State.readEnded) return "refused";
+  return writePieces(connection, head, body, framer.tail);
+}
+
+/** A message with what frames it, as a copy. */
+export function encodeMessage(framer: Framer | null, message: Writable): Uint8Array {
+  const bytes = message instanceof Window ? message.bytes : contentOf(message);
+  return framer === null ? bytes.slice() : framer.encode(bytes);
+}
+
+/** The bytes of a message; those of a short text are valid until the next call. */
+function contentOf(message: Exclude<Writable, Window>): Uint8Array {
+  if (typeof message !== "string") return asBytes(message);
+  if (message.length > scratchUnits) return encoder.encode(message);
+  return scratch.subarray(0, encoder.encodeInto(message, scratch).written);
+}
