@@ -15,7 +15,7 @@ const SEND_BUDGET = 1024;
  * Polls by hand, so that one turn can be measured: the loop's own turns find nothing left to do. What the
  * receiving side of the same loop got is given back unread.
  */
-function turn(loop: EventLoop): number {
+export function turn(loop: EventLoop): number {
   const { native, segments } = loop.engine;
   segments.endCopies();
   native.poll(0);

@@ -7,6 +7,7 @@
 import { scriptArguments } from "../../examples/runtime.ts";
 import { Micro } from "./bench.ts";
 import { crossing, turns } from "./crossing.ts";
+import { framing } from "./framing.ts";
 import { gather } from "./gather.ts";
 import { segments } from "./segments.ts";
 import { timers } from "./timers.ts";
@@ -19,6 +20,7 @@ const GROUPS: Record<string, (micro: Micro) => Promise<void>> = {
   timers,
   watch,
   gather,
+  framing,
 };
 
 const toy = scriptArguments.includes("--toy");

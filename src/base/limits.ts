@@ -107,6 +107,12 @@ export const inFlightSegmentsMin = 16;
  */
 export const crowdedCopyShare = 4;
 
+/**
+ * Bytes of a window up to which it is copied together with what is put around it: a send of three parts costs
+ * more than such a copy.
+ */
+export const pieceCopyMaxBytes = 512;
+
 /** Part of the submission ring kept free of sends, so that closes and timers always find a record. */
 export const submissionReserveShare = 4;
 

@@ -10,7 +10,8 @@
 import { OptionError } from "../base/errors.ts";
 import { slotOf } from "../base/ids.ts";
 import { Flags } from "../base/layout.ts";
-import { crowdedCopyShare } from "../base/limits.ts";
+import { crowdedCopyShare, pieceCopyMaxBytes } from "../base/limits.ts";
+import type { Segments } from "../memory/segments.ts";
 import { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
 import { Flag } from "./state.ts";
@@ -144,7 +145,7 @@ function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteR
 
 /**
  * Writes pieces one after the other, all of them or none. Small ones are gathered in one segment; the bytes of
- * a window go as they are.
+ * a larger window go as they are.
  */
 export function writePieces<D>(
   connection: ConnectionCore<D>,
@@ -156,10 +157,41 @@ export function writePieces<D>(
   const total = bufferedBytes(connection) + length;
   // Decided over all of them here: what then follows is not refused in part.
   if (total > connection.group.bufferLimit) return admit(connection, length);
+  const { segments } = connection.group;
+  const inPlace = body instanceof Window &&
+    (body.segments !== segments || body.length > pieceCopyMaxBytes);
+  if (!inPlace && length <= segments.size && length > 0 && canSubmit(connection, 1)) {
+    const position = segments.copySpace(length);
+    if (position >= 0) {
+      putPieces(segments, position, head, body, tail);
+      const result = admit(connection, length);
+      submitCopied(connection, position, length, result);
+      return result;
+    }
+  }
   let result: WriteResult = "sent";
   if (head.length > 0) result = writeBytes(connection, head);
   if (body.length > 0) result = write(connection, body);
   return tail.length > 0 ? writeBytes(connection, tail) : result;
+}
+
+function putPieces(
+  { bytes, size }: Segments,
+  position: number,
+  head: Uint8Array,
+  body: Window | Uint8Array,
+  tail: Uint8Array,
+): void {
+  let target = position;
+  for (let index = 0; index < head.length; index++) bytes[target++] = head[index];
+  if (body instanceof Window) {
+    const start = body.segment * size + body.offset;
+    bytes.copyWithin(target, start, start + body.length);
+  } else {
+    bytes.set(body, target);
+  }
+  target += body.length;
+  for (let index = 0; index < tail.length; index++) bytes[target++] = tail[index];
 }
 
 /** Decides over `length` further bytes; notes that `drain` is owed where it is. */

@@ -80,14 +80,13 @@ class DelimiterFramer extends Framer {
     return end - this.#delimiter.length;
   }
 
-  override prepare(content: Uint8Array): Uint8Array {
+  override carries(bytes: Uint8Array, from: number, end: number): boolean {
     // Together with its own delimiter, too: "x--" before "--" would end one byte early.
     const state = this.#own;
     state.reset();
-    const inside = this.#find(content, 0, content.length, state) >= 0;
-    if (!inside && this.#find(this.#delimiter, 0, this.#delimiter.length, state) === this.#delimiter.length) {
-      return content;
-    }
+    const inside = this.#find(bytes, from, end, state) >= 0;
+    const delimiter = this.#delimiter;
+    if (!inside && this.#find(delimiter, 0, delimiter.length, state) === delimiter.length) return true;
     throw new OptionError("delimited", "message", "the message has its delimiter in it");
   }
 

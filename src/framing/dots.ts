@@ -57,11 +57,13 @@ class DotFramer extends Framer {
     return state.stuffed === 0 ? contentEnd : takeDotsOut(bytes, start, contentEnd);
   }
 
+  override carries(bytes: Uint8Array, from: number, end: number): boolean {
+    return endsLine(bytes, from, end) && countDots(bytes, from, end) === 0;
+  }
+
   override prepare(content: Uint8Array): Uint8Array {
-    const closed = content.length === 0 ||
-      (content.length >= 2 && content.at(-1) === lineFeed && content.at(-2) === carriageReturn);
-    const dots = countDots(content);
-    if (closed && dots === 0) return content;
+    const closed = endsLine(content, 0, content.length);
+    const dots = countDots(content, 0, content.length);
     const prepared = new Uint8Array(content.length + dots + (closed ? 0 : 2));
     const length = putDotsIn(content, prepared);
     if (!closed) {
@@ -120,12 +122,19 @@ function takeDotsOut(bytes: Uint8Array, start: number, end: number): number {
   return target;
 }
 
+/** Content that is empty or ends with CRLF. */
+function endsLine(bytes: Uint8Array, from: number, end: number): boolean {
+  return from === end ||
+    (end - from >= 2 && bytes[end - 1] === lineFeed && bytes[end - 2] === carriageReturn);
+}
+
 /** Lines of content that begin with a dot. */
-function countDots(content: Uint8Array): number {
+function countDots(bytes: Uint8Array, from: number, end: number): number {
   let dots = 0;
   let atStart = true;
   let previous = 0;
-  for (const byte of content) {
+  for (let position = from; position < end; position++) {
+    const byte = bytes[position];
     if (atStart && byte === dot) dots += 1;
     atStart = byte === lineFeed && previous === carriageReturn;
     previous = byte;

@@ -40,12 +40,12 @@ class SizeFramer extends Framer {
     return incomplete;
   }
 
-  override prepare(content: Uint8Array): Uint8Array {
-    if (content.length === this.maxMessage) return content;
+  override carries(_bytes: Uint8Array, from: number, end: number): boolean {
+    if (end - from === this.maxMessage) return true;
     throw new OptionError(
       "fixedSize",
       "message",
-      `a message must have ${this.maxMessage} bytes, not ${content.length}`,
+      `a message must have ${this.maxMessage} bytes, not ${end - from}`,
     );
   }
 }

@@ -44,11 +44,6 @@ export abstract class Framer {
   /** Bytes a received message may have, without what frames it. */
   readonly maxMessage: number;
 
-  /** True where {@linkcode prepare} wants to see the content itself. @internal */
-  get looksAtContent(): boolean {
-    return true;
-  }
-
   /** True where received frames are byte for byte what would be sent for their content. @internal */
   get mirrors(): boolean {
     return false;
@@ -79,9 +74,14 @@ export abstract class Framer {
   }
 
   /**
-   * Content as it is sent between head and tail, mostly the same bytes; throws for what cannot be framed.
-   * @internal
+   * Whether the content from `from` to before `end` can be sent as it is; where not, {@linkcode prepare} makes
+   * something of it that can. Throws for what cannot be framed. @internal
    */
+  carries(_bytes: Uint8Array, _from: number, _end: number): boolean {
+    return true;
+  }
+
+  /** Content as it is sent between head and tail. @internal */
   prepare(content: Uint8Array): Uint8Array {
     return content;
   }
@@ -103,7 +103,8 @@ export abstract class Framer {
    * or with the delimiter in it.
    */
   encode(message: Uint8Array | string): Uint8Array<ArrayBuffer> {
-    const content = this.prepare(typeof message === "string" ? encoder.encode(message) : message);
+    const given = typeof message === "string" ? encoder.encode(message) : message;
+    const content = this.carries(given, 0, given.length) ? given : this.prepare(given);
     const head = this.head(content.length);
     const { tail } = this;
     const whole = new Uint8Array(head.length + content.length + tail.length);

@@ -140,10 +140,6 @@ class FixedWidthFramer extends Framer {
     return endScan(from, end, state);
   }
 
-  override get looksAtContent(): boolean {
-    return this.#offset > 0;
-  }
-
   override get mirrors(): boolean {
     return this.#offset === 0;
   }
@@ -152,15 +148,16 @@ class FixedWidthFramer extends Framer {
     return this.#offset === 0 ? this.#front : 0;
   }
 
-  override prepare(content: Uint8Array): Uint8Array {
-    if (this.#offset === 0) return content;
-    const fits = content.length >= this.#front &&
-      this.#read(content, this.#offset, 0, 0) === content.length - this.#front + this.#counted;
-    if (fits) return content;
+  override carries(bytes: Uint8Array, from: number, end: number): boolean {
+    if (this.#offset === 0) return true;
+    const length = end - from;
+    const fits = length >= this.#front &&
+      this.#read(bytes, from + this.#offset, 0, 0) === length - this.#front + this.#counted;
+    if (fits) return true;
     throw new OptionError(
       "lengthPrefixed",
       "message",
-      `a message of ${content.length} bytes does not have its length at offset ${this.#offset}`,
+      `a message of ${length} bytes does not have its length at offset ${this.#offset}`,
     );
   }
 
@@ -232,10 +229,6 @@ class VarintFramer extends Framer {
     }
     state.length += end - from;
     return incomplete;
-  }
-
-  override get looksAtContent(): boolean {
-    return false;
   }
 
   override get mirrors(): boolean {

@@ -73,8 +73,8 @@ class LineFramer extends Framer {
     return end - 1 - state.phase;
   }
 
-  override prepare(content: Uint8Array): Uint8Array {
-    if (findByte(content, lineFeed, 0, content.length) < 0) return content;
+  override carries(bytes: Uint8Array, from: number, end: number): boolean {
+    if (findByte(bytes, lineFeed, from, end) < 0) return true;
     throw new OptionError("lines", "message", "the message has the end of a line in it");
   }
 
@@ -105,11 +105,10 @@ class CrlfFramer extends Framer {
     return end - crlfBytes.length;
   }
 
-  override prepare(content: Uint8Array): Uint8Array {
-    const { length } = content;
-    const clean = findByte(content, lineFeed, 0, length) < 0 &&
-      findByte(content, carriageReturn, 0, length) < 0;
-    if (clean) return content;
+  override carries(bytes: Uint8Array, from: number, end: number): boolean {
+    if (findByte(bytes, lineFeed, from, end) < 0 && findByte(bytes, carriageReturn, from, end) < 0) {
+      return true;
+    }
     throw new OptionError("crlfLines", "message", "the message has a CR or an LF in it");
   }
 

@@ -45,7 +45,7 @@ export class ScanState {
 }
 
 /** Bytes looked at one by one before the runtime's own search is called, which costs as much as so many. */
-const shortSearchBytes = 48;
+const shortSearchBytes = 128;
 
 /** Position of the first `value` from `from` to before `end`, -1 for none. */
 export function findByte(bytes: Uint8Array, value: number, from: number, end: number): number {

@@ -20,7 +20,8 @@ const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
 
 /**
  * Sends a message with what frames it, all of it or nothing, on a connection whose replies this has not to
- * wait for: a client's request, a message nobody asked for. The bytes of a window go without a copy.
+ * wait for: a client's request, a message nobody asked for. The bytes of a window of more than 512 bytes go
+ * without a copy; smaller ones are copied together with what frames them, which costs less.
  *
  * @throws {OptionError} for a message that the framing cannot carry, and for what is no connection, framer or
  * message.
@@ -67,16 +68,13 @@ export function writeMessage<D>(
 ): WriteResult {
   let body: Window | Uint8Array;
   if (message instanceof Window) {
-    body = message;
-    if (framer.looksAtContent) {
-      const { bytes } = message;
-      const prepared = framer.prepare(bytes);
-      if (prepared !== bytes) body = prepared;
-    } else {
-      message.checkLive();
-    }
+    message.checkLive();
+    const { segments, segment, offset, length } = message;
+    const start = segment * segments.size + offset;
+    body = framer.carries(segments.bytes, start, start + length) ? message : framer.prepare(message.bytes);
   } else {
-    body = framer.prepare(contentOf(message));
+    const content = contentOf(message);
+    body = framer.carries(content, 0, content.length) ? content : framer.prepare(content);
   }
   const head = framer.head(body.length);
   const { stateNumber } = connection;

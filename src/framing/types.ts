@@ -20,7 +20,8 @@ import type { Framer } from "./framer.ts";
 export interface Reply {
   /**
    * Sends a message as the reply, with what frames it: all of it or, at "refused", nothing; then it is still
-   * to be sent. A window goes without a copy where no earlier reply is owed.
+   * to be sent. The bytes of a window of more than 512 bytes go without a copy where no earlier reply is owed;
+   * smaller ones are copied together with what frames them, which costs less than to send them in parts.
    *
    * @throws {StateError} when the message was answered already, or the reply's time is over.
    * @throws {OptionError} for a message the framing cannot carry.
