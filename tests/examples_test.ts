@@ -352,6 +352,42 @@ describe("examples/chat.ts", () => {
   });
 });
 
+describe("examples/line_server.ts", () => {
+  it("answers commands that come at once, in order", async () => {
+    await using child = await start("line_server", ["0"]);
+    const peer = await connectPeer({ port: await portOf(child) });
+    await peer.write("wait 30\necho a b\r\nsum 1 2 3.5\nfail\nwait x\nupp");
+    await delay(20);
+    await peer.write("er word\nnothing\nquit\necho never\n");
+    expect(await readAllText(peer)).toBe(
+      "waited 30 ms\na b\n6.5\nerror: asked to fail\nerror: at most 10000 ms\nWORD\n" +
+        "unknown command: nothing\ngoodbye\n",
+    );
+    peer.close();
+  });
+
+  it("answers before it ends after its client, and shows out who sends no line's end", async () => {
+    await using child = await start("line_server", ["0"]);
+    const port = await portOf(child);
+    const polite = await connectPeer({ port });
+    await polite.write("wait 30\necho last\n");
+    await polite.endWriting();
+    expect(await readAllText(polite)).toBe("waited 30 ms\nlast\n");
+    const endless = await connectPeer({ port });
+    await endless.write("x".repeat(4097));
+    await endless.endWriting();
+    expect(await readAllText(endless)).toBe("error: a message is longer than the 4096 bytes allowed\n");
+    for (const peer of [polite, endless]) peer.close();
+  });
+
+  it("stops by itself when asked to", async () => {
+    await using child = await start("line_server", ["0"], { STOP_AFTER_MS: "200" });
+    const { code, output } = await child.end();
+    expect(output).toContain("line server stopped");
+    expect(code).toBe(0);
+  });
+});
+
 async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
   if (bun === undefined) await Deno.writeFile(path, bytes);
   else await bun.write(path, bytes);
