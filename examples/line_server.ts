@@ -1,7 +1,7 @@
 /**
- * A server of lines: `bun run examples/line_server.ts [port]`, then `nc localhost 7000`. Commands, which may
- * be sent many at once: `echo <text>`, `upper <text>`, `sum <numbers>`, `wait <milliseconds>`, `fail`, `quit`.
- * Answers come in the order of the commands, also behind one that waits.
+ * A server of lines: `bun run examples/line_server.ts [port]`, then `nc localhost 7000`. Commands, of
+ * which many may be sent at once: `echo <text>`, `upper <text>`, `sum <numbers>`, `wait <milliseconds>`,
+ * `fail`, `quit`. Answers come in the order of the commands, also behind one that waits.
  *
  * @module
  */

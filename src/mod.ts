@@ -65,7 +65,7 @@ export type {
 } from "./connection/pool/types.ts";
 
 // Messages in the byte stream.
-export { framed } from "./framing/framed.ts";
+export { closeAfterReplies, framed } from "./framing/framed.ts";
 export type { Framer, FramerOptions } from "./framing/framer.ts";
 export { type LengthFormat, type LengthOptions, lengthPrefixed } from "./framing/length.ts";
 export { crlfLines, lines } from "./framing/lines.ts";

@@ -37,6 +37,7 @@ const VALUES: string[] = [
   "WindowError",
   "acceptCounters",
   "checkServerOptions",
+  "closeAfterReplies",
   "connect",
   "createLoop",
   "createPool",

@@ -144,8 +144,8 @@ function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteR
 }
 
 /**
- * Writes pieces one after the other, all of them or none. Small ones are gathered in one segment; the bytes of
- * a larger window go as they are.
+ * Writes pieces one after the other, all of them or none. Small ones are gathered in one segment; the bytes
+ * of a larger window go as they are.
  */
 export function writePieces<D>(
   connection: ConnectionCore<D>,

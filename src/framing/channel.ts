@@ -5,7 +5,7 @@
  * @module
  */
 import type { ConnectionCore } from "../connection/core.ts";
-import { letGo } from "../connection/reading.ts";
+import { discard, letGo } from "../connection/reading.ts";
 import { State } from "../connection/state.ts";
 import { messageEnded } from "./hooks.ts";
 import type { Pending } from "./pending.ts";
@@ -116,6 +116,14 @@ export class Channel<D = unknown> {
   peerEnded(incompleteBytes: number): void {
     this.#endOwed = incompleteBytes;
     if (this.#head === undefined) this.settle();
+  }
+
+  /** Reads nothing more; closes the connection when the replies owed are written. */
+  finish(): void {
+    this.deaf = true;
+    this.dropPending();
+    if (this.#head === undefined) this.connection.close();
+    else discard(this.connection);
   }
 
   /** Forgets the beginning of a message; returns how many bytes it had. */

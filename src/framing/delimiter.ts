@@ -46,7 +46,7 @@ export function delimited(delimiter: string | Uint8Array, options: FramerOptions
   return new DelimiterFramer(bytes, options);
 }
 
-/** For each number of matched bytes, how many still match after the next one does not (Knuth, Morris, Pratt). */
+/** By the number of matched bytes: how many still match when the next does not (Knuth, Morris, Pratt). */
 function fallbacks(delimiter: Uint8Array): Uint8Array {
   const table = new Uint8Array(delimiter.length);
   let matched = 0;

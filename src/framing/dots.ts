@@ -25,9 +25,9 @@ const undecided = [0, 1, 2, 0, 0, ending.length];
 
 /**
  * A framer for mail as SMTP's DATA transfers it (RFC 5321, section 4.5.2): lines end with CRLF and with
- * nothing else; a line of a single dot ends the message; of any other line that begins with a dot, this dot is
- * taken off, in place. A message is the lines with their CRLF. When it is sent, dots are put in, and a last
- * line without CRLF gets one.
+ * nothing else; a line of a single dot ends the message; of any other line that begins with a dot, this dot
+ * is taken off, in place. A message is the lines with their CRLF. When it is sent, dots are put in, and a
+ * last line without CRLF gets one.
  *
  * @throws {OptionError} for an unknown key or a wrong value.
  *

@@ -6,8 +6,9 @@
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { callback, checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
-import type { ConnectionCore } from "../connection/core.ts";
+import { ConnectionCore } from "../connection/core.ts";
 import type { Connection, SocketHandlers } from "../connection/types.ts";
+import type { Channel } from "./channel.ts";
 import { Framer } from "./framer.ts";
 import { Framing } from "./framing.ts";
 import type { FramedOptions, MessageHandlers } from "./types.ts";
@@ -87,6 +88,38 @@ export function framed<D = undefined>(
     (table as Record<string, unknown>)[name] = (...parts: unknown[]) => given.apply(handlers, parts);
   }
   return table;
+}
+
+/**
+ * Closes a framed connection gently when the replies owed are written; nothing more is read from it. What a
+ * server does with its connections when it is to stop. A connection that owes none is closed at once.
+ *
+ * @throws {OptionError} for what is no connection of the library.
+ *
+ * @example
+ * ```ts
+ * import { closeAfterReplies, type Connection, framed, lines, listen } from "@ringport/ringport";
+ *
+ * const open = new Set<Connection>();
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: framed(lines(), {
+ *     open: (connection) => void open.add(connection),
+ *     close: (connection) => void open.delete(connection),
+ *     message: (_connection, window, reply) => void reply.send(window),
+ *   }),
+ * });
+ * listener.stop();
+ * for (const connection of open) closeAfterReplies(connection);
+ * ```
+ */
+export function closeAfterReplies<D>(connection: Connection<D>): void {
+  if (!(connection instanceof ConnectionCore)) {
+    throw new OptionError("closeAfterReplies", "connection", "this is no connection of the library");
+  }
+  const channel = connection.framing as Channel<D> | undefined;
+  if (channel === undefined) connection.close();
+  else channel.finish();
 }
 
 function checkMessageHandlers<D>(handlers: MessageHandlers<D>): void {

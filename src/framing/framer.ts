@@ -74,8 +74,8 @@ export abstract class Framer {
   }
 
   /**
-   * Whether the content from `from` to before `end` can be sent as it is; where not, {@linkcode prepare} makes
-   * something of it that can. Throws for what cannot be framed. @internal
+   * Whether the content from `from` to before `end` can be sent as it is; where not, {@linkcode prepare}
+   * makes something of it that can. Throws for what cannot be framed. @internal
    */
   carries(_bytes: Uint8Array, _from: number, _end: number): boolean {
     return true;
@@ -99,8 +99,8 @@ export abstract class Framer {
   /**
    * A message with all that frames it, as a copy.
    *
-   * @throws {OptionError} for content that this framing cannot carry: too long for the prefix, of another size,
-   * or with the delimiter in it.
+   * @throws {OptionError} for content that this framing cannot carry: too long for the prefix, of another
+   * size, or with the delimiter in it.
    */
   encode(message: Uint8Array | string): Uint8Array<ArrayBuffer> {
     const given = typeof message === "string" ? encoder.encode(message) : message;

@@ -11,7 +11,7 @@ import { MessageError, MessageTooLargeError } from "../base/errors.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
 import { callError, handlerFailed, settle } from "../connection/calling.ts";
 import type { ConnectionCore } from "../connection/core.ts";
-import { discard, holdBack, putBack } from "../connection/reading.ts";
+import { holdBack, putBack } from "../connection/reading.ts";
 import { Flag, State } from "../connection/state.ts";
 import type { CloseReason } from "../connection/types.ts";
 import type { Segments } from "../memory/segments.ts";
@@ -212,7 +212,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     });
   }
 
-  /** The handler of a message has failed: another reply takes the place of its own, or the connection ends. */
+  /** The handler of a message has failed: another reply takes its place, or the connection ends. */
   #threw(core: ConnectionCore<D>, reply: MessageReply<D>, error: unknown): void {
     const { errorReply } = this.#handlers;
     if (errorReply !== undefined && !reply.done) {
@@ -270,8 +270,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     callError(core, error);
     // The handler may have ended it in its own way.
     if (core.stateNumber !== stateNumber) return;
-    discard(core);
-    if (channel.head === undefined) core.close();
+    channel.finish();
   }
 
   /** Messages wait: what is left of the window comes again, or never. */

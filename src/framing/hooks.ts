@@ -1,6 +1,6 @@
 /**
- * Tells a connection that a message has begun and has not come whole, and when it has: what a limit on the time
- * of a message is measured by. A message that comes whole in one receive is not told of.
+ * Tells a connection that a message has begun and has not come whole, and when it has: what a limit on the
+ * time of a message is measured by. A message that comes whole in one receive is not told of.
  *
  * @module
  */

@@ -53,9 +53,9 @@ const widths: Readonly<Record<LengthFormat, number>> = {
 /**
  * A framer for messages with their length in front.
  *
- * A length over `maxMessage` is a MessageTooLargeError as soon as it is read. A variable-length number of more
- * than 32 bits, or written with more bytes than it needs, and a length too small for the frame it counts are
- * a MessageError with the code `ERR_MESSAGE_MALFORMED`.
+ * A length over `maxMessage` is a MessageTooLargeError as soon as it is read. A variable-length number of
+ * more than 32 bits, or written with more bytes than it needs, and a length too small for the frame it counts
+ * are a MessageError with the code `ERR_MESSAGE_MALFORMED`.
  *
  * @throws {OptionError} for an unknown format or key, or a wrong value.
  *

@@ -12,7 +12,7 @@ export const tooLarge = -2;
 /** A scan's answer: the bytes break the framing's rules. */
 export const malformed = -3;
 
-/** How far the scan of one message has come. What the numbers mean beyond `length` is the framer's business. */
+/** How far the scan of one message has come. What the numbers but `length` mean is the framer's business. */
 export class ScanState {
   /** Bytes of the message scanned, with all that frames it. */
   length = 0;

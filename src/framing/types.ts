@@ -20,8 +20,9 @@ import type { Framer } from "./framer.ts";
 export interface Reply {
   /**
    * Sends a message as the reply, with what frames it: all of it or, at "refused", nothing; then it is still
-   * to be sent. The bytes of a window of more than 512 bytes go without a copy where no earlier reply is owed;
-   * smaller ones are copied together with what frames them, which costs less than to send them in parts.
+   * to be sent. The bytes of a window of more than 512 bytes go without a copy where no earlier reply is
+   * owed; smaller ones are copied together with what frames them, which costs less than to send them in
+   * parts.
    *
    * @throws {StateError} when the message was answered already, or the reply's time is over.
    * @throws {OptionError} for a message the framing cannot carry.
@@ -52,8 +53,8 @@ export interface MessageHandlers<D = undefined> extends Omit<SocketHandlers<D>, 
   message(connection: Connection<D>, message: Window, reply: Reply): void | Promise<void>;
   /**
    * `message` threw, or its promise was rejected, before there was a reply: what this returns is sent in its
-   * place, and the connection goes on. Without this handler, or when it returns nothing, `error` is called and
-   * the connection is aborted.
+   * place, and the connection goes on. Without this handler, or when it returns nothing, `error` is called
+   * and the connection is aborted.
    */
   errorReply?(connection: Connection<D>, error: unknown): Writable | undefined;
   /**

@@ -19,8 +19,9 @@ export interface Found {
 const MARGIN_BYTES = 3;
 
 /**
- * Finds the messages of a stream that comes in pieces, `cuts` being where they end. Each piece lies alone among
- * bytes that would be found if it were left: the framer has nothing but its state to remember the others by.
+ * Finds the messages of a stream that comes in pieces, `cuts` being where they end. Each piece lies alone
+ * among bytes that would be found if it were left: the framer has nothing but its state to remember the
+ * others by.
  */
 export function findMessages(framer: Framer, stream: Uint8Array, cuts: readonly number[]): Found {
   const state = new ScanState();

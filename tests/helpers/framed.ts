@@ -18,7 +18,8 @@ import {
   type MessageHandlers,
 } from "../../src/mod.ts";
 import { connectPeer, type Peer } from "./peer.ts";
-import { until, within } from "./wait.ts";
+import { scaled } from "./runtime.ts";
+import { delay, until, within } from "./wait.ts";
 
 /** What happened to one framed connection. */
 export class FramedLog {
@@ -118,4 +119,17 @@ export function framesOf(framer: Framer, messages: readonly (Uint8Array | string
     position += frame.length;
   }
   return stream;
+}
+
+/** Sends each message back. */
+export const echo: MessageHandlers<FramedLog> = {
+  message: (_connection, window, reply) => void reply.send(window),
+};
+
+/** Writes in pieces with a pause behind each, so that they come in receives of their own. */
+export async function writeSlowly(peer: Peer, pieces: (string | Uint8Array)[]): Promise<void> {
+  for (const piece of pieces) {
+    await peer.write(piece);
+    await delay(scaled(8, 40));
+  }
 }
