@@ -180,6 +180,26 @@ describe("framed connections", () => {
     peer.close();
   });
 
+  it("hold no more than an eighth of the ring for messages that have begun", async () => {
+    const framer = lengthPrefixed("u32be");
+    await using server = new FramedServer(framer, echo, { loop: { segmentSize: 512, segmentCount: 256 } });
+    const senders = await Promise.all(Array.from({ length: 24 }, () => server.connect()));
+    const frame = framer.encode(new Random(2).bytes(5000));
+    // Whole segments, so that what follows could lie right behind.
+    for (const { peer } of senders) await peer.write(frame.subarray(0, 2048));
+    await until(() => server.loop.stats().bytesReceived >= 24 * 2048, "the beginnings came");
+    await delay(20);
+    expect(server.loop.stats().segmentsHeld).toBeGreaterThan(0);
+    expect(server.loop.stats().segmentsHeld).toBeLessThan(33);
+    for (const { peer } of senders.slice(1)) {
+      const answer = readExactly(peer, frame.length);
+      await peer.write(frame.subarray(2048));
+      expect(hashOf(await answer)).toBe(hashOf(frame));
+    }
+    expect(server.loop.stats().segmentsHeld).toBeLessThan(5);
+    for (const { peer } of senders) peer.close();
+  });
+
   it("send a message's own memory back, also when it is one of several", async () => {
     const framer = lengthPrefixed("u16be");
     await using server = new FramedServer(framer, {

@@ -20,9 +20,10 @@ describe("replies", () => {
       const owed: { text: string; reply: Reply }[] = [];
       await using server = new FramedServer(lines(), {
         message(_connection, window, reply) {
-          // Some at once, some later, some not at all.
+          // Some at once, some at once after all, most of them later.
           const draw = random.next() % 4;
           if (draw === 0) reply.send(window);
+          else if (draw === 1) reply.later().send(window.text());
           else owed.push({ text: window.text(), reply: reply.later() });
         },
       }, { loop: { development: seed % 2 === 0 } });

@@ -79,6 +79,9 @@ export class FramedServer implements AsyncDisposable {
     this.listener.stop(true);
     await within(this.listener.close(), "the listener to be gone");
     await within(this.loop.close(), "the loop to be closed");
+    if (this.loop.engine.segments.heldForJoins !== 0) {
+      throw new Error("a message's beginning is still counted");
+    }
     if (this.loop.stats().segmentsHeld !== 0) throw new Error("segments were held at the end");
   }
 
