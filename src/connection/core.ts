@@ -23,7 +23,7 @@ import {
   lost,
   outboxEmptied,
 } from "./ending.ts";
-import { Extras } from "./extras.ts";
+import { Extras, type FramingMemory } from "./extras.ts";
 import type { Group } from "./group.ts";
 import { deliver, deliverSpecially, deliverStash, discard, endReading, pause, resume } from "./reading.ts";
 import type { Origin } from "./origin.ts";
@@ -59,8 +59,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   inFlight = 0;
   extras: Extras | undefined = undefined;
   origin: Origin | undefined = undefined;
-  /** What the framing remembers of it: the beginning of a message, requests without their reply. */
-  framing: unknown = undefined;
+  framing: FramingMemory | undefined = undefined;
 
   constructor(group: Group<D>, number: number) {
     this.group = group;

@@ -149,6 +149,7 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   const { group } = connection;
   const extras = connection.needExtras();
   dropStash(connection);
+  connection.framing?.forget();
   if (extras.lingerTimer >= 0) group.engine.timers.cancel(extras.lingerTimer);
   extras.lingerTimer = -1;
   if ((connection.flags & Flag.watched) !== 0) group.watch.end(connection);

@@ -16,6 +16,12 @@ export interface Stashed {
   length: number;
 }
 
+/** What the framing remembers of a connection: a message that has not come whole, replies that are owed. */
+export interface FramingMemory {
+  /** The connection is gone. */
+  forget(): void;
+}
+
 /** The rarely needed part of a connection. */
 export class Extras {
   readonly outbox: Outbox = new Outbox();

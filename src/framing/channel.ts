@@ -5,9 +5,9 @@
  * @module
  */
 import type { ConnectionCore } from "../connection/core.ts";
+import type { FramingMemory } from "../connection/extras.ts";
 import { discard, letGo } from "../connection/reading.ts";
 import { State } from "../connection/state.ts";
-import { messageEnded } from "./hooks.ts";
 import type { Pending } from "./pending.ts";
 import type { MessageReply } from "./reply.ts";
 
@@ -19,7 +19,7 @@ export interface ChannelOwner<D> {
 }
 
 /** The memory of one connection. */
-export class Channel<D = unknown> {
+export class Channel<D = unknown> implements FramingMemory {
   readonly connection: ConnectionCore<D>;
   readonly #owner: ChannelOwner<D>;
   pending: Pending | undefined = undefined;
@@ -133,8 +133,15 @@ export class Channel<D = unknown> {
     const { length } = pending;
     this.pending = undefined;
     pending.releaseHeld();
-    messageEnded(this.connection);
+    this.connection.messageEnded();
     return length;
+  }
+
+  /** The connection is gone. */
+  forget(): void {
+    this.connection.framing = undefined;
+    this.dropPending();
+    this.dropReplies();
   }
 
   /** Replies that are still owed can no longer be sent. */

@@ -18,7 +18,6 @@ import type { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import { Channel, type ChannelOwner } from "./channel.ts";
 import type { Framer } from "./framer.ts";
-import { messageBegan, messageEnded } from "./hooks.ts";
 import { Pending } from "./pending.ts";
 import { MessageReply, type ReplyOwner } from "./reply.ts";
 import { incomplete, ScanState, tooLarge } from "./scan.ts";
@@ -103,10 +102,6 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** The connection is gone. */
   close(core: ConnectionCore<D>, reason: CloseReason): void | Promise<void> {
-    const channel = core.framing as Channel<D> | undefined;
-    core.framing = undefined;
-    channel?.dropPending();
-    channel?.dropReplies();
     return this.#handlers.close?.(core, reason);
   }
 
@@ -146,7 +141,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       return -1;
     }
     channel.pending = undefined;
-    messageEnded(core);
+    core.messageEnded();
     const first = pending.heldBefore(start);
     if (first >= 0) {
       segments.joinedInPlace += 1;
@@ -188,7 +183,12 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       result = this.#handlers.message(core, message, reply);
     } catch (error) {
       memory.takeBack(message);
-      this.#threw(core, reply, error);
+      try {
+        this.#answerFailure(core, reply, error);
+      } catch (unanswered) {
+        handlerFailed(core, unanswered);
+      }
+      reply.skip();
       reply.endCallback();
       return;
     }
@@ -201,33 +201,20 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   #follow(core: ConnectionCore<D>, reply: MessageReply<D>, result: unknown): void {
     if (typeof (result as PromiseLike<unknown> | null)?.then !== "function") return;
     reply.deferUnlessDone();
-    const { engine } = core.group;
-    engine.promises += 1;
-    (result as PromiseLike<unknown>).then(() => {
-      engine.promises -= 1;
-      reply.skip();
-    }, (error: unknown) => {
-      engine.promises -= 1;
-      this.#threw(core, reply, error);
-    });
+    const promise = (result as PromiseLike<unknown>).then(
+      () => reply.skip(),
+      (error: unknown) => this.#answerFailure(core, reply, error),
+    );
+    settle(core, promise);
   }
 
-  /** The handler of a message has failed: another reply takes its place, or the connection ends. */
-  #threw(core: ConnectionCore<D>, reply: MessageReply<D>, error: unknown): void {
+  /** The handler of a message has failed: another reply takes its place, or what it threw is thrown again. */
+  #answerFailure(core: ConnectionCore<D>, reply: MessageReply<D>, error: unknown): void {
     const { errorReply } = this.#handlers;
-    if (errorReply !== undefined && !reply.done) {
-      try {
-        const instead = errorReply.call(this.#handlers, core, error);
-        if (instead !== undefined) {
-          core.group.engine.handlerErrors += 1;
-          reply.send(instead);
-          return reply.skip();
-        }
-      } catch (inner) {
-        error = inner;
-      }
-    }
-    handlerFailed(core, error);
+    const instead = reply.done ? undefined : errorReply?.call(this.#handlers, core, error);
+    if (instead === undefined) throw error;
+    core.group.engine.handlerErrors += 1;
+    reply.send(instead);
     reply.skip();
   }
 
@@ -239,7 +226,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     pending.state.copy(this.#state);
     pending.add(window, position, end, engine.crowded);
     this.channelOf(core).pending = pending;
-    messageBegan(core);
+    core.messageBegan();
   }
 
   /** What came is no message, or too long a one. */

@@ -18,6 +18,7 @@ export function uncleanBecause(connection: ConnectionCore): keyof PoolEvictions 
   if (connection.stateNumber !== State.open) return "ended";
   if (connection.bufferedBytes > 0) return "buffered";
   if ((flags & (Flag.discarding | Flag.resuming)) !== 0) return "unread";
+  if (connection.framing !== undefined) return "unread";
   if (extras !== undefined) {
     if (extras.stash.length > 0 || extras.stashedEnd) return "unread";
     if ((extras.reader?.bufferedBytes ?? 0) > 0) return "unread";
