@@ -7,7 +7,7 @@
 import type { ConnectionCore } from "../connection/core.ts";
 import type { FramingMemory } from "../connection/extras.ts";
 import { discard, letGo } from "../connection/reading.ts";
-import { State } from "../connection/state.ts";
+import { Flag, State } from "../connection/state.ts";
 import type { Pending } from "./pending.ts";
 import type { MessageReply } from "./reply.ts";
 
@@ -21,7 +21,7 @@ export interface ChannelOwner<D> {
 /** The memory of one connection. */
 export class Channel<D = unknown> implements FramingMemory {
   readonly connection: ConnectionCore<D>;
-  readonly #owner: ChannelOwner<D>;
+  readonly owner: ChannelOwner<D>;
   pending: Pending | undefined = undefined;
   /** The peer reads too slowly: nothing is handled until `drain`. */
   congested = false;
@@ -38,7 +38,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   constructor(connection: ConnectionCore<D>, owner: ChannelOwner<D>) {
     this.connection = connection;
-    this.#owner = owner;
+    this.owner = owner;
   }
 
   /** The oldest message in work. */
@@ -48,7 +48,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   /** No further message is handled now. */
   get stopped(): boolean {
-    return this.congested || this.deaf || this.#count >= this.#owner.pipelineMax;
+    return this.congested || this.deaf || this.#count >= this.owner.pipelineMax;
   }
 
   /** Bytes that `length` further ones may not exceed together with these. */
@@ -63,6 +63,9 @@ export class Channel<D = unknown> implements FramingMemory {
     else this.#tail.next = reply;
     this.#tail = reply;
     this.#count += 1;
+    const { connection } = this;
+    reply.counted = (connection.flags & Flag.watched) !== 0;
+    if (reply.counted) connection.group.watch.promises(connection, 1);
   }
 
   /** A reply that waits for earlier ones now has its bytes. */
@@ -82,7 +85,7 @@ export class Channel<D = unknown> implements FramingMemory {
         this.#queuedBytes -= frame.length;
       }
       const { last } = head;
-      head.leave();
+      this.#leave(head);
       this.#count -= 1;
       this.#head = head = head.next;
       if (head === undefined) this.#tail = undefined;
@@ -98,11 +101,11 @@ export class Channel<D = unknown> implements FramingMemory {
       if (this.#endOwed >= 0) {
         const incompleteBytes = this.#endOwed;
         this.#endOwed = -1;
-        this.#owner.finishEnd(connection, incompleteBytes);
+        this.owner.finishEnd(connection, incompleteBytes);
       }
       if (this.deaf) return connection.close();
     }
-    if (!this.congested && this.#count <= this.#owner.pipelineMax >> 1) letGo(connection);
+    if (!this.congested && this.#count <= this.owner.pipelineMax >> 1) letGo(connection);
     this.rest();
   }
 
@@ -151,9 +154,15 @@ export class Channel<D = unknown> implements FramingMemory {
     this.#count = 0;
     this.#queuedBytes = 0;
     while (reply !== undefined) {
-      reply.leave();
+      this.#leave(reply);
       reply = reply.next;
     }
+  }
+
+  #leave(reply: MessageReply<D>): void {
+    reply.leave();
+    const { connection } = this;
+    if (reply.counted) connection.group.watch.promises(connection, -1);
   }
 
   #write(frame: Uint8Array): string {

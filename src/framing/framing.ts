@@ -47,6 +47,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** Bytes have come. */
   data(core: ConnectionCore<D>, window: Window): void {
+    if (core.framing !== undefined) this.#forgetOther(core);
     const { segments } = core.group;
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
@@ -73,6 +74,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** The peer takes bytes again. */
   drain(core: ConnectionCore<D>): void | Promise<void> {
+    this.#forgetOther(core);
     const channel = core.framing as Channel<D> | undefined;
     if (channel !== undefined) {
       channel.congested = false;
@@ -83,6 +85,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** The peer has ended its side. */
   end(core: ConnectionCore<D>): void {
+    this.#forgetOther(core);
     const channel = this.channelOf(core);
     const incompleteBytes = channel.dropPending();
     if (channel.deaf) return channel.rest();
@@ -121,6 +124,12 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   channelOf(core: ConnectionCore<D>): Channel<D> {
     return (core.framing ??= new Channel(core, this)) as Channel<D>;
+  }
+
+  /** The connection was given these handlers after others: what those had begun is over. */
+  #forgetOther(core: ConnectionCore<D>): void {
+    const channel = core.framing as Channel<D> | undefined;
+    if (channel !== undefined && channel.owner !== this) channel.forget();
   }
 
   /** Bytes behind the beginning of a message. Returns the position behind its end, -1 when there is none. */

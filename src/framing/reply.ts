@@ -47,6 +47,8 @@ export class MessageReply<D = unknown> implements Reply {
   frame: Uint8Array | undefined = undefined;
   /** The connection is closed after it. */
   last = false;
+  /** It counts as a handler that waits, so that its connection is not taken for an idle one. */
+  counted = false;
 
   constructor(owner: ReplyOwner<D>, connection: ConnectionCore<D>) {
     this.#owner = owner;
