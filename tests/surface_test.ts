@@ -121,6 +121,7 @@ const TYPES: string[] = [
   "Refusals",
   "Reply",
   "ScalingOptions",
+  "ServerBans",
   "ServerOptions",
   "ServerStatistics",
   "ShutdownOptions",

@@ -143,20 +143,28 @@ describe("the queue of handed-over sockets", () => {
     const reader = new HandOverQueue(queue.buffer);
     for (let index = 0; index < handOverQueueEntries; index++) expect(queue.give(socket(index))).toBe(true);
     expect(queue.give(socket(1))).toBe(false);
-    expect(queue.load).toBe(handOverQueueEntries);
-    let open = 0;
-    reader.takeAll(() => {
-      expect(queue.load).toBe(handOverQueueEntries);
-      return ++open;
+    expect(queue.load(3)).toBe(handOverQueueEntries);
+    const open = [0, 0, 0];
+    reader.takeAll(({ listener }) => {
+      expect(queue.load(3)).toBe(handOverQueueEntries);
+      return ++open[listener];
     });
     expect(queue.length).toBe(0);
-    expect(queue.load).toBe(handOverQueueEntries);
-    reader.setOpen(5);
-    expect(queue.load).toBe(5);
+    expect([0, 1, 2].map((listener) => queue.loadOf(listener))).toEqual(open);
+    reader.setOpen(0, 5);
+    reader.setOpen(1, 0);
+    reader.setOpen(2, 0);
+    expect(queue.load(3)).toBe(5);
     expect(queue.give(socket(9))).toBe(true);
     const rest: number[] = [];
     queue.drain(({ descriptor }) => rest.push(descriptor));
     expect(rest).toEqual([9]);
-    expect(queue.load).toBe(0);
+    expect(queue.load(3)).toBe(0);
+  });
+
+  it("tells when its reader wants no more", () => {
+    const queue = new HandOverQueue();
+    new HandOverQueue(queue.buffer).setPressure(true);
+    expect(queue.pressure).toBe(true);
   });
 });

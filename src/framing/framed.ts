@@ -87,7 +87,22 @@ export function framed<D = undefined>(
     if (typeof given !== "function") continue;
     (table as Record<string, unknown>)[name] = (...parts: unknown[]) => given.apply(handlers, parts);
   }
+  tables.add(table);
   return table;
+}
+
+/** Every table of handlers that {@linkcode framed} has made. */
+const tables = new WeakSet<object>();
+
+/** Whether handlers were made by {@linkcode framed}. @internal */
+export function isFramed(handlers: object): boolean {
+  return tables.has(handlers);
+}
+
+/** Whether nothing is in flight on a framed connection: no message has begun, no reply is owed. @internal */
+export function isBetweenMessages<D>(connection: Connection<D>): boolean {
+  if (!(connection instanceof ConnectionCore)) return false;
+  return connection.framing === undefined && connection.bufferedBytes === 0;
 }
 
 /**

@@ -29,6 +29,7 @@ const names = [
   "refusedRate",
   "refusedBanned",
   "refusedProxy",
+  "refusedUntrusted",
   "handled",
   "drained",
   "closed",

@@ -5,9 +5,11 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { type AdoptingListener, adoptingListener } from "../connection/adopting_listener.ts";
+import type { Admission, Refusals } from "../connection/admission.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { listen, type Listener } from "../connection/listener.ts";
 import type { Connection, ListenOptions } from "../connection/types.ts";
+import { closeAfterReplies, isBetweenMessages, isFramed } from "../framing/framed.ts";
 import type { Application } from "./application.ts";
 import { type CloseSink, handlersOf } from "./handlers.ts";
 import type { HandedOver } from "./hand_over.ts";
@@ -23,10 +25,21 @@ export type DoorPlan =
   /** Somebody else accepts and hands the connections over. */
   | { kind: "adopt"; address: SocketAddress };
 
+/** What stands behind a door. */
+export interface Inside {
+  application: Application<unknown>;
+  /** Judges who comes, where that is done here. */
+  admission: Admission | undefined;
+  /** Workers that may share the listener's limit of connections, where each accepts for itself. */
+  workers: number;
+  sink: CloseSink;
+}
+
 export class Door {
   readonly name: string;
   readonly address: SocketAddress;
   readonly #listener: Listener<unknown> | AdoptingListener<unknown>;
+  readonly #framed: boolean;
   #open = true;
 
   /** Binds where the plan says so, without accepting yet. Throws what `listen` throws. */
@@ -34,18 +47,28 @@ export class Door {
     loop: EventLoop,
     options: ResolvedListenerOptions,
     plan: DoorPlan,
-    application: Application<unknown>,
-    sink: CloseSink,
+    inside: Inside,
   ) {
     this.name = options.name;
+    const { application, admission, sink } = inside;
     const socket = handlersOf(application, () => this, sink);
-    const common = { ...connectionOptionsOf(options), socket, loop };
+    this.#framed = isFramed(application);
+    const { proxyProtocol } = options;
+    const common = {
+      ...connectionOptionsOf(options),
+      socket,
+      loop,
+      admission,
+      proxyProtocol: proxyProtocol.trusted.length > 0 ? proxyProtocol : undefined,
+    };
     if (plan.kind === "adopt") {
       this.#listener = adoptingListener<unknown>(common);
       this.address = plan.address;
       return;
     }
-    const bound = listen<unknown>({ ...common, ...bindingOf(options, plan) });
+    const { connections, atLimit } = options.limits;
+    const share = connections === 0 ? undefined : Math.ceil(connections / inside.workers);
+    const bound = listen<unknown>({ ...common, ...bindingOf(options, plan), connections: share, atLimit });
     bound.pause();
     this.#listener = bound;
     this.address = bound.address;
@@ -82,9 +105,22 @@ export class Door {
     this.#listener.stop();
   }
 
-  /** Ends every connection politely: what is buffered goes out, then FIN. */
+  /** How many connections were refused, by reason. */
+  get refusals(): Refusals {
+    return this.#listener.refusals;
+  }
+
+  /** Ends the connections of framed messages on which nothing is in flight: no message, no reply. */
+  endIdle(): void {
+    if (!this.#framed) return;
+    for (const connection of this.#connections()) {
+      if (isBetweenMessages(connection)) connection.close();
+    }
+  }
+
+  /** Ends every connection politely: replies that are owed and what is buffered go out, then FIN. */
   endAll(): void {
-    for (const connection of this.#connections()) connection.close();
+    for (const connection of this.#connections()) closeAfterReplies(connection);
   }
 
   /** Cuts every connection. */

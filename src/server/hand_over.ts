@@ -20,8 +20,12 @@ export interface HandedOver {
 
 /** Where a runner gets accepted sockets from. */
 export interface HandOver {
-  /** Gives all that wait now to `adopt`, which answers how many connections there are then. */
+  /**
+   * Gives all that wait now to `adopt`, which answers how many connections of the listener there are then.
+   */
   takeAll(adopt: (handed: HandedOver) => number): void;
-  /** How many connections there are now, those about to be opened included. */
-  setOpen(count: number): void;
+  /** How many connections of a listener there are now, those about to be opened included. */
+  setOpen(listener: number, count: number): void;
+  /** Whether no further connection is wanted for now. */
+  setPressure(on: boolean): void;
 }

@@ -5,11 +5,14 @@
  * @module
  */
 import type { CloseReason, Connection, SocketHandlers } from "../connection/types.ts";
+import type { TimeoutKind } from "../connection/watch/types.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 
 /** Told of connections that are gone. */
 export interface CloseSink {
   gone(reason: CloseReason): void;
+  /** A peer has kept the server waiting too long or was too slow; left out where nobody counts. */
+  offended?: (hostname: string) => void;
 }
 
 /**
@@ -30,6 +33,12 @@ export function handlersOf(
   if (application.open !== undefined) {
     handlers.open = (connection) => application.open!(connection, listener());
   }
+  if (application.timeout !== undefined || sink.offended !== undefined) {
+    handlers.timeout = (connection, kind) => {
+      if (offences.has(kind)) tellOffence(connection, sink);
+      return application.timeout?.(connection, kind);
+    };
+  }
   for (const name of passedOn) {
     const callback = application[name];
     if (typeof callback !== "function") continue;
@@ -39,4 +48,18 @@ export function handlersOf(
 }
 
 /** Callbacks that go to the application as they are. */
-const passedOn = ["data", "drain", "end", "error", "timeout"] as (keyof Application<unknown>)[];
+const passedOn = ["data", "drain", "end", "error"] as (keyof Application<unknown>)[];
+
+/** Timeouts that are the peer's doing; idleness and age are not. */
+const offences: ReadonlySet<TimeoutKind> = new Set([
+  "firstByte",
+  "message",
+  "writeStall",
+  "receiveRate",
+  "sendRate",
+]);
+
+function tellOffence(connection: Connection<unknown>, sink: CloseSink): void {
+  const { remoteAddress } = connection;
+  if (remoteAddress.family !== "Unix") sink.offended?.(remoteAddress.hostname);
+}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { parseAddressWords } from "../base/address_words.ts";
 import { connect as connectOn } from "../connection/connect.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import { stateNames } from "../connection/state.ts";
@@ -12,7 +13,9 @@ import { type Application, loadApplication } from "./application.ts";
 import { Board } from "./board.ts";
 import { Door, type DoorPlan } from "./door.ts";
 import type { HandOver } from "./hand_over.ts";
+import type { CloseSink } from "./handlers.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { isJudgedInWorker, Judges, type JudgesMemory } from "./judges.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions } from "./options.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -28,12 +31,26 @@ export interface RunnerSettings {
   doors: DoorPlan[];
 }
 
+/** Memory a runner shares with other threads. */
+export interface RunnerMemory {
+  /** Its counters: see `board.ts`. */
+  board: SharedArrayBuffer;
+  /** The tables of addresses, and the place of this runner in them. */
+  judges: JudgesMemory;
+  place: number;
+}
+
 /** Whom a runner tells. */
 export interface RunnerOwner {
   log(message: string, fields?: Record<string, unknown>): void;
+  /** An address was banned for its offences. */
+  banned(address: string): void;
   /** The application wants the server to shut down. */
   shutdown(): void;
 }
+
+/** Milliseconds between two looks, while draining, for connections on which nothing is in flight any more. */
+const drainInterval = 100;
 
 export class Runner {
   readonly loop: EventLoop;
@@ -45,20 +62,25 @@ export class Runner {
   readonly #context: WorkerContext;
   readonly #counts: DrainCounts = noDrains();
   readonly #board: Board;
+  readonly #judges: Judges;
+  readonly #place: number;
   readonly #housekeeping: Housekeeping;
   #phase: Phase = "running";
   #handOver: HandOver | undefined = undefined;
   #emptied: (() => void) | undefined = undefined;
+  #drainTimer: ReturnType<typeof setInterval> | undefined = undefined;
 
-  /** `board`: memory others read what this runner tells of itself. */
-  constructor(settings: RunnerSettings, owner: RunnerOwner, board?: SharedArrayBuffer) {
+  /** Without shared memory the runner judges by tables of its own. */
+  constructor(settings: RunnerSettings, owner: RunnerOwner, memory?: RunnerMemory) {
     this.#settings = settings;
     this.#owner = owner;
     this.loop = createLoop(loopOptionsOf(settings.options));
     // A worker without connections is still there to serve.
     this.loop.ref();
     this.#context = this.#makeContext();
-    this.#board = new Board(board);
+    this.#board = new Board(memory?.board);
+    this.#judges = memory === undefined ? Judges.create(settings.options, 1) : Judges.attach(memory.judges);
+    this.#place = memory?.place ?? 0;
     this.#housekeeping = new Housekeeping({
       write: () => this.#write(),
       completions: () => this.loop.stats().completions,
@@ -96,14 +118,17 @@ export class Runner {
   /** Takes the connections somebody else accepts, each time the loop is woken. */
   takeFrom(handOver: HandOver): void {
     this.#handOver = handOver;
-    this.loop.engine.whenWoken = () => this.#adopt();
+    const { engine } = this.loop;
+    engine.pressure?.watch((on) => handOver.setPressure(on));
+    engine.whenWoken = () => this.#adopt();
     this.#adopt();
   }
 
   #adopt(): void {
     this.#handOver?.takeAll((handed) => {
-      this.doors[handed.listener].adopt(handed);
-      return this.#load;
+      const door = this.doors[handed.listener];
+      door.adopt(handed);
+      return door.load;
     });
   }
 
@@ -123,7 +148,11 @@ export class Runner {
     if (!isBefore(this.#phase, phase)) return;
     this.#phase = phase;
     for (const door of this.doors) door.close();
-    if (phase === "draining") this.#draining.abort();
+    clearInterval(this.#drainTimer);
+    if (phase === "draining") {
+      this.#draining.abort();
+      this.#drainTimer = setInterval(() => this.#endConnections("draining"), drainInterval);
+    }
     await this.#tell(phase);
     // The application may take its time; meanwhile a later phase may have begun.
     if (this.#phase === phase) this.#endConnections(phase);
@@ -133,6 +162,7 @@ export class Runner {
   /** Ends the loop. What is still open is cut. */
   async stop(): Promise<void> {
     this.#phase = "stopped";
+    clearInterval(this.#drainTimer);
     this.#draining.abort();
     this.#housekeeping.end();
     for (const application of this.#applications.values()) {
@@ -152,13 +182,20 @@ export class Runner {
 
   #makeContext(): WorkerContext {
     const { loop } = this;
+    const { connect } = this.#settings.options.listeners[0].timeouts;
+    const connectTimeout = connect > 0 ? connect : undefined;
     return {
       index: this.#settings.index,
       generation: this.#settings.generation,
       loop,
       argument: this.#settings.options.argument,
       signal: this.#draining.signal,
-      connect: <D>(options: ConnectOptions<D>): Promise<Connection<D>> => connectOn({ ...options, loop }),
+      connect: <D>(options: ConnectOptions<D>): Promise<Connection<D>> =>
+        connectOn({
+          ...options,
+          timeout: options.timeout ?? options.timeouts?.connect ?? connectTimeout,
+          loop,
+        }),
       log: (message, fields) => this.#owner.log(message, fields),
       stats: () => loop.stats(),
       shutdown: () => this.#owner.shutdown(),
@@ -168,7 +205,30 @@ export class Runner {
   #makeDoor(listener: ResolvedListenerOptions, place: number): Door {
     const application = this.#applications.get(listener.application ?? this.#settings.application);
     const plan = this.#settings.doors[place];
-    return new Door(this.loop, listener, plan, application!, { gone: (reason) => this.#gone(reason) });
+    const admission = plan.kind !== "adopt" || isJudgedInWorker(listener)
+      ? this.#judges.admission(place, this.#place)
+      : undefined;
+    return new Door(this.loop, listener, plan, {
+      application: application!,
+      admission,
+      workers: this.#settings.options.maxWorkers,
+      sink: this.#sink(place),
+    });
+  }
+
+  #sink(listener: number): CloseSink {
+    const { banAfter } = this.#settings.options.limits;
+    return {
+      gone: (reason) => this.#gone(reason),
+      offended: banAfter === 0 ? undefined : (hostname) => this.#offended(listener, hostname),
+    };
+  }
+
+  /** Who keeps a server waiting, or is slower than allowed, has abused its welcome. */
+  #offended(listener: number, hostname: string): void {
+    const address = parseAddressWords(hostname);
+    if (address === undefined || !this.#judges.offend(listener, address, this.#place)) return;
+    this.#owner.banned(hostname);
   }
 
   #gone(reason: CloseReason): void {
@@ -186,8 +246,12 @@ export class Runner {
     }
   }
 
+  #tellLoad(): void {
+    this.doors.forEach((door, listener) => this.#handOver?.setOpen(listener, door.load));
+  }
+
   #counted(): void {
-    this.#handOver?.setOpen(this.#load);
+    this.#tellLoad();
     if (this.#load === 0) this.#emptied?.();
   }
 
@@ -203,6 +267,7 @@ export class Runner {
 
   #endConnections(phase: Phase): void {
     for (const door of this.doors) {
+      if (phase === "draining") door.endIdle();
       if (phase === "closing") door.endAll();
       if (phase === "aborting" || phase === "stopped") door.abortAll();
     }
@@ -225,6 +290,10 @@ export class Runner {
     board.set("phase", phases.indexOf(this.#phase));
     board.set("connections", this.connectionCount);
     board.set("tasks", this.loop.engine.promises);
+    board.set("bufferedBytes", this.loop.engine.outboxBytes);
+    for (const [reason, name] of refusals) {
+      board.set(name, this.doors.reduce((sum, door) => sum + door.refusals[reason], 0));
+    }
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
     board.setTimeouts(this.loop.engine.timeouts);
@@ -232,7 +301,7 @@ export class Runner {
     const states = stateNames.map(() => 0);
     this.loop.table.countStates(states);
     board.setStates(states);
-    this.#handOver?.setOpen(this.#load);
+    this.#tellLoad();
   }
 
   #idle(): void {
@@ -256,7 +325,10 @@ export function loopOptionsOf(options: ResolvedServerOptions): Parameters<typeof
   const { segmentSize, segmentCount, submissionRecords, completionRecords, connectionSlots, timers } =
     options;
   const { sendEntries, completionsPerTurn, headroom, tailroom, development, library } = options;
+  const { tasks, memory } = options.limits;
   return {
+    tasks: tasks === 0 ? undefined : tasks,
+    memory: memory === 0 ? undefined : memory,
     segmentSize,
     segmentCount,
     submissionRecords,
@@ -271,3 +343,13 @@ export function loopOptionsOf(options: ResolvedServerOptions): Parameters<typeof
     library,
   };
 }
+
+/** Places of the refusals on the board. */
+const refusals = [
+  ["limit", "refusedLimit"],
+  ["connections", "refusedAddress"],
+  ["rate", "refusedRate"],
+  ["banned", "refusedBanned"],
+  ["proxy", "refusedProxy"],
+  ["untrusted", "refusedUntrusted"],
+] as const;

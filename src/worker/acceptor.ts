@@ -22,9 +22,9 @@ export interface AcceptorOwner {
   discard(descriptor: number): void;
   /** Whether this peer may have a connection; false: it is cut. */
   admits(handed: HandedOver): boolean;
-  /** Connections the server may have at once, and what happens to more. */
+  /** Connections the server and one worker may have at once. */
   readonly connectionsMax: number;
-  readonly atLimit: "pause" | "refuse";
+  readonly connectionsPerWorkerMax: number;
 }
 
 /** Milliseconds between two looks whether accepting may go on, while it does not. */
@@ -32,11 +32,12 @@ const retryInterval = 10;
 
 export class Acceptor {
   readonly #owner: AcceptorOwner;
+  readonly #options: readonly ResolvedListenerOptions[];
   readonly #listeners: RawListener[];
   /** Accepted in the turn in which nobody could take them. */
   readonly #waiting: HandedOver[] = [];
   #next = 0;
-  #paused = true;
+  readonly #paused: boolean[] = [];
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Of each listener: connections accepted, and cut because they were too many or not admitted. */
@@ -46,6 +47,7 @@ export class Acceptor {
   /** Binds every address, without accepting yet. Throws what `listen` throws. */
   constructor(loop: EventLoop, options: readonly ResolvedListenerOptions[], owner: AcceptorOwner) {
     this.#owner = owner;
+    this.#options = options;
     this.#listeners = [];
     try {
       options.forEach((listener, place) => {
@@ -53,6 +55,7 @@ export class Acceptor {
         const raw = listenRaw(loop, bindingOptionsOf(listener), take);
         raw.pause();
         this.#listeners.push(raw);
+        this.#paused.push(true);
         this.#accepted.push(0);
         this.#refused.push(0);
       });
@@ -72,12 +75,12 @@ export class Acceptor {
 
   /** How one listener fares. */
   listenerStatistics(place: number): { accepted: number; refused: number; paused: boolean } {
-    return { accepted: this.#accepted[place], refused: this.#refused[place], paused: this.#paused };
+    return { accepted: this.#accepted[place], refused: this.#refused[place], paused: this.#paused[place] };
   }
 
   /** Accepts from now on. */
   serve(): void {
-    this.#resume();
+    this.#retry();
   }
 
   /** A connection whose worker is gone before it took it finds another one. */
@@ -100,39 +103,49 @@ export class Acceptor {
       this.#accepted[place] += 1;
       if (this.#closed || !this.#owner.admits(handed)) return this.#refuse(handed);
       if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
-      else if (this.#full()) this.#pause();
+      else if (!this.#hasRoom(place)) this.#pause();
     };
   }
 
   /** To the worker with the fewest connections; among equals in turn. */
   #give(handed: HandedOver): boolean {
-    if (this.#full()) return false;
-    const workers = this.#owner.serving();
-    let best: WorkerHandle | undefined;
-    let bestLoad = Infinity;
-    for (let step = 0; step < workers.length; step++) {
-      const worker = workers[(this.#next + step) % workers.length];
-      const { load } = worker;
-      if (load >= bestLoad) continue;
-      best = worker;
-      bestLoad = load;
-    }
+    const best = this.#choose(handed.listener);
     if (best === undefined || !best.queue.give(handed)) return false;
-    this.#next = workers.indexOf(best) + 1;
+    this.#next = this.#owner.serving().indexOf(best) + 1;
     this.#owner.wake(best);
     return true;
   }
 
-  #full(): boolean {
-    const { connectionsMax } = this.#owner;
-    if (connectionsMax === Infinity) return false;
-    let sum = 0;
-    for (const worker of this.#owner.serving()) sum += worker.load;
-    return sum >= connectionsMax;
+  /** The worker that is to get the next connection of a listener; undefined where none may have one more. */
+  #choose(listener: number): WorkerHandle | undefined {
+    const { connectionsMax, connectionsPerWorkerMax } = this.#owner;
+    const { connections } = this.#options[listener].limits;
+    const workers = this.#owner.serving();
+    let best: WorkerHandle | undefined;
+    let bestLoad = connectionsPerWorkerMax;
+    let all = 0;
+    let ofListener = 0;
+    for (let step = 0; step < workers.length; step++) {
+      const worker = workers[(this.#next + step) % workers.length];
+      const { load, queue } = worker;
+      all += load;
+      ofListener += queue.loadOf(listener);
+      if (load >= bestLoad || queue.pressure) continue;
+      best = worker;
+      bestLoad = load;
+    }
+    if (all >= connectionsMax || (connections > 0 && ofListener >= connections)) return undefined;
+    return best;
   }
 
+  #hasRoom(listener: number): boolean {
+    return this.#choose(listener) !== undefined;
+  }
+
+  /** At a limit: the connection waits here and the next ones in the kernel's queue, or both are cut. */
   #hold(handed: HandedOver): void {
-    if (this.#owner.atLimit === "refuse" && this.#full()) return this.#refuse(handed);
+    const refuses = this.#options[handed.listener].limits.atLimit === "refuse";
+    if (refuses && this.#owner.serving().length > 0) return this.#refuse(handed);
     this.#waiting.push(handed);
     this.#pause();
   }
@@ -143,9 +156,14 @@ export class Acceptor {
   }
 
   #pause(): void {
-    if (this.#owner.atLimit === "refuse" && this.#waiting.length === 0) return;
-    if (!this.#paused) { for (const listener of this.#listeners) listener.pause(); }
-    this.#paused = true;
+    // Who refuses at a limit has to accept for it.
+    const pauses = ({ limits }: ResolvedListenerOptions) => limits.atLimit === "pause";
+    this.#options.forEach((options, place) => {
+      if (!pauses(options) && this.#waiting.length === 0) return;
+      if (this.#paused[place] || (this.#waiting.length === 0 && this.#hasRoom(place))) return;
+      this.#paused[place] = true;
+      this.#listeners[place].pause();
+    });
     this.#timer ??= setTimeout(() => this.#retry(), retryInterval);
   }
 
@@ -153,12 +171,17 @@ export class Acceptor {
     this.#timer = undefined;
     if (this.#closed) return;
     while (this.#waiting.length > 0 && this.#give(this.#waiting[0])) this.#waiting.shift();
-    if (this.#waiting.length > 0 || this.#full() || this.#owner.serving().length === 0) return this.#pause();
+    if (this.#waiting.length > 0) return this.#pause();
     this.#resume();
+    if (this.#paused.includes(true)) this.#timer = setTimeout(() => this.#retry(), retryInterval);
   }
 
+  /** Those accept again that have room. */
   #resume(): void {
-    this.#paused = false;
-    for (const listener of this.#listeners) listener.resume();
+    this.#listeners.forEach((listener, place) => {
+      if (!this.#paused[place] || !this.#hasRoom(place)) return;
+      this.#paused[place] = false;
+      listener.resume();
+    });
   }
 }

@@ -80,6 +80,7 @@ const refusals: Readonly<Record<string, BoardName>> = {
   rate: "refusedRate",
   banned: "refusedBanned",
   proxy: "refusedProxy",
+  untrusted: "refusedUntrusted",
 };
 
 function chosen(board: Board, names: Readonly<Record<string, BoardName>>): CountsByName {

@@ -17,6 +17,10 @@ import { host } from "../host/mod.ts";
 import { formatHostAndPort, type SocketAddress } from "../base/address.ts";
 import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
+import { AddressWords } from "../base/address_words.ts";
+import { connectionsPerWorker } from "../server/descriptor_budget.ts";
+import { isJudgedInWorker, Judges } from "../server/judges.ts";
+import { ownPlace, TablePlaces, tablePlaces } from "./table_places.ts";
 import { Acceptor } from "./acceptor.ts";
 import { activityOf, workerStatistics } from "./collect.ts";
 import { serveMetrics } from "./metrics_listener.ts";
@@ -27,7 +31,6 @@ import type { EndingWorker } from "./shutdown.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
-import type { WorkerMemory } from "./worker_memory.ts";
 
 /** Whom a fleet tells. */
 export interface FleetOwner {
@@ -49,6 +52,10 @@ export class Fleet {
   readonly #owner: FleetOwner;
   readonly #supervisor: Supervisor;
   readonly #application: string;
+  /** Who may connect. */
+  readonly judges: Judges;
+  readonly #places = new TablePlaces();
+  readonly #address = new AddressWords();
   #loop: EventLoop | undefined = undefined;
   #acceptor: Acceptor | undefined = undefined;
   #listeners: ListenerInfo[] = [];
@@ -65,11 +72,12 @@ export class Fleet {
     this.#options = options;
     this.#log = log;
     this.#owner = owner;
+    this.judges = Judges.create(options, tablePlaces);
     this.#supervisor = new Supervisor({
       application,
       options,
       log,
-      makeLink: (handle, memory) => this.#makeLink(handle, memory),
+      makeLink: (handle) => this.#makeLink(handle),
       doors: () => this.#doors(),
       wake: (worker) => this.#wake(worker),
       backlog: () => this.#backlog(),
@@ -168,7 +176,10 @@ export class Fleet {
     return this.#listeners.map(({ address }) => ({ kind: "adopt", address }));
   }
 
-  #makeLink(handle: WorkerHandle, memory: WorkerMemory): WorkerLink {
+  #makeLink(handle: WorkerHandle): WorkerLink {
+    const place = this.#places.take(handle);
+    const { queue, board } = handle;
+    const memory = { queue: queue.buffer, board: board.buffer, judges: this.judges.memory, place };
     const name = `ringport worker ${handle.index}`;
     return new ThreadLink(name, host.pid, memory, handle, ({ reason }) => {
       if (reason === "killed") this.abandoned += 1;
@@ -196,10 +207,26 @@ export class Fleet {
       serving: () => this.#supervisor.serving,
       wake: (worker) => this.#wake(worker),
       discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
-      admits: (_: HandedOver) => true,
-      connectionsMax: limits.connections === "auto" ? Infinity : limits.connections,
-      atLimit: limits.atLimit,
+      admits: (handed) => this.#admits(handed),
+      connectionsMax: limits.connections === "auto" ? this.#budget() : limits.connections,
+      connectionsPerWorkerMax: limits.connectionsPerWorker === 0 ? Infinity : limits.connectionsPerWorker,
     };
+  }
+
+  /** What the system's limit of descriptors leaves room for. */
+  #budget(): number {
+    const { maxWorkers, connectionSlots, isolation } = this.#options;
+    const slots = maxWorkers * connectionSlots;
+    if (isolation === "process") return slots;
+    return Math.min(slots, maxWorkers * connectionsPerWorker(maxWorkers));
+  }
+
+  /** Bans are asked for here, unless a worker judges anyway. */
+  #admits(handed: HandedOver): boolean {
+    if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
+    const { family, word0, word1, word2, word3 } = handed;
+    const address = this.#address.setRecord(family, word0, word1, word2, word3);
+    return !this.judges.isBanned(handed.listener, address, ownPlace);
   }
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
@@ -217,6 +244,7 @@ export class Fleet {
 
   /** What a worker that is gone has done still counts; sockets on their way to it find another one. */
   #lost(worker: WorkerHandle): void {
+    this.judges.reclaim(this.#places.give(worker));
     const activity = activityOf(worker.board, worker.statistics?.read());
     this.#past = addActivity(this.#past, {
       ...activity,

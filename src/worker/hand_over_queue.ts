@@ -1,16 +1,23 @@
 /**
  * Accepted sockets on their way from the supervisor's thread to one worker's: a ring in shared memory with
- * one writer and one reader, so that a connection costs no message.
+ * one writer and one reader, so that a connection costs no message. Beside it stands what the writer needs to
+ * choose: how many connections the reader has of each listener, and whether it wants more.
  *
  * @module
  */
+import { LISTENERS_MAX } from "../base/layout.ts";
 import type { HandedOver, HandOver } from "../server/hand_over.ts";
 
-/** Words of the ring's head: what the reader has taken, what the writer has given, connections open. */
-const headWords = 3;
+/**
+ * Words of the head: sockets the reader has taken, sockets the writer has given, the reader wants no more.
+ */
 const takenWord = 0;
 const givenWord = 1;
-const openWord = 2;
+const pressureWord = 2;
+/** For each listener: sockets given, sockets taken, connections open. */
+const listenersWord = 3;
+const listenerWords = 3;
+const headWords = listenersWord + LISTENERS_MAX * listenerWords;
 const entryWords = 7;
 
 /**
@@ -36,10 +43,25 @@ export class HandOverQueue implements HandOver {
     return (Atomics.load(this.#words, givenWord) - Atomics.load(this.#words, takenWord)) | 0;
   }
 
-  /** Connections the reader has or is about to have. Never too few. */
-  get load(): number {
+  /** Connections of one listener that the reader has or is about to have. Never too few. */
+  loadOf(listener: number): number {
+    const at = listenersWord + listener * listenerWords;
+    const words = this.#words;
     // In this order: a socket taken in between is counted twice and not left out.
-    return this.length + Atomics.load(this.#words, openWord);
+    const onTheirWay = (Atomics.load(words, at) - Atomics.load(words, at + 1)) | 0;
+    return onTheirWay + Atomics.load(words, at + 2);
+  }
+
+  /** Connections of the first `listeners` listeners together. */
+  load(listeners: number): number {
+    let sum = 0;
+    for (let listener = 0; listener < listeners; listener++) sum += this.loadOf(listener);
+    return sum;
+  }
+
+  /** True while the reader has taken on too much to want more. */
+  get pressure(): boolean {
+    return Atomics.load(this.#words, pressureWord) !== 0;
   }
 
   /** Writer: false when the queue is full. */
@@ -55,35 +77,43 @@ export class HandOverQueue implements HandOver {
     words[at + 4] = handed.word1;
     words[at + 5] = handed.word2;
     words[at + 6] = handed.word3;
+    Atomics.add(words, listenersWord + handed.listener * listenerWords, 1);
     // The entry is written before this is seen.
     Atomics.store(words, givenWord, (given + 1) | 0);
     return true;
   }
 
-  /** Reader: gives all that wait to `adopt`, which answers how many connections there are then. */
+  /** Reader: gives all that wait to `adopt`, which answers how many connections of the listener there are. */
   takeAll(adopt: (handed: HandedOver) => number): void {
     const words = this.#words;
     for (;;) {
       const taken = Atomics.load(words, takenWord);
       if (taken === Atomics.load(words, givenWord)) return;
       const at = entryAt(taken);
+      const listener = words[at + 1];
       const open = adopt({
         descriptor: words[at],
-        listener: words[at + 1],
+        listener,
         family: words[at + 2],
         word0: words[at + 3],
         word1: words[at + 4],
         word2: words[at + 5],
         word3: words[at + 6],
       });
-      Atomics.store(words, openWord, open);
+      this.setOpen(listener, open);
+      Atomics.add(words, listenersWord + listener * listenerWords + 1, 1);
       Atomics.store(words, takenWord, (taken + 1) | 0);
     }
   }
 
-  /** Reader: how many connections there are now. */
-  setOpen(count: number): void {
-    Atomics.store(this.#words, openWord, count);
+  /** Reader: how many connections of a listener there are now. */
+  setOpen(listener: number, count: number): void {
+    Atomics.store(this.#words, listenersWord + listener * listenerWords + 2, count);
+  }
+
+  /** Reader: it wants no more for now, or wants more again. */
+  setPressure(on: boolean): void {
+    Atomics.store(this.#words, pressureWord, on ? 1 : 0);
   }
 
   /** Writer: takes back what a reader that is gone will not take any more. */

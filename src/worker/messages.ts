@@ -29,5 +29,7 @@ export type FromWorker =
   | { kind: "stopped"; counts: DrainCounts }
   | { kind: "failed"; code: string; message: string; stack?: string }
   | { kind: "log"; message: string; fields?: Record<string, unknown> }
+  /** An address was banned for its offences. */
+  | { kind: "banned"; address: string }
   /** The application asks for a shutdown. */
   | { kind: "shutdown" };

@@ -16,6 +16,7 @@ import {
   type ServerOptions,
   type ShutdownOptions,
 } from "../server/options.ts";
+import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
 import { Fleet } from "./fleet.ts";
 import { runShutdown, type ShutdownReport } from "./shutdown.ts";
@@ -120,6 +121,11 @@ export class Server implements AsyncDisposable {
       failed: (error) => this.#fail(error),
       shutdown: (reason) => void this.shutdown({ reason }),
     });
+  }
+
+  /** The bans in force, to be read and changed while the server runs. They concern new connections only. */
+  get bans(): ServerBans {
+    return this.#fleet.judges;
   }
 
   /** Where it stands. */

@@ -61,9 +61,10 @@ export class WorkerService {
     const { post } = this.#host;
     const owner = {
       log: (message: string, fields?: Record<string, unknown>) => post({ kind: "log", message, fields }),
+      banned: (address: string) => post({ kind: "banned", address }),
       shutdown: () => post({ kind: "shutdown" }),
     };
-    const runner = new Runner(settings, owner, memory?.board);
+    const runner = new Runner(settings, owner, memory);
     this.#runner = runner;
     await runner.start();
     if (memory !== undefined) runner.takeFrom(new HandOverQueue(memory.queue));

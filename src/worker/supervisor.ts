@@ -138,6 +138,10 @@ export class Supervisor implements HandleOwner {
     this.#settings.log.tell("application.message", { worker: worker.index, message, ...fields });
   }
 
+  banned(worker: WorkerHandle, address: string): void {
+    this.#settings.log.tell("address.banned", { worker: worker.index, address });
+  }
+
   shutdown(): void {
     this.#owner.shutdown("application");
   }

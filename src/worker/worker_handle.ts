@@ -13,7 +13,6 @@ import { HandOverQueue } from "./hand_over_queue.ts";
 import { HealthWatch } from "./health.ts";
 import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
 import type { FromWorker } from "./messages.ts";
-import type { WorkerMemory } from "./worker_memory.ts";
 
 /** Where a worker stands. */
 export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
@@ -23,11 +22,12 @@ export interface HandleOwner {
   /** The worker is gone and nobody asked it to go. */
   died(handle: WorkerHandle, end: WorkerEnd): void;
   log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
+  banned(handle: WorkerHandle, address: string): void;
   shutdown(): void;
 }
 
 /** How a link to a new worker is made. */
-export type LinkMaker = (handle: WorkerHandle, memory: WorkerMemory) => WorkerLink;
+export type LinkMaker = (handle: WorkerHandle) => WorkerLink;
 
 export class WorkerHandle implements LinkOwner {
   readonly index: number;
@@ -67,12 +67,12 @@ export class WorkerHandle implements LinkOwner {
     // Who starts a worker waits for it; a failure after that is told through `died`.
     this.ready.catch(() => {});
     this.gone = this.#gone.promise;
-    this.link = makeLink(this, { queue: this.queue.buffer, board: this.board.buffer });
+    this.link = makeLink(this);
   }
 
   /** Connections it has or is about to get. */
   get load(): number {
-    return this.queue.load;
+    return this.queue.load(this.#settings.options.listeners.length);
   }
 
   /** Begins to serve; resolves when it does, or is gone. */
@@ -123,6 +123,8 @@ export class WorkerHandle implements LinkOwner {
         return this.#ready.reject(this.#failure(message.code, message.message, message.stack));
       case "log":
         return this.#owner.log(this, message.message, message.fields);
+      case "banned":
+        return this.#owner.banned(this, message.address);
       case "shutdown":
         return this.#owner.shutdown();
     }

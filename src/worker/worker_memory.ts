@@ -3,11 +3,10 @@
  *
  * @module
  */
+import type { RunnerMemory } from "../server/runner.ts";
 
 /** Handed to a worker when it starts, as structured clones of the same memory. */
-export interface WorkerMemory {
+export interface WorkerMemory extends RunnerMemory {
   /** Accepted sockets on their way to it: see `hand_over_queue.ts`. */
   queue: SharedArrayBuffer;
-  /** Its counters: see `../server/board.ts`. */
-  board: SharedArrayBuffer;
 }

@@ -1,5 +1,5 @@
 /** An application that does what each line says: the misbehaving handlers of the tests. */
-import type { Application, Connection, Window, WorkerContext } from "../../src/mod.ts";
+import type { Application, Connection, SocketAddress, Window, WorkerContext } from "../../src/mod.ts";
 
 export default class Commands implements Application<{ rest: string }> {
   #worker: WorkerContext | undefined;
@@ -71,6 +71,10 @@ export default class Commands implements Application<{ rest: string }> {
         return;
       case "bytes":
         return void connection.write(new Uint8Array(Number(words[0])));
+      case "peer": {
+        const { remoteAddress, peerAddress } = connection;
+        return void connection.write(`${hostOf(remoteAddress)} of ${hostOf(peerAddress)}\n`);
+      }
       case "leave":
         // Ends the thread as no application should, without a word to anybody.
         return leave();
@@ -82,6 +86,10 @@ export default class Commands implements Application<{ rest: string }> {
         connection.write(`unknown ${name}\n`);
     }
   }
+}
+
+function hostOf(address: SocketAddress): string {
+  return address.family === "Unix" ? address.path : address.hostname;
 }
 
 function leave(): void {

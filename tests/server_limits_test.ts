@@ -1,0 +1,212 @@
+/** Limits of a running server: connections, addresses, bans, pressure, the PROXY protocol. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { connect, Server } from "../src/mod.ts";
+import { CommandServer, type LineClient } from "./helpers/commands.ts";
+import { scaled } from "./helpers/runtime.ts";
+import { delay, errorOf, until } from "./helpers/wait.ts";
+
+const patience = scaled(20_000, 60_000);
+
+async function served(client: LineClient): Promise<boolean> {
+  return (await client.ask("echo hello", patience)) === "hello";
+}
+
+describe("a server's limit of connections", () => {
+  it("leaves those beyond it in the kernel's queue, and serves them when there is room", async () => {
+    await using fixture = await CommandServer.start({ workers: 2, limits: { connections: 3 } });
+    const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
+    for (const client of clients) expect(await served(client)).toBe(true);
+    const late = [await fixture.connect(), await fixture.connect()];
+    for (const client of late) client.tell("echo hello");
+    await delay(scaled(200, 800));
+    expect(late.map(({ lines }) => lines.length)).toEqual([0, 0]);
+    expect(fixture.server.stats().listeners[0].paused).toBe(true);
+    clients[0].connection.end();
+    clients[1].connection.end();
+    await until(() => late.every(({ lines }) => lines.length === 1), "both were served", patience);
+    expect(fixture.server.stats().total.connections.open).toBeLessThanOrEqual(3);
+  });
+
+  it("cuts those beyond it where the option says so, and counts them", async () => {
+    const limits = { connections: 2, atLimit: "refuse" } as const;
+    await using fixture = await CommandServer.start({ workers: 2, limits });
+    const clients = [await fixture.connect(), await fixture.connect()];
+    for (const client of clients) expect(await served(client)).toBe(true);
+    const beyond = await fixture.connect();
+    await beyond.closed(patience);
+    expect(fixture.server.stats().listeners[0].refused).toBe(1);
+    clients[0].connection.end();
+    await clients[0].closed();
+    await until(
+      async () => {
+        const next = await fixture.connect();
+        next.tell("echo hello");
+        await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
+        return next.lines[0] === "hello";
+      },
+      "there was room again",
+      patience,
+    );
+  });
+
+  it("can be a worker's", async () => {
+    await using fixture = await CommandServer.start({ workers: 2, limits: { connectionsPerWorker: 1 } });
+    const clients = [await fixture.connect(), await fixture.connect()];
+    for (const client of clients) expect(await served(client)).toBe(true);
+    const late = await fixture.connect();
+    late.tell("who");
+    await delay(scaled(200, 800));
+    expect(late.lines).toEqual([]);
+    const place = await clients[1].ask("who");
+    clients[1].connection.end();
+    await until(() => late.lines.length === 1, "it was served", patience);
+    expect(late.lines[0]).toBe(place);
+  });
+
+  it("can be a listener's, and the other one goes on", async () => {
+    const application = new URL("./applications/commands.ts", import.meta.url);
+    const small = { segmentCount: 256, connectionSlots: 4096, timers: 8192, log: "off" } as const;
+    await using server = await Server.start(application, {
+      ...small,
+      workers: 2,
+      listeners: [
+        { name: "few", hostname: "127.0.0.1", port: 0, limits: { connections: 1 } },
+        { name: "many", hostname: "127.0.0.1", port: 0 },
+      ],
+    });
+    const [few, many] = server.listeners.map(({ address }) => (address as { port: number }).port);
+    const first = await connect({ hostname: "127.0.0.1", port: few });
+    first.write("who\n");
+    await first.readable.getReader().read();
+    const second = await connect({ hostname: "127.0.0.1", port: few });
+    second.write("who\n");
+    const answer = second.readable.getReader().read();
+    const others = await Promise.all(
+      Array.from({ length: 4 }, () => connect({ hostname: "127.0.0.1", port: many })),
+    );
+    for (const other of others) {
+      other.write("echo hello\n");
+      const { value } = await other.readable.getReader().read();
+      expect(new TextDecoder().decode(value)).toBe("hello\n");
+    }
+    const waits = Symbol("waits");
+    expect(await Promise.race([answer, delay(scaled(100, 500)).then(() => waits)])).toBe(waits);
+    first.abort();
+    expect((await answer).done).toBe(false);
+    for (const connection of [second, ...others]) connection.abort();
+    await server.abort();
+  });
+});
+
+describe("a server's limits by address", () => {
+  it("refuse more connections of one address, over all workers, and let in again", async () => {
+    const limits = { connectionsPerAddress: 2 };
+    await using fixture = await CommandServer.start({ workers: 2, limits });
+    const clients = [await fixture.connect(), await fixture.connect()];
+    for (const client of clients) expect(await served(client)).toBe(true);
+    const beyond = await fixture.connect();
+    await beyond.closed(patience);
+    await until(
+      () => fixture.server.stats().total.connections.refused.address === 1,
+      "it was counted",
+      patience,
+    );
+    clients[0].connection.end();
+    await clients[0].closed();
+    await until(
+      async () => {
+        const next = await fixture.connect();
+        next.tell("echo hello");
+        await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
+        return next.lines[0] === "hello";
+      },
+      "there was room again",
+      patience,
+    );
+  });
+
+  it("are taken back from a worker that died", async () => {
+    const limits = { connectionsPerAddress: 2 };
+    await using fixture = await CommandServer.start({ workers: 2, limits, supervisor: { backOff: 10 } });
+    const clients = [await fixture.connect(), await fixture.connect()];
+    for (const client of clients) expect(await served(client)).toBe(true);
+    clients[0].tell("crash");
+    await clients[0].closed(patience);
+    await fixture.event("worker.replaced", patience);
+    const next = await fixture.connect();
+    expect(await served(next)).toBe(true);
+    expect(await served(clients[1])).toBe(true);
+  });
+
+  it("ban an address while the server runs, and let it in again", async () => {
+    await using fixture = await CommandServer.start({ workers: 2 });
+    const { bans } = fixture.server;
+    const client = await fixture.connect();
+    expect(await served(client)).toBe(true);
+    bans.add("127.0.0.0/8", 600_000, "a test");
+    expect(bans.has("127.0.0.1")).toBe(true);
+    expect(bans.list()).toMatchObject([{ address: "127.0.0.0/8", reason: "a test" }]);
+    const banned = await fixture.connect();
+    await banned.closed(patience);
+    // It concerns new connections only.
+    expect(await served(client)).toBe(true);
+    expect(bans.remove("127.0.0.0/8")).toBe(true);
+    expect(await served(await fixture.connect())).toBe(true);
+    expect(() => bans.add("nonsense", 1)).toThrow("nonsense");
+  });
+
+  it("ban an address that keeps the server waiting too often", async () => {
+    await using fixture = await CommandServer.start({
+      workers: 1,
+      timeouts: { firstByte: 150 },
+      limits: { banAfter: 3, banTime: 60_000 },
+    });
+    for (let offence = 0; offence < 3; offence++) await (await fixture.connect()).closed(patience);
+    const { address } = await fixture.event("address.banned", patience);
+    expect(address).toBe("127.0.0.1");
+    await (await fixture.connect()).closed(patience);
+    expect(fixture.server.bans.list()).toMatchObject([{ address: "127.0.0.1", reason: "abuse" }]);
+    expect(fixture.server.bans.remove("127.0.0.1")).toBe(true);
+    expect(await served(await fixture.connect())).toBe(true);
+  });
+});
+
+describe("a worker that has taken on too much", () => {
+  it("gets no connections until its handlers are done", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, limits: { tasks: 2 } });
+    const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
+    for (const client of clients) expect(await served(client)).toBe(true);
+    for (const client of clients) client.tell(`later ${scaled(800, 2_500)}`);
+    await delay(scaled(200, 600));
+    const late = await fixture.connect();
+    late.tell("echo hello");
+    await delay(scaled(200, 600));
+    expect(late.lines).toEqual([]);
+    await until(() => late.lines[0] === "hello", "it was served", patience);
+    expect(clients.every(({ lines }) => lines.includes("later"))).toBe(true);
+  });
+});
+
+describe("a server behind a balancer", () => {
+  it("believes the PROXY header of a trusted source, and judges the client by it", async () => {
+    await using fixture = await CommandServer.start({
+      workers: 1,
+      proxyProtocol: { trusted: ["127.0.0.0/8"] },
+      limits: { connectionsPerAddress: 1 },
+    });
+    const one = await fixture.connect();
+    one.connection.write("PROXY TCP4 192.0.2.1 192.0.2.9 1000 80\r\n");
+    expect(await one.ask("peer", patience)).toBe("192.0.2.1 of 127.0.0.1");
+    const other = await fixture.connect();
+    other.connection.write("PROXY TCP4 192.0.2.2 192.0.2.9 1000 80\r\n");
+    expect(await other.ask("peer", patience)).toBe("192.0.2.2 of 127.0.0.1");
+    const again = await fixture.connect();
+    again.connection.write("PROXY TCP4 192.0.2.1 192.0.2.9 1001 80\r\n");
+    await again.closed(patience);
+    const broken = await fixture.connect();
+    broken.connection.write("GET / HTTP/1.1\r\n\r\n");
+    await broken.closed(patience);
+    await until(() => fixture.server.stats().total.connections.refused.proxy === 1, "counted", patience);
+  });
+});
