@@ -52,6 +52,7 @@ const MEANINGS = {
   [Status.notAListener]: ["ERR_NOT_A_LISTENER", "the descriptor is no listening stream socket"],
   [Status.backlogFull]: ["ERR_BACKLOG_FULL", "the listener's queue is full"],
   [Status.seized]: ["ERR_LOOP_SEIZED", "the loop was taken away from its thread, which did not come back"],
+  [Status.datagramTruncated]: ["ERR_DATAGRAM_TRUNCATED", "the datagram was longer than the room for it"],
 } as const satisfies Record<Status, readonly [code: string, message: string]>;
 
 /** Code of a number that is no status: only a library of another version could answer so. */

@@ -50,6 +50,15 @@ export type {
 } from "./connection/admission.ts";
 export type { ProxyEndpoint, ProxyExtension, ProxyHeader } from "./connection/proxy_header.ts";
 export { AddressWords } from "./base/address_words.ts";
+export { udpSocket } from "./connection/datagram/open.ts";
+export { UdpSocket } from "./connection/datagram/socket.ts";
+export { Datagram, DatagramSender } from "./connection/datagram/datagram.ts";
+export type {
+  ReceivedDatagram,
+  UdpHandlers,
+  UdpSocketOptions,
+  UdpSocketState,
+} from "./connection/datagram/types.ts";
 export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 

@@ -26,7 +26,9 @@ function compiler(): string[] {
   throw new Error("the bench needs a C compiler (cc, gcc, clang or zig) on PATH for its load generator");
 }
 
-function build(name: string, sources: string[]): string {
+/** Compiles one program; its path. */
+export function build(name: string, sources: string[]): string {
+  Bun.spawnSync(["mkdir", "-p", OUT]);
   const target = `${OUT}/${name}`;
   const command = [...compiler(), "-O2", "-Wall", "-Wextra", "-Werror", "-o", target, ...sources];
   const result = Bun.spawnSync(command, { stdout: "inherit", stderr: "inherit" });
@@ -42,7 +44,6 @@ export interface Programs {
 
 /** Compiles the load generator and the C peer. */
 export function buildPrograms(): Programs {
-  Bun.spawnSync(["mkdir", "-p", OUT]);
   const parts = ["main", "options", "connection", "modes"].map((part) => `${BENCH}load/${part}.c`);
   return { load: build("load", parts), epollEcho: build("epoll_echo", [`${PEERS}/epoll_echo.c`]) };
 }

@@ -244,3 +244,12 @@ export const joinHeldShare = 8;
 
 /** Bytes of the smallest buffer a message is joined in; it doubles as bytes come. */
 export const joinBufferMinBytes = 256;
+
+/** Datagrams received and not yet taken by `for await` before the socket pauses. */
+export const datagramQueueMax = 1024;
+
+/** Addresses in text whose bytes a datagram socket remembers: one peer is usually sent to many times. */
+export const parsedAddressesMax = 256;
+
+/** Polls until a request must have been answered: the library answers in the poll that takes it. */
+export const askPollsMax = 64;

@@ -31,6 +31,9 @@ import {
 import type { Segments } from "../memory/segments.ts";
 import type { Endpoint, Place, UnixEndpoint } from "./places.ts";
 
+/** An address with its port. */
+export type AddressAndPort = Omit<Endpoint, "kind">;
+
 /** What a listener asks for. */
 export interface ListenRequest {
   place: Place;
@@ -103,7 +106,8 @@ export function readConnectId(segments: Segments, position: number): number | un
   return id === notTaken ? undefined : id | 0;
 }
 
-function takeSegment(segments: Segments, operation: string): number {
+/** A free segment, held once. */
+export function takeSegment(segments: Segments, operation: string): number {
   const segment = segments.takeRun(1);
   if (segment >= 0) return segment;
   throw new LimitError(`${operation}: no segment of the ring is free`, {
@@ -113,7 +117,7 @@ function takeSegment(segments: Segments, operation: string): number {
 }
 
 /** A view on bytes of the ring, emptied. */
-function viewOf(segments: Segments, position: number, length: number): DataView {
+export function viewOf(segments: Segments, position: number, length: number): DataView {
   segments.bytes.fill(0, position, position + length);
   return viewAt(segments, position, length);
 }
@@ -129,7 +133,7 @@ function writePlace(view: DataView, at: number, pathAt: number, place: Endpoint 
   place.path.forEach((byte, index) => view.setUint8(pathAt + PATH_BYTES_BYTE + index, byte));
 }
 
-function writeEndpoint(view: DataView, at: number, { address, port }: Endpoint): void {
+export function writeEndpoint(view: DataView, at: number, { address, port }: AddressAndPort): void {
   view.setUint16(
     at + ADDRESS_FAMILY_BYTE,
     address.family === 4 ? AddressFamily.ipv4 : AddressFamily.ipv6,

@@ -40,6 +40,16 @@ export interface Attempt {
   loopEnds(): void;
 }
 
+/** A datagram socket as the table knows it. */
+export interface DatagramPort {
+  received(segment: number, offset: number, length: number, originalLength: number): void;
+  failed(status: number, systemError: number): void;
+  sent(status: number, systemError: number): void;
+  /** Close at once. */
+  abort(): void;
+  left(): void;
+}
+
 /** Slots the table has room for at first; it doubles as needed. */
 const slotsAtFirst = 64;
 
@@ -50,6 +60,7 @@ export class ConnectionTable implements CompletionSink {
   #slots: (ConnectionCore | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
   readonly #attempts = new Map<number, Attempt>();
+  readonly #datagramPorts = new Map<number, DatagramPort>();
   #lastTag = 0;
   /** Connections in the table. */
   count = 0;
@@ -78,6 +89,11 @@ export class ConnectionTable implements CompletionSink {
 
   addAttempt(tag: number, attempt: Attempt): void {
     this.#attempts.set(tag, attempt);
+  }
+
+  /** Puts a datagram socket under its id. */
+  addDatagramPort(id: number, port: DatagramPort): void {
+    this.#datagramPorts.set(id, port);
   }
 
   /** Puts a connection under its id. */
@@ -115,11 +131,12 @@ export class ConnectionTable implements CompletionSink {
     }
   }
 
-  /** Stops every listener, gives up every attempt, aborts every connection. */
+  /** Stops every listener, gives up every attempt, aborts every connection and datagram socket. */
   endAll(): void {
     for (const acceptor of [...this.#acceptors.values()]) acceptor.stop();
     for (const attempt of [...this.#attempts.values()]) attempt.loopEnds();
     for (const connection of [...this.connections()]) connection.abort();
+    for (const port of [...this.#datagramPorts.values()]) port.abort();
   }
 
   received(id: number, segment: number, offset: number, length: number): void {
@@ -211,9 +228,34 @@ export class ConnectionTable implements CompletionSink {
       connection.left(bytesLost);
       return;
     }
+    const port = this.#datagramPorts.get(id);
+    if (port !== undefined) {
+      this.#datagramPorts.delete(id);
+      return port.left();
+    }
     for (const acceptor of this.#acceptors.values()) {
       if (acceptor.number === id) return acceptor.left();
     }
+  }
+
+  datagramReceived(
+    id: number,
+    segment: number,
+    offset: number,
+    length: number,
+    originalLength: number,
+  ): void {
+    const port = this.#datagramPorts.get(id);
+    if (port !== undefined) port.received(segment, offset, length, originalLength);
+    else this.#engine.segments.release(segment, offset, length);
+  }
+
+  datagramFailed(id: number, status: number, systemError: number): void {
+    this.#datagramPorts.get(id)?.failed(status, systemError);
+  }
+
+  datagramSent(id: number, status: number, systemError: number): void {
+    this.#datagramPorts.get(id)?.sent(status, systemError);
   }
 
   #find(id: number): ConnectionCore | undefined {

@@ -43,6 +43,15 @@ export interface CompletionSink {
   adopted(id: number, tag: number, status: number, systemError: number): void;
   /** A connect has ended. */
   connected(id: number, attempt: number, status: number, systemError: number): void;
+  /**
+   * A datagram has come; the one hold on its segments is the sink's. `originalLength` is -1, or of one that
+   * was cut its length, 0 where the system does not tell.
+   */
+  datagramReceived(id: number, segment: number, offset: number, length: number, originalLength: number): void;
+  /** The network returned an error for an earlier datagram, or the system cannot receive. */
+  datagramFailed(id: number, status: number, systemError: number): void;
+  /** Datagrams that waited for room have gone, or `status` says why one did not go. */
+  datagramSent(id: number, status: number, systemError: number): void;
   /** The last word on an id: `bytesLost` were never handed to the kernel. */
   closed(id: number, bytesLost: number): void;
   /** Another thread has called `wake`. */

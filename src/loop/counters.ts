@@ -48,6 +48,14 @@ const counters = {
   descriptorsDiscarded: Statistic.descriptorsDiscarded,
   timersFired: Statistic.timersFired,
   wakes: Statistic.wakes,
+  datagramsReceived: Statistic.datagramsReceived,
+  datagramsSent: Statistic.datagramsSent,
+  datagramsTruncated: Statistic.datagramsTruncated,
+  datagramNetworkErrors: Statistic.datagramNetworkErrors,
+  datagramsRefused: Statistic.datagramsRefused,
+  datagramReceiveBatches: Statistic.datagramReceiveBatches,
+  datagramSendBatches: Statistic.datagramSendBatches,
+  datagramSendsBlocked: Statistic.datagramSendsBlocked,
   busyTicks: Statistic.busyTicks,
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * Completions to the sink, but for received bytes, which the engine hands over itself.
+ * Completions on their way from the ring to the sink.
  *
  * @module
  */
@@ -11,8 +11,22 @@ import type { TimerTable } from "./timers.ts";
 const rawFlag = ACCEPT_RAW_FLAG;
 const familyMask = ACCEPT_RAW_FLAG - 1;
 
-/** Hands over the record the ring stands at. */
-export function dispatch(
+/** Hands every completion in the ring to the sink. */
+export function dispatch(ring: CompletionRing, sink: CompletionSink, timers: TimerTable): void {
+  while (ring.next()) {
+    const operation = ring.operation;
+    if (operation === Operation.receive) {
+      if (ring.status === Status.ok) sink.received(ring.id | 0, ring.segment, ring.offset, ring.length);
+      else sink.receiveEnded(ring.id | 0, ring.status, ring.systemError);
+    } else if (operation === Operation.datagramReceive) {
+      datagramReceived(ring.id | 0, ring, sink);
+    } else {
+      dispatchOther(operation, ring, sink, timers);
+    }
+  }
+}
+
+function dispatchOther(
   operation: number,
   ring: CompletionRing,
   sink: CompletionSink,
@@ -33,6 +47,8 @@ export function dispatch(
       return sink.writeEnded(id, ring.status, ring.systemError);
     case Operation.connect:
       return sink.connected(id, ring.tag, ring.status, ring.systemError);
+    case Operation.datagramSend:
+      return sink.datagramSent(id, ring.status, ring.systemError);
     case Operation.timer:
       return timers.fired(id, ring.tag | 0);
     case Operation.wake:
@@ -48,4 +64,11 @@ function accepted(id: number, ring: CompletionRing, sink: CompletionSink): void 
   const { segment, offset, length, systemError } = ring;
   if ((ring.flags & rawFlag) === 0) sink.accepted(id, tag, family, segment, offset, length, systemError);
   else sink.acceptedRaw(ring.argument, tag, family, segment, offset, length, systemError);
+}
+
+function datagramReceived(id: number, ring: CompletionRing, sink: CompletionSink): void {
+  const { status, segment, offset, length } = ring;
+  if (status === Status.ok) sink.datagramReceived(id, segment, offset, length, -1);
+  else if (status !== Status.datagramTruncated) sink.datagramFailed(id, status, ring.systemError);
+  else sink.datagramReceived(id, segment, offset, length, ring.argument);
 }

@@ -17,6 +17,7 @@ import type { NativeAddress, NativeLoop } from "../../ffi/port.ts";
 import type { SubmissionRing } from "../../ffi/submission_ring.ts";
 import { RingportError, StateError } from "../base/errors.ts";
 import {
+  askPollsMax,
   inFlightSegmentsMin,
   inFlightShare,
   pinnedShare,
@@ -28,7 +29,7 @@ import type { Window } from "../memory/window.ts";
 import { Clock } from "./clock.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
-import { errorOfStatus, type StatusPlace } from "./native_errors.ts";
+import { errorOfStatus, type StatusPlace, unanswered } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import type { Pressure } from "./pressure.ts";
 import { segmentsOf } from "./segments_of.ts";
@@ -164,6 +165,14 @@ export class Engine {
     if (!this.#awake) this.#touch();
   }
 
+  /** As {@linkcode submitSend}, for one datagram. */
+  submitDatagram(id: number, segment: number, offset: number, length: number, covered: number): void {
+    this.sendBudget -= 1;
+    this.segmentBudget -= covered;
+    this.#submissions.push(Operation.datagramSend, id, segment, offset, length, 0, 0, 0);
+    if (!this.#awake) this.#touch();
+  }
+
   /** Lengthens the last submission when it is a plain send of `id` that ends where these bytes begin. */
   extendSend(id: number, segment: number, offset: number, length: number): boolean {
     return this.#submissions.extendSend(id, segment, offset, length);
@@ -196,25 +205,34 @@ export class Engine {
   }
 
   /**
-   * Submits a listen and polls until it is answered, so that the caller knows at once. Returns the listener's
-   * id; throws the error of a refusal. `accepts`: so many until more are allowed, 0 for any number.
+   * Submits a listen and polls until it is answered. Returns the listener's id; throws where it is refused.
+   * `accepts`: so many until more are allowed, 0 for any number.
    */
   listenNow(segment: number, length: number, tag: number, place: StatusPlace, accepts = 0): number {
-    this.#push(Operation.listen, 0, segment, 0, length, tag, accepts, 0);
-    for (let attempt = 0; attempt < listenPollsMax; attempt++) {
-      if (this.#pollOnce() < 0 && this.#lost) throw this.errorOf(Status.seized, 0, "listen");
+    return this.askNow(Operation.listen, 0, segment, length, tag, place, accepts);
+  }
+
+  /** The same for any request in a segment. Returns the id in the answer. */
+  askNow(
+    operation: number,
+    id: number,
+    segment: number,
+    length: number,
+    tag: number,
+    place: StatusPlace,
+    argument = 0,
+  ): number {
+    this.#push(operation, id, segment, 0, length, tag, argument, 0);
+    for (let attempt = 0; attempt < askPollsMax; attempt++) {
+      if (this.#pollOnce() < 0 && this.#lost) throw this.errorOf(Status.seized, 0, place.operation);
       const ring = this.#completions;
-      if (!ring.takeAhead(Operation.listen, tag)) continue;
+      if (!ring.takeAhead(operation, tag)) continue;
       if (ring.status !== Status.ok) {
         throw errorOfStatus(ring.status, ring.systemError, place);
       }
       return ring.id | 0;
     }
-    throw new RingportError("listen: the library did not answer", {
-      code: "ERR_LISTEN_UNANSWERED",
-      operation: "listen",
-      origin: "library",
-    });
+    throw unanswered(place.operation);
   }
 
   /** The error of a status that came with a completion. */
@@ -298,7 +316,7 @@ export class Engine {
       const count = this.#pollOnce();
       if (count < 0) return this.#lost ? undefined : void setImmediate(this.#run);
       policy.polled(count);
-      if (count > 0) this.#dispatch();
+      if (count > 0) dispatch(this.#completions, this.#sink!, this.timers);
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
       this.pressure?.check();
@@ -357,21 +375,6 @@ export class Engine {
     this.segmentBudget = this.#segmentRation;
   }
 
-  /** Hands every completion in the ring to the sink. */
-  #dispatch(): void {
-    const ring = this.#completions;
-    const sink = this.#sink!;
-    while (ring.next()) {
-      const operation = ring.operation;
-      if (operation === Operation.receive) {
-        if (ring.status === Status.ok) sink.received(ring.id | 0, ring.segment, ring.offset, ring.length);
-        else sink.receiveEnded(ring.id | 0, ring.status, ring.systemError);
-      } else {
-        dispatch(operation, ring, sink, this.timers);
-      }
-    }
-  }
-
   #wakeWaiters(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -390,9 +393,6 @@ export class Engine {
     this.#sink?.lost(status);
   }
 }
-
-/** Polls until a listen must have been answered: the library answers in the poll that takes it. */
-const listenPollsMax = 64;
 
 /** Statuses that are counted: those of the library, with room for those to come. */
 export const statusesMax = 64;

@@ -89,3 +89,12 @@ export function errorOfNative(error: unknown, place: StatusPlace): unknown {
   if (!(error instanceof NativeError)) return error;
   return errorOfStatus(error.status, error.systemError, place);
 }
+
+/** A request the library did not answer in the polls that must have taken it. */
+export function unanswered(operation: string): RingportError {
+  return new RingportError(`${operation}: the library did not answer`, {
+    code: "ERR_LISTEN_UNANSWERED",
+    operation,
+    origin: "library",
+  });
+}

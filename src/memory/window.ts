@@ -256,12 +256,15 @@ export class Window {
   }
 
   #hold(): void {
-    if (this.#length === 0 || this.#segments.hold(this.#segment, this.#offset, this.#length)) return;
+    // A part without bytes has no hold; an empty datagram has one, on the segment of its address.
+    if (this.#length === 0 && this.#whole !== undefined) return;
+    if (this.#segments.hold(this.#segment, this.#offset, this.#length)) return;
     throw new OptionError("window", "keep", "too many hold the same segment; copy the bytes with slice()");
   }
 
   #drop(): void {
-    if (this.#length > 0) this.#segments.release(this.#segment, this.#offset, this.#length);
+    if (this.#length === 0 && this.#whole !== undefined) return;
+    this.#segments.release(this.#segment, this.#offset, this.#length);
   }
 
   /** A part has no hold of its own until it is kept. */

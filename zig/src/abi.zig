@@ -59,6 +59,22 @@ pub const Operation = enum(u8) {
     adopt = 13,
     /// Completion only: another thread called wake.
     wake = 14,
+    /// Submission: segment/offset/length = a DatagramRequest. Completion: id = the socket's id; the request's
+    /// address field then holds the bound address. Ended by close or abort.
+    datagram_open = 15,
+    /// Completion only, repeating until paused: segment/offset/length = one datagram (0 bytes are one, too), its
+    /// sender's Address in the 32 bytes in front of it, in the same segment as its first byte. One hold on each
+    /// segment the datagram touches, of an empty one on the segment of its address. status datagram_truncated: it
+    /// was longer, argument = its true length, 0 where the system does not tell. Any other status: the network
+    /// reported an error; the socket goes on.
+    datagram_receive = 16,
+    /// Submission: segment/offset/length = one datagram, the receiver's Address in the 32 bytes in front of it
+    /// (not looked at where the socket is connected); holds as datagram_receive has them. Completion after a wait
+    /// for room as that of `send`; with a status for each datagram the system refused or the network returned an
+    /// error for: the others go on.
+    datagram_send = 17,
+    /// Submission: id = a datagram socket, segment/offset/length = a MembershipRequest. Completion: always one.
+    membership = 18,
     /// Submission: id = a listener with a limit, argument = how many more it may accept, a signed number added
     /// to what is left. At zero and below, what comes stays in the kernel's queue.
     allow_accepts = 19,
@@ -207,6 +223,16 @@ pub const SocketOption = enum(u32) {
     linger_seconds = 8,
     /// IP_TOS / IPV6_TCLASS; not_supported where the system ignores it.
     type_of_service = 9,
+    /// 0 or 1: SO_BROADCAST.
+    broadcast = 10,
+    /// IP_TTL / IPV6_UNICAST_HOPS: 1 to 255.
+    time_to_live = 11,
+    /// IP_MULTICAST_TTL / IPV6_MULTICAST_HOPS: 0 to 255.
+    multicast_time_to_live = 12,
+    /// 0 or 1: own multicast datagrams come back to this machine.
+    multicast_loopback = 13,
+    /// IPv4: an address of the interface as a number, its first byte the highest. IPv6: the interface's number.
+    multicast_interface = 14,
 };
 
 /// What went wrong, the same on every system. Numbers never change; new ones are appended.
@@ -258,6 +284,8 @@ pub const Status = enum(u16) {
     busy = 34,
     message_too_large = 35,
     protocol_error = 36,
+    /// The datagram was longer than the room for it: its end is lost.
+    datagram_truncated = 37,
     /// The path names nothing.
     not_found = 40,
     /// The path of a listener names a file that is no socket; it is left alone.
@@ -297,3 +325,7 @@ comptime {
 pub const Configuration = @import("abi/configuration.zig").Configuration;
 /// Counters, u64 each, at statistics_offset. Only grow, except those named _now.
 pub const Statistic = @import("abi/statistic.zig").Statistic;
+pub const DatagramFlags = @import("abi/datagram.zig").DatagramFlags;
+pub const DatagramRequest = @import("abi/datagram.zig").DatagramRequest;
+pub const MembershipFlags = @import("abi/datagram.zig").MembershipFlags;
+pub const MembershipRequest = @import("abi/datagram.zig").MembershipRequest;

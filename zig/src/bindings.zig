@@ -71,7 +71,7 @@ const banner =
 ;
 
 const abi_files = @embedFile("abi/configuration.zig") ++ @embedFile("abi/statistic.zig") ++
-    @embedFile("abi/requests.zig") ++ @embedFile("abi/handover.zig");
+    @embedFile("abi/requests.zig") ++ @embedFile("abi/handover.zig") ++ @embedFile("abi/datagram.zig");
 
 fn print_layout(writer: *Writer) !void {
     @setEvalBranchQuota(100_000);

@@ -101,7 +101,17 @@ pub const wait_max_ms: u32 = 60_000;
 /// Holds one segment can carry at once (16 bits); a further one is refused by the caller.
 pub const segment_holds_max: u32 = 0xffff;
 
+/// Bytes of a received datagram at most when nothing else is asked for: above every Ethernet frame.
+pub const datagram_bytes_default: u32 = 2048;
+/// Bytes. The largest UDP payload over IPv4: 65,535 less 20 of IP and 8 of UDP (RFC 768, RFC 791).
+pub const datagram_bytes_max: u32 = 65_507;
+/// Bytes in front of each datagram, where its address lies.
+pub const datagram_address_bytes: u32 = 32;
+/// Datagrams handed over by one call; past 64 the gain is gone.
+pub const datagrams_per_call_max: u32 = 64;
+
 comptime {
+    std.debug.assert(datagrams_per_call_max <= send_spans_max);
     std.debug.assert(std.math.isPowerOfTwo(memory_alignment_bytes));
     std.debug.assert(segment_size_default_bytes * segment_count_default <= segments_bytes_max);
     std.debug.assert(segment_count_min >= 2 * receive_run_segments_max);

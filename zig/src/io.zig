@@ -84,6 +84,11 @@ pub fn check(comptime Backend: type) void {
             // Close a connection or listener (Listener null for a connection); with abort true by RST.
             // True: nothing is held. False: a closed event will come when the kernel let go.
             .{ "close", fn (*Backend, *Socket, ?*Listener, u32, bool) bool },
+            // Bind, connect where asked to; attaches the socket to `id`.
+            .{ "datagram_open", fn (*Backend, *Socket, u32, *const abi.DatagramRequest) common.Result },
+            .{ "datagram_receive", fn (*Backend, *Socket, u32, []common.DatagramRoom) common.DatagramsResult },
+            .{ "datagram_send", fn (*Backend, *Socket, u32, []const common.Datagram) common.DatagramsResult },
+            .{ "membership", fn (*Backend, *Socket, *const abi.MembershipRequest) common.Result },
             .{ "set_option", fn (*Backend, *Socket, abi.SocketOption, u32) common.Result },
             // Of a Unix socket the path as well; left empty for the others.
             .{ "address", fn (*Backend, *Socket, abi.AddressEnd, *abi.Address, *abi.Path) common.Result },

@@ -8,6 +8,7 @@ const accept = @import("loop/accept.zig");
 const close = @import("loop/close.zig");
 const common = @import("io/common.zig");
 const constants = @import("constants.zig");
+const datagram = @import("loop/datagram.zig");
 const events = @import("loop/events.zig");
 const load = @import("loop/load.zig");
 const memory = @import("loop/memory.zig");
@@ -149,7 +150,10 @@ pub fn LoopType(comptime Backend: type) type {
                 const index = loop.ready.pop(loop.slots.elements) orelse return;
                 const slot = &loop.slots.elements[index];
                 switch (slot.state) {
-                    .open => receive.serve(loop, index, slot),
+                    .open => if (slot.flags.is_datagram)
+                        datagram.serve(loop, index, slot)
+                    else
+                        receive.serve(loop, index, slot),
                     .listening => accept.serve(loop, index, slot),
                     .free, .connecting, .flushing, .leaving => {},
                 }

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const constants = @import("constants.zig");
 
 pub const Run = struct { first: u32, count: u32 };
 
@@ -32,6 +33,43 @@ pub const Segments = struct {
         var count: u32 = 1;
         while (count < limit and self.holds[first + count] == 0) count += 1;
         return .{ .first = first, .count = count };
+    }
+
+    /// As `find_run`, but at least `minimum` segments in one piece and at most `limit`.
+    pub fn find_run_of(self: *const Segments, minimum: u32, limit: u32) ?Run {
+        if (self.header.segments_held >= self.count) return null;
+        const cursor = if (self.header.segment_cursor < self.count) self.header.segment_cursor else 0;
+        return self.find_run_in(cursor, self.count, minimum, limit) orelse
+            self.find_run_in(0, self.count, minimum, limit);
+    }
+
+    fn find_run_in(self: *const Segments, from: u32, to: u32, minimum: u32, limit: u32) ?Run {
+        var first = from;
+        while (self.find_free(first, to)) |free| {
+            var end = free + 1;
+            while (end < to and end - free < limit and self.holds[end] == 0) end += 1;
+            if (end - free >= minimum) return .{ .first = free, .count = end - free };
+            first = end;
+        }
+        return null;
+    }
+
+    /// One further hold on each segment a datagram touches; the cursor moves behind it.
+    pub fn take_datagram(self: *Segments, segment: u32, offset: u32, length: u32) void {
+        const holds = self.covered(segment, offset, length);
+        for (holds) |*hold| {
+            if (hold.* == 0) self.header.segments_held +|= 1;
+            hold.* += 1;
+        }
+        const next = segment + @as(u32, @intCast(holds.len));
+        self.header.segment_cursor = if (next >= self.count) 0 else next;
+    }
+
+    /// True when the datagram and its address lie within the ring, the address in the segment of the first byte,
+    /// and each segment they touch is held. `segment` must be that of the first byte.
+    pub inline fn is_held_datagram(self: *const Segments, segment: u32, offset: u32, length: u32) bool {
+        if (offset < constants.datagram_address_bytes or offset >= @as(u32, 1) << self.size_shift) return false;
+        return self.is_held_range(segment, offset, @max(length, 1));
     }
 
     inline fn find_free(self: *const Segments, from: u32, to: u32) ?u32 {
@@ -155,4 +193,30 @@ test "a range outside of the ring or not held is refused" {
     try std.testing.expect(!segments.is_held_range(3, 0, 600));
     ring.holds[4] = 1;
     try std.testing.expect(segments.is_held_range(3, 0, 600));
+}
+
+test "datagrams share segments and find runs that are long enough" {
+    var ring: TestRing = .{};
+    var segments = ring.segments();
+    ring.holds[2] = 1;
+    ring.header.segments_held = 1;
+    try std.testing.expectEqual(Run{ .first = 3, .count = 5 }, segments.find_run_of(3, 5).?);
+    try std.testing.expectEqual(Run{ .first = 0, .count = 2 }, segments.find_run_of(1, 5).?);
+    try std.testing.expectEqual(null, segments.find_run_of(14, 14));
+    segments.take_datagram(3, 32, 100);
+    segments.take_datagram(3, 160, 0);
+    segments.take_datagram(3, 192, 400);
+    try std.testing.expectEqual(@as(u16, 3), ring.holds[3]);
+    try std.testing.expectEqual(@as(u16, 1), ring.holds[4]);
+    try std.testing.expectEqual(@as(u32, 5), ring.header.segment_cursor);
+    try std.testing.expectEqual(@as(u32, 3), ring.header.segments_held);
+    try std.testing.expect(segments.is_held_datagram(3, 160, 0));
+    try std.testing.expect(!segments.is_held_datagram(3, 31, 4));
+    try std.testing.expect(!segments.is_held_datagram(3, 512, 0));
+    try std.testing.expect(!segments.is_held_datagram(4, 32, 500));
+    segments.release(3, 32, 100);
+    segments.release(3, 160, 0);
+    segments.release(3, 192, 400);
+    segments.release(2, 0, 1);
+    try std.testing.expectEqual(@as(u32, 0), ring.header.segments_held);
 }

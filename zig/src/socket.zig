@@ -55,7 +55,13 @@ pub const Flags = packed struct(u32) {
     backs_off: bool = false,
     /// Made by connect: the statistics tell it from those that were accepted.
     is_client: bool = false,
-    _: u13 = 0,
+    /// Sends and receives datagrams.
+    is_datagram: bool = false,
+    /// Datagram socket: connected, so that datagrams carry no address.
+    is_connected: bool = false,
+    /// Datagram socket: the next datagram was refused once for an error that belonged to an earlier one.
+    retried: bool = false,
+    _: u10 = 0,
 };
 
 pub fn SlotType(comptime Io: type) type {
@@ -68,6 +74,8 @@ pub fn SlotType(comptime Io: type) type {
         /// Index in the table of listeners; only of a listener.
         listener: u8,
         flags: Flags,
+        /// Bytes of a received datagram at most; only of a datagram socket.
+        datagram_bytes: u32,
         /// Given when the connection was opened; in its receive completions.
         tag: u32,
         /// Chain of the ready or the starved list.

@@ -47,6 +47,19 @@ pub const Statistic = enum(u32) {
     turns_13 = 37,
     turns_14 = 38,
     turns_15 = 39,
+    datagrams_received = 40,
+    datagrams_sent = 41,
+    /// Received ones that were longer than the room for them.
+    datagrams_truncated = 42,
+    /// Errors the network reported (ICMP), at a receive or a send.
+    datagram_network_errors = 43,
+    /// Datagrams the system refused to send.
+    datagrams_refused = 44,
+    /// Calls that received or sent one datagram or more.
+    datagram_receive_batches = 45,
+    datagram_send_batches = 46,
+    /// Times sending stopped until the kernel had room.
+    datagram_sends_blocked = 47,
     /// By role, the server's before the client's: accepted and adopted connections are the server's, those made
     /// by connect the client's. The loop finds each by adding the role to the first.
     receives_server = 48,

@@ -243,7 +243,8 @@ const Honest = struct {
     fn nonsense(self: *Honest) !void {
         const h = self.harness;
         const operations = [_]abi.Operation{
-            .none, .accept, .receive, .send, .listen, .connect, .wake, .adopt, .timer,
+            .none,  .accept,        .receive,          .send,          .listen,     .connect, .wake, .adopt,
+            .timer, .datagram_open, .datagram_receive, .datagram_send, .membership,
         };
         const out_of_range = self.random.boolean();
         _ = try h.submit(.{
@@ -255,7 +256,7 @@ const Honest = struct {
             .length = if (out_of_range) self.random.int(u32) else 0,
             .argument = self.random.int(u32),
         });
-        const choice = self.random.uintLessThan(u32, 12);
+        const choice = self.random.uintLessThan(u32, 16);
         if (self.random.boolean()) _ = h.loop.set_option(self.any_id(), choice, self.random.int(u32));
         if (self.random.boolean()) _ = h.loop.connection_address(self.any_id(), choice % 3);
     }
@@ -264,6 +265,7 @@ const Honest = struct {
 /// Everything TypeScript may write is random, mostly in range, so that it reaches far.
 fn run_wild(h: *Harness, random: std.Random, rounds: u32) !void {
     const submissions: [*]abi.Record = @ptrCast(@alignCast(h.shared.ptr + h.configuration.submission_offset));
+    fill_with_addresses(h);
     for (0..rounds) |_| {
         for (0..random.uintLessThan(u32, 12)) |_| {
             const position = h.header.submission_tail & (h.configuration.submission_records - 1);
@@ -287,13 +289,22 @@ fn run_wild(h: *Harness, random: std.Random, rounds: u32) !void {
     return error.NeverShut;
 }
 
+/// So that what is opened and sent to by chance is often a datagram socket of this network.
+fn fill_with_addresses(h: *Harness) void {
+    var position: usize = 0;
+    while (position < h.segments.len) : (position += @sizeOf(abi.Address)) {
+        const address = h.loop.io.network.loopback(@backingInt(abi.AddressFamily.ipv4), 49152);
+        @memcpy(h.segments[position..][0..@sizeOf(abi.Address)], std.mem.asBytes(&address));
+    }
+}
+
 fn wild_record(h: *const Harness, random: std.Random) abi.Record {
     const known = random.uintLessThan(u32, 8) != 0;
     const slot = random.uintLessThan(u32, h.configuration.slots);
     const generation = if (slot < h.loop.slots.fresh) h.loop.slots.elements[slot].generation else 0;
     const size = h.configuration.segment_size;
     return .{
-        .operation = random.uintLessThan(u8, if (known) 15 else 255),
+        .operation = random.uintLessThan(u8, if (known) 19 else 255),
         .flags = random.int(u8),
         .status = random.int(u16),
         .id = if (known) @import("../socket.zig").make_id(slot, generation) else random.int(u32),

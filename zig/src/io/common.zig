@@ -58,6 +58,35 @@ pub const SendResult = struct {
     bytes: u32 = 0,
 };
 
+/// Room for one received datagram: its sender's abi.Address, then its bytes.
+pub const DatagramRoom = struct {
+    pointer: [*]u8,
+    /// Bytes of the datagram that fit.
+    capacity: u32,
+    /// Written by a receive: bytes that came; more than `capacity` where its end was lost.
+    length: u32 = 0,
+    truncated: bool = false,
+};
+
+/// A datagram to send.
+pub const Datagram = struct {
+    /// Its receiver's abi.Address, at any alignment; null on a connected socket.
+    address: ?[*]const u8,
+    pointer: [*]const u8,
+    length: u32,
+};
+
+pub const DatagramsResult = struct {
+    /// Receive, ok: `count` came. Else: the network or the system reports an error, and nothing came.
+    /// Send, ok: all went. would_block: `count` went, a writable event will come (its `bytes` are the datagrams
+    /// that went meanwhile), and until then the others must stay. Else: `count` went and the one behind was refused.
+    status: abi.Status = .ok,
+    system_error: u32 = 0,
+    count: u32 = 0,
+    /// Receive: nothing more is there now.
+    drained: bool = false,
+};
+
 pub const AcceptResult = struct {
     /// would_block: none is waiting. connection_aborted: that peer is gone, go on.
     /// descriptors_exhausted: no descriptor is left, back off.

@@ -7,6 +7,7 @@ const linux = std.os.linux;
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
+const datagram = @import("datagram_epoll.zig");
 const errno_status = @import("errno_status.zig");
 const listening = @import("listen_linux.zig");
 const options = @import("options_linux.zig");
@@ -231,7 +232,7 @@ pub const Io = struct {
 
     /// The armed edge comes when the kernel's buffer empties; where nothing says that it is full, arming anew
     /// reports the present state.
-    fn arm_write(io: *Io, socket: *Socket, id: u32, anew: bool) common.Result {
+    pub fn arm_write(io: *Io, socket: *Socket, id: u32, anew: bool) common.Result {
         if (socket.write_armed != 0 and !anew) return .ok;
         socket.write_armed = 1;
         const events = events_receive | linux.EPOLL.OUT;
@@ -253,6 +254,11 @@ pub const Io = struct {
         socket.descriptor = -1;
         return true;
     }
+
+    pub const datagram_open = datagram.open;
+    pub const datagram_receive = datagram.receive;
+    pub const datagram_send = datagram.send;
+    pub const membership = datagram.membership;
 
     pub fn set_option(_: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
         return options.set_option(socket.descriptor, option, value);

@@ -7,6 +7,7 @@ const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
 const nap = @import("nap.zig").nap;
+const datagrams = @import("fake/datagrams.zig");
 const Network = @import("fake/network.zig").Network;
 
 /// Microseconds that pass in a wait that found something, and in one that did not.
@@ -97,6 +98,7 @@ pub const Io = struct {
             return .{ .status = .connection_aborted };
         }
         const family: abi.AddressFamily = @fromBackingInt(network.at(raw).family);
+        network.at(raw).kind = .raw;
         return .{ .handle = raw - 1 + descriptor_first, .peer = switch (family) {
             .ipv4 => .ipv4(loopback_ipv4),
             .ipv6 => .{ .family = .ipv6, .words = .{ 0, 0, 0, loopback_ipv6_end } },
@@ -254,10 +256,38 @@ pub const Io = struct {
         return true;
     }
 
+    pub fn datagram_open(self: *Io, socket: *Socket, id: u32, request: *const abi.DatagramRequest) common.Result {
+        if (!datagrams.is_family(request.address.family)) return .{ .status = .address_family_not_supported };
+        return datagrams.open(&self.network, id, request, &socket.endpoint);
+    }
+
+    pub fn datagram_receive(
+        self: *Io,
+        socket: *Socket,
+        _: u32,
+        rooms: []common.DatagramRoom,
+    ) common.DatagramsResult {
+        return datagrams.receive(&self.network, socket.endpoint, rooms);
+    }
+
+    pub fn datagram_send(self: *Io, socket: *Socket, _: u32, all: []const common.Datagram) common.DatagramsResult {
+        return datagrams.send(&self.network, socket.endpoint, all);
+    }
+
+    /// Groups are taken and nothing is sent to them: this network is one machine.
+    pub fn membership(_: *Io, _: *Socket, request: *const abi.MembershipRequest) common.Result {
+        if (!datagrams.is_family(request.group.family)) return .{ .status = .address_family_not_supported };
+        return .ok;
+    }
+
     pub fn set_option(self: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
         std.debug.assert(self.network.at(socket.endpoint).kind != .free);
         return switch (option) {
-            .no_delay, .keep_alive => if (value > 1) .{ .status = .invalid_argument } else .ok,
+            .no_delay,
+            .keep_alive,
+            .broadcast,
+            .multicast_loopback,
+            => if (value > 1) .{ .status = .invalid_argument } else .ok,
             .type_of_service => .{ .status = .not_supported },
             else => .ok,
         };
@@ -291,16 +321,15 @@ pub const Io = struct {
     ) common.Result {
         const endpoint = self.network.at(socket.endpoint);
         if (end == .remote and endpoint.kind == .listener) return .{ .status = .not_connected };
-        target.* = std.mem.zeroes(abi.Address);
-        target.family = endpoint.family;
         path.* = if (end == .local) endpoint.local_path else endpoint.remote_path;
-        if (endpoint.family == @backingInt(abi.AddressFamily.unix)) return .ok;
-        target.port = if (end == .local) endpoint.local_port else endpoint.remote_port;
-        if (endpoint.family == @backingInt(abi.AddressFamily.ipv4)) {
-            target.bytes[0..4].* = .{ 127, 0, 0, 1 };
-        } else {
-            target.bytes[15] = 1;
+        if (endpoint.family == @backingInt(abi.AddressFamily.unix)) {
+            target.* = std.mem.zeroes(abi.Address);
+            target.family = endpoint.family;
+            return .ok;
         }
+        const port = if (end == .local) endpoint.local_port else endpoint.remote_port;
+        if (port == 0) return .{ .status = .not_connected };
+        target.* = self.network.loopback(endpoint.family, port);
         return .ok;
     }
 

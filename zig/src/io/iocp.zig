@@ -9,6 +9,7 @@ const constants = @import("../constants.zig");
 const windows = @import("windows.zig");
 const accepting = @import("iocp/accepting.zig");
 const connecting = @import("iocp/connecting.zig");
+const datagram = @import("iocp/datagram.zig");
 const handles = @import("iocp/handle.zig");
 const operations = @import("iocp/operation.zig");
 const paths = @import("iocp/path.zig");
@@ -20,18 +21,21 @@ pub const Io = struct {
     port: Port,
     /// Where packets land; in the memory handed over.
     entries: []windows.OverlappedEntry,
+    /// Where peeks for datagrams write; never read.
+    scratch: [*]u8,
     ticks_per_second: u64,
 
     pub const Socket = operations.Socket;
     pub const Listener = operations.Listener;
 
     pub fn memory_size(_: *const abi.Configuration) usize {
-        return constants.events_per_wait_max * @sizeOf(windows.OverlappedEntry);
+        return constants.events_per_wait_max * @sizeOf(windows.OverlappedEntry) + datagram.scratch_bytes;
     }
 
     pub fn init(io: *Io, _: *const abi.Configuration, memory: []align(16) u8) common.Result {
         const size = constants.events_per_wait_max * @sizeOf(windows.OverlappedEntry);
-        if (memory.len < size) return .{ .status = .memory_invalid };
+        if (memory.len < size + datagram.scratch_bytes) return .{ .status = .memory_invalid };
+        io.scratch = memory[size..].ptr;
         io.entries = std.mem.bytesAsSlice(windows.OverlappedEntry, memory[0..size]);
         if (windows.QueryPerformanceFrequency(&io.ticks_per_second) == 0) return status.last_win32();
         return io.port.open();
@@ -98,12 +102,29 @@ pub const Io = struct {
         socket.handle = 0;
         const reset = abort or socket.flags.resets_on_close;
         // With a receive pending Windows would end by RST unless the writing side was shut down before.
-        if (!reset and listener == null) _ = windows.shutdown(handle, windows.sd_send);
+        if (!reset and listener == null and !socket.flags.is_datagram) _ = windows.shutdown(handle, windows.sd_send);
         // Wine keeps a socket open as long as a send or a connect is under way on it. This only asks:
         // the packet comes back in any case, and "not found" means it is in the queue already.
-        if (socket.send.pending) _ = windows.CancelIoEx(@ptrFromInt(handle), null);
+        if (socket.send.pending or socket.flags.is_datagram) _ = windows.CancelIoEx(@ptrFromInt(handle), null);
         if (reset) handles.abort(handle) else handles.close(handle);
         return !socket.held();
+    }
+
+    pub fn datagram_open(io: *Io, socket: *Socket, id: u32, request: *const abi.DatagramRequest) common.Result {
+        return datagram.open(&io.port, io.scratch, socket, id, request);
+    }
+
+    pub fn datagram_receive(io: *Io, socket: *Socket, _: u32, rooms: []common.DatagramRoom) common.DatagramsResult {
+        return datagram.receive(io.scratch, socket, rooms);
+    }
+
+    pub fn datagram_send(_: *Io, socket: *Socket, _: u32, all: []const common.Datagram) common.DatagramsResult {
+        return datagram.send(socket, all);
+    }
+
+    pub fn membership(_: *Io, socket: *Socket, request: *const abi.MembershipRequest) common.Result {
+        if (socket.handle == 0) return .{ .status = .not_connected };
+        return datagram.membership(socket, request);
     }
 
     pub fn set_option(_: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
@@ -179,7 +200,10 @@ pub const Io = struct {
             return if (socket.held()) null else .{ .kind = .closed, .id = socket.id };
         return switch (operation.kind) {
             .receive => transfer.complete_receive(socket),
-            .send => transfer.complete_send(socket),
+            .send => if (socket.flags.is_datagram)
+                datagram.complete_send(socket)
+            else
+                transfer.complete_send(socket),
             .connect => connecting.complete(&io.port, socket),
             .accept, .none => null,
         };

@@ -15,7 +15,8 @@ pub fn set(descriptor: i32, level: i32, name: u32, value: u32) common.Result {
 pub fn set_option(descriptor: i32, option: abi.SocketOption, value: u32) common.Result {
     const socket_level = linux.SOL.SOCKET;
     const tcp_level = linux.IPPROTO.TCP;
-    if (value > std.math.maxInt(i32) and option != .linger_seconds) return .{ .status = .invalid_argument };
+    const any_number = option == .linger_seconds or option == .multicast_interface;
+    if (value > std.math.maxInt(i32) and !any_number) return .{ .status = .invalid_argument };
     return switch (option) {
         .no_delay => set_switch(descriptor, tcp_level, linux.TCP.NODELAY, value),
         .keep_alive => set_switch(descriptor, socket_level, linux.SO.KEEPALIVE, value),
@@ -26,6 +27,14 @@ pub fn set_option(descriptor: i32, option: abi.SocketOption, value: u32) common.
         .send_buffer_bytes => set(descriptor, socket_level, linux.SO.SNDBUF, value),
         .linger_seconds => set_linger(descriptor, value),
         .type_of_service => set_type_of_service(descriptor, value),
+        .broadcast => set_switch(descriptor, socket_level, linux.SO.BROADCAST, value),
+        .time_to_live => set_hops(descriptor, linux.IP.TTL, linux.IPV6.UNICAST_HOPS, value),
+        .multicast_time_to_live => set_hops(descriptor, linux.IP.MULTICAST_TTL, linux.IPV6.MULTICAST_HOPS, value),
+        .multicast_loopback => if (value > 1)
+            .{ .status = .invalid_argument }
+        else
+            set_hops(descriptor, linux.IP.MULTICAST_LOOP, linux.IPV6.MULTICAST_LOOP, value),
+        .multicast_interface => set_multicast_interface(descriptor, value),
     };
 }
 
@@ -42,22 +51,36 @@ fn set_linger(descriptor: i32, seconds: u32) common.Result {
 }
 
 fn set_type_of_service(descriptor: i32, value: u32) common.Result {
+    return set_hops(descriptor, linux.IP.TOS, linux.IPV6.TCLASS, value);
+}
+
+/// An option of one byte that both families have, under different names.
+fn set_hops(descriptor: i32, name4: u32, name6: u32, value: u32) common.Result {
     if (value > std.math.maxInt(u8)) return .{ .status = .invalid_argument };
+    const family = family_of(descriptor);
+    if (family.result.failed()) return family.result;
+    if (family.value == linux.AF.INET) return set(descriptor, linux.SOL.IP, name4, value);
+    const result = set(descriptor, linux.SOL.IPV6, name6, value);
+    // A dual socket may carry IPv4; where it does not, the system's refusal does not matter.
+    if (!result.failed()) _ = set(descriptor, linux.SOL.IP, name4, value);
+    return result;
+}
+
+fn set_multicast_interface(descriptor: i32, value: u32) common.Result {
+    const family = family_of(descriptor);
+    if (family.result.failed()) return family.result;
+    if (family.value != linux.AF.INET) return set(descriptor, linux.SOL.IPV6, linux.IPV6.MULTICAST_IF, value);
+    return set(descriptor, linux.SOL.IP, linux.IP.MULTICAST_IF, std.mem.nativeToBig(u32, value));
+}
+
+const Family = struct { result: common.Result, value: i32 };
+
+fn family_of(descriptor: i32) Family {
     var family: i32 = 0;
     var length: linux.socklen_t = @sizeOf(i32);
-    const code = linux.errno(linux.getsockopt(
-        descriptor,
-        linux.SOL.SOCKET,
-        linux.SO.DOMAIN,
-        std.mem.asBytes(&family),
-        &length,
-    ));
-    if (code != .SUCCESS) return errno_status.result_of(code);
-    if (family == linux.AF.INET) return set(descriptor, linux.SOL.IP, linux.IP.TOS, value);
-    const result = set(descriptor, linux.SOL.IPV6, linux.IPV6.TCLASS, value);
-    // A dual socket may carry IPv4; where it does not, the system's refusal does not matter.
-    if (!result.failed()) _ = set(descriptor, linux.SOL.IP, linux.IP.TOS, value);
-    return result;
+    const bytes = std.mem.asBytes(&family);
+    const code = linux.errno(linux.getsockopt(descriptor, linux.SOL.SOCKET, linux.SO.DOMAIN, bytes, &length));
+    return .{ .result = errno_status.result_of(code), .value = family };
 }
 
 /// The next close sends RST and drops what is queued.

@@ -18,9 +18,12 @@ pub const SockaddrIn = ws2_32.sockaddr.in;
 pub const SockaddrIn6 = ws2_32.sockaddr.in6;
 
 pub const sock_stream = ws2_32.SOCK.STREAM;
+pub const sock_dgram = ws2_32.SOCK.DGRAM;
 pub const sol_socket = ws2_32.SOL.SOCKET;
 pub const ipproto_tcp = ws2_32.IPPROTO.TCP;
 pub const ipproto_ipv6: i32 = 41;
+pub const ipproto_ip: i32 = 0;
+pub const ipproto_udp: i32 = 17;
 
 pub const so_keepalive = ws2_32.SO.KEEPALIVE;
 pub const so_linger = ws2_32.SO.LINGER;
@@ -36,6 +39,23 @@ pub const tcp_keepalive = ws2_32.TCP.KEEPALIVE;
 pub const tcp_keepcnt = ws2_32.TCP.KEEPCNT;
 pub const tcp_keepintvl = ws2_32.TCP.KEEPINTVL;
 pub const ipv6_v6only: i32 = 27;
+pub const so_reuseaddr: i32 = ws2_32.SO.REUSEADDR;
+pub const so_broadcast: i32 = 0x20;
+/// Number of an option in IPv4 and in IPv6 (ws2ipdef.h); of most it is the same.
+pub const ip_ttl: i32 = 4;
+pub const ip_multicast_if: i32 = 9;
+pub const ip_multicast_ttl: i32 = 10;
+pub const ip_multicast_loop: i32 = 11;
+pub const ip_add_membership: i32 = 12;
+pub const ip_drop_membership: i32 = 13;
+pub const ip_add_source_membership: i32 = 15;
+pub const ip_drop_source_membership: i32 = 16;
+pub const mcast_join_source_group: i32 = 45;
+pub const mcast_leave_source_group: i32 = 46;
+pub const msg_peek: u32 = 0x2;
+/// _WSAIOW(IOC_VENDOR, 12) and 15
+pub const sio_udp_connreset: u32 = 0x9800000c;
+pub const sio_udp_netreset: u32 = 0x9800000f;
 
 pub const so_type = ws2_32.SO.TYPE;
 pub const so_acceptconn = ws2_32.SO.ACCEPTCONN;
@@ -237,6 +257,33 @@ pub extern "ws2_32" fn WSASend(
     routine: ?*const anyopaque,
 ) callconv(.winapi) i32;
 pub extern "ws2_32" fn recv(socket: Socket, buffer: [*]u8, length: i32, flags: i32) callconv(.winapi) i32;
+pub extern "ws2_32" fn recvfrom(
+    socket: Socket,
+    buffer: [*]u8,
+    length: i32,
+    flags: i32,
+    name: ?*anyopaque,
+    name_bytes: ?*i32,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn sendto(
+    socket: Socket,
+    buffer: [*]const u8,
+    length: i32,
+    flags: i32,
+    name: ?*const anyopaque,
+    name_bytes: i32,
+) callconv(.winapi) i32;
+pub extern "ws2_32" fn WSASendTo(
+    socket: Socket,
+    buffers: [*]const WsaBuffer,
+    count: u32,
+    sent: ?*u32,
+    flags: u32,
+    name: ?*const anyopaque,
+    name_bytes: i32,
+    overlapped: ?*Overlapped,
+    routine: ?*const anyopaque,
+) callconv(.winapi) i32;
 pub extern "ws2_32" fn connect(socket: Socket, name: *const anyopaque, bytes: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn bind(socket: Socket, name: *const anyopaque, bytes: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn listen(socket: Socket, backlog: i32) callconv(.winapi) i32;

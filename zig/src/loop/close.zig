@@ -62,7 +62,7 @@ pub fn finish(loop: anytype, index: u32, slot: anytype) void {
     const tag = slot.close_tag;
     if (slot.flags.is_listener) {
         loop.listeners[slot.listener].used = false;
-    } else if (!silent) {
+    } else if (!silent and !slot.flags.is_datagram) {
         loop.count(if (slot.flags.abort) .connections_aborted else .connections_closed, 1);
         loop.count_role(.connections_ended_server, slot, 1);
     }

@@ -3,6 +3,7 @@
 const abi = @import("../abi.zig");
 const close = @import("close.zig");
 const common = @import("../io/common.zig");
+const datagram_send = @import("datagram_send.zig");
 const receive = @import("receive.zig");
 const send = @import("send.zig");
 const socket = @import("../socket.zig");
@@ -16,7 +17,12 @@ pub fn handle(loop: anytype, event: *const common.Event) void {
             if (event.short_receive_unreliable) slot.flags.short_receive_unreliable = true;
             if (receive.is_wanted(slot)) loop.list_ready(index, slot);
         },
-        .writable => if (slot.flags.write_blocked) send.handle_writable(loop, index, slot, event),
+        .writable => if (slot.flags.write_blocked) {
+            if (slot.flags.is_datagram)
+                datagram_send.handle_writable(loop, index, slot, event)
+            else
+                send.handle_writable(loop, index, slot, event);
+        },
         .connected => if (slot.state == .connecting) handle_connected(loop, index, slot, event),
         .closed => if (slot.state == .leaving) close.finish(loop, index, slot),
     }

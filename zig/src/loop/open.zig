@@ -5,7 +5,7 @@ const abi = @import("../abi.zig");
 const constants = @import("../constants.zig");
 
 /// The request lies in the submitter's segment. It is copied, since the segment may be at any address.
-fn read(loop: anytype, comptime Request: type, record: *const abi.Record) ?Request {
+pub fn read(loop: anytype, comptime Request: type, record: *const abi.Record) ?Request {
     if (record.length < @sizeOf(Request)) return null;
     if (!loop.segments.is_range(record.segment, record.offset, record.length)) return null;
     var request: Request = undefined;
@@ -13,7 +13,7 @@ fn read(loop: anytype, comptime Request: type, record: *const abi.Record) ?Reque
     return request;
 }
 
-fn write(loop: anytype, record: *const abi.Record, comptime Request: type, request: *const Request) void {
+pub fn write(loop: anytype, record: *const abi.Record, comptime Request: type, request: *const Request) void {
     const bytes = std.mem.asBytes(request);
     @memcpy(loop.segments.pointer(record.segment, record.offset)[0..bytes.len], bytes);
 }

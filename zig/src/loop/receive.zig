@@ -58,7 +58,7 @@ fn end(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_erro
 }
 
 /// No segment is free: the connection waits in a list of its own until one is given back.
-fn starve(loop: anytype, index: u32, slot: anytype) void {
+pub fn starve(loop: anytype, index: u32, slot: anytype) void {
     loop.count(.segments_exhausted, 1);
     slot.flags.listed = true;
     loop.starved.push(loop.slots.elements, index);

@@ -24,7 +24,7 @@ pub fn submit(loop: anytype) void {
 fn check(loop: anytype, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     if (!loop.segments.is_held_range(record.segment, record.offset, record.length)) return .invalid_argument;
-    if (slot.state != .open or slot.flags.shutdown_submitted) return .invalid_state;
+    if (slot.state != .open or slot.flags.shutdown_submitted or slot.flags.is_datagram) return .invalid_state;
     if (slot.flags.write_over) return .ok;
     if (loop.send_entries.free_count() == 0) return .send_entries_exhausted;
     if (slot.flags.write_blocked) {
@@ -76,7 +76,7 @@ fn enqueue(loop: anytype, index: u32, slot: anytype) void {
     loop.count(.submissions, 1);
 }
 
-fn append(loop: anytype, slot: anytype, record: *const abi.Record) void {
+pub fn append(loop: anytype, slot: anytype, record: *const abi.Record) void {
     const taken = loop.send_entries.take().?;
     loop.send_entries.elements[taken] = .{
         .segment = record.segment,
@@ -177,7 +177,7 @@ fn consume(loop: anytype, index: u32, slot: anytype, bytes: u32) void {
     slot.send_taken = taken;
 }
 
-fn drop_first(loop: anytype, slot: anytype) void {
+pub fn drop_first(loop: anytype, slot: anytype) void {
     const first = slot.send_first;
     const entry = loop.send_entries.elements[first];
     loop.segments.release(entry.segment, entry.offset, entry.length);
@@ -244,7 +244,7 @@ fn gather(loop: anytype, slot: anytype, spans: *[constants.send_spans_max]common
 }
 
 /// Everything submitted is with the kernel: what waited for that happens now, in the order it was asked for.
-fn finish_queue(loop: anytype, index: u32, slot: anytype) void {
+pub fn finish_queue(loop: anytype, index: u32, slot: anytype) void {
     if (slot.flags.send_owed) report(loop, index, slot);
     if (slot.flags.shutdown_owed) shut(loop, index, slot);
     if (slot.state == .flushing) close.close_now(loop, index, slot);
@@ -252,7 +252,7 @@ fn finish_queue(loop: anytype, index: u32, slot: anytype) void {
 
 fn report(loop: anytype, index: u32, slot: anytype) void {
     slot.flags.send_owed = false;
-    loop.complete(.send, .{
+    loop.complete(if (slot.flags.is_datagram) .datagram_send else .send, .{
         .id = loop.id_of(index, slot),
         .tag = slot.send_tag,
         .length = slot.send_reported,
@@ -291,7 +291,7 @@ pub fn fail(
 
 pub fn submit_shutdown(loop: anytype, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
-    if (slot.state != .open or slot.flags.shutdown_submitted) return .invalid_state;
+    if (slot.state != .open or slot.flags.shutdown_submitted or slot.flags.is_datagram) return .invalid_state;
     if (slot.flags.write_over) return .broken_pipe;
     slot.flags.shutdown_submitted = true;
     slot.flags.shutdown_owed = true;

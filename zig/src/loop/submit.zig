@@ -4,6 +4,8 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const accept = @import("accept.zig");
 const close = @import("close.zig");
+const datagram = @import("datagram.zig");
+const datagram_send = @import("datagram_send.zig");
 const open = @import("open.zig");
 const receive = @import("receive.zig");
 const send = @import("send.zig");
@@ -15,6 +17,10 @@ pub fn drain(loop: anytype) void {
         if (loop.completions.room() < completions_per_step_max) return loop.count(.completion_ring_full, 1);
         if (record.operation == @backingInt(abi.Operation.send)) {
             send.submit(loop);
+            continue;
+        }
+        if (record.operation == @backingInt(abi.Operation.datagram_send)) {
+            datagram_send.submit(loop);
             continue;
         }
         take(loop, record);
@@ -62,7 +68,9 @@ fn dispatch(loop: anytype, operation: abi.Operation, record: *const abi.Record) 
             loop.timers.cancel(record.id);
             return .ok;
         },
+        .datagram_open => datagram.submit_open(loop, record),
+        .membership => datagram.submit_membership(loop, record),
         // Sends were taken before; the others are completions only.
-        .none, .accept, .receive, .send, .wake => .invalid_argument,
+        .none, .accept, .receive, .send, .wake, .datagram_receive, .datagram_send => .invalid_argument,
     };
 }

@@ -10,12 +10,15 @@ pub const pipe_bytes: u32 = 16 * 1024;
 
 pub const Kind = enum(u8) {
     free = 0,
-    /// A connection no loop has taken yet: in a listener's queue, or accepted and still raw.
+    /// A connection that was accepted and that no loop has taken yet.
     raw = 1,
     connection = 2,
     listener = 3,
     /// Closed, but the closed event is still to be told.
     closing = 4,
+    datagram = 5,
+    /// A connection in a listener's queue, which nobody can name yet.
+    queued = 6,
 };
 
 /// A span of a send in progress; as `common.Span`, but zero is a value of it.

@@ -4,6 +4,7 @@
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const common = @import("../common.zig");
+const datagrams = @import("datagrams.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
 const Network = @import("network.zig").Network;
 const Pending = @import("endpoint.zig").Pending;
@@ -26,7 +27,7 @@ pub const Events = struct {
     /// Something arrived. A completion port says so only once for each receive that found nothing.
     pub fn tell_readable(self: *Events, network: *Network, number: u32) void {
         const endpoint = network.at(number);
-        if (endpoint.kind != .connection) return;
+        if (endpoint.kind != .connection and endpoint.kind != .datagram) return;
         if (network.faults.completion_style and !endpoint.receive_waits) return;
         endpoint.receive_waits = false;
         self.tell(network, number, .{ .readable = true });
@@ -78,7 +79,11 @@ pub const Events = struct {
         }
         if (endpoint.pending.writable and written < target.len) {
             endpoint.pending.writable = false;
-            if (go_on_sending(network, number)) |event| {
+            const went_on = if (endpoint.kind == .datagram)
+                datagrams.go_on(network, number)
+            else
+                go_on_sending(network, number);
+            if (went_on) |event| {
                 target[written] = event;
                 written += 1;
             }
@@ -127,7 +132,8 @@ pub const Events = struct {
         if (network.used == 0) return null;
         const number = network.random().intRangeAtMost(u32, 1, network.used);
         const endpoint = network.at(number);
-        if (endpoint.kind != .connection or endpoint.pending.connected) return null;
+        const is_open = endpoint.kind == .connection or endpoint.kind == .datagram;
+        if (!is_open or endpoint.pending.connected) return null;
         // Readiness queues report writable at their own pleasure, completion ports only for a send.
         const readable = network.faults.completion_style or network.random().boolean();
         return .{ .kind = if (readable) .readable else .writable, .id = endpoint.id };

@@ -24,6 +24,10 @@ pub const Faults = struct {
     accept_aborted: u8 = 0,
     /// A connect ends with an error.
     connect_failed: u8 = 0,
+    /// A datagram does not arrive, arrives twice, or after those sent behind it.
+    datagram_lost: u8 = 0,
+    datagram_doubled: u8 = 0,
+    datagram_reordered: u8 = 0,
     /// Sends are finished by the kernel and reported later, as completion ports do, rather than refused until
     /// there is room, as readiness queues do; closing reports back later as well.
     completion_style: bool = false,
@@ -46,6 +50,9 @@ pub const Faults = struct {
             faults.accept_aborted = rate(random, 32);
             faults.connect_failed = rate(random, 32);
         }
+        faults.datagram_lost = rate(random, 64);
+        faults.datagram_doubled = rate(random, 64);
+        faults.datagram_reordered = rate(random, 128);
         return faults;
     }
 

@@ -149,6 +149,19 @@ pub const Network = struct {
         return null;
     }
 
+    /// The address of a port of this machine.
+    pub fn loopback(_: *const Network, family: u16, port: u16) abi.Address {
+        var address = std.mem.zeroes(abi.Address);
+        address.family = family;
+        address.port = port;
+        if (family == @backingInt(abi.AddressFamily.ipv4)) {
+            address.bytes[0..4].* = .{ 127, 0, 0, 1 };
+        } else {
+            address.bytes[15] = 1;
+        }
+        return address;
+    }
+
     pub fn take_port(self: *Network) u16 {
         while (true) {
             const port = self.next_port;
@@ -175,7 +188,7 @@ pub const Network = struct {
         else
             self.find_listener(port) orelse return .connection_refused;
         if (self.at(listener).queue_length >= self.at(listener).backlog) return .connection_refused;
-        const raw = self.take_endpoint(.raw) orelse return .no_buffer_space;
+        const raw = self.take_endpoint(.queued) orelse return .no_buffer_space;
         const other = self.at(raw);
         endpoint.peer = raw;
         endpoint.receive_waits = true;

@@ -14,11 +14,21 @@ pub const Opened = struct { result: common.Result = .ok, handle: u32 = 0 };
 
 /// A stream socket for overlapped calls, of no port yet.
 pub fn open(family: u8) Opened {
+    const protocol: i32 = if (family == windows.af_unix) 0 else windows.ipproto_tcp;
+    return open_kind(family, windows.sock_stream, protocol);
+}
+
+/// The same for UDP.
+pub fn open_datagram(family: u8) Opened {
+    return open_kind(family, windows.sock_dgram, windows.ipproto_udp);
+}
+
+fn open_kind(family: u8, kind: i32, protocol: i32) Opened {
     const is_unix = family == windows.af_unix;
     const socket = windows.WSASocketW(
         family,
-        windows.sock_stream,
-        if (is_unix) 0 else windows.ipproto_tcp,
+        kind,
+        protocol,
         null,
         0,
         windows.wsa_flag_overlapped | windows.wsa_flag_no_handle_inherit,
@@ -84,6 +94,7 @@ fn set_linger(handle: u32, linger: windows.Linger) common.Result {
 }
 
 pub fn set_option(handle: u32, option: abi.SocketOption, value: u32) common.Result {
+    if (option == .multicast_interface) return set_multicast_interface(handle, value);
     const number = std.math.cast(i32, value) orelse {
         if (option == .linger_seconds and value == linger_off_seconds)
             return set_linger(handle, .{ .on = 0, .seconds = 0 });
@@ -92,7 +103,11 @@ pub fn set_option(handle: u32, option: abi.SocketOption, value: u32) common.Resu
     const tcp = windows.ipproto_tcp;
     const socket = windows.sol_socket;
     switch (option) {
-        .no_delay, .keep_alive => if (value > 1) return .{ .status = .invalid_argument },
+        .no_delay,
+        .keep_alive,
+        .broadcast,
+        .multicast_loopback,
+        => if (value > 1) return .{ .status = .invalid_argument },
         else => {},
     }
     return switch (option) {
@@ -109,7 +124,39 @@ pub fn set_option(handle: u32, option: abi.SocketOption, value: u32) common.Resu
         }),
         // Windows takes the option and ignores it: marking is a matter of its group policy.
         .type_of_service => .{ .status = .not_supported },
+        .broadcast => set_integer(handle, socket, windows.so_broadcast, number),
+        .time_to_live => set_hops(handle, windows.ip_ttl, number),
+        .multicast_time_to_live => set_hops(handle, windows.ip_multicast_ttl, number),
+        .multicast_loopback => set_hops(handle, windows.ip_multicast_loop, number),
+        .multicast_interface => unreachable,
     };
+}
+
+/// An option of one byte that both families have under one number.
+fn set_hops(handle: u32, name: i32, value: i32) common.Result {
+    if (value > std.math.maxInt(u8)) return .{ .status = .invalid_argument };
+    var local: abi.Address = undefined;
+    var path: abi.Path = undefined;
+    const found = address(handle, .local, &local, &path);
+    if (found.failed()) return found;
+    if (local.family == @backingInt(abi.AddressFamily.ipv4))
+        return set_integer(handle, windows.ipproto_ip, name, value);
+    const set = set_integer(handle, windows.ipproto_ipv6, name, value);
+    // A dual socket may carry IPv4; where it does not, the system's refusal does not matter.
+    if (!set.failed()) _ = set_integer(handle, windows.ipproto_ip, name, value);
+    return set;
+}
+
+fn set_multicast_interface(handle: u32, value: u32) common.Result {
+    var local: abi.Address = undefined;
+    var path: abi.Path = undefined;
+    const found = address(handle, .local, &local, &path);
+    if (found.failed()) return found;
+    if (local.family == @backingInt(abi.AddressFamily.ipv4)) {
+        const bytes: i32 = @bitCast(std.mem.nativeToBig(u32, value));
+        return set_integer(handle, windows.ipproto_ip, windows.ip_multicast_if, bytes);
+    }
+    return set_integer(handle, windows.ipproto_ipv6, windows.ip_multicast_if, @bitCast(value));
 }
 
 pub fn address(handle: u32, end: abi.AddressEnd, into: *abi.Address, path: *abi.Path) common.Result {

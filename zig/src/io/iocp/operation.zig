@@ -71,7 +71,8 @@ pub const Socket = struct {
         resets_on_close: bool = false,
         /// Connected by a plain call, not by ConnectEx.
         connects_at_once: bool = false,
-        _: u4 = 0,
+        is_datagram: bool = false,
+        _: u3 = 0,
     },
 
     pub fn held(socket: *const Socket) bool {

@@ -58,7 +58,7 @@ pub fn expect_answer(h: anytype, operation: abi.Operation, tag: u32, status: abi
 }
 
 /// Submits an operation whose request lies in a segment; the answer, with the request left in place of `request`.
-fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, argument: u32, request: anytype) !abi.Record {
+pub fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, argument: u32, request: anytype) !abi.Record {
     const segment = try take_segment(h);
     const bytes = std.mem.asBytes(request);
     const place = h.segments[segment * h.configuration.segment_size ..][0..bytes.len];
@@ -76,7 +76,7 @@ fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, argument: u32, re
     return record;
 }
 
-fn take_segment(h: anytype) !u32 {
+pub fn take_segment(h: anytype) !u32 {
     while (true) {
         if (h.take_segment()) |segment| return segment;
         try h.turn();

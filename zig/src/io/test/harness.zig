@@ -132,18 +132,8 @@ pub fn HarnessType(comptime Io: type) type {
             }
         }
 
-        pub const Submission = struct {
-            operation: abi.Operation,
-            flags: abi.Flags = .{},
-            id: u32 = abi.invalid_id,
-            segment: u32 = abi.no_segment,
-            offset: u32 = 0,
-            length: u32 = 0,
-            argument: u32 = 0,
-        };
-
         /// Writes one submission; its tag.
-        pub fn submit(self: *Harness, submission: Submission) !u32 {
+        pub fn submit(self: *Harness, submission: peer_file.Submission) !u32 {
             while (self.header.submission_tail -% self.header.submission_head == self.configuration.submission_records)
                 try self.turn();
             self.tag += 1;
@@ -205,9 +195,9 @@ pub fn HarnessType(comptime Io: type) type {
             const operation: abi.Operation = @fromBackingInt(record.operation);
             if (operation != .receive) try self.log.append(allocator, record);
             const status: abi.Status = @fromBackingInt(record.status);
+            const named = status == .ok and record.id != abi.invalid_id;
             switch (operation) {
-                .accept => if (status == .ok and record.id != abi.invalid_id)
-                    try self.add_peer(record.id, self.accept_mode),
+                .accept => if (named) try self.add_peer(record.id, self.accept_mode),
                 .connect, .adopt => if (status == .ok) try self.add_peer(record.id, .check),
                 .receive => try self.handle_receive(record, status),
                 .send => if (self.peer_or_null(record.id)) |peer| {
@@ -223,7 +213,10 @@ pub fn HarnessType(comptime Io: type) type {
                     peer.alive = false;
                     peer.unsent = record.length;
                 },
-                .listen, .timer, .wake, .abort, .pause, .resume_reading, .timer_cancel, .allow_accepts => {},
+                .datagram_receive => if (status == .ok or status == .datagram_truncated)
+                    try self.kept.append(allocator, record),
+                .listen, .timer, .wake, .abort, .pause, .resume_reading, .timer_cancel, .datagram_open => {},
+                .datagram_send, .membership, .allow_accepts => {},
                 // Only the answer to a submission that asked for nothing we know.
                 .none => try expect_status(.invalid_argument, status),
             }
@@ -286,7 +279,7 @@ pub fn HarnessType(comptime Io: type) type {
             self.delayed.replaceRangeAssumeCapacity(0, submitted, &.{});
         }
 
-        fn can_send(self: *const Harness) bool {
+        pub fn can_send(self: *const Harness) bool {
             const used = self.header.submission_tail -% self.header.submission_head;
             return self.sends_this_turn < self.header.send_entries_free and
                 used + 1 < self.configuration.submission_records;
@@ -348,7 +341,7 @@ pub fn HarnessType(comptime Io: type) type {
             if (self.holds[segment] == 0) self.header.segments_held -= 1;
         }
 
-        fn release(self: *Harness, record: abi.Record) void {
+        pub fn release(self: *Harness, record: abi.Record) void {
             for (self.covered(record)) |*holds| {
                 holds.* -= 1;
                 if (holds.* == 0) self.header.segments_held -= 1;

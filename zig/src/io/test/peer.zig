@@ -46,6 +46,17 @@ pub const Peer = struct {
     unsent: u32 = 0,
 };
 
+/// What a case submits.
+pub const Submission = struct {
+    operation: abi.Operation,
+    flags: abi.Flags = .{},
+    id: u32 = abi.invalid_id,
+    segment: u32 = abi.no_segment,
+    offset: u32 = 0,
+    length: u32 = 0,
+    argument: u32 = 0,
+};
+
 /// Byte of every stream at a position: 251 is prime, so no buffer size hides a shift.
 pub fn stream_byte(position: u64) u8 {
     return @truncate(position % 251);

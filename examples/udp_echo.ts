@@ -1,0 +1,44 @@
+/**
+ * Sends back each datagram to where it came from: `bun run examples/udp_echo.ts [port]`.
+ *
+ * A datagram goes back out of the memory it arrived in. Once a second it tells how many came, if any did.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console
+import { udpSocket } from "../src/mod.ts";
+import { environment, onStop, scriptArguments } from "./runtime.ts";
+
+const reportMilliseconds = 1000;
+let datagrams = 0;
+let bytes = 0;
+
+const socket = await udpSocket({
+  hostname: environment("HOSTNAME_TO_BIND") ?? "127.0.0.1",
+  port: Number(scriptArguments[0] ?? environment("PORT") ?? 7000),
+  socket: {
+    data(socket, datagram) {
+      datagrams += 1;
+      bytes += datagram.length;
+      socket.reply(datagram);
+    },
+    error(_, error) {
+      console.error(error.message);
+    },
+  },
+});
+
+console.log(`udp echo listens on ${socket.hostname}:${socket.port}`);
+
+const timer = setInterval(() => {
+  if (datagrams > 0) console.log(`${datagrams} datagrams, ${bytes} bytes`);
+  datagrams = 0;
+  bytes = 0;
+}, reportMilliseconds);
+
+onStop(async () => {
+  clearInterval(timer);
+  socket.close();
+  await socket.closed;
+  console.log("udp echo stopped");
+});
