@@ -10,7 +10,6 @@ import {
   readExactly,
   readText,
 } from "./helpers/peer.ts";
-import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { type Child, runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
 import { listen } from "../src/mod.ts";
@@ -77,18 +76,6 @@ describe("examples/echo.ts", () => {
     const { code, output } = await child.end();
     expect(output).toContain("stopped");
     expect(code).toBe(0);
-  });
-});
-
-describe("examples/udp_echo.ts", () => {
-  it("sends back what it gets, tells of it, and stops by itself", async () => {
-    await using child = await start("udp_echo", ["0"], { STOP_AFTER_MS: "3000" });
-    using peer = await DatagramPeer.open();
-    const noise = new Random(9).bytes(1200);
-    await peer.send(noise, await portOf(child));
-    expect((await peer.receive()).bytes).toEqual(noise);
-    expect((await child.line(/(\d+) datagrams, (\d+) bytes/)).slice(1)).toEqual(["1", "1200"]);
-    await child.line(/udp echo stopped/);
   });
 });
 
