@@ -52,6 +52,22 @@ declare namespace Bun {
     socket: SocketHandlers<State>;
   }
 
+  interface UdpSocket {
+    readonly port: number;
+    send(bytes: Uint8Array, port: number, address: string): boolean;
+  }
+
+  interface UdpOptions {
+    hostname: string;
+    port: number;
+    socket: {
+      data?(socket: UdpSocket, bytes: Uint8Array, port: number, address: string): void;
+      error?(socket: UdpSocket, error: Error): void;
+    };
+  }
+
+  function udpSocket(options: UdpOptions): Promise<UdpSocket>;
+
   interface File {
     text(): Promise<string>;
     exists(): Promise<boolean>;

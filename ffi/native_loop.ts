@@ -168,6 +168,8 @@ class OpenedLoop implements NativeLoop {
       await new Promise((resolve) => setTimeout(resolve, CLOSE_RETRY_MILLISECONDS));
       result = this.#functions.ringport_loop_close(this.handle);
     }
+    // Ended meanwhile, with the process.
+    if (this.ended && result === -layout.Status.invalidLoop) return void openLoops.delete(this);
     // A loop that is still held stays in the set: its memory is the kernel's.
     if (result < 0) throw new NativeError("loop_close", -result, this.#lastSystemError());
     openLoops.delete(this);

@@ -117,7 +117,7 @@ export class Outgoing implements Waiter {
   end(): void {
     this.#ended = true;
     this.#aside = [];
-    this.#asideBytes = 0;
+    this.#addAside(-this.#asideBytes);
   }
 
   get #native(): number {
@@ -197,7 +197,7 @@ export class Outgoing implements Waiter {
     if (record !== undefined) copy.set(record);
     copy.set(bytes, ADDRESS_SIZE);
     this.#aside.push(copy);
-    this.#asideBytes += bytes.length;
+    this.#addAside(bytes.length);
     this.#wait();
   }
 
@@ -208,12 +208,18 @@ export class Outgoing implements Waiter {
     for (; moved < aside.length; moved++) {
       const one = aside[moved];
       if (!this.#place(one.subarray(0, ADDRESS_SIZE), one.subarray(ADDRESS_SIZE))) break;
-      this.#asideBytes -= one.length - ADDRESS_SIZE;
+      this.#addAside(ADDRESS_SIZE - one.length);
     }
     if (moved > 0) this.#aside = aside.slice(moved);
     if (this.#aside.length === 0) return true;
     this.#wait();
     return false;
+  }
+
+  /** Counted among what all connections of the loop hold back, which may be limited. */
+  #addAside(bytes: number): void {
+    this.#asideBytes += bytes;
+    this.#engine.outboxBytes += bytes;
   }
 
   #wait(): void {
