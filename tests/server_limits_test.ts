@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { connect, Server } from "../src/mod.ts";
 import { CommandServer, type LineClient } from "./helpers/commands.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, errorOf, until } from "./helpers/wait.ts";
+import { delay, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 
