@@ -80,6 +80,11 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     this.#engine.ref();
   }
 
+  /** The descriptors are of Unix sockets: their peers have no address to be judged by. */
+  set ofUnixSockets(on: boolean) {
+    this.#group.isUnix = on;
+  }
+
   /** Connections open now. */
   get connectionCount(): number {
     return this.#count;

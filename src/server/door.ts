@@ -30,7 +30,10 @@ export interface Inside {
   application: Application<unknown>;
   /** Judges who comes, where that is done here. */
   admission: Admission | undefined;
-  /** Workers that may share the listener's limit of connections, where each accepts for itself. */
+  /**
+   * Connections of the whole server at most, and the workers that share them where each accepts for itself.
+   */
+  connectionsMax: number;
   workers: number;
   sink: CloseSink;
 }
@@ -62,12 +65,15 @@ export class Door {
       proxyProtocol: proxyProtocol.trusted.length > 0 ? proxyProtocol : undefined,
     };
     if (plan.kind === "adopt") {
-      this.#listener = adoptingListener<unknown>(common);
+      const adopting = adoptingListener<unknown>(common);
+      adopting.ofUnixSockets = plan.address.family === "Unix";
+      this.#listener = adopting;
       this.address = plan.address;
       return;
     }
     const { connections, atLimit } = options.limits;
-    const share = connections === 0 ? undefined : Math.ceil(connections / inside.workers);
+    const limit = Math.min(connections === 0 ? Infinity : connections, inside.connectionsMax);
+    const share = limit === Infinity ? undefined : Math.max(1, Math.floor(limit / inside.workers));
     const bound = listen<unknown>({ ...common, ...bindingOf(options, plan), connections: share, atLimit });
     bound.pause();
     this.#listener = bound;
@@ -137,7 +143,7 @@ function bindingOf(
   options: ResolvedListenerOptions,
   plan: Exclude<DoorPlan, { kind: "adopt" }>,
 ): Partial<ListenOptions<unknown>> {
+  if (plan.kind === "descriptor") return { fd: plan.descriptor };
   const binding = bindingOptionsOf(options);
-  if (plan.kind === "descriptor") return { ...binding };
   return { ...binding, port: plan.port ?? binding.port, reusePort: plan.reusePort };
 }

@@ -6,19 +6,13 @@
 import type { ConnectionOptions, ListenOptions } from "../connection/types.ts";
 import type { ResolvedListenerOptions } from "./options.ts";
 
-/** What concerns each connection. */
+/** What concerns each connection; options of the sockets themselves are inherited from the listening one. */
 export function connectionOptionsOf(options: ResolvedListenerOptions): ConnectionOptions<unknown> {
-  const { allowHalfOpen, noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService } = options;
-  const { highWaterMark, lowWaterMark, bufferLimit, lingerTimeout } = options;
+  const { highWaterMark, lowWaterMark, bufferLimit, lingerTimeout, allowHalfOpen } = options;
   const { firstByte, message, writeStall, idle, lifetime } = options.timeouts;
   const { receiveRate, sendRate, rateGrace } = options.limits;
   return {
     allowHalfOpen,
-    noDelay,
-    keepAlive,
-    receiveBuffer,
-    sendBuffer,
-    typeOfService,
     highWaterMark,
     lowWaterMark,
     bufferLimit,
@@ -30,9 +24,21 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
   };
 }
 
-/** What concerns the listening socket. */
+/** What concerns the listening socket: only what has an effect on a socket of its kind. */
 export function bindingOptionsOf(options: ResolvedListenerOptions): ListenOptions<unknown> {
-  const { hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;
+  const { unix, mode, inherited, hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;
   const { receiveBuffer, sendBuffer, typeOfService } = options;
-  return { hostname, port, backlog, ipv6Only, noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
+  if (unix !== undefined) return { unix, mode, backlog, sendBuffer };
+  const sockets = { noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
+  if (inherited !== undefined) return { inherited, ...withoutDefaults(sockets) };
+  return { hostname, port, backlog, ipv6Only, ...sockets };
+}
+
+/** An inherited socket may be of either kind: only what was asked for is asked of it. */
+function withoutDefaults({ noDelay, keepAlive, ...sizes }: ListenOptions<unknown>): ListenOptions<unknown> {
+  return {
+    ...sizes,
+    ...(noDelay === true ? {} : { noDelay }),
+    ...(keepAlive === false ? {} : { keepAlive }),
+  };
 }

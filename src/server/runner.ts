@@ -29,6 +29,8 @@ export interface RunnerSettings {
   options: ResolvedServerOptions;
   /** How the worker comes to the connections of each listener. */
   doors: DoorPlan[];
+  /** Connections of the whole server at most. */
+  connectionsMax: number;
 }
 
 /** Memory a runner shares with other threads. */
@@ -211,6 +213,7 @@ export class Runner {
     return new Door(this.loop, listener, plan, {
       application: application!,
       admission,
+      connectionsMax: this.#settings.connectionsMax,
       workers: this.#settings.options.maxWorkers,
       sink: this.#sink(place),
     });

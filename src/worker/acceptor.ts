@@ -73,6 +73,11 @@ export class Acceptor {
     return this.#listeners;
   }
 
+  /** Connections in the kernel's queue of one listener, where the system tells. */
+  backlog(place: number): { length: number; limit: number } | undefined {
+    return this.#closed ? undefined : this.#listeners[place].backlog();
+  }
+
   /** How one listener fares. */
   listenerStatistics(place: number): { accepted: number; refused: number; paused: boolean } {
     return { accepted: this.#accepted[place], refused: this.#refused[place], paused: this.#paused[place] };

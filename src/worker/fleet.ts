@@ -5,6 +5,7 @@
  * @module
  */
 import type { RingportError } from "../base/errors.ts";
+import { acceptCounters } from "../loop/accept_counters.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
@@ -22,6 +23,8 @@ import { connectionsPerWorker } from "../server/descriptor_budget.ts";
 import { isJudgedInWorker, Judges } from "../server/judges.ts";
 import { ownPlace, TablePlaces, tablePlaces } from "./table_places.ts";
 import { Acceptor } from "./acceptor.ts";
+import { selfTest, type SelfTestResult } from "./self_test.ts";
+import { type Spreading, spreadingOf } from "./spreading.ts";
 import { activityOf, workerStatistics } from "./collect.ts";
 import { serveMetrics } from "./metrics_listener.ts";
 import { addActivity, noActivity, skewOf, totalOf } from "./statistics_total.ts";
@@ -42,6 +45,9 @@ export interface FleetOwner {
 /** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
 const ownLoopSizes = { segmentCount: 256, connections: 4096, timers: 4096, sendEntries: 512 };
 
+/** Milliseconds a call of the server to itself may take. */
+const selfTestTimeoutMilliseconds = 5_000;
+
 /** Attempts to take a loop whose thread is inside the library, a second apart: a blocked system call ends. */
 const seizeAttemptsMax = 60;
 const seizeRetryMilliseconds = 1_000;
@@ -52,6 +58,8 @@ export class Fleet {
   readonly #owner: FleetOwner;
   readonly #supervisor: Supervisor;
   readonly #application: string;
+  readonly #spreading: Spreading;
+  #selfTestTimer: ReturnType<typeof setInterval> | undefined = undefined;
   /** Who may connect. */
   readonly judges: Judges;
   readonly #places = new TablePlaces();
@@ -72,6 +80,7 @@ export class Fleet {
     this.#options = options;
     this.#log = log;
     this.#owner = owner;
+    this.#spreading = spreadingOf(options, host.operatingSystem);
     this.judges = Judges.create(options, tablePlaces);
     this.#supervisor = new Supervisor({
       application,
@@ -79,6 +88,7 @@ export class Fleet {
       log,
       makeLink: (handle) => this.#makeLink(handle),
       doors: () => this.#doors(),
+      connectionsMax: () => this.#connectionsMax,
       wake: (worker) => this.#wake(worker),
       backlog: () => this.#backlog(),
     }, {
@@ -102,11 +112,14 @@ export class Fleet {
     loop.ref();
     this.#loop = loop;
     try {
-      this.#acceptor = new Acceptor(loop, this.#options.listeners, this.#acceptorOwner());
-      this.#listeners = this.#acceptor.addresses.map((address, place) => ({
+      // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.
+      const acceptor = new Acceptor(loop, this.#options.listeners, this.#acceptorOwner());
+      this.#acceptor = acceptor;
+      this.#listeners = acceptor.addresses.map((address, place) => ({
         name: this.#options.listeners[place].name,
         address,
       }));
+      if (this.#spreading === "reusePort") await acceptor.close();
       await this.#supervisor.start(this.#options.workers);
     } catch (error) {
       await this.#acceptor?.close();
@@ -115,6 +128,28 @@ export class Fleet {
     }
     this.#acceptor.serve();
     this.#serveMetrics(loop);
+    this.#testRegularly();
+  }
+
+  /** Calls each listener as a client would. */
+  selfTest(): Promise<SelfTestResult[]> {
+    if (this.#loop === undefined) return Promise.resolve([]);
+    return selfTest({
+      loop: this.#loop,
+      listeners: this.#listeners,
+      accepted: (place) => this.#listenerStatistics(this.#listeners[place], place).accepted,
+      timeout: selfTestTimeoutMilliseconds,
+    });
+  }
+
+  #testRegularly(): void {
+    const { selfTest: interval } = this.#options.supervisor;
+    if (interval === 0) return;
+    this.#selfTestTimer = setInterval(async () => {
+      for (const { listener, error } of await this.selfTest()) {
+        if (error !== undefined) this.#log.tell("server.selfTestFailed", { listener, error });
+      }
+    }, interval);
   }
 
   /** Where the figures can be fetched. A server without them still serves. */
@@ -135,6 +170,7 @@ export class Fleet {
     const now = performance.now();
     const workers = this.#supervisor.workers.map((worker) => workerStatistics(worker, now));
     const open = this.#supervisor.serving.map(({ load }) => load);
+    const counters = acceptCounters();
     return {
       time: Date.now(),
       started: this.#started,
@@ -148,8 +184,8 @@ export class Fleet {
       listeners: this.#listeners.map((listener, place) => this.#listenerStatistics(listener, place)),
       total: totalOf([this.#past, ...workers]),
       skew: skewOf(open),
-      acceptQueueOverflows: undefined,
-      acceptQueueDrops: undefined,
+      acceptQueueOverflows: counters?.queueOverflows,
+      acceptQueueDrops: counters?.drops,
       logFailures: this.#log.failures,
     };
   }
@@ -157,6 +193,7 @@ export class Fleet {
   /** Nothing is replaced any more; gives the workers that are to be ended. */
   beginEnd(): EndingWorker[] {
     this.#supervisor.end();
+    clearInterval(this.#selfTestTimer);
     return this.#supervisor.workers.map(asEnding);
   }
 
@@ -173,7 +210,10 @@ export class Fleet {
   }
 
   #doors(): DoorPlan[] {
-    return this.#listeners.map(({ address }) => ({ kind: "adopt", address }));
+    return this.#listeners.map(({ address }) => {
+      if (this.#spreading === "handOver" || address.family === "Unix") return { kind: "adopt", address };
+      return { kind: "bind", port: address.port, reusePort: true };
+    });
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {
@@ -208,14 +248,15 @@ export class Fleet {
       wake: (worker) => this.#wake(worker),
       discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
       admits: (handed) => this.#admits(handed),
-      connectionsMax: limits.connections === "auto" ? this.#budget() : limits.connections,
+      connectionsMax: this.#connectionsMax,
       connectionsPerWorkerMax: limits.connectionsPerWorker === 0 ? Infinity : limits.connectionsPerWorker,
     };
   }
 
-  /** What the system's limit of descriptors leaves room for. */
-  #budget(): number {
-    const { maxWorkers, connectionSlots, isolation } = this.#options;
+  /** What is asked for, or what the system's limit of descriptors leaves room for. */
+  get #connectionsMax(): number {
+    const { maxWorkers, connectionSlots, isolation, limits } = this.#options;
+    if (limits.connections !== "auto") return limits.connections;
     const slots = maxWorkers * connectionSlots;
     if (isolation === "process") return slots;
     return Math.min(slots, maxWorkers * connectionsPerWorker(maxWorkers));
@@ -231,15 +272,23 @@ export class Fleet {
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
     const acceptor = this.#acceptor?.listenerStatistics(place);
+    const queue = this.#acceptor?.backlog(place);
     return {
       name,
       address: formatSocketAddress(address),
-      open: 0,
-      accepted: acceptor?.accepted ?? 0,
+      open: this.#supervisor.serving.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0),
+      accepted: this.#spreading === "reusePort" ? this.#acceptedByWorkers(place) : acceptor?.accepted ?? 0,
       refused: acceptor?.refused ?? 0,
       paused: acceptor?.paused ?? true,
-      acceptQueue: undefined,
+      acceptQueue: queue === undefined ? undefined : { length: queue.length, max: queue.limit },
     };
+  }
+
+  /** Of each listener alone where there is one; workers that accept do not count by listener. */
+  #acceptedByWorkers(place: number): number {
+    if (place > 0) return 0;
+    return totalOf([this.#past, ...this.#supervisor.workers.map((worker) => workerStatistics(worker, 0))])
+      .connections.accepted;
   }
 
   /** What a worker that is gone has done still counts; sockets on their way to it find another one. */
@@ -254,7 +303,7 @@ export class Fleet {
   }
 
   #backlog(): number {
-    return 0;
+    return this.#listeners.reduce((sum, _, place) => sum + (this.#acceptor?.backlog(place)?.length ?? 0), 0);
   }
 }
 
@@ -280,5 +329,6 @@ function movementsOf({ statistics }: WorkerHandle): number {
 }
 
 function formatSocketAddress(address: SocketAddress): string {
+  if (address.path !== undefined) return address.path;
   return formatHostAndPort(address.hostname, address.port);
 }

@@ -20,6 +20,7 @@ import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
 import { Fleet } from "./fleet.ts";
 import { runShutdown, type ShutdownReport } from "./shutdown.ts";
+import type { SelfTestResult } from "./self_test.ts";
 import { listenForSignals } from "./signals.ts";
 import type { ServerStatistics } from "./statistics_types.ts";
 
@@ -121,6 +122,15 @@ export class Server implements AsyncDisposable {
       failed: (error) => this.#fail(error),
       shutdown: (reason) => void this.shutdown({ reason }),
     });
+  }
+
+  /**
+   * Calls each listener as a client would, and tells how soon it was accepted. The application sees such a
+   * connection come and go. With the option `supervisor.selfTest` this is done regularly and failures are
+   * logged.
+   */
+  selfTest(): Promise<SelfTestResult[]> {
+    return this.#fleet.selfTest();
   }
 
   /** The bans in force, to be read and changed while the server runs. They concern new connections only. */

@@ -23,6 +23,8 @@ export interface SupervisorSettings {
   makeLink: LinkMaker;
   /** How a new worker of this place comes to its connections. */
   doors(index: number): DoorPlan[];
+  /** Connections of the whole server at most. */
+  connectionsMax(): number;
   /** Wakes the loop of a worker. */
   wake(worker: WorkerHandle): void;
   /** Connections in the kernel's queues. */
@@ -154,7 +156,9 @@ export class Supervisor implements HandleOwner {
     this.#generations[index] = generation + 1;
     const health = new HealthWatch(options.supervisor, performance.now());
     const doors = this.#settings.doors(index);
-    return new WorkerHandle({ index, generation, application, options, doors }, health, this, makeLink);
+    const connectionsMax = this.#settings.connectionsMax();
+    const settings = { index, generation, application, options, doors, connectionsMax };
+    return new WorkerHandle(settings, health, this, makeLink);
   }
 
   /** A dead worker's place is filled again, after a while, unless too many have died. */

@@ -249,6 +249,12 @@ export const lifeTable = {
     "time in which deaths are counted",
     "a bad minute, not a bad week",
   ),
+  "supervisor.selfTest": row(
+    delay,
+    0,
+    "time between two calls of the server to itself; 0 is off",
+    "the application sees such connections",
+  ),
   "scaling.high": row(
     share,
     0.8,

@@ -148,6 +148,8 @@ export interface SupervisorOptions {
   deathsMax?: number;
   /** Milliseconds in which deaths are counted. 60,000 by default. */
   deathsWindow?: number;
+  /** Milliseconds between two calls of the server to its own listeners; failures are logged. 0, off. */
+  selfTest?: number;
 }
 
 /** When workers are added and retired, between `minWorkers` and `maxWorkers`. */
