@@ -12,6 +12,7 @@ import type { EventLoop } from "./event_loop.ts";
 import { Gate, type GateOptions } from "./gate.ts";
 import { Group } from "./group.ts";
 import { checkHandlers, checkListenOptions } from "./options.ts";
+import { applyUnixOptions } from "./settings.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Connection, SocketHandlers } from "./types.ts";
 
@@ -23,16 +24,23 @@ export interface AdoptOptions<D = undefined> extends GateOptions<D> {
   connections?: number;
 }
 
-/** Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. */
-export function adoptingListener<D = undefined>(options: AdoptOptions<D>): AdoptingListener<D> {
+/**
+ * Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. `isUnix`: they are Unix
+ * sockets.
+ */
+export function adoptingListener<D = undefined>(
+  options: AdoptOptions<D>,
+  isUnix = false,
+): AdoptingListener<D> {
   checkListenOptions(options);
   options.loop.retain();
-  return new AdoptingListener(options);
+  return new AdoptingListener(options, isUnix);
 }
 
 /**
  * Made by {@linkcode adoptingListener}. Options of the sockets themselves (`noDelay`, `keepAlive`, buffers)
- * are inherited from the listener that accepted them and have no effect here.
+ * are inherited from the listener that accepted them and have no effect here, but for the send buffer of Unix
+ * sockets, which is not.
  */
 export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIterable<Connection<D>> {
   readonly #loop: EventLoop;
@@ -43,6 +51,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   readonly #gate: Gate<D>;
   readonly #connectionsMax: number;
   readonly #startPaused: boolean;
+  readonly #options: AdoptOptions<D>;
   readonly #queue = new AcceptedQueue<D>(() => {});
   readonly #gone = Promise.withResolvers<void>();
   #stopped = false;
@@ -53,12 +62,14 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   #referenced = true;
 
   /** Use {@linkcode adoptingListener}. */
-  constructor(options: AdoptOptions<D>) {
+  constructor(options: AdoptOptions<D>, isUnix: boolean) {
     const { loop } = options;
+    this.#options = options;
     this.#loop = loop;
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
+    this.#group.isUnix = isUnix;
     const leave = () => {
       this.#count -= 1;
       this.#loop.release();
@@ -78,11 +89,6 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
       left: () => this.#left(),
     });
     this.#engine.ref();
-  }
-
-  /** The descriptors are of Unix sockets: their peers have no address to be judged by. */
-  set ofUnixSockets(on: boolean) {
-    this.#group.isUnix = on;
   }
 
   /** Connections open now. */
@@ -193,6 +199,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   }
 
   #enter(id: number): void {
+    if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
     this.#gate.enterAdopted(id);

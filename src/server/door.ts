@@ -65,9 +65,7 @@ export class Door {
       proxyProtocol: proxyProtocol.trusted.length > 0 ? proxyProtocol : undefined,
     };
     if (plan.kind === "adopt") {
-      const adopting = adoptingListener<unknown>(common);
-      adopting.ofUnixSockets = plan.address.family === "Unix";
-      this.#listener = adopting;
+      this.#listener = adoptingListener<unknown>(common, plan.address.family === "Unix");
       this.address = plan.address;
       return;
     }
@@ -145,5 +143,6 @@ function bindingOf(
 ): Partial<ListenOptions<unknown>> {
   if (plan.kind === "descriptor") return { fd: plan.descriptor };
   const binding = bindingOptionsOf(options);
+  if (binding.port === undefined) return binding;
   return { ...binding, port: plan.port ?? binding.port, reusePort: plan.reusePort };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ConnectionOptions, ListenOptions } from "../connection/types.ts";
+import { host } from "../host/mod.ts";
 import type { ResolvedListenerOptions } from "./options.ts";
 
 /** What concerns each connection; options of the sockets themselves are inherited from the listening one. */
@@ -24,21 +25,22 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
   };
 }
 
-/** What concerns the listening socket: only what has an effect on a socket of its kind. */
+/**
+ * What concerns the listening socket. Of the table's defaults only those of its kind of place: `listen` refuses
+ * what has no effect there.
+ */
 export function bindingOptionsOf(options: ResolvedListenerOptions): ListenOptions<unknown> {
-  const { unix, mode, inherited, hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;
+  const { unix, inherited, hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;
   const { receiveBuffer, sendBuffer, typeOfService } = options;
-  if (unix !== undefined) return { unix, mode, backlog, sendBuffer };
-  const sockets = { noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
-  if (inherited !== undefined) return { inherited, ...withoutDefaults(sockets) };
-  return { hostname, port, backlog, ipv6Only, ...sockets };
-}
-
-/** An inherited socket may be of either kind: only what was asked for is asked of it. */
-function withoutDefaults({ noDelay, keepAlive, ...sizes }: ListenOptions<unknown>): ListenOptions<unknown> {
-  return {
-    ...sizes,
-    ...(noDelay === true ? {} : { noDelay }),
-    ...(keepAlive === false ? {} : { keepAlive }),
-  };
+  if (unix !== undefined) {
+    // Windows goes by the permissions of the folder.
+    const mode = host.operatingSystem === "windows" ? undefined : options.mode;
+    return { unix, mode, backlog, sendBuffer };
+  }
+  if (inherited !== undefined) {
+    // It may be a Unix socket, which knows no delay; TCP has none by default.
+    const delay = noDelay ? undefined : false;
+    return { inherited, noDelay: delay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
+  }
+  return { hostname, port, backlog, ipv6Only, noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
 }

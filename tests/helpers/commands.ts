@@ -28,9 +28,9 @@ export class CommandServer implements AsyncDisposable {
     const entries: Entry[] = [];
     const log = (entry: object) => void entries.push(entry as Entry);
     const sizes = { segmentCount: 256, connectionSlots: 4096, timers: 8192 };
+    const isElsewhere = options.unix !== undefined || options.inherited !== undefined;
     const server = await Server.start(application, {
-      hostname: "127.0.0.1",
-      port: 0,
+      ...(isElsewhere ? {} : { hostname: "127.0.0.1", port: 0 }),
       workers: 2,
       ...sizes,
       ...options,
@@ -55,7 +55,7 @@ export class CommandServer implements AsyncDisposable {
   }
 
   connect(): Promise<LineClient> {
-    return LineClient.connect(this.server.port);
+    return LineClient.connect(this.server.listeners[0].address.path ?? this.server.port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -76,11 +76,11 @@ export class LineClient {
     this.connection = connection;
   }
 
-  static async connect(port: number): Promise<LineClient> {
+  /** To a port of this machine, or to the path of a Unix socket. */
+  static async connect(to: number | string): Promise<LineClient> {
     let client: LineClient | undefined = undefined;
     const connection = await connect({
-      hostname: "127.0.0.1",
-      port,
+      ...(typeof to === "string" ? { unix: to } : { hostname: "127.0.0.1", port: to }),
       socket: {
         data: (_, window) => client!.#take(window.text()),
         close: (_, reason) => {
