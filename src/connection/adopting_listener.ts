@@ -25,8 +25,8 @@ export interface AdoptOptions<D = undefined> extends GateOptions<D> {
 }
 
 /**
- * Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. `isUnix`: they are Unix
- * sockets.
+ * Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. `isUnix`: they are
+ * Unix sockets.
  */
 export function adoptingListener<D = undefined>(
   options: AdoptOptions<D>,

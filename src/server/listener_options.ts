@@ -26,8 +26,8 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
 }
 
 /**
- * What concerns the listening socket. Of the table's defaults only those of its kind of place: `listen` refuses
- * what has no effect there.
+ * What concerns the listening socket. Of the table's defaults only those of its kind of place: `listen`
+ * refuses what has no effect there.
  */
 export function bindingOptionsOf(options: ResolvedListenerOptions): ListenOptions<unknown> {
   const { unix, inherited, hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;

@@ -91,7 +91,7 @@ pub fn waiting_listeners_close(h: anytype) !void {
 /// A listener with a limit accepts exactly what it was allowed; the rest waits and comes when more is.
 pub fn accepts_are_limited(h: anytype) !void {
     const clients = 12;
-    const listener = try dialogue.listen_limited(h, 2);
+    const listener = try dialogue.listen_limited(h, .{}, 2);
     for (0..clients) |_| _ = try dialogue.connect(h, listener.port);
     var allowed: u64 = 2;
     for ([_]u32{ 1, 0, 3, @bitCast(@as(i32, -2)), 1, 2, 100 }) |more| {

@@ -88,6 +88,11 @@ pub fn try_listen(h: anytype, request: *abi.ListenRequest) !abi.Record {
 }
 
 pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
+    return listen_limited(h, flags, 0);
+}
+
+/// A listener that accepts so many until it is allowed more; 0 is no limit.
+pub fn listen_limited(h: anytype, flags: abi.ListenFlags, accepts: u32) !Listener {
     var request: abi.ListenRequest = .{ .address = loopback(0), .backlog = 0, .flags = flags };
     if (h.unix) {
         h.ports += 1;
@@ -95,21 +100,13 @@ pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
         request.path = path_of(h.ports);
         request.flags.unlink_at_close = true;
     }
-    const record = try try_listen(h, &request);
+    const record = try ask(h, .listen, .{}, accepts, &request);
     const status: abi.Status = @fromBackingInt(record.status);
     // Not every system has Unix sockets.
     if (h.unix and status == .address_family_not_supported) return error.SkipZigTest;
-    try harness.expect_status(.ok, @fromBackingInt(record.status));
+    try harness.expect_status(.ok, status);
     if (h.unix) return .{ .id = record.id, .port = h.ports };
     try std.testing.expect(request.address.port != 0);
-    return .{ .id = record.id, .port = request.address.port };
-}
-
-/// A listener that accepts so many until it is allowed more.
-pub fn listen_limited(h: anytype, accepts: u32) !Listener {
-    var request: abi.ListenRequest = .{ .address = loopback(0), .backlog = 0, .flags = .{} };
-    const record = try ask(h, .listen, .{}, accepts, &request);
-    try harness.expect_status(.ok, @fromBackingInt(record.status));
     return .{ .id = record.id, .port = request.address.port };
 }
 
