@@ -176,6 +176,8 @@ describe("a server's program", () => {
     const [, port] = await child.line(/port (\d+)/);
     const client = await LineClient.connect(Number(port));
     expect(await client.ask("echo hello")).toBe("hello");
+    child.signal("SIGUSR1");
+    await child.line(/dumped 1 connection/);
     child.signal("SIGTERM");
     await client.closed(patience);
     const { code, output, errors } = await child.end(patience);

@@ -126,6 +126,7 @@ const TYPES: string[] = [
   "Refusals",
   "Reply",
   "ScalingOptions",
+  "SelfTestResult",
   "ServerBans",
   "ServerOptions",
   "ServerStatistics",

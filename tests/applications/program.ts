@@ -18,6 +18,10 @@ if (import.meta.main) {
     shutdown: { draining: 500 },
     log(entry) {
       if (entry.event === "server.phase") console.log(`phase ${entry.phase}`);
+      if (entry.event === "server.statistics") {
+        const { total } = entry.statistics as { total: { connections: { accepted: number } } };
+        console.log(`dumped ${total.connections.accepted} connection`);
+      }
       told = true;
     },
   }, (server) => {

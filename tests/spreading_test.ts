@@ -1,0 +1,171 @@
+/** How connections come to the workers: by hand-over or a group on one port, evenly, on Unix sockets too. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { connect, listen, Server } from "../src/mod.ts";
+import { CommandServer, type LineClient } from "./helpers/commands.ts";
+import { scaled, system } from "./helpers/runtime.ts";
+import { delay, errorOf, until } from "./helpers/wait.ts";
+
+const patience = scaled(20_000, 60_000);
+const noGroups = system === "windows" ? "Windows has no groups of listeners on one port" : false;
+
+describe("connections handed over", () => {
+  it("lie within a fifth of the mean with a thousand of them, while some leave", async () => {
+    const count = scaled(1_000, 150);
+    await using fixture = await CommandServer.start({ workers: 3 });
+    const clients: LineClient[] = [];
+    for (let index = 0; index < count; index++) {
+      clients.push(await fixture.connect());
+      // Each third one leaves again, whoever serves it.
+      if (index % 3 === 0) clients[index].connection.abort();
+    }
+    const open = clients.filter((client) => client.connection.state === "open");
+    await Promise.all(open.map((client) => client.ask("who", patience)));
+    await delay(scaled(300, 1_500));
+    const { skew, workers } = fixture.server.stats();
+    expect(workers.map(({ connections }) => connections.open).reduce((sum, one) => sum + one, 0))
+      .toBeLessThanOrEqual(open.length);
+    expect(skew).toBeLessThanOrEqual(1.2);
+    for (const client of open) client.connection.abort();
+  });
+});
+
+describe("a group on one port", () => {
+  it("serves with all workers, and is replaced and ended like any other", { ignore: noGroups }, async () => {
+    await using fixture = await CommandServer.start({
+      workers: 2,
+      spreading: "reusePort",
+      supervisor: { backOff: 10 },
+    });
+    const places = new Set<string>();
+    const clients = await Promise.all(Array.from({ length: 40 }, () => fixture.connect()));
+    for (const client of clients) places.add(await client.ask("who", patience));
+    expect([...places].sort()).toEqual(["0.0", "1.0"]);
+    const lost = clients[0];
+    lost.tell("crash");
+    await lost.closed(patience);
+    await fixture.event("worker.replaced", patience);
+    const fresh = await fixture.connect();
+    expect(await fresh.ask("echo hello", patience)).toBe("hello");
+    await until(() => fixture.server.stats().total.connections.accepted >= 41, "all were counted", patience);
+    const report = await fixture.server.shutdown({ draining: 200 });
+    expect(report.bytesLost).toBe(0);
+  });
+
+  it("joins no port that is somebody else's", { ignore: noGroups }, async () => {
+    await using listener = listen({ hostname: "127.0.0.1", port: 0, reusePort: true });
+    const options = { workers: 1, spreading: "reusePort", port: listener.port } as const;
+    const error = await errorOf(() => CommandServer.start(options)) as { code: string };
+    expect(error.code).toBe("EADDRINUSE");
+  });
+
+  it("is for ports only", { ignore: noGroups }, async () => {
+    const options = {
+      spreading: "reusePort",
+      unix: "never.sock",
+      hostname: undefined,
+      port: undefined,
+    } as const;
+    const error = await errorOf(() => CommandServer.start(options)) as Error;
+    expect(error.message).toContain("for ports only");
+  });
+});
+
+describe("a server", () => {
+  it(
+    "says clearly where a group is not to be had",
+    { ignore: !noGroups && "this system has them" },
+    async () => {
+      const error = await errorOf(() => CommandServer.start({ spreading: "reusePort" })) as Error;
+      expect(error.message).toContain("on Linux only");
+    },
+  );
+
+  it("calls itself to see that it accepts", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, supervisor: { selfTest: 200 } });
+    const [result] = await fixture.server.selfTest();
+    expect(result).toMatchObject({ listener: "main", error: undefined });
+    expect(result.milliseconds).toBeGreaterThanOrEqual(0);
+    await until(() => fixture.server.stats().listeners[0].accepted >= 3, "it goes on calling", patience);
+    expect(fixture.events("server.selfTestFailed")).toEqual([]);
+  });
+
+  it("tells the length of its accept queue where the system does", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, limits: { connections: 1 }, backlog: 64 });
+    const first = await fixture.connect();
+    await first.ask("who");
+    const late = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
+    if (system === "windows") {
+      expect(fixture.server.stats().listeners[0].acceptQueue).toBe(undefined);
+    } else {
+      await until(
+        () => (fixture.server.stats().listeners[0].acceptQueue?.length ?? 0) >= 2,
+        "connections wait in the kernel",
+        patience,
+      );
+      expect(fixture.server.stats().listeners[0].acceptQueue?.max).toBe(64);
+      expect(fixture.server.stats().acceptQueueOverflows).toBeGreaterThanOrEqual(0);
+    }
+    for (const client of [first, ...late]) client.connection.abort();
+  });
+
+  it("follows the load with the number of its workers", async () => {
+    await using fixture = await CommandServer.start({
+      workers: 1,
+      minWorkers: 1,
+      maxWorkers: 2,
+      supervisor: { interval: 100 },
+      scaling: { interval: 100, holdUp: 2, holdDown: 5, high: 0.5, low: 0.2 },
+    });
+    const client = await fixture.connect();
+    const begun = performance.now();
+    while (fixture.events("worker.added").length === 0) {
+      await client.ask("spin 300", patience);
+      expect(performance.now() - begun).toBeLessThan(patience);
+    }
+    await until(() => fixture.server.workers === 2, "there are two", patience);
+    const other = await fixture.connect();
+    expect(await other.ask("who", patience)).toBe("1.0");
+    // Now nothing happens any more.
+    await fixture.event("worker.retiring", patience);
+    await until(() => fixture.server.workers === 1, "one has retired", patience);
+    const still = client.gone ? other : client;
+    expect(await still.ask("echo still served", patience)).toBe("still served");
+    expect(fixture.events("worker.died")).toEqual([]);
+  });
+});
+
+describe("a server on a Unix socket", () => {
+  const application = new URL("./applications/commands.ts", import.meta.url);
+  const unix = `ringport-server-${crypto.randomUUID().slice(0, 8)}.sock`;
+  const options = {
+    unix,
+    workers: 2,
+    segmentCount: 256,
+    connectionSlots: 4096,
+    timers: 8192,
+    log: "off",
+  } as const;
+
+  it(
+    "serves, spreads, and leaves no file behind",
+    { ignore: noGroups && "Wine has no Unix sockets" },
+    async () => {
+      const server = await Server.start(application, options);
+      expect(server.listeners[0].address).toMatchObject({ family: "Unix", path: unix });
+      const answers = new Set<string>();
+      for (let index = 0; index < 4; index++) {
+        const connection = await connect({ unix });
+        connection.write("who\n");
+        for await (const bytes of connection.readable) {
+          answers.add(new TextDecoder().decode(bytes));
+          break;
+        }
+      }
+      expect([...answers].sort()).toEqual(["0.0\n", "1.0\n"]);
+      await server.abort();
+      const error = await errorOf(() => connect({ unix })) as { code: string };
+      expect(error.code).toBe("ENOENT");
+    },
+  );
+});
