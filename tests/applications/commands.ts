@@ -89,7 +89,7 @@ export default class Commands implements Application<{ rest: string }> {
 }
 
 function hostOf(address: SocketAddress): string {
-  return address.family === "Unix" ? address.path : address.hostname;
+  return address.path ?? address.hostname;
 }
 
 function leave(): void {
