@@ -6,31 +6,9 @@
 import type { SocketAddress } from "../base/address.ts";
 import { BACKLOG_DEFAULT, Flags, LISTEN_REQUEST_SIZE, Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
-import { checkInheritedUnix, placeOfListen, statusPlace } from "./places.ts";
+import { type BindOptions, checkInheritedUnix, placeOfListen, statusPlace } from "./places.ts";
 import { writeListenRequest } from "./requests.ts";
 import { applySocketOptions, readAddress } from "./settings.ts";
-import type { ListenOptions } from "./types.ts";
-
-/** Where and how to bind, and what accepted sockets inherit. */
-export type BindOptions = Pick<
-  ListenOptions,
-  | "hostname"
-  | "port"
-  | "unix"
-  | "mode"
-  | "replaceStale"
-  | "removePath"
-  | "inherited"
-  | "fd"
-  | "backlog"
-  | "ipv6Only"
-  | "reusePort"
-  | "noDelay"
-  | "keepAlive"
-  | "receiveBuffer"
-  | "sendBuffer"
-  | "typeOfService"
->;
 
 /** A listening socket of a loop. */
 export interface Bound {

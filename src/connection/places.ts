@@ -15,9 +15,8 @@ import { OptionError } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
 import type { StatusPlace } from "../loop/native_errors.ts";
 import { environment, processId } from "../loop/open.ts";
-import type { BindOptions } from "./binding.ts";
 import { findInherited, readInherited } from "./inherited.ts";
-import type { ConnectOptions } from "./types.ts";
+import type { ConnectOptions, ListenOptions } from "./types.ts";
 
 /** An address with its port. */
 export interface Endpoint {
@@ -41,6 +40,27 @@ export interface Inherited {
   readonly duplicate: boolean;
   readonly text: string;
 }
+
+/** Where and how to bind, and what accepted sockets inherit. */
+export type BindOptions = Pick<
+  ListenOptions,
+  | "hostname"
+  | "port"
+  | "unix"
+  | "mode"
+  | "replaceStale"
+  | "removePath"
+  | "inherited"
+  | "fd"
+  | "backlog"
+  | "ipv6Only"
+  | "reusePort"
+  | "noDelay"
+  | "keepAlive"
+  | "receiveBuffer"
+  | "sendBuffer"
+  | "typeOfService"
+>;
 
 export type Place = Endpoint | UnixEndpoint | Inherited;
 

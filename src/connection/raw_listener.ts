@@ -8,8 +8,9 @@ import { OptionError } from "../base/errors.ts";
 import { Flags, Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "./event_loop.ts";
-import { bindListener, type BindOptions } from "./binding.ts";
+import { bindListener } from "./binding.ts";
 import { checkListenOptions } from "./options.ts";
+import type { BindOptions } from "./places.ts";
 import type { ConnectionTable } from "./table.ts";
 
 /** Of the options of `listen` those that concern the sockets; accepted ones inherit theirs. */
