@@ -31,8 +31,9 @@ describe("a loop", () => {
     expect(code).toBe(0);
     const [, descriptors, bytes] = output.match(/descriptors (-?\d+) bytes (-?\d+)/)!.map(Number);
     expect(descriptors).toBeLessThanOrEqual(2);
-    // A ring of 256 KiB lost in each round would be 250 MiB; what is allowed is the runtime's own breathing.
-    expect(bytes).toBeLessThan(48 * MEBIBYTE);
+    // A ring of 256 KiB lost in each round would be 250 MiB; what is allowed is the runtime's own breathing:
+    // V8 holds 45 to 65 MB more after a thousand rounds and 25 after four thousand.
+    expect(bytes).toBeLessThan(128 * MEBIBYTE);
   });
 
   it("closes although its connections and listeners are open", async () => {
