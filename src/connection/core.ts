@@ -22,6 +22,7 @@ import {
   lingerDue,
   lost,
   outboxEmptied,
+  reasonInOrder,
 } from "./ending.ts";
 import { Extras, type FramingMemory } from "./extras.ts";
 import type { Group } from "./group.ts";
@@ -30,7 +31,7 @@ import type { Origin } from "./origin.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { createReadable } from "./readable.ts";
 import { addressOf, clientOf, setKeepAlive, setNoDelay, setTimeouts, setTypeOfService } from "./settings.ts";
-import { Flag, readingSpecial, State, stateNames } from "./state.ts";
+import { endedByMask, Flag, readingSpecial, State, stateNames, withEndedBy } from "./state.ts";
 import type {
   CloseReason,
   Connection,
@@ -114,18 +115,15 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   end(bytes?: Writable): WriteResult {
     const result = bytes === undefined ? "sent" : this.write(bytes);
     if (result === "refused") return result;
-    this.needExtras();
     endWriting(this, true);
     return result;
   }
 
   shutdownWrite(): void {
-    this.needExtras();
     endWriting(this, false);
   }
 
   close(): void {
-    this.needExtras();
     closeGently(this);
   }
 
@@ -191,6 +189,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   get closed(): Promise<CloseReason> {
     const extras = this.needExtras();
+    if (this.stateNumber === State.closed) extras.reason ??= reasonInOrder(this);
     if (extras.reason !== undefined) return Promise.resolve(extras.reason);
     return extras.closed ??= new Promise((resolve) => extras.resolveClosed = resolve);
   }
@@ -310,13 +309,14 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   /** Remembers who ended the connection: the first one to do so, or the first error. */
   note(by: CloseReason["by"], error?: Error): void {
-    const extras = this.needExtras();
     if (error === undefined) {
-      extras.by ??= by;
-    } else if (extras.error === undefined) {
-      extras.by = by;
-      extras.error = error;
+      if ((this.flags & endedByMask) === 0) this.flags = withEndedBy(this.flags, by);
+      return;
     }
+    const extras = this.needExtras();
+    if (extras.error !== undefined) return;
+    this.flags = withEndedBy(this.flags, by);
+    extras.error = error;
   }
 
   /** The loop is gone, and the connection with it. */

@@ -6,8 +6,9 @@
 import { Operation, Status } from "../base/layout.ts";
 import { callClose, callError } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
+import type { Extras } from "./extras.ts";
 import { discard, dropStash } from "./reading.ts";
-import { Flag, State } from "./state.ts";
+import { endedBy, Flag, State, withEndedBy } from "./state.ts";
 import type { CloseReason } from "./types.ts";
 import { bufferedBytes } from "./writing.ts";
 
@@ -18,7 +19,8 @@ export function endWriting<D>(connection: ConnectionCore<D>, waiting: boolean): 
   if (state === State.readEnded) {
     connection.note("local");
     connection.stateNumber = State.closing;
-    startLinger(connection);
+    // Nothing is on its way out: the library's close ends it at once, and there is nobody to wait for.
+    if (bufferedBytes(connection) > 0) startLinger(connection);
     closeNatively(connection);
     return;
   }
@@ -29,8 +31,8 @@ export function endWriting<D>(connection: ConnectionCore<D>, waiting: boolean): 
       return closeNatively(connection);
     }
     connection.stateNumber = State.writeEnded;
-    if (connection.extras!.outbox.length === 0) submitFin(connection);
-    else connection.flags |= Flag.finWanted;
+    if (hasOutbox(connection)) connection.flags |= Flag.finWanted;
+    else submitFin(connection);
   }
   if (waiting && connection.stateNumber === State.writeEnded) {
     startLinger(connection);
@@ -60,8 +62,7 @@ export function closeGently<D>(connection: ConnectionCore<D>): void {
 /** The library's close, once the outbox is empty. */
 export function closeNatively<D>(connection: ConnectionCore<D>): void {
   if ((connection.flags & (Flag.closeSubmitted | Flag.closeWanted)) !== 0) return;
-  const { extras } = connection;
-  if (extras !== undefined && extras.outbox.length > 0) {
+  if (hasOutbox(connection)) {
     connection.flags |= Flag.closeWanted;
     return;
   }
@@ -85,8 +86,7 @@ export function outboxEmptied<D>(connection: ConnectionCore<D>): void {
 export function abort<D>(connection: ConnectionCore<D>): void {
   const state = connection.stateNumber;
   if (state === State.closed || state === State.aborting) return;
-  const extras = connection.needExtras();
-  if (extras.error === undefined) extras.by = "local";
+  if (connection.extras?.error === undefined) connection.flags = withEndedBy(connection.flags, "local");
   cut(connection, "local");
 }
 
@@ -139,33 +139,44 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   }
   extras.lingerSilent = held || alive || buffered < extras.lingerBuffered ? 0 : extras.lingerSilent + 1;
   if (extras.lingerSilent < lingerRounds) return armLinger(connection);
-  extras.by = "timeout";
   connection.group.engine.timeouts.linger += 1;
+  connection.flags = withEndedBy(connection.flags, "timeout");
   cut(connection, "timeout");
 }
 
 /** The last completion. */
 export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): void {
-  const { group } = connection;
-  const extras = connection.needExtras();
-  dropStash(connection);
+  if ((connection.flags & Flag.watched) !== 0) connection.group.watch.end(connection);
   connection.framing?.forget();
-  if (extras.lingerTimer >= 0) group.engine.timers.cancel(extras.lingerTimer);
+  const reason = connection.extras === undefined && bytesLost === 0
+    ? reasonInOrder(connection)
+    : reasonWithExtras(connection, connection.needExtras(), bytesLost);
+  connection.stateNumber = State.closed;
+  connection.extras?.reader?.fail(connection.extras.error);
+  connection.extras?.writer?.fail(reason);
+  callClose(connection, reason);
+  // The handler may have asked for it.
+  connection.extras?.resolveClosed?.(reason);
+  connection.unref();
+  connection.group.owner?.left(connection);
+}
+
+/** Of a connection that lost nothing, failed at nothing and needed nothing special: most of them. */
+export function reasonInOrder<D>(connection: ConnectionCore<D>): CloseReason {
+  return { by: endedBy(connection.flags), bytesLost: 0, flushed: true };
+}
+
+function reasonWithExtras<D>(connection: ConnectionCore<D>, extras: Extras, bytesLost: number): CloseReason {
+  dropStash(connection);
+  if (extras.lingerTimer >= 0) connection.group.engine.timers.cancel(extras.lingerTimer);
   extras.lingerTimer = -1;
-  if ((connection.flags & Flag.watched) !== 0) group.watch.end(connection);
   const lost = bytesLost + extras.outbox.length;
-  group.engine.outboxBytes -= extras.outbox.length;
+  connection.group.engine.outboxBytes -= extras.outbox.length;
   extras.outbox.clear();
-  const reason: CloseReason = { by: extras.by ?? "local", bytesLost: lost, flushed: lost === 0 };
+  const reason: CloseReason = { by: endedBy(connection.flags), bytesLost: lost, flushed: lost === 0 };
   if (extras.error !== undefined) reason.error = extras.error;
   extras.reason = reason;
-  connection.stateNumber = State.closed;
-  extras.reader?.fail(extras.error);
-  extras.writer?.fail(reason);
-  callClose(connection, reason);
-  extras.resolveClosed?.(reason);
-  connection.unref();
-  group.owner?.left(connection);
+  return reason;
 }
 
 /** The loop was taken away: the library has aborted the connection and says no more. */
@@ -176,13 +187,17 @@ export function lost<D>(connection: ConnectionCore<D>, error: Error): void {
   closed(connection, Math.max(buffered, 0));
 }
 
+function hasOutbox<D>({ extras }: ConnectionCore<D>): boolean {
+  return extras !== undefined && extras.outbox.length > 0;
+}
+
 function submitFin<D>(connection: ConnectionCore<D>): void {
   connection.group.engine.submit(Operation.shutdownWrite, connection.number);
 }
 
 function startLinger<D>(connection: ConnectionCore<D>): void {
   connection.flags |= Flag.lingering;
-  if (connection.needExtras().lingerTimer < 0 && connection.group.lingerTimeout > 0) armLinger(connection);
+  if (connection.group.lingerTimeout > 0 && connection.needExtras().lingerTimer < 0) armLinger(connection);
 }
 
 function armLinger<D>(connection: ConnectionCore<D>): void {

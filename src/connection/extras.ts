@@ -29,8 +29,6 @@ export class Extras {
   stash: Stashed[] = [];
   /** The peer's end came while paused. */
   stashedEnd = false;
-  /** Who ended the connection, once known. */
-  by: CloseReason["by"] | undefined = undefined;
   error: Error | undefined = undefined;
   /** Limits of its own, instead of the group's. */
   limits: Limits | undefined = undefined;

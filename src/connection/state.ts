@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConnectionState } from "./types.ts";
+import type { CloseReason, ConnectionState } from "./types.ts";
 
 /** States; the order is that of {@linkcode stateNames}. */
 export const State = {
@@ -72,6 +72,24 @@ export const Flag = {
   /** Paused by the framing, which has enough in work, not by the application. */
   heldBack: 1 << 10,
 } as const;
+
+/**
+ * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end in
+ * order, which most connections come to, then needs no object of its own. Zero: nobody yet.
+ */
+export const endedByShift = 20;
+export const endedByMask = 7 << endedByShift;
+export const endedByNames: readonly CloseReason["by"][] = ["local", "peer", "error", "timeout"];
+
+/** The flags with the one who ended the connection. */
+export function withEndedBy(flags: number, by: CloseReason["by"]): number {
+  return (flags & ~endedByMask) | (endedByNames.indexOf(by) + 1) << endedByShift;
+}
+
+/** Who ended the connection; this side where nobody was named. */
+export function endedBy(flags: number): CloseReason["by"] {
+  return endedByNames[((flags & endedByMask) >> endedByShift) - 1] ?? "local";
+}
 
 /** Any of these, and received bytes do not simply go to the `data` handler. */
 export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering | Flag.greeting;
