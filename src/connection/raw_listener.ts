@@ -72,7 +72,8 @@ export class RawListener implements AsyncDisposable {
     this.address = bound.address;
     this.#table.addAcceptor(this.#tag, {
       number: this.#id,
-      acceptedRaw: (descriptor, ...address) => this.#accepted(descriptor, ...address),
+      acceptedRaw: (descriptor, family, word0, word1, word2, word3) =>
+        this.#accepted(descriptor, family, word0, word1, word2, word3),
       stop: () => this.stop(),
       left: () => this.#left(),
     });

@@ -71,7 +71,11 @@ export function discardDescriptor(descriptor: number, library?: string): boolean
   return openNative({ library }).discard(descriptor);
 }
 
-/** Wakes the loop of another thread of this process. */
-export function wakeLoop(handle: number, library?: string): void {
-  openNative({ library }).wakeLoop(handle);
+/**
+ * Gives the function that wakes the loop of another thread of this process. Finding the library looks at files,
+ * which is too much for every connection, so it is done once, here.
+ */
+export function loopWaker(library?: string): (handle: number) => void {
+  const native = openNative({ library });
+  return (handle) => native.wakeLoop(handle);
 }
