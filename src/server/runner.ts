@@ -68,6 +68,8 @@ export class Runner {
   readonly #place: number;
   readonly #housekeeping: Housekeeping;
   #phase: Phase = "running";
+  /** Connections have gone in this turn, and their end is yet to be counted. */
+  #countDue = false;
   #handOver: HandOver | undefined = undefined;
   #emptied: (() => void) | undefined = undefined;
   #drainTimer: ReturnType<typeof setInterval> | undefined = undefined;
@@ -136,7 +138,9 @@ export class Runner {
 
   /** Connections there are and those about to be opened. */
   get #load(): number {
-    return this.doors.reduce((sum, door) => sum + door.load, 0);
+    let sum = 0;
+    for (const door of this.doors) sum += door.load;
+    return sum;
   }
 
   /** From now on connections are served. */
@@ -235,8 +239,9 @@ export class Runner {
   }
 
   #gone(reason: CloseReason): void {
-    // The listener counts it out after this callback.
-    queueMicrotask(() => this.#counted());
+    // The listener counts it out after this callback; those of one turn are counted together.
+    if (!this.#countDue) queueMicrotask(this.#counted);
+    this.#countDue = true;
     const counts = this.#counts;
     if (this.#phase === "running") return;
     if (this.#phase === "aborting" || this.#phase === "stopped") {
@@ -253,10 +258,11 @@ export class Runner {
     this.doors.forEach((door, listener) => this.#handOver?.setOpen(listener, door.load));
   }
 
-  #counted(): void {
+  readonly #counted = (): void => {
+    this.#countDue = false;
     this.#tellLoad();
     if (this.#load === 0) this.#emptied?.();
-  }
+  };
 
   async #tell(phase: Phase): Promise<void> {
     for (const application of this.#applications.values()) {
