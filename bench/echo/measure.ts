@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { holdIdle, type LoadResult, runLoad } from "./load.ts";
+import { holdIdle, type LoadResult, runLoad, runLoads } from "./load.ts";
 import type { BenchOptions } from "./options.ts";
 import { readMemory } from "./process_memory.ts";
 import type { Programs } from "./programs.ts";
+import { keepScraping } from "./scraping.ts";
 import { type CellResult, type IdleResult, type Sample, summarize } from "./results.ts";
 import { type Server, startServer } from "./servers.ts";
 
@@ -24,6 +25,12 @@ export interface Cell {
   place: CellResult["place"];
   connections: number;
   size: number;
+  /** "rate": a connection for every message. "echo" by default. */
+  mode?: "echo" | "rate";
+  /** Cores of the server as `taskset` takes them; the one of the options by default. */
+  serverCores?: string;
+  /** Cores of the load generators, one for each; the one of the options by default. */
+  loadCores?: string[];
 }
 
 /** Messages under way hold their bytes in both kernels' buffers; past this the window is made longer. */
@@ -32,11 +39,14 @@ const LARGE_CELL_BYTES = 64 * 1024 * 1024;
 async function measureOnce(bench: Bench, server: Server, cell: Cell): Promise<Sample> {
   const { options, programs } = bench;
   const command = cell.place === "worker" ? server.workerCommand : server.command;
-  const running = await startServer(server.name, command!, options.serverCore);
+  const running = await startServer(server.name, command!, cell.serverCores ?? options.serverCore);
+  let stopScraping: (() => Promise<void>) | undefined = undefined;
   try {
+    if (running.metricsPort !== undefined) stopScraping = await keepScraping(running.metricsPort);
     const factor = !options.toy && cell.connections * cell.size > LARGE_CELL_BYTES ? 2 : 1;
-    const load: LoadResult = await runLoad(programs.load, options.loadCore, {
+    const load: LoadResult = await runLoads(programs.load, cell.loadCores ?? [String(options.loadCore)], {
       port: running.port,
+      mode: cell.mode ?? "echo",
       connections: cell.connections,
       size: cell.size,
       "warm-up-ms": options.warmUpMs * factor,
@@ -45,6 +55,7 @@ async function measureOnce(bench: Bench, server: Server, cell: Cell): Promise<Sa
     });
     return { load, memory: await readMemory(running.pid) };
   } finally {
+    await stopScraping?.();
     await running.stop();
   }
 }

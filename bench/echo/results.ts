@@ -16,6 +16,8 @@ export interface CellResult {
   rounds: number;
   rate: number;
   cpuPerMessage: number;
+  /** CPU time of a message in each round: servers of one round are best compared with each other. */
+  cpuOfRounds: number[];
   p50: number;
   p99: number;
   serverBusy: number;
@@ -71,6 +73,7 @@ export function summarize(place: CellResult["place"], server: string, samples: S
     rounds: samples.length,
     rate: of((sample) => sample.load.rate),
     cpuPerMessage: of((sample) => sample.load.cpu_us_per_message),
+    cpuOfRounds: samples.map((sample) => sample.load.cpu_us_per_message),
     p50: of((sample) => sample.load.p50_us),
     p99: of((sample) => sample.load.p99_us),
     serverBusy: of((sample) => sample.load.server_busy),

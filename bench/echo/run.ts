@@ -8,6 +8,7 @@ import { renderChart } from "./chart.ts";
 import { judgeGoals } from "./goals.ts";
 import { type Bench, type Cell, measureCells, measureIdle } from "./measure.ts";
 import { type BenchOptions, parseOptions } from "./options.ts";
+import { describeMachine, describeVersions } from "./machine.ts";
 import { buildPrograms, FIGURES, OUT } from "./programs.ts";
 import type { BenchResults, CellResult } from "./results.ts";
 import { allServers, type Server } from "./servers.ts";
@@ -26,20 +27,6 @@ function chooseServers(all: Server[], options: BenchOptions): Server[] {
     if (!server.command) console.log(`${server.name} is left out: its runtime is not on PATH`);
   }
   return wanted.filter((server) => server.command);
-}
-
-function firstLine(command: string[]): string {
-  const path = Bun.which(command[0]);
-  if (!path) return "not on PATH";
-  return Bun.spawnSync([path, ...command.slice(1)]).stdout.toString().split("\n")[0].trim();
-}
-
-async function describeMachine(): Promise<BenchResults["machine"]> {
-  const info = await Bun.file("/proc/cpuinfo").text();
-  const cpu = /model name\s*: (.*)/.exec(info)?.[1] ?? "unknown";
-  const cores = info.match(/^processor/gm)?.length ?? 0;
-  const average = Number((await Bun.file("/proc/loadavg").text()).split(" ")[0]);
-  return { cpu: `${cpu}, ${cores} cores`, kernel: firstLine(["uname", "-sr"]), loadAverage: average };
 }
 
 async function measureAll(bench: Bench): Promise<{ cells: CellResult[]; idle: BenchResults["idle"] }> {
@@ -79,11 +66,7 @@ const measured = await measureAll(bench);
 const results: BenchResults = {
   date: new Date().toISOString().slice(0, 10),
   machine,
-  versions: {
-    bun: Bun.version,
-    deno: firstLine(["deno", "--version"]).split(" (")[0],
-    node: firstLine(["node", "--version"]),
-  },
+  versions: describeVersions(),
   rounds: options.rounds,
   toy: options.toy,
   ...measured,

@@ -55,6 +55,8 @@ export function allServers(programs: Programs, timeouts: boolean): Server[] {
 export interface RunningServer {
   pid: number;
   port: number;
+  /** Where its figures can be fetched, if anywhere. */
+  metricsPort?: number;
   /** The next line it prints behind that of its port. */
   nextLine(): Promise<string>;
   stop(): Promise<void>;
@@ -85,8 +87,12 @@ class Lines {
   }
 }
 
-/** Starts a server on one core and waits for its port. */
-export async function startServer(name: string, command: string[], core: number): Promise<RunningServer> {
+/** Starts a server on its core or cores and waits for its port. */
+export async function startServer(
+  name: string,
+  command: string[],
+  core: number | string,
+): Promise<RunningServer> {
   // The preloaded settings of the checkout are of no concern to a server, so it starts in the root folder.
   const child = Bun.spawn(["taskset", "-c", String(core), ...command], {
     cwd: "/",
@@ -97,8 +103,8 @@ export async function startServer(name: string, command: string[], core: number)
   const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
   try {
     const lines = new Lines(child.stdout);
-    const port: number = JSON.parse(await lines.next()).port;
-    return { pid: child.pid, port, nextLine: () => lines.next(), stop: () => stop(child) };
+    const { port, metricsPort } = JSON.parse(await lines.next());
+    return { pid: child.pid, port, metricsPort, nextLine: () => lines.next(), stop: () => stop(child) };
   } catch (error) {
     throw new Error(`${name} did not start: ${(error as Error).message}`);
   } finally {

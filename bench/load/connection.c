@@ -37,7 +37,8 @@ void resolve_target(struct run *run) {
 /* Spreads the connections over 127.0.0.2, .3 and so on where one address has not ports enough. */
 static void bind_source(struct run *run, struct connection *connection) {
     uint32_t source = connection->number / connections_per_source;
-    if (run->options.mode == mode_rate) source = 1 + connection->sequence % 200;
+    /* A port cannot be used again at once by the side that closed first: 200 addresses have six million. */
+    if (run->options.mode == mode_rate) source = 1 + connection->sequence % sources_of_rate;
     if (source == 0 || run->target.ss_family != AF_INET) return;
     int on = 1;
     setsockopt(connection->descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
@@ -50,6 +51,7 @@ void open_connection(struct run *run, struct connection *connection) {
     if (descriptor < 0) fail("socket", strerror(errno));
     connection->descriptor = descriptor;
     bind_source(run, connection);
+    connection->opened = now_ns();
     int on = 1;
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     int result = connect(descriptor, (struct sockaddr *)&run->target, run->target_length);
@@ -70,6 +72,8 @@ void finish_connect(struct run *run, struct connection *connection) {
 }
 
 void close_connection(struct run *run, struct connection *connection) {
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    if (run->options.reset) setsockopt(connection->descriptor, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close(connection->descriptor);
     connection->descriptor = -1;
     run->established--;

@@ -15,6 +15,7 @@ enum {
     connections_per_source = 20000,
     /* Connects under way at once, fewer than any server's backlog. */
     connects_at_once = 128,
+    sources_of_rate = 200,
     connections_max = 100000,
     message_bytes_max = 16 << 20,
     run_ms_max = 600000,
@@ -40,6 +41,8 @@ struct options {
     int hold_ms;
     /* Idle mode: exchange one message on each connection before it idles. */
     int exchange;
+    /* Rate mode: connections are closed by a reset instead of in order, which leaves nothing in TIME_WAIT. */
+    int reset;
     /* The server's process, whose CPU clock is read at both ends of the window; 0 for none. */
     int server_pid;
 };
@@ -50,6 +53,8 @@ struct connection {
     uint32_t sequence;
     size_t sent;
     size_t received;
+    /* When connecting began, and when the message under way was sent. */
+    uint64_t opened;
     uint64_t started;
 };
 

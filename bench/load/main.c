@@ -1,9 +1,9 @@
 /*
- * The load generator of bench/echo: one thread, epoll, libc alone. Each connection sends a message, waits for
+ * The load generator of the benches: one thread, epoll, libc alone. Each connection sends a message, waits for
  * all of its echo, verifies it, and sends the next. Prints one line of JSON and ends by itself.
  *
  * Usage: load --port N [--mode echo|idle|rate] [--host 127.0.0.1] [--connections N] [--size BYTES]
- *             [--warm-up-ms N] [--duration-ms N] [--messages N] [--hold-ms N] [--exchange 0|1] [--server-pid PID]
+ *             [--warm-up-ms N] [--duration-ms N] [--messages N] [--hold-ms N] [--exchange 0|1] [--reset 0|1] [--server-pid PID]
  */
 #include "load.h"
 

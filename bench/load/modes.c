@@ -65,7 +65,9 @@ static void message_done(struct run *run, struct connection *connection) {
     run->exchanged++;
     if (!run->measuring) return;
     run->messages++;
-    histogram_add(&run->latency, now_ns() - connection->started);
+    /* Of a new connection what counts is how long it takes from connecting to the first answer. */
+    uint64_t from = run->options.mode == mode_rate ? connection->opened : connection->started;
+    histogram_add(&run->latency, now_ns() - from);
 }
 
 static void lose(struct run *run, struct connection *connection) {

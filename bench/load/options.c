@@ -42,6 +42,7 @@ static void parse_one(const char *name, const char *value, struct options *optio
     else if (strcmp(name, "--messages") == 0) options->messages = (uint64_t)number(name, value, 0, 1L << 40);
     else if (strcmp(name, "--hold-ms") == 0) options->hold_ms = (int)number(name, value, 0, run_ms_max);
     else if (strcmp(name, "--exchange") == 0) options->exchange = (int)number(name, value, 0, 1);
+    else if (strcmp(name, "--reset") == 0) options->reset = (int)number(name, value, 0, 1);
     else if (strcmp(name, "--server-pid") == 0) options->server_pid = (int)number(name, value, 0, 1 << 30);
     else fail(name, "unknown option");
 }

@@ -1,16 +1,19 @@
 /*
- * The baseline of bench/echo: a bare epoll echo loop on one thread. Level-triggered, one hot buffer for all
+ * The baseline of the benches: a bare epoll echo loop on one thread. Level-triggered, one hot buffer for all
  * connections, a read and a write for each message and nothing else. What a short write leaves over is kept
  * for that connection alone, and reading waits until it is gone. With --edge the same loop runs
- * edge-triggered, to see what that alone is worth.
+ * edge-triggered, to see what that alone is worth. With --threads N as many such loops run beside each other,
+ * each with a listener of its own on the same port (SO_REUSEPORT) and sharing nothing.
  *
- * Usage: epoll_echo [--edge]. Prints {"port":N} and serves 127.0.0.1 until it is killed.
+ * Usage: epoll_echo [--edge] [--threads N]. Prints {"port":N} and serves 127.0.0.1 until it is killed.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +28,7 @@ enum {
     descriptors_max = 1 << 20,
     /* Reads of one connection before the next has its turn, edge-triggered only. */
     reads_per_turn = 4,
+    threads_max = 64,
 };
 
 struct rest {
@@ -33,9 +37,10 @@ struct rest {
     size_t length;
 };
 
-static char buffer[buffer_bytes];
+static _Thread_local char buffer[buffer_bytes];
+static _Thread_local int queue;
+/* A descriptor belongs to one thread, so its place does. */
 static struct rest *rests[descriptors_max];
-static int queue;
 static unsigned edge;
 
 static void fail(const char *what) {
@@ -138,33 +143,38 @@ static void accept_all(int listener) {
             close(descriptor);
             continue;
         }
-        int on = 1;
-        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         watch(EPOLL_CTL_ADD, descriptor, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN);
     }
 }
 
-static int open_listener(void) {
+/* Port 0: any, told by the name of the socket. */
+static int open_listener(int port, int shared) {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (listener < 0) fail("socket");
+    int on = 1;
+    /* Accepted sockets inherit it, which saves a call for each. */
+    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (shared) setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
     if (listen(listener, listen_backlog) != 0) fail("listen");
-    socklen_t length = sizeof address;
-    if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) fail("getsockname");
-    printf("{\"port\":%d}\n", ntohs(address.sin_port));
-    fflush(stdout);
     return listener;
 }
 
-int main(int count, char **arguments) {
-    signal(SIGPIPE, SIG_IGN);
-    edge = count > 1 && strcmp(arguments[1], "--edge") == 0;
+static int port_of(int listener) {
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) fail("getsockname");
+    return ntohs(address.sin_port);
+}
+
+static void *run(void *argument) {
+    int listener = (int)(intptr_t)argument;
     queue = epoll_create1(EPOLL_CLOEXEC);
     if (queue < 0) fail("epoll_create1");
-    int listener = open_listener();
     watch(EPOLL_CTL_ADD, listener, EPOLLIN);
-    static struct epoll_event events[events_per_wait];
+    struct epoll_event events[events_per_wait];
     for (;;) {
         int ready = epoll_wait(queue, events, events_per_wait, -1);
         for (int index = 0; index < ready; index++) {
@@ -173,4 +183,29 @@ int main(int count, char **arguments) {
             else serve(descriptor, events[index].events);
         }
     }
+    return NULL;
+}
+
+int main(int count, char **arguments) {
+    signal(SIGPIPE, SIG_IGN);
+    int threads = 1;
+    for (int index = 1; index < count; index++) {
+        if (strcmp(arguments[index], "--edge") == 0) edge = 1;
+        if (strcmp(arguments[index], "--threads") == 0 && index + 1 < count) threads = atoi(arguments[++index]);
+    }
+    if (threads < 1 || threads > threads_max) {
+        fprintf(stderr, "--threads wants 1 to %d\n", threads_max);
+        return 1;
+    }
+    int listener = open_listener(0, threads > 1);
+    int port = port_of(listener);
+    for (int index = 1; index < threads; index++) {
+        pthread_t thread;
+        void *other = (void *)(intptr_t)open_listener(port, 1);
+        if (pthread_create(&thread, NULL, run, other) != 0) fail("pthread_create");
+    }
+    printf("{\"port\":%d}\n", port);
+    fflush(stdout);
+    run((void *)(intptr_t)listener);
+    return 0;
 }
