@@ -147,6 +147,7 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
 /** The last completion. */
 export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): void {
   if ((connection.flags & Flag.watched) !== 0) connection.group.watch.end(connection);
+  dropStash(connection);
   connection.framing?.forget();
   const reason = connection.extras === undefined && bytesLost === 0
     ? reasonInOrder(connection)
@@ -167,7 +168,6 @@ export function reasonInOrder<D>(connection: ConnectionCore<D>): CloseReason {
 }
 
 function reasonWithExtras<D>(connection: ConnectionCore<D>, extras: Extras, bytesLost: number): CloseReason {
-  dropStash(connection);
   if (extras.lingerTimer >= 0) connection.group.engine.timers.cancel(extras.lingerTimer);
   extras.lingerTimer = -1;
   const lost = bytesLost + extras.outbox.length;

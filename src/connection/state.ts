@@ -77,7 +77,7 @@ export const Flag = {
  * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end in
  * order, which most connections come to, then needs no object of its own. Zero: nobody yet.
  */
-export const endedByShift = 20;
+export const endedByShift = 24;
 export const endedByMask = 7 << endedByShift;
 export const endedByNames: readonly CloseReason["by"][] = ["local", "peer", "error", "timeout"];
 
