@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { speedBeside, type Verdict } from "../echo/goals.ts";
+import { speedBeside, type Verdict, wasStarved } from "../echo/goals.ts";
 import { type CellResult, median } from "../echo/results.ts";
 import { BASELINE } from "../echo/servers.ts";
+import type { PairedResult } from "./paired.ts";
 import type { PartResults } from "./parts.ts";
 
 const rateBesideC = 0.95;
@@ -14,6 +15,14 @@ const costMax = 0.03;
 
 function isOurs({ server }: CellResult): boolean {
   return server.startsWith("listen-") || server.startsWith("server-");
+}
+
+/** Where a core was full or had other work, the CPU time of the same round tells what the rates cannot. */
+function beside(cell: CellResult, other: CellResult): { ratio: number; byCpu: boolean } {
+  if (!wasStarved(cell) && !wasStarved(other)) return speedBeside(cell, other);
+  const rounds = Math.min(cell.cpuOfRounds.length, other.cpuOfRounds.length);
+  const ratios = other.cpuOfRounds.slice(0, rounds).map((cpu, round) => cpu / cell.cpuOfRounds[round]);
+  return { ratio: median(ratios), byCpu: true };
 }
 
 function judgeRate(cells: CellResult[]): Verdict[] {
@@ -25,40 +34,21 @@ function judgeRate(cells: CellResult[]): Verdict[] {
       [`connections beside Bun.listen >= ${rateBesideBun}`, peer("bun-listen"), rateBesideBun],
     ];
     return goals.filter(([, other]) => other !== undefined).map(([goal, other, wanted]) => {
-      const { ratio, byCpu } = speedBeside(cell, other!);
-      const value = `${ratio.toFixed(2)}${byCpu ? " (load full)" : ""}`;
+      const { ratio, byCpu } = beside(cell, other!);
+      const value = `${ratio.toFixed(2)}${byCpu ? " (by CPU time)" : ""}`;
       return { goal, server: cell.server, where: `${cell.connections} at once`, value, met: ratio >= wanted };
     });
   });
 }
 
-/** By how much a message of one server costs more than that of another: the median of the rounds' ratios. */
-export function extraCost(cell: CellResult, beside: CellResult): number {
-  const rounds = Math.min(cell.cpuOfRounds.length, beside.cpuOfRounds.length);
-  return median(cell.cpuOfRounds.slice(0, rounds).map((cpu, round) => cpu / beside.cpuOfRounds[round])) - 1;
-}
-
-function judgeCost(cells: CellResult[]): Verdict[] {
-  const verdicts: Verdict[] = [];
-  for (const cell of cells) {
-    const [name, on, runtime] = cell.server.split("-");
-    if (name !== "server") continue;
-    for (const peer of [`listen-${runtime}`, `server-off-${runtime}`]) {
-      const beside = cells.find(({ server }) => server === peer);
-      if (beside === undefined || peer === cell.server) continue;
-      const cost = extraCost(cell, beside);
-      const goal = `CPU a message, ${on === "on" ? "everything on" : "everything off"}, < 3 % above ${peer}`;
-      const value = `${(cost * 100).toFixed(1)} %`;
-      verdicts.push({
-        goal,
-        server: cell.server,
-        where: `${cell.connections} x 64 B`,
-        value,
-        met: cost < costMax,
-      });
-    }
-  }
-  return verdicts;
+function judgeCost(results: PairedResult[]): Verdict[] {
+  return results.filter(({ server, beside }) => server !== beside).map(({ server, beside, extra }) => ({
+    goal: `CPU a message < 3 % above ${beside}`,
+    server,
+    where: "64 bytes",
+    value: `${(extra * 100).toFixed(1)} %`,
+    met: extra < costMax,
+  }));
 }
 
 /** Judges everything that was measured. */

@@ -7,6 +7,7 @@ import { type Bench, type Cell, measureCells, measureIdle } from "../echo/measur
 import type { CellResult, IdleResult } from "../echo/results.ts";
 import type { Server } from "../echo/servers.ts";
 import type { ServerBenchOptions } from "./options.ts";
+import { measurePaired, type PairedResult } from "./paired.ts";
 import { builtIn, cLoop, plainListen, withOptions, withReusePort, withWorkers } from "./servers.ts";
 import { measureSkew, type SkewResult } from "./skew.ts";
 
@@ -15,7 +16,7 @@ export interface PartResults {
   rate?: CellResult[];
   echo?: CellResult[];
   spreading?: { cells: CellResult[]; connections: number; skew: SkewResult[] };
-  cost?: CellResult[];
+  cost?: PairedResult[];
   idle?: IdleResult[];
 }
 
@@ -24,6 +25,9 @@ const allCores = "0,1";
 /** Workers of the part that compares ways of spreading, and connections of its skew. */
 const spreadingWorkers = 2;
 const spreadingConnections = 1_000;
+
+/** Short windows for each round of the other parts. */
+const pairedRoundsFactor = 6;
 
 /** Options of a server with everything on: none of them is ever reached. */
 const everythingOn = {
@@ -98,14 +102,21 @@ export async function measureSpreading(
 }
 
 /** What timeouts, limits and figures that are fetched cost a message. */
-export function measureCost(bench: Bench, { runtimes }: ServerBenchOptions): Promise<CellResult[]> {
-  const servers = [
-    ...plainListen(runtimes),
-    ...withOptions(runtimes, "server-off", everythingOff),
-    ...withOptions(runtimes, "server-on", { ...everythingOn, metrics: { port: 0 } }),
-  ];
-  const [connections] = bench.options.connections;
-  return measureCells(withServers(bench, servers), [{ place: "main", connections, size: 64 }]);
+export async function measureCost(bench: Bench, { runtimes }: ServerBenchOptions): Promise<PairedResult[]> {
+  const results: PairedResult[] = [];
+  for (const runtime of runtimes) {
+    const family = [
+      ...plainListen([runtime]),
+      ...withOptions([runtime], "server-off", everythingOff),
+      ...withOptions([runtime], "server-timeouts", { timeouts: everythingOn.timeouts }),
+      ...withOptions([runtime], "server-on", { ...everythingOn, metrics: { port: 0 } }),
+    ];
+    const { servers } = withServers(bench, family);
+    if (servers.length > 0) {
+      results.push(...await measurePaired(bench, servers, bench.options.rounds * pairedRoundsFactor));
+    }
+  }
+  return results;
 }
 
 /** Memory and CPU of idle connections. */

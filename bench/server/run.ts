@@ -8,7 +8,7 @@
 import { describeMachine, describeVersions } from "../echo/machine.ts";
 import type { Bench } from "../echo/measure.ts";
 import { buildPrograms, FIGURES, OUT } from "../echo/programs.ts";
-import type { BenchResults } from "../echo/results.ts";
+import type { BenchResults, CellResult, IdleResult } from "../echo/results.ts";
 import { renderTables } from "../echo/table.ts";
 import { judgeGoals } from "./goals.ts";
 import { parseOptions, type PartName, type ServerBenchOptions } from "./options.ts";
@@ -20,6 +20,7 @@ import {
   measureSpreading,
   type PartResults,
 } from "./parts.ts";
+import type { PairedResult } from "./paired.ts";
 import type { SkewResult } from "./skew.ts";
 
 const titles: Record<PartName, string> = {
@@ -52,16 +53,37 @@ function renderSkew(results: SkewResult[], connections: number): string {
   return [`${connections} connections`, ...rows, ""].join("\n");
 }
 
+function renderCost(results: PairedResult[]): string {
+  const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+  return results.map(({ server, beside, cpuPerMessage, extra, extraQuartiles }) => {
+    const [low, high] = extraQuartiles.map(percent);
+    const cost = server === beside
+      ? ""
+      : `  ${percent(extra)} above ${beside} (middle half: ${low} to ${high})`;
+    return `${server.padEnd(22)} ${cpuPerMessage.toFixed(2)} us CPU a message${cost}`;
+  }).join("\n") + "\n";
+}
+
 function renderPart(
   common: Omit<BenchResults, "cells" | "idle">,
   results: PartResults,
   part: PartName,
 ): string {
-  const { spreading } = results;
-  const cells = part === "idle" ? [] : part === "spreading" ? spreading!.cells : results[part]!;
-  const idle = part === "idle" ? results.idle! : [];
-  const skew = part === "spreading" ? renderSkew(spreading!.skew, spreading!.connections) : "";
-  return [`\n# ${titles[part]}\n`, renderTables({ ...common, cells, idle }, []), skew].join("\n");
+  const tables = (cells: CellResult[], idle: IdleResult[] = []) =>
+    renderTables({ ...common, cells, idle }, []);
+  switch (part) {
+    case "rate":
+    case "echo":
+      return tables(results[part]!);
+    case "spreading": {
+      const { cells, skew, connections } = results.spreading!;
+      return `${tables(cells)}\n${renderSkew(skew, connections)}`;
+    }
+    case "cost":
+      return renderCost(results.cost!);
+    case "idle":
+      return tables([], results.idle!);
+  }
 }
 
 const options = parseOptions(Bun.argv.slice(2));
@@ -80,7 +102,7 @@ const common = {
 };
 const results = await measure(bench, options);
 const verdicts = options.toy ? [] : judgeGoals(results);
-for (const part of options.parts) console.log(renderPart(common, results, part));
+for (const part of options.parts) console.log(`\n# ${titles[part]}\n\n${renderPart(common, results, part)}`);
 if (verdicts.length > 0) console.log(renderTables({ ...common, cells: [], idle: [] }, verdicts));
 if (options.toy) console.log("Toy size: this shows that everything runs; the figures mean nothing.");
 const text = JSON.stringify({ ...common, ...results, goals: verdicts }, null, 2) + "\n";
