@@ -3,7 +3,8 @@
  * all of its echo, verifies it, and sends the next. Prints one line of JSON and ends by itself.
  *
  * Usage: load --port N [--mode echo|idle|rate] [--host 127.0.0.1] [--connections N] [--size BYTES]
- *             [--warm-up-ms N] [--duration-ms N] [--messages N] [--hold-ms N] [--exchange 0|1] [--reset 0|1] [--server-pid PID]
+ *             [--warm-up-ms N] [--duration-ms N] [--messages N] [--hold-ms N] [--exchange 0|1]
+ *             [--reset 0|1] [--server-pid PID]
  */
 #include "load.h"
 

@@ -33,7 +33,8 @@ const bench: BenchOptions = {
   sizes: [64],
   servers: [],
   parts: [],
-  // Connections are hundreds of times rarer than messages, so the compilers need longer to see enough of them.
+  // Connections are hundreds of times rarer than messages, so the compilers need longer to see enough of
+  // them.
   warmUpMs: 2000,
   durationMs: 2000,
   idleConnections: 15_000,

@@ -1,7 +1,7 @@
 /**
- * Servers compared in turn, in many short windows: what is about one percent apart cannot be told from two runs,
- * between which the machine changes by more. All of them run all the time, one at a time has load, and each
- * round gives the ratio of neighbours.
+ * Servers compared in turn, in many short windows: what is about one percent apart cannot be told from two
+ * runs, between which the machine changes by more. All of them run all the time, one at a time has load, and
+ * each round gives the ratio of neighbours.
  *
  * @module
  */
@@ -18,7 +18,9 @@ export interface PairedResult {
   rounds: number;
   /** Median over the rounds, in microseconds. */
   cpuPerMessage: number;
-  /** How much more a message costs: the median of the rounds' ratios less one, and the middle half of them. */
+  /**
+   * How much more a message costs: the median of the rounds' ratios less one, and the middle half of them.
+   */
   extra: number;
   extraQuartiles: [number, number];
 }

@@ -65,7 +65,9 @@ export function measureRate(bench: Bench, { workers, runtimes }: ServerBenchOpti
   );
 }
 
-/** Echo with several workers; the load has a generator on each core and so takes a part of the servers' time. */
+/**
+ * Echo with several workers; the load has a generator on each core and so takes a part of the servers' time.
+ */
 export function measureEcho(bench: Bench, { workers, runtimes }: ServerBenchOptions): Promise<CellResult[]> {
   const servers = workers.flatMap((number) => [
     cLoop(bench.programs, number),

@@ -1,6 +1,6 @@
 /**
- * A `Server` with the options given as JSON: `server.ts '{"workers":2}'`. Prints its port, then, whenever they
- * have changed, how many connections each worker has.
+ * A `Server` with the options given as JSON: `server.ts '{"workers":2}'`. Prints its port, then, whenever
+ * they have changed, how many connections each worker has.
  *
  * @module
  */

@@ -74,8 +74,8 @@ export const Flag = {
 } as const;
 
 /**
- * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end in
- * order, which most connections come to, then needs no object of its own. Zero: nobody yet.
+ * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end
+ * in order, which most connections come to, then needs no object of its own. Zero: nobody yet.
  */
 export const endedByShift = 24;
 export const endedByMask = 7 << endedByShift;

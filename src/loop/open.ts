@@ -11,15 +11,24 @@ import { errorOfNative } from "./native_errors.ts";
 export { environment, processId } from "../../ffi/mod.ts";
 export type { Inbox, Taker } from "../../ffi/mod.ts";
 
+/** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
+const natives = new Map<string | undefined, Native>();
+
+function nativeOf(library?: string): Native {
+  let native = natives.get(library);
+  if (native === undefined) natives.set(library, native = openNative({ library }));
+  return native;
+}
+
 /** The system's own counters of TCP, see `Native.networkCounters`. */
 export function networkCounters(): string | undefined {
-  return openNative().networkCounters();
+  return nativeOf().networkCounters();
 }
 
 /** Opens the inbox of a token, see `Native.openInbox`; throws this framework's errors. */
 export function openInbox(token: string, library?: string): Inbox {
   try {
-    return openNative({ library }).openInbox(token);
+    return nativeOf(library).openInbox(token);
   } catch (error) {
     throw errorOfNative(error, { operation: "openInbox" });
   }
@@ -32,7 +41,7 @@ export function giveDescriptor(
   library?: string,
 ): Uint8Array<ArrayBuffer> | "busy" {
   try {
-    return openNative({ library }).give(descriptor, to);
+    return nativeOf(library).give(descriptor, to);
   } catch (error) {
     throw errorOfNative(error, { operation: "give" });
   }
@@ -42,7 +51,7 @@ export function giveDescriptor(
 export function openEngine(sizes: LoopSizes, development: boolean, library?: string): Engine {
   const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
   try {
-    return new Engine(openNative({ library }).openLoop(given), development);
+    return new Engine(nativeOf(library).openLoop(given), development);
   } catch (error) {
     throw errorOfNative(error, { operation: "createLoop" });
   }
@@ -50,7 +59,7 @@ export function openEngine(sizes: LoopSizes, development: boolean, library?: str
 
 /** Descriptors the process may have open, Infinity where the system sets no limit. */
 export function descriptorLimit(library?: string): number {
-  return openNative({ library }).descriptorLimit();
+  return nativeOf(library).descriptorLimit();
 }
 
 /** The library's addresses of a host name. */
@@ -61,21 +70,17 @@ export function resolve(hostname: string): Promise<string[]> {
 
 /** Takes the loop of another thread away, see `Native.seizeLoop`. */
 export function seizeLoop(handle: number, library?: string): "seized" | "busy" | "gone" {
-  const status = openNative({ library }).seizeLoop(handle);
+  const status = nativeOf(library).seizeLoop(handle);
   if (status === Status.ok) return "seized";
   return status === Status.busy ? "busy" : "gone";
 }
 
 /** Closes the raw descriptor of a connection that no loop took; false where it names no socket. */
 export function discardDescriptor(descriptor: number, library?: string): boolean {
-  return openNative({ library }).discard(descriptor);
+  return nativeOf(library).discard(descriptor);
 }
 
-/**
- * Gives the function that wakes the loop of another thread of this process. Finding the library looks at files,
- * which is too much for every connection, so it is done once, here.
- */
-export function loopWaker(library?: string): (handle: number) => void {
-  const native = openNative({ library });
-  return (handle) => native.wakeLoop(handle);
+/** Wakes the loop of another thread of this process. */
+export function wakeLoop(handle: number, library?: string): void {
+  nativeOf(library).wakeLoop(handle);
 }

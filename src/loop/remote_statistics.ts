@@ -15,7 +15,7 @@ export type { ShareableLoop } from "../../ffi/port.ts";
  * numbers lie in shared memory, and stay there when the loop or its thread has ended.
  */
 export class RemoteStatistics {
-  /** Names the loop for `loopWaker` and `seizeLoop`. */
+  /** Names the loop for `wakeLoop` and `seizeLoop`. */
   readonly handle: number;
   readonly #counters: Counters;
   readonly #load = new LoadMeter();

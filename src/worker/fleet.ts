@@ -8,7 +8,7 @@ import type { RingportError } from "../base/errors.ts";
 import { acceptCounters } from "../loop/accept_counters.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
-import { discardDescriptor, loopWaker, seizeLoop } from "../loop/open.ts";
+import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
 import type { ListenerInfo } from "../server/application.ts";
 import type { DoorPlan } from "../server/door.ts";
 import type { HandedOver } from "../server/hand_over.ts";
@@ -65,7 +65,6 @@ export class Fleet {
   readonly #places = new TablePlaces();
   readonly #address = new AddressWords();
   #loop: EventLoop | undefined = undefined;
-  #wakeLoop: ((handle: number) => void) | undefined = undefined;
   #acceptor: Acceptor | undefined = undefined;
   #listeners: ListenerInfo[] = [];
   #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
@@ -229,9 +228,7 @@ export class Fleet {
   }
 
   #wake({ loop }: WorkerHandle): void {
-    if (loop === undefined) return;
-    this.#wakeLoop ??= loopWaker(this.#options.library);
-    this.#wakeLoop(loop.handle);
+    if (loop !== undefined) wakeLoop(loop.handle, this.#options.library);
   }
 
   /** Takes the sockets of a thread that does not come back. */
