@@ -57,6 +57,7 @@ export function measureRate(bench: Bench, { workers, runtimes }: ServerBenchOpti
     cLoop(bench.programs),
     ...plainListen(runtimes),
     ...workers.flatMap((number) => withWorkers(runtimes, number)),
+    ...withReusePort(runtimes, 1),
     ...builtIn(),
   ];
   return measureCells(

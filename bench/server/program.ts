@@ -1,5 +1,6 @@
 /**
- * What the programs under test share: their arguments, and telling how many connections each worker has.
+ * What a program under test needs of its runtime: its arguments, and a way to tell how many connections each
+ * worker has.
  *
  * @module
  */

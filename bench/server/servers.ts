@@ -39,14 +39,14 @@ export function withWorkers(runtimes: string[], workers: number): Server[] {
   return onEach(runtimes, `server-${workers}`, `${here}server.ts`, JSON.stringify({ workers }));
 }
 
-/** `Server` with one worker and the named options. */
+/** `Server` with the given options, and one worker where they say nothing else. */
 export function withOptions(runtimes: string[], name: string, options: object): Server[] {
   return onEach(runtimes, name, `${here}server.ts`, JSON.stringify({ workers: 1, ...options }));
 }
 
-/** Workers that listen on one port each for itself. */
+/** `Server` whose workers each listen on the port for themselves. */
 export function withReusePort(runtimes: string[], workers: number): Server[] {
-  return onEach(runtimes, `reuse-port-${workers}`, `${here}reuse_port.ts`, String(workers));
+  return withOptions(runtimes, `server-${workers}-group`, { workers, spreading: "reusePort" });
 }
 
 /** The runtimes' own. */
