@@ -36,7 +36,7 @@ const everythingOn = {
     connections: 60_000,
     connectionsPerWorker: 60_000,
     connectionsPerAddress: 60_000,
-    ratePerAddress: 1_000_000,
+    ratePerAddress: 50_000,
     banAfter: 1_000,
     receiveRate: 1,
     sendRate: 1,
