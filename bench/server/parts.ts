@@ -37,7 +37,7 @@ const everythingOn = {
     connectionsPerWorker: 60_000,
     connectionsPerAddress: 60_000,
     ratePerAddress: 50_000,
-    banAfter: 1_000,
+    banAfter: 10,
     receiveRate: 1,
     sendRate: 1,
   },
