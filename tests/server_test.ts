@@ -1,17 +1,17 @@
 /** A server with workers: start in step, spreading, replacement, shutdown in phases. */
 import { expect } from "@std/expect";
-import { describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import { AddressInUseError, listen, OptionError, RingportError, Server } from "../src/mod.ts";
-import { CommandServer } from "./helpers/commands.ts";
+import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
 const application = new URL("./applications/commands.ts", import.meta.url).href;
 const patience = scaled(20_000, 60_000);
 
-describe("a server", () => {
+describeWorkers("a server", (isolation) => {
   it("serves with all workers, and tells where", async () => {
-    await using fixture = await CommandServer.start({ workers: 2 });
+    await using fixture = await CommandServer.start({ isolation, workers: 2 });
     const { server } = fixture;
     expect(server.port).toBeGreaterThan(0);
     expect(server.hostname).toBe("127.0.0.1");
@@ -27,7 +27,7 @@ describe("a server", () => {
   });
 
   it("gives each worker as many connections as the others", async () => {
-    await using fixture = await CommandServer.start({ workers: 3 });
+    await using fixture = await CommandServer.start({ isolation, workers: 3 });
     const clients = await Promise.all(Array.from({ length: 30 }, () => fixture.connect()));
     const answers = await Promise.all(clients.map((client) => client.ask("who")));
     const counts = new Map<string, number>();
@@ -44,7 +44,7 @@ describe("a server", () => {
   });
 
   it("starts the applications of all workers before one of them serves", async () => {
-    await using fixture = await CommandServer.start({ workers: 2 });
+    await using fixture = await CommandServer.start({ isolation, workers: 2 });
     const order = fixture.entries.map(({ event, message }) => message === "started" ? "started" : event);
     expect(order.filter((event) => event === "started")).toHaveLength(2);
     expect(order.indexOf("server.listening")).toBeGreaterThan(order.lastIndexOf("started"));
@@ -52,7 +52,7 @@ describe("a server", () => {
 
   it("does not start when its application does not, and frees the address", async () => {
     const port = await freePort();
-    const options = { hostname: "127.0.0.1", port, workers: 2, argument: "fail", log: () => {} };
+    const options = { isolation, hostname: "127.0.0.1", port, workers: 2, argument: "fail", log: () => {} };
     const error = await errorOf(() => Server.start(application, options)) as RingportError;
     expect(error).toBeInstanceOf(RingportError);
     expect(error.message).toContain("this application does not start");
@@ -80,7 +80,11 @@ describe("a server", () => {
   });
 
   it("stops when its application asks", async () => {
-    const fixture = await CommandServer.start({ workers: 1, shutdown: { draining: 300, closing: 300 } });
+    const fixture = await CommandServer.start({
+      isolation,
+      workers: 1,
+      shutdown: { draining: 300, closing: 300 },
+    });
     const client = await fixture.connect();
     client.tell("shutdown");
     const report = await fixture.server.finished;
@@ -90,17 +94,17 @@ describe("a server", () => {
   });
 
   it("calls idle when nothing happens", async () => {
-    await using fixture = await CommandServer.start({ workers: 1, argument: "tell idle" });
+    await using fixture = await CommandServer.start({ isolation, workers: 1, argument: "tell idle" });
     await until(() => fixture.messages.includes("idle"), "idle was called", patience);
   });
 });
 
-describe("a worker that fails", () => {
+describeWorkers("a worker that fails", (isolation) => {
   const quick = { backOff: 10, interval: 100, slowAfter: 400, stuckAfter: scaled(1_000, 3_000) };
 
   for (const command of ["crash", "reject"]) {
     it(`is replaced after a ${command}, and the others go on`, async () => {
-      await using fixture = await CommandServer.start({ workers: 2, supervisor: quick });
+      await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
       const [one, other] = [await fixture.connect(), await fixture.connect()];
       expect([await one.ask("who"), await other.ask("who")].sort()).toEqual(["0.0", "1.0"]);
       const [index] = (await one.ask("who")).split(".");
@@ -115,7 +119,7 @@ describe("a worker that fails", () => {
   }
 
   it("is replaced when its application ends the thread", async () => {
-    await using fixture = await CommandServer.start({ workers: 2, supervisor: quick });
+    await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     const [index] = (await one.ask("who")).split(".");
     await other.ask("who");
@@ -129,7 +133,7 @@ describe("a worker that fails", () => {
   });
 
   it("harms nobody when a handler throws", async () => {
-    await using fixture = await CommandServer.start({ workers: 1 });
+    await using fixture = await CommandServer.start({ isolation, workers: 1 });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     one.tell("throw");
     await one.closed();
@@ -137,7 +141,7 @@ describe("a worker that fails", () => {
   });
 
   it("is replaced when it does not come back, and loses its connections", async () => {
-    await using fixture = await CommandServer.start({ workers: 2, supervisor: quick });
+    await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     const [index] = (await one.ask("who")).split(".");
     one.tell(`spin ${4 * quick.stuckAfter}`);
@@ -153,7 +157,7 @@ describe("a worker that fails", () => {
 
   it("is called slow and healthy again when it comes back in time", async () => {
     const supervisor = { ...quick, slowAfter: 300, stuckAfter: 60_000 };
-    await using fixture = await CommandServer.start({ workers: 1, supervisor });
+    await using fixture = await CommandServer.start({ isolation, workers: 1, supervisor });
     const client = await fixture.connect();
     expect(await client.ask("spin 1500", patience)).toBe("spun");
     await fixture.event("worker.slow", patience);
@@ -163,6 +167,7 @@ describe("a worker that fails", () => {
 
   it("stops the server when it fails again and again, with the reason", async () => {
     const fixture = await CommandServer.start({
+      isolation,
       workers: 1,
       supervisor: { ...quick, deathsMax: 2 },
       shutdown: { draining: 100, closing: 100 },

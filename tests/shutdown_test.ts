@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, type ShutdownReport } from "../src/mod.ts";
-import { CommandServer, LineClient } from "./helpers/commands.ts";
+import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
@@ -13,9 +13,9 @@ function phasesOf(report: ShutdownReport): string[] {
   return report.phases.map(({ phase }) => phase);
 }
 
-describe("a shutdown", () => {
+describeWorkers("a shutdown", (isolation) => {
   it("of a server without connections takes no time and tells the application", async () => {
-    const fixture = await CommandServer.start({ workers: 2, shutdown: { draining: 60_000 } });
+    const fixture = await CommandServer.start({ isolation, workers: 2, shutdown: { draining: 60_000 } });
     const report = await fixture.server.shutdown();
     expect(phasesOf(report)).toEqual(["refusing", "draining"]);
     expect(report).toMatchObject({ reason: "shutdown", drained: 0, closed: 0, aborted: 0, bytesLost: 0 });
@@ -28,7 +28,7 @@ describe("a shutdown", () => {
   });
 
   it("accepts no more, and serves on what is there", async () => {
-    const fixture = await CommandServer.start({ workers: 2, shutdown: { draining: 60_000 } });
+    const fixture = await CommandServer.start({ isolation, workers: 2, shutdown: { draining: 60_000 } });
     const clients = [await fixture.connect(), await fixture.connect()];
     for (const client of clients) await client.ask("who");
     const ended = fixture.server.shutdown();
@@ -42,7 +42,7 @@ describe("a shutdown", () => {
   });
 
   it("ends idle connections politely when they do not end by themselves", async () => {
-    const fixture = await CommandServer.start({ workers: 2, shutdown: { draining: 200 } });
+    const fixture = await CommandServer.start({ isolation, workers: 2, shutdown: { draining: 200 } });
     const clients = await Promise.all(Array.from({ length: 6 }, () => fixture.connect()));
     for (const client of clients) await client.ask("who");
     const report = await fixture.server.shutdown();
@@ -55,7 +55,7 @@ describe("a shutdown", () => {
   });
 
   it("finishes what handlers have begun", async () => {
-    const fixture = await CommandServer.start({ workers: 1, shutdown: { draining: 5_000 } });
+    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 5_000 } });
     const client = await fixture.connect();
     await client.ask("who");
     client.tell("later 400");
@@ -68,6 +68,7 @@ describe("a shutdown", () => {
 
   it("waits for a peer that takes its bytes slowly, and loses none", async () => {
     const fixture = await CommandServer.start({
+      isolation,
       workers: 1,
       shutdown: { draining: scaled(400, 2_000), drainingMax: 60_000, closing: 30_000 },
     });
@@ -100,6 +101,7 @@ describe("a shutdown", () => {
 
   it("cuts a peer that takes nothing, and tells how much it did not get", async () => {
     const fixture = await CommandServer.start({
+      isolation,
       workers: 1,
       shutdown: { draining: 100, closing: 200, aborting: 2_000 },
     });
@@ -118,7 +120,7 @@ describe("a shutdown", () => {
   });
 
   it("keeps a half-sent message's connection until its time is over", async () => {
-    const fixture = await CommandServer.start({ workers: 1, shutdown: { draining: 300 } });
+    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 300 } });
     const client = await fixture.connect();
     await client.ask("who");
     client.connection.write("echo half a li");
@@ -131,7 +133,7 @@ describe("a shutdown", () => {
   });
 
   it("gives the same promise twice, and can be hurried", async () => {
-    const fixture = await CommandServer.start({ workers: 2, shutdown: { draining: 60_000 } });
+    const fixture = await CommandServer.start({ isolation, workers: 2, shutdown: { draining: 60_000 } });
     const client = await fixture.connect();
     await client.ask("who");
     const first = fixture.server.shutdown();
@@ -146,6 +148,7 @@ describe("a shutdown", () => {
 
   it("takes the sockets of a worker that does not come back", async () => {
     const fixture = await CommandServer.start({
+      isolation,
       workers: 2,
       shutdown: { draining: 200, closing: 200, aborting: scaled(500, 2_000) },
     });
@@ -161,7 +164,7 @@ describe("a shutdown", () => {
   });
 
   it("refuses options it does not know", async () => {
-    await using fixture = await CommandServer.start({ workers: 1 });
+    await using fixture = await CommandServer.start({ isolation, workers: 1 });
     const error = await errorOf(async () => await fixture.server.shutdown({ drain: 5 } as object)) as Error;
     expect(error.message).toContain('unknown option "drain"');
   });

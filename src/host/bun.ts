@@ -59,6 +59,12 @@ function onSignal(signal: SignalName, handler: () => void): (() => void) | undef
   return () => self.off(signal, listener);
 }
 
+function onUncaught(handler: (error: unknown) => void): () => void {
+  const events = ["uncaughtException", "unhandledRejection"];
+  for (const event of events) self.on(event, handler);
+  return () => events.forEach((event) => self.off(event, handler));
+}
+
 function kill(pid: number, signal: KillSignal): boolean {
   try {
     self.kill(pid, signal);
@@ -108,6 +114,7 @@ export const host: Host = {
   spawn,
   exit: (code) => self.exit(code),
   onSignal,
+  onUncaught,
   kill,
   isTerminal: (stream) => self[stream].isTTY === true,
   terminalSize() {

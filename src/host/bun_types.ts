@@ -64,6 +64,6 @@ export interface BunProcess {
   cwd(): string;
   exit(code: number): never;
   kill(pid: number, signal: string): void;
-  on(signal: string, handler: () => void): void;
-  off(signal: string, handler: () => void): void;
+  on(event: string, handler: (value: unknown) => void): void;
+  off(event: string, handler: (value: unknown) => void): void;
 }

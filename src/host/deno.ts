@@ -16,21 +16,53 @@ function granted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
+/** The path of a file that a URL names; a path as it is. */
+function pathOf(place: string | URL): string {
+  if (!/^file:/i.test(String(place))) return String(place);
+  const path = decodeURIComponent(new URL(place).pathname);
+  return operatingSystem === "windows" ? path.slice(1) : path;
+}
+
 /** The flags that give a child what this process was granted, as far as it can find out. */
-function permissionFlags(paths: readonly string[]): string[] {
+function permissionFlags({ paths = [], environment = {} }: SpawnOptions): string[] {
   const whole = permissionNames.filter((name) => granted({ name } as Deno.PermissionDescriptor));
   if (whole.length === permissionNames.length) return ["--allow-all"];
   const flags = whole.map((name) => `--allow-${name}`);
   for (const name of ["read", "write", "ffi"] as const) {
     if (whole.includes(name)) continue;
-    const single = paths.filter((path) => granted({ name, path }));
+    const single = paths.map(pathOf).filter((path) => granted({ name, path }));
     if (single.length > 0) flags.push(`--allow-${name}=${single.join(",")}`);
   }
+  // What it is given it may read.
+  const variables = Object.keys(environment);
+  if (!whole.includes("env") && variables.length > 0) flags.push(`--allow-env=${variables.join(",")}`);
   return flags;
 }
 
+/** The nearest configuration at or above a module, as Deno finds it for a program. */
+function configurationFlags(module: string | URL | undefined): string[] {
+  if (module === undefined || !/^(file:|\/|[a-z]:\\)/i.test(String(module))) return [];
+  const parts = pathOf(module).split(/[\\/]/).slice(0, -1);
+  for (; parts.length > 0; parts.pop()) {
+    for (const name of ["deno.json", "deno.jsonc"]) {
+      const path = [...parts, name].join("/");
+      if (granted({ name: "read", path }) && isFile(path)) return [`--config=${path}`];
+    }
+  }
+  return [];
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
 function command(module: string | URL, options: SpawnOptions = {}): string[] {
-  const flags = ["run", "--quiet", "--no-check", "--no-prompt", ...permissionFlags(options.paths ?? [])];
+  const flags = ["run", "--quiet", "--no-check", "--no-prompt", ...permissionFlags(options)];
+  flags.push(...configurationFlags(options.configuredBy));
   return [Deno.execPath(), ...flags, String(module), ...(options.arguments ?? [])];
 }
 
@@ -68,6 +100,23 @@ function onSignal(signal: SignalName, handler: () => void): (() => void) | undef
     return undefined;
   }
   return () => Deno.removeSignalListener(signal, listener);
+}
+
+function onUncaught(handler: (error: unknown) => void): () => void {
+  const thrown = (event: ErrorEvent) => {
+    event.preventDefault();
+    handler(event.error ?? event.message);
+  };
+  const rejected = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    handler(event.reason);
+  };
+  addEventListener("error", thrown);
+  addEventListener("unhandledrejection", rejected);
+  return () => {
+    removeEventListener("error", thrown);
+    removeEventListener("unhandledrejection", rejected);
+  };
 }
 
 function kill(pid: number, signal: KillSignal): boolean {
@@ -126,6 +175,7 @@ export const host: Host = {
   spawn,
   exit: (code) => Deno.exit(code),
   onSignal,
+  onUncaught,
   kill,
   isTerminal: (stream) => Deno[stream].isTerminal(),
   terminalSize() {

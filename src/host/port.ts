@@ -46,10 +46,15 @@ export interface SpawnOptions {
   /** Variables beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
   /**
-   * Paths whose permissions are handed on where this process holds them singly and not for everything (Deno):
+   * Paths, or URLs of files, whose permissions are handed on where this process holds them singly and not for everything (Deno):
    * a runtime does not tell what it was granted, only whether it holds what is asked for.
    */
   readonly paths?: readonly string[];
+  /**
+   * A module whose project's configuration holds for the child (Deno): the import map with which a module is
+   * to be imported there is that of its own project, and not that of the child's main module.
+   */
+  readonly configuredBy?: string | URL;
 }
 
 /** The runtime, beside FFI. */
@@ -69,7 +74,7 @@ export interface Host {
   /** The URL of a module that a command line names by a path, from the current folder, or by a URL. */
   moduleUrl(name: string): string;
   /** The command that starts a module with this runtime, its flags and its permissions. */
-  command(module: string | URL, options?: Pick<SpawnOptions, "arguments" | "paths">): string[];
+  command(module: string | URL, options?: SpawnOptions): string[];
   /** Starts a module as a child process with this runtime, its flags and its permissions. */
   spawn(module: string | URL, options?: SpawnOptions): ChildProcess;
   /** Ends this process. What is still on its way to a slow reader of the output is lost: see `flush`. */
@@ -80,6 +85,11 @@ export interface Host {
    * and SIGBREAK is Ctrl+Break. Keeps the process alive on neither runtime.
    */
   onSignal(signal: SignalName, handler: () => void): (() => void) | undefined;
+  /**
+   * Calls `handler` with what was thrown and nobody caught, in place of ending the process, until the function
+   * that comes back is called.
+   */
+  onUncaught(handler: (error: unknown) => void): () => void;
   /** Sends a signal to another process; false where there is none of that number or it is not allowed. */
   kill(pid: number, signal: KillSignal): boolean;
   /** Whether a stream goes to a terminal. */

@@ -84,8 +84,12 @@ export class Door {
 
   /** Connections there are and those about to be opened. */
   get load(): number {
-    const pending = "pendingCount" in this.#listener ? this.#listener.pendingCount : 0;
-    return this.#listener.connectionCount + pending;
+    return this.#listener.connectionCount + this.pending;
+  }
+
+  /** Connections about to be opened. */
+  get pending(): number {
+    return "pendingCount" in this.#listener ? this.#listener.pendingCount : 0;
   }
 
   /** The bound listener; undefined where connections are handed over. */

@@ -28,19 +28,23 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
 /**
  * What concerns the listening socket. Of the table's defaults only those of its kind of place: `listen`
  * refuses what has no effect there.
+ *
+ * @param descriptor a socket that listens there already.
  */
-export function bindingOptionsOf(options: ResolvedListenerOptions): ListenOptions<unknown> {
+export function bindingOptionsOf(
+  options: ResolvedListenerOptions,
+  descriptor?: number,
+): ListenOptions<unknown> {
   const { unix, inherited, hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;
   const { receiveBuffer, sendBuffer, typeOfService } = options;
+  // It may be a Unix socket, which knows no delay; TCP has none by default.
+  const given = { noDelay: noDelay ? undefined : false, keepAlive, receiveBuffer, sendBuffer, typeOfService };
+  if (descriptor !== undefined) return { ...given, fd: descriptor, removePath: unix !== undefined };
+  if (inherited !== undefined) return { ...given, inherited };
   if (unix !== undefined) {
     // Windows goes by the permissions of the folder.
     const mode = host.operatingSystem === "windows" ? undefined : options.mode;
     return { unix, mode, backlog, sendBuffer };
-  }
-  if (inherited !== undefined) {
-    // It may be a Unix socket, which knows no delay; TCP has none by default.
-    const delay = noDelay ? undefined : false;
-    return { inherited, noDelay: delay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
   }
   return { hostname, port, backlog, ipv6Only, noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
 }

@@ -54,6 +54,9 @@ export interface RunnerOwner {
 /** Milliseconds between two looks, while draining, for connections on which nothing is in flight any more. */
 const drainInterval = 100;
 
+/** Milliseconds to wait for connections about to be opened: the library answers in its next turn. */
+const letInTurnsMax = 100;
+
 export class Runner {
   readonly loop: EventLoop;
   readonly doors: Door[] = [];
@@ -87,7 +90,7 @@ export class Runner {
     this.#place = memory?.place ?? 0;
     this.#housekeeping = new Housekeeping({
       write: () => this.#write(),
-      completions: () => this.loop.stats().completions,
+      completions: () => this.#completions,
       idle: () => this.#idle(),
     });
   }
@@ -143,6 +146,12 @@ export class Runner {
     return sum;
   }
 
+  /** Completions so far that are no mere wakes: whether a worker is idle must not hang on who looks. */
+  get #completions(): number {
+    const { completions, wakes } = this.loop.stats();
+    return completions - wakes;
+  }
+
   /** From now on connections are served. */
   serve(): void {
     for (const door of this.doors) door.serve();
@@ -151,6 +160,8 @@ export class Runner {
 
   /** Goes into a phase; resolves when no connection is left, which may be never. */
   async enter(phase: Phase): Promise<void> {
+    if (!isBefore(this.#phase, phase)) return;
+    await this.#letIn();
     if (!isBefore(this.#phase, phase)) return;
     this.#phase = phase;
     for (const door of this.doors) door.close();
@@ -163,6 +174,14 @@ export class Runner {
     // The application may take its time; meanwhile a later phase may have begun.
     if (this.#phase === phase) this.#endConnections(phase);
     await this.#empty();
+  }
+
+  /** What was accepted for this worker is served, although the server accepts no more. */
+  async #letIn(): Promise<void> {
+    this.#adopt();
+    for (let turn = 0; turn < letInTurnsMax && this.doors.some(({ pending }) => pending > 0); turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** Ends the loop. What is still open is cut. */

@@ -36,6 +36,8 @@ export class Acceptor {
   readonly #listeners: RawListener[];
   /** Accepted in the turn in which nobody could take them. */
   readonly #waiting: HandedOver[] = [];
+  /** Places of the listeners whose sockets belong to another server as well. */
+  readonly #shared = new Set<number>();
   #next = 0;
   readonly #paused: boolean[] = [];
   #closed = false;
@@ -44,15 +46,25 @@ export class Acceptor {
   readonly #accepted: number[] = [];
   readonly #refused: number[] = [];
 
-  /** Binds every address, without accepting yet. Throws what `listen` throws. */
-  constructor(loop: EventLoop, options: readonly ResolvedListenerOptions[], owner: AcceptorOwner) {
+  /**
+   * Binds every address, without accepting yet. Throws what `listen` throws.
+   *
+   * @param taken by place, sockets that another server has given and goes on with until this one serves.
+   */
+  constructor(
+    loop: EventLoop,
+    options: readonly ResolvedListenerOptions[],
+    owner: AcceptorOwner,
+    taken: readonly (number | undefined)[] = [],
+  ) {
     this.#owner = owner;
     this.#options = options;
     this.#listeners = [];
     try {
       options.forEach((listener, place) => {
         const take = this.#taker(place);
-        const raw = listenRaw(loop, bindingOptionsOf(listener), take);
+        if (taken[place] !== undefined) this.#shared.add(place);
+        const raw = listenRaw(loop, bindingOptionsOf(listener, taken[place]), take);
         raw.pause();
         this.#listeners.push(raw);
         this.#paused.push(true);
@@ -60,7 +72,7 @@ export class Acceptor {
         this.#refused.push(0);
       });
     } catch (error) {
-      for (const listener of this.#listeners) listener.stop();
+      void this.close();
       throw error;
     }
   }
@@ -88,18 +100,32 @@ export class Acceptor {
     this.#retry();
   }
 
+  /** The sockets are this server's alone from now on. */
+  own(): void {
+    this.#shared.clear();
+  }
+
+  /** The listeners of these places belong to a successor from now on. */
+  share(places: readonly number[]): void {
+    for (const place of places) this.#shared.add(place);
+  }
+
   /** A connection whose worker is gone before it took it finds another one. */
   again(handed: HandedOver): void {
     if (this.#closed) return this.#owner.discard(handed.descriptor);
     if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
   }
 
-  /** Accepts no more; resolves when the addresses are free. */
+  /** Accepts no more; resolves when the addresses are free, but for those that another server has. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     for (const handed of this.#waiting.splice(0)) this.#owner.discard(handed.descriptor);
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await Promise.all(
+      this.#listeners.map((listener, place) =>
+        this.#shared.has(place) ? listener.handOn() : listener.close()
+      ),
+    );
   }
 
   #taker(place: number): DescriptorTaker {

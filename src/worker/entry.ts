@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { WorkerService } from "./service.ts";
+import { HandOverQueue } from "./hand_over_queue.ts";
 import type { FromWorker } from "./messages.ts";
+import { WorkerService } from "./service.ts";
 import type { ThreadMessage } from "./thread_link.ts";
 
 interface WorkerScope {
@@ -18,7 +19,10 @@ const scope = globalThis as unknown as WorkerScope;
 
 const received = (event: Event) => {
   const { message, shared } = (event as MessageEvent<ThreadMessage>).data;
-  service.received(message, shared);
+  const means = shared === undefined
+    ? undefined
+    : { memory: shared, handOver: new HandOverQueue(shared.queue) };
+  service.received(message, means);
 };
 
 const service = new WorkerService({

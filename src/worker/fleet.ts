@@ -31,9 +31,11 @@ import { addActivity, noActivity, skewOf, totalOf } from "./statistics_total.ts"
 import type { ActivityStatistics, ListenerStatistics, ServerStatistics } from "./statistics_types.ts";
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
+import { Replacement } from "./replacement.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
+import { WorkerProcesses } from "./worker_processes.ts";
 
 /** Whom a fleet tells. */
 export interface FleetOwner {
@@ -63,6 +65,9 @@ export class Fleet {
   /** Who may connect. */
   readonly judges: Judges;
   readonly #places = new TablePlaces();
+  readonly #replacement: Replacement;
+  /** Where workers are processes. */
+  #processes: WorkerProcesses | undefined = undefined;
   readonly #address = new AddressWords();
   #loop: EventLoop | undefined = undefined;
   #acceptor: Acceptor | undefined = undefined;
@@ -82,6 +87,7 @@ export class Fleet {
     this.#owner = owner;
     this.#spreading = spreadingOf(options, host.operatingSystem);
     this.judges = Judges.create(options, tablePlaces);
+    this.#replacement = new Replacement(options, log);
     this.#supervisor = new Supervisor({
       application,
       options,
@@ -112,8 +118,12 @@ export class Fleet {
     loop.ref();
     this.#loop = loop;
     try {
+      if (this.#options.isolation === "process") {
+        this.#processes = new WorkerProcesses(loop, this.#application, this.#options);
+      }
+      const taken = await this.#replacement.take(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.
-      const acceptor = new Acceptor(loop, this.#options.listeners, this.#acceptorOwner());
+      const acceptor = new Acceptor(loop, this.#options.listeners, this.#acceptorOwner(), taken);
       this.#acceptor = acceptor;
       this.#listeners = acceptor.addresses.map((address, place) => ({
         name: this.#options.listeners[place].name,
@@ -122,11 +132,18 @@ export class Fleet {
       if (this.#spreading === "reusePort") await acceptor.close();
       await this.#supervisor.start(this.#options.workers);
     } catch (error) {
+      this.#replacement.giveUp();
       await this.#acceptor?.close();
+      await this.#processes?.close();
       await loop.close();
       throw error;
     }
     this.#acceptor.serve();
+    await this.#replacement.serving(loop, this.#acceptor, async () => {
+      // The successor's figures are at the same address.
+      await this.#metrics?.close();
+      this.#owner.shutdown("handOver");
+    });
     this.#serveMetrics(loop);
     this.#testRegularly();
   }
@@ -200,12 +217,14 @@ export class Fleet {
   /** Closes the listeners. */
   async refuse(): Promise<void> {
     await this.#acceptor?.close();
+    await this.#replacement.refused();
   }
 
   /** Frees the loop of this thread. */
   async end(): Promise<void> {
     await this.#acceptor?.close();
     await this.#metrics?.close();
+    await this.#processes?.close();
     await this.#loop?.close();
   }
 
@@ -217,9 +236,10 @@ export class Fleet {
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {
+    if (this.#processes !== undefined) return this.#processes.makeLink(handle);
     const place = this.#places.take(handle);
-    const { queue, board } = handle;
-    const memory = { queue: queue.buffer, board: board.buffer, judges: this.judges.memory, place };
+    const { shared, board } = handle;
+    const memory = { queue: shared.buffer, board: board.buffer, judges: this.judges.memory, place };
     const name = `ringport worker ${handle.index}`;
     return new ThreadLink(name, host.pid, memory, handle, ({ reason }) => {
       if (reason === "killed") this.abandoned += 1;
@@ -227,8 +247,8 @@ export class Fleet {
     });
   }
 
-  #wake({ loop }: WorkerHandle): void {
-    if (loop !== undefined) wakeLoop(loop.handle, this.#options.library);
+  #wake({ loop, link }: WorkerHandle): void {
+    if (loop !== undefined && link.pid === host.pid) wakeLoop(loop.handle, this.#options.library);
   }
 
   /** Takes the sockets of a thread that does not come back. */

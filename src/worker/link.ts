@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HandedOver } from "../server/hand_over.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 /** How a worker came to its end: `"stopped"` when it said so before. */
@@ -18,10 +19,28 @@ export interface LinkOwner {
   ended(end: WorkerEnd): void;
 }
 
+/** Accepted sockets on their way to a worker. */
+export interface WorkerQueue {
+  /** Sockets on their way. */
+  readonly length: number;
+  /** Connections of one listener that the worker has or is about to have. Never too few. */
+  loadOf(listener: number): number;
+  /** Connections of the first `listeners` listeners together. */
+  load(listeners: number): number;
+  /** True while the worker has taken on too much to want more. */
+  readonly pressure: boolean;
+  /** False: too many are on their way. */
+  give(handed: HandedOver): boolean;
+  /** Takes back what a worker that is gone will not take any more. */
+  drain(take: (handed: HandedOver) => void): void;
+}
+
 /** The way to one worker. */
 export interface WorkerLink {
   /** The process it runs in. */
   readonly pid: number;
+  /** How sockets come to it, where it is not by the shared memory. */
+  readonly queue?: WorkerQueue;
   post(message: ToWorker): void;
   /**
    * Ends a worker that does not listen any more: a process is killed; a thread loses its sockets and is left

@@ -4,17 +4,23 @@
  * @module
  */
 import { RingportError } from "../base/errors.ts";
-import { Runner, type RunnerSettings } from "../server/runner.ts";
+import type { HandOver } from "../server/hand_over.ts";
 import type { Phase } from "../server/phases.ts";
-import { HandOverQueue } from "./hand_over_queue.ts";
+import { Runner, type RunnerMemory, type RunnerSettings } from "../server/runner.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import type { WorkerMemory } from "./worker_memory.ts";
 
 /** What a worker's main module gives to the service. */
 export interface ServiceHost {
   post(message: FromWorker): void;
   /** Ends this thread or process; nothing of it is open any more. */
   end(): void;
+}
+
+/** What a worker is given beside messages. */
+export interface ServiceMeans {
+  memory: RunnerMemory;
+  /** Where its connections come from. */
+  handOver: HandOver;
 }
 
 export class WorkerService {
@@ -27,8 +33,8 @@ export class WorkerService {
   }
 
   /** A message of the supervisor. */
-  received(message: ToWorker, memory: WorkerMemory | undefined): void {
-    this.#obey(message, memory).catch((error: unknown) => this.#failed(error));
+  received(message: ToWorker, means: ServiceMeans | undefined): void {
+    this.#obey(message, means).catch((error: unknown) => this.#failed(error));
   }
 
   /** Something nobody caught: the loop is ended at once, and the supervisor told. */
@@ -40,11 +46,11 @@ export class WorkerService {
     this.#host.end();
   }
 
-  async #obey(message: ToWorker, memory: WorkerMemory | undefined): Promise<void> {
+  async #obey(message: ToWorker, means: ServiceMeans | undefined): Promise<void> {
     const { post } = this.#host;
     switch (message.kind) {
       case "start":
-        return await this.#start(message, memory);
+        return await this.#start(message, means);
       case "serve":
         this.#runner!.serve();
         return post({ kind: "serving" });
@@ -57,17 +63,17 @@ export class WorkerService {
     }
   }
 
-  async #start(settings: RunnerSettings, memory: WorkerMemory | undefined): Promise<void> {
+  async #start(settings: RunnerSettings, means: ServiceMeans | undefined): Promise<void> {
     const { post } = this.#host;
     const owner = {
       log: (message: string, fields?: Record<string, unknown>) => post({ kind: "log", message, fields }),
       banned: (address: string) => post({ kind: "banned", address }),
       shutdown: () => post({ kind: "shutdown" }),
     };
-    const runner = new Runner(settings, owner, memory);
+    const runner = new Runner(settings, owner, means?.memory);
     this.#runner = runner;
     await runner.start();
-    if (memory !== undefined) runner.takeFrom(new HandOverQueue(memory.queue));
+    if (means !== undefined) runner.takeFrom(means.handOver);
     post({
       kind: "ready",
       addresses: runner.doors.map((door) => door.address),

@@ -94,9 +94,10 @@ export async function runShutdown(task: ShutdownTask): Promise<ShutdownReport> {
 }
 
 async function refuse(task: ShutdownTask): Promise<void> {
+  // First the listeners: what they have accepted a worker still takes, and then no more comes.
+  await task.refuse();
   // Nobody waits here for connections to go: the next phase does.
   for (const worker of task.workers) void worker.enter("refusing");
-  await task.refuse();
 }
 
 async function enterAll(task: ShutdownTask, phase: Phase): Promise<void> {

@@ -22,6 +22,11 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
   if (operatingSystem !== "linux") {
     throw new OptionError("server", "spreading", 'option "spreading" can be "reusePort" on Linux only');
   }
+  if (options.handOver !== undefined) {
+    // A listener of the group that closes resets what waits in its own queue.
+    const why = 'options "handOver" and "spreading: reusePort" exclude each other: connections would be lost';
+    throw new OptionError("server", "handOver", why);
+  }
   for (const { unix, inherited, name } of options.listeners) {
     if (unix === undefined && inherited === undefined) continue;
     throw new OptionError(

@@ -128,10 +128,11 @@ export class Supervisor implements HandleOwner {
 
   died(worker: WorkerHandle, end: WorkerEnd): void {
     this.#settings.log.tell("worker.died", { worker: worker.index, reason: end.message });
-    this.#owner.lost(worker);
     this.#leaving.delete(worker);
     if (this.#places[worker.index] === worker) this.#places[worker.index] = undefined;
     this.#changed();
+    // What was on its way to it finds another one, which it no longer is itself.
+    this.#owner.lost(worker);
     if (this.#ending || end.reason === "killed") return;
     this.#refill(worker.index, end.message);
   }

@@ -7,11 +7,11 @@ import { RingportError } from "../base/errors.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
 import { Board } from "../server/board.ts";
-import { type DrainCounts, noDrains, type Phase } from "../server/phases.ts";
+import { type DrainCounts, isBefore, noDrains, type Phase } from "../server/phases.ts";
 import type { RunnerSettings } from "../server/runner.ts";
 import { HandOverQueue } from "./hand_over_queue.ts";
 import { HealthWatch } from "./health.ts";
-import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
+import type { LinkOwner, WorkerEnd, WorkerLink, WorkerQueue } from "./link.ts";
 import type { FromWorker } from "./messages.ts";
 
 /** Where a worker stands. */
@@ -26,13 +26,20 @@ export interface HandleOwner {
   shutdown(): void;
 }
 
+/** Milliseconds a worker may take for what was accepted before a shutdown, and between two looks. */
+const takingMilliseconds = 250;
+const takingInterval = 2;
+
 /** How a link to a new worker is made. */
 export type LinkMaker = (handle: WorkerHandle) => WorkerLink;
 
 export class WorkerHandle implements LinkOwner {
   readonly index: number;
   readonly generation: number;
-  readonly queue: HandOverQueue = new HandOverQueue();
+  /** How accepted sockets come to it. */
+  readonly queue: WorkerQueue;
+  /** The memory for that, where it is a thread. */
+  readonly shared: HandOverQueue = new HandOverQueue();
   readonly board: Board = new Board();
   readonly health: HealthWatch;
   /** The addresses its listeners have, once it is ready. */
@@ -68,6 +75,7 @@ export class WorkerHandle implements LinkOwner {
     this.ready.catch(() => {});
     this.gone = this.#gone.promise;
     this.link = makeLink(this);
+    this.queue = this.link.queue ?? this.shared;
   }
 
   /** Connections it has or is about to get. */
@@ -86,9 +94,18 @@ export class WorkerHandle implements LinkOwner {
   async enter(phase: Phase): Promise<void> {
     if (this.state === "gone") return;
     this.state = "ending";
+    if (isBefore(phase, "closing")) await this.#taken();
     const emptied = new Promise<void>((resolve) => this.#emptied = { phase, resolve });
     this.link.post({ kind: "enter", phase });
     await Promise.race([emptied, this.gone]);
+  }
+
+  /** Resolves when what is on its way to the worker has arrived, or it does not take it. */
+  async #taken(): Promise<void> {
+    const end = performance.now() + takingMilliseconds;
+    while (this.queue.length > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, takingInterval));
+    }
   }
 
   /** Frees everything and ends. */

@@ -1,4 +1,5 @@
 /** An application that does what each line says: the misbehaving handlers of the tests. */
+import { host } from "../../src/host/mod.ts";
 import type { Application, Connection, SocketAddress, Window, WorkerContext } from "../../src/mod.ts";
 
 export default class Commands implements Application<{ rest: string }> {
@@ -51,6 +52,8 @@ export default class Commands implements Application<{ rest: string }> {
         return void connection.write(`${words.join(" ")}\n`);
       case "who":
         return void connection.write(`${worker.index}.${worker.generation}\n`);
+      case "pid":
+        return void connection.write(`${host.pid}\n`);
       case "later":
         await new Promise((resolve) => setTimeout(resolve, Number(words[0])));
         return void connection.write("later\n");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describe } from "@std/testing/bdd";
 import { connect, type Connection, Server, type ServerOptions } from "../../src/mod.ts";
 import { until } from "./wait.ts";
 
@@ -115,5 +116,13 @@ export class LineClient {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop()!;
     this.lines.push(...lines);
+  }
+}
+
+/** Describes something for workers that are threads and for those that are processes. */
+export function describeWorkers(what: string, body: (isolation: "thread" | "process") => void): void {
+  for (const isolation of ["thread", "process"] as const) {
+    describe(`${what}, workers being ${isolation === "thread" ? "threads" : "processes"}`, () =>
+      body(isolation));
   }
 }

@@ -1,0 +1,71 @@
+/**
+ * The way between two processes of a server: messages over a connection of this framework's own.
+ *
+ * @module
+ */
+import type { CloseReason, Connection, SocketHandlers } from "../connection/types.ts";
+import { frameOf, FrameReader } from "./frames.ts";
+
+/** Whom a channel tells. */
+export interface ChannelOwner {
+  received(message: unknown): void;
+  /** The other side is gone, or this one has ended. Called once, last. */
+  closed(): void;
+}
+
+/** One end of the way. */
+export class Channel {
+  /** Changes once it is known who is at the other end. */
+  owner: ChannelOwner;
+  readonly #connection: Connection<Channel>;
+  readonly #reader: FrameReader;
+  readonly closed: Promise<unknown>;
+
+  /** `bytesMax`: of the first messages, until it is known who sends them. */
+  constructor(connection: Connection<Channel>, owner: ChannelOwner, bytesMax?: number) {
+    this.owner = owner;
+    this.#connection = connection;
+    this.#reader = new FrameReader(bytesMax);
+    this.closed = connection.closed;
+    connection.data = this;
+  }
+
+  /** Bytes of a message at most. */
+  set bytesMax(bytes: number) {
+    this.#reader.bytesMax = bytes;
+  }
+
+  /** Sends a message. One that finds no room ends the channel: a message must not be missing unnoticed. */
+  post(message: unknown): void {
+    const { state } = this.#connection;
+    if (state !== "open" && state !== "read-ended") return;
+    if (this.#connection.write(frameOf(message)) === "refused") this.#connection.abort();
+  }
+
+  /** What was posted goes out, then the channel ends. */
+  end(): void {
+    this.#connection.close();
+  }
+
+  abort(): void {
+    this.#connection.abort();
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#reader.push(bytes, (message) => this.owner.received(message));
+  }
+}
+
+/** Bytes a channel may have on their way: sixteen of the longest messages. */
+const bufferLimitBytes = 16 * 1024 * 1024;
+
+/** How the connections of channels are set up; a connection without a channel throws away what comes. */
+export const channelHandlers: SocketHandlers<Channel> = {
+  data: (connection, window) => connection.data?.push(window.bytes),
+  close: (connection: Connection<Channel>, _: CloseReason) => connection.data?.owner.closed(),
+  // Whoever sends what is no message is cut; its channel says the rest.
+  error: () => {},
+};
+
+/** Options of a channel's connection, at both ends. */
+export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimitBytes };

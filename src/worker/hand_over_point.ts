@@ -1,0 +1,134 @@
+/**
+ * Where a running server waits for its successor, gives it the listening sockets and, when it serves, goes.
+ * Until then nothing changes: both accept from the same queues, and a successor that fails is forgotten.
+ *
+ * @module
+ */
+import type { EventLoop } from "../connection/event_loop.ts";
+import { listen, type Listener } from "../connection/listener.ts";
+import type { Connection } from "../connection/types.ts";
+import { giveDescriptor, type Taker } from "../loop/open.ts";
+import { Channel, channelHandlers, channelOptions } from "./channel.ts";
+import {
+  type OfferedListener,
+  successionProtocol,
+  type ToPredecessor,
+  type ToSuccessor,
+} from "./succession.ts";
+
+/** What the point needs of the server. */
+export interface HandOverOwner {
+  /** The listeners with their descriptors. */
+  offers(): { listener: OfferedListener; descriptor: number }[];
+  /** A successor has come, has failed, or takes over. */
+  told(event: "come" | "failed" | "ready"): void;
+  /** Accepts no more at the listeners of these places, which live on; resolves when that is so. */
+  yield(places: readonly number[]): Promise<void>;
+}
+
+/** Where a point is. */
+export interface PointPlace {
+  path: string;
+  /** A socket that listens there already. */
+  descriptor?: number;
+}
+
+/** Permission bits: nobody but this user may take a server's sockets. */
+const ownerOnly = 0o600;
+/** Bytes of a successor's messages at most. */
+const messageBytesMax = 4096;
+/** Milliseconds a visitor may take to say what it wants. */
+const greetingMilliseconds = 5_000;
+/** Milliseconds until a successor that is behind with taking is tried again, and how often. */
+const retryMilliseconds = 5;
+const retriesMax = 1_000;
+
+export class HandOverPoint {
+  readonly #listener: Listener<Channel>;
+  readonly #owner: HandOverOwner;
+  readonly #library: string | undefined;
+  /** The successor that is at it. */
+  #visitor: Channel | undefined = undefined;
+  #ready = false;
+
+  constructor(loop: EventLoop, { path, descriptor }: PointPlace, owner: HandOverOwner, library?: string) {
+    this.#owner = owner;
+    this.#library = library;
+    const socket = { ...channelHandlers, open: (connection: Connection<Channel>) => this.#visit(connection) };
+    const place = descriptor === undefined
+      ? { unix: path, mode: ownerOnly }
+      : { fd: descriptor, removePath: true };
+    this.#listener = listen<Channel>({ ...channelOptions, ...place, loop, socket });
+  }
+
+  /** Waits no more. The path goes, unless a successor has it. */
+  async close(): Promise<void> {
+    if (this.#ready) await this.#listener.handOn();
+    else await this.#listener.close();
+  }
+
+  #visit(connection: Connection<Channel>): void {
+    const late = setTimeout(() => connection.abort(), greetingMilliseconds);
+    const channel = new Channel(connection, {
+      received: (message) => {
+        clearTimeout(late);
+        this.#said(channel, (message ?? {}) as ToPredecessor);
+      },
+      closed: () => {
+        clearTimeout(late);
+        if (this.#visitor === channel) this.#left();
+      },
+    }, messageBytesMax);
+  }
+
+  #said(channel: Channel, message: ToPredecessor): void {
+    if (message.kind === "hello") return this.#greet(channel, message);
+    if (message.kind !== "ready" || channel !== this.#visitor || this.#ready) return channel.abort();
+    void this.#yield(channel, message.places);
+  }
+
+  #greet(channel: Channel, { protocol, pid, inbox }: ToPredecessor & { kind: "hello" }): void {
+    const refuse = (reason: string) => {
+      channel.post({ kind: "refused", reason } satisfies ToSuccessor);
+      channel.end();
+    };
+    if (protocol !== successionProtocol) {
+      return refuse(`it speaks version ${successionProtocol} of the protocol, not ${protocol}`);
+    }
+    if (this.#visitor !== undefined) return refuse("another server is about to take its place");
+    this.#visitor = channel;
+    this.#owner.told("come");
+    this.#offer(channel, { processId: pid, token: inbox }).catch((error: unknown) => refuse(String(error)));
+  }
+
+  async #offer(channel: Channel, taker: Taker): Promise<void> {
+    const post = (message: ToSuccessor) => channel.post(message);
+    for (const { listener, descriptor } of this.#owner.offers()) {
+      post({ kind: "listener", listener, ticket: await this.#give(descriptor, taker) });
+    }
+    post({ kind: "point", ticket: await this.#give(this.#listener.descriptor, taker) });
+    post({ kind: "all" });
+  }
+
+  async #give(descriptor: number, taker: Taker): Promise<string> {
+    for (let attempt = 0; attempt < retriesMax; attempt++) {
+      const ticket = giveDescriptor(descriptor, taker, this.#library);
+      if (ticket !== "busy") return ticket.toBase64();
+      await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
+    }
+    throw new Error("the successor takes none of the sockets");
+  }
+
+  async #yield(channel: Channel, places: readonly number[]): Promise<void> {
+    this.#ready = true;
+    this.#owner.told("ready");
+    await this.#owner.yield(places);
+    channel.post({ kind: "done" } satisfies ToSuccessor);
+    channel.end();
+  }
+
+  #left(): void {
+    this.#visitor = undefined;
+    if (!this.#ready) this.#owner.told("failed");
+  }
+}

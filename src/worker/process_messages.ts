@@ -1,0 +1,37 @@
+/**
+ * What the supervisor and a worker in a process of its own say to each other beside what all workers say:
+ * that which threads find in shared memory. All of it goes as JSON.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import type { ShareableLoop } from "../loop/remote_statistics.ts";
+import type { HandedOver } from "../server/hand_over.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** To a worker. */
+export type ToProcess =
+  | ToWorker
+  /** An accepted socket waits in the worker's inbox under this ticket, in base64. */
+  | { kind: "handOver"; ticket: string } & Omit<HandedOver, "descriptor">;
+
+/** From a worker. */
+export type FromProcess =
+  | Exclude<FromWorker, { kind: "loaded" | "ready" }>
+  /** The script runs; `inbox` is the name under which it takes sockets. */
+  | { kind: "loaded"; pid: number; inbox: string }
+  | { kind: "ready"; addresses: SocketAddress[]; sizes: ShareableLoop["sizes"] }
+  /** Sockets taken since the start, connections there are now by listener, and whether more are wanted. */
+  | { kind: "took"; taken: number; open: number[]; pressure: boolean }
+  | { kind: "snapshot"; snapshot: Snapshot };
+
+/** The variable in which a worker's process finds the way to its supervisor. */
+export const channelVariable = "RINGPORT_CHANNEL";
+
+/** What it finds there, as JSON. */
+export interface ProcessStart {
+  port: number;
+  token: string;
+  library?: string;
+}

@@ -1,0 +1,197 @@
+/**
+ * A worker in a process of its own, from inside: does as its supervisor says over the channel, tells it what
+ * threads leave in shared memory, and ends by itself when the supervisor is gone.
+ *
+ * @module
+ */
+import { connect } from "../connection/connect.ts";
+import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import { host } from "../host/mod.ts";
+import { type Inbox, openInbox, wakeLoop } from "../loop/open.ts";
+import { RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
+import { Board, boardInterval } from "../server/board.ts";
+import { Judges } from "../server/judges.ts";
+import { plainFields } from "../server/log_values.ts";
+import type { ResolvedServerOptions } from "../server/options.ts";
+import type { Phase } from "../server/phases.ts";
+import { Channel, channelOptions, type ChannelOwner } from "./channel.ts";
+import { inTime } from "./in_time.ts";
+import type { FromWorker } from "./messages.ts";
+import { ProcessInbox } from "./process_inbox.ts";
+import type { FromProcess, ProcessStart, ToProcess } from "./process_messages.ts";
+import { type ServiceMeans, WorkerService } from "./service.ts";
+import { takeSnapshot } from "./snapshot.ts";
+
+/** Sizes of the channel's loop: one connection, a handful of records. */
+const loopSizes = { segmentCount: 64, connections: 16, timers: 64, sendEntries: 256 };
+/** Snapshots between two looks of the supervisor, so that it sees a late one and not none. */
+const snapshotsPerLook = 4;
+const snapshotIntervalMin = 25;
+/** Milliseconds between two snapshots while the supervisor waits for the end of what still moves. */
+const endingInterval = 25;
+/** Milliseconds for each phase of an end that nobody leads, and for the last bytes on the channel. */
+const orphanPhases: readonly [Phase, number][] = [["draining", 1_000], ["closing", 1_000], ["aborting", 250]];
+const lastWordsMilliseconds = 1_000;
+
+export class ProcessWorker implements ChannelOwner {
+  readonly #start: ProcessStart;
+  readonly #loop: EventLoop;
+  readonly #inboxName = crypto.randomUUID();
+  readonly #inbox: Inbox;
+  readonly #handOver: ProcessInbox;
+  readonly #service: WorkerService;
+  readonly #board = new Board();
+  #channel: Channel | undefined = undefined;
+  #native: ShareableLoop | undefined = undefined;
+  #statistics: RemoteStatistics | undefined = undefined;
+  #heartbeat = -1;
+  #snapshots: ReturnType<typeof setInterval> | undefined = undefined;
+  #emptied: (() => void) | undefined = undefined;
+  #ending = false;
+
+  constructor(start: ProcessStart) {
+    const { library } = start;
+    this.#start = start;
+    this.#loop = createLoop({ ...loopSizes, library });
+    const inbox = openInbox(this.#inboxName, library);
+    this.#inbox = inbox;
+    this.#handOver = new ProcessInbox({
+      take: (ticket) => inbox.take(ticket),
+      tell: (taken, open, pressure) => this.#post({ kind: "took", taken, open, pressure }),
+      polls: () => this.#loop.engine.turn,
+      wake: () => this.#wake(),
+    });
+    this.#service = new WorkerService({
+      post: (message) => this.#said(message),
+      end: () => void this.#end(),
+    });
+  }
+
+  /** Reports to the supervisor. Rejects where there is none. */
+  async report(): Promise<void> {
+    const { port, token } = this.#start;
+    const connection = await connect<Channel>({
+      ...channelOptions,
+      loop: this.#loop,
+      hostname: "127.0.0.1",
+      port,
+      data: undefined as unknown as Channel,
+    });
+    this.#channel = new Channel(connection, this);
+    this.#channel.post({ token });
+    this.#post({ kind: "loaded", pid: host.pid, inbox: this.#inboxName });
+  }
+
+  /** Something nobody caught. */
+  crashed(error: unknown): void {
+    this.#service.crashed(error);
+  }
+
+  received(message: unknown): void {
+    const said = message as ToProcess;
+    if (said.kind === "handOver") {
+      const { kind: _, ticket, ...where } = said;
+      return this.#handOver.arrived(ticket, where);
+    }
+    if (said.kind === "start") this.#snapshotEach(snapshotIntervalOf(said.options.supervisor.interval));
+    if (said.kind === "enter") {
+      this.#snapshotEach(endingInterval);
+      return void this.#enter(said);
+    }
+    this.#service.received(said, said.kind === "start" ? this.#means(said.options) : undefined);
+  }
+
+  /** What was taken is served, although the server accepts no more. */
+  async #enter(said: ToProcess & { kind: "enter" }): Promise<void> {
+    while (this.#handOver.waiting > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    this.#service.received(said, undefined);
+  }
+
+  /** The supervisor is gone. */
+  closed(): void {
+    if (!this.#ending) void this.#endAlone();
+  }
+
+  /** Addresses are judged by tables of this process's own. */
+  #means(options: ResolvedServerOptions): ServiceMeans {
+    const judges = Judges.create(options, 1).memory;
+    return { memory: { board: this.#board.buffer, judges, place: 0 }, handOver: this.#handOver };
+  }
+
+  #post(message: FromProcess): void {
+    this.#channel?.post(message);
+  }
+
+  #said(message: FromWorker): void {
+    switch (message.kind) {
+      case "ready":
+        this.#native = message.loop;
+        this.#statistics = new RemoteStatistics(message.loop);
+        this.#post({ kind: "ready", addresses: message.addresses, sizes: message.loop.sizes });
+        return this.#snapshot();
+      case "loaded":
+        return;
+      case "log": {
+        const { fields } = message;
+        return this.#post({ ...message, fields: fields === undefined ? undefined : plainFields(fields) });
+      }
+      case "stopped":
+      case "failed":
+        this.#snapshot();
+        break;
+      case "emptied":
+        this.#emptied?.();
+        break;
+    }
+    this.#post(message);
+  }
+
+  #snapshotEach(milliseconds: number): void {
+    clearInterval(this.#snapshots);
+    this.#snapshots = setInterval(() => this.#snapshot(), milliseconds);
+  }
+
+  #snapshot(): void {
+    if (this.#native === undefined) return;
+    this.#post({ kind: "snapshot", snapshot: takeSnapshot(this.#native, this.#board) });
+    const { heartbeat } = this.#statistics!;
+    // A loop that sleeps beats when it is woken; one that does not is stuck.
+    if (heartbeat === this.#heartbeat) this.#wake();
+    this.#heartbeat = heartbeat;
+  }
+
+  #wake(): void {
+    if (this.#native !== undefined) wakeLoop(this.#native.handle, this.#start.library);
+  }
+
+  /** Nobody leads any more: what is in flight gets a moment, then all ends. */
+  async #endAlone(): Promise<void> {
+    for (const [phase, milliseconds] of orphanPhases) {
+      if (this.#native === undefined) break;
+      const emptied = new Promise<void>((resolve) => this.#emptied = resolve);
+      this.#service.received({ kind: "enter", phase }, undefined);
+      if (await inTime(emptied, milliseconds)) break;
+    }
+    setTimeout(() => host.exit(1), lastWordsMilliseconds);
+    if (this.#native === undefined) host.exit(1);
+    this.#service.received({ kind: "stop" }, undefined);
+  }
+
+  /** All that was said goes out, then the process is over. */
+  async #end(): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    clearInterval(this.#snapshots);
+    this.#inbox.close();
+    if (this.#channel !== undefined) {
+      this.#channel.end();
+      await inTime(this.#channel.closed, lastWordsMilliseconds);
+    }
+    await inTime(host.flush(), lastWordsMilliseconds);
+    host.exit(0);
+  }
+}
+
+function snapshotIntervalOf(look: number): number {
+  return Math.max(snapshotIntervalMin, Math.min(look, boardInterval) / snapshotsPerLook);
+}

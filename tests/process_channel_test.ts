@@ -1,0 +1,249 @@
+/** What the processes of a server say to each other: messages in every cut, tokens, counters, sockets. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { connect, createLoop, type RingportError } from "../src/mod.ts";
+import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
+import { Board } from "../src/server/board.ts";
+import type { HandedOver } from "../src/server/hand_over.ts";
+import { Channel, channelHandlers, channelOptions } from "../src/worker/channel.ts";
+import { ChannelListener } from "../src/worker/channel_listener.ts";
+import { frameBytesMax, frameOf, FrameReader } from "../src/worker/frames.ts";
+import { handOverQueueEntries } from "../src/worker/hand_over_queue.ts";
+import { ProcessInbox } from "../src/worker/process_inbox.ts";
+import type { ToProcess } from "../src/worker/process_messages.ts";
+import { ProcessQueue } from "../src/worker/process_queue.ts";
+import { SnapshotMemory, takeSnapshot } from "../src/worker/snapshot.ts";
+import { delay, errorOf, until } from "./helpers/wait.ts";
+
+const messages = [{ kind: "a" }, "", [1, 2, { b: "ü".repeat(300) }], null, { kind: "end" }];
+
+function joined(): Uint8Array {
+  const frames = messages.map(frameOf);
+  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    bytes.set(frame, at);
+    at += frame.length;
+  }
+  return bytes;
+}
+
+describe("messages in frames", () => {
+  it("come whole, wherever the bytes are cut", () => {
+    const bytes = joined();
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const reader = new FrameReader();
+      const read: unknown[] = [];
+      for (const part of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
+        reader.push(part, (message) => read.push(message));
+      }
+      expect(read).toEqual(messages);
+    }
+  });
+
+  it("come whole byte by byte", () => {
+    const reader = new FrameReader();
+    const read: unknown[] = [];
+    for (const byte of joined()) reader.push(Uint8Array.of(byte), (message) => read.push(message));
+    expect(read).toEqual(messages);
+  });
+
+  it("are bounded, both ways, before their bytes are there", async () => {
+    const long = await errorOf(() => frameOf("x".repeat(frameBytesMax))) as RingportError;
+    expect(long.code).toBe("ERR_MESSAGE");
+    const reader = new FrameReader(16);
+    reader.push(frameOf("12345678901234"), () => {});
+    const error = await errorOf(() => reader.push(Uint8Array.of(17, 0, 0, 0), () => {})) as RingportError;
+    expect(error.message).toContain("a message of 17 bytes is too long");
+  });
+
+  it("that are no JSON are an error", async () => {
+    const error = await errorOf(() => new FrameReader().push(Uint8Array.of(1, 0, 0, 0, 0x7b), () => {}));
+    expect(error).toBeInstanceOf(SyntaxError);
+  });
+});
+
+describe("the door for processes", () => {
+  it("lets in who has the token, once, and nobody else", async () => {
+    await using loop = createLoop({ segmentCount: 64 });
+    const door = new ChannelListener(loop);
+    const heard: unknown[] = [];
+    let arrivals = 0;
+    let channel: Channel | undefined = undefined;
+    const token = door.expect((arrived) => {
+      arrivals += 1;
+      channel = arrived;
+      return { received: (message) => heard.push(message), closed: () => heard.push("closed") };
+    });
+    const forgotten = door.expect(() => {
+      throw new Error("nobody is expected");
+    });
+    door.forget(forgotten);
+    const dial = () => connect<Channel>({ ...channelOptions, hostname: "127.0.0.1", port: door.port });
+    const greet = async (bytes: Uint8Array) => {
+      const connection = await dial();
+      connection.write(bytes);
+      return await connection.closed;
+    };
+    const wrong = ["", "wrong", { token: "wrong" }, { token: forgotten }, { token: null }, null, 7];
+    for (const greeting of wrong) await greet(frameOf(greeting));
+    await greet(Uint8Array.of(0xff, 0xff, 0xff, 0x7f));
+    await greet(frameOf({ token: "x".repeat(400) }));
+    expect(arrivals).toBe(0);
+
+    const connection = await dial();
+    const answers: unknown[] = [];
+    const mine = new Channel(connection, { received: (message) => answers.push(message), closed: () => {} });
+    mine.post({ token });
+    // Once it is known who speaks, messages may be long.
+    mine.post({ text: "x".repeat(100_000) });
+    await until(() => heard.length === 1, "the message came");
+    expect(arrivals).toBe(1);
+    channel!.post("welcome");
+    await until(() => answers.length === 1, "the answer came");
+    expect(answers).toEqual(["welcome"]);
+    await greet(frameOf({ token }));
+    expect(arrivals).toBe(1);
+    mine.end();
+    await until(() => heard.at(-1) === "closed", "the end was told");
+    door.close();
+    expect(channelHandlers.data).toBeDefined();
+  });
+});
+
+describe("counters of another process", () => {
+  it("read as those of a loop of this one", async () => {
+    await using loop = createLoop({ segmentCount: 64 });
+    const { shareable } = loop.engine.native;
+    const board = new Board();
+    board.set("connections", 7);
+    board.setStates([1, 2, 3, 4, 5, 6, 7]);
+    for (let turn = 0; turn < 3; turn++) {
+      loop.wake();
+      await delay(10);
+    }
+    const other = new Board();
+    const memory = new SnapshotMemory(shareable.sizes, other);
+    const remote = new RemoteStatistics(memory.loop);
+    expect(remote.heartbeat).toBe(0);
+    memory.put(JSON.parse(JSON.stringify(takeSnapshot(shareable, board))));
+    const own = new RemoteStatistics(shareable).read();
+    expect(remote.heartbeat).toBeGreaterThan(0);
+    expect({ ...remote.read(), polls: own.polls, waits: own.waits }).toEqual(own);
+    expect(other.get("connections")).toBe(7);
+    expect(other.states).toEqual(board.states);
+    const bad = { ...takeSnapshot(shareable, board), header: "AAAA" };
+    expect(await errorOf(() => memory.put(bad))).toBeInstanceOf(RangeError);
+  });
+});
+
+function handed(descriptor: number): HandedOver {
+  return { descriptor, listener: 0, family: 4, word0: 1, word1: 2, word2: 3, word3: 4 };
+}
+
+/** A queue whose taker has room for so many. */
+function makeQueue(room: number) {
+  const posted: ToProcess[] = [];
+  const discarded: number[] = [];
+  const state = { room, there: true };
+  const queue = new ProcessQueue({
+    taker: () => state.there ? { processId: 1, token: "t" } : undefined,
+    post: (message) => posted.push(message),
+    give(descriptor) {
+      if (state.room === 0) return "busy";
+      state.room -= 1;
+      return Uint8Array.of(descriptor);
+    },
+    discard: (descriptor) => discarded.push(descriptor),
+  });
+  return { queue, posted, discarded, state };
+}
+
+describe("sockets on their way to a process", () => {
+  it("are kept until it has them, in their order", () => {
+    const { queue, posted, discarded, state } = makeQueue(2);
+    for (const descriptor of [10, 11, 12, 13]) expect(queue.give(handed(descriptor))).toBe(true);
+    expect([queue.length, queue.load(1), posted.length]).toEqual([4, 4, 2]);
+    expect(posted[0]).toEqual({
+      kind: "handOver",
+      ticket: "Cg==",
+      listener: 0,
+      family: 4,
+      word0: 1,
+      word1: 2,
+      word2: 3,
+      word3: 4,
+    });
+    state.room = 1;
+    queue.took(1, [1], false);
+    expect([queue.length, queue.load(1), posted.length]).toEqual([3, 4, 3]);
+    expect(discarded).toEqual([10]);
+    queue.took(3, [2, 5], true);
+    expect([queue.length, queue.loadOf(0), queue.loadOf(1), queue.load(2)]).toEqual([1, 3, 5, 8]);
+    expect(queue.pressure).toBe(true);
+    expect(discarded).toEqual([10, 11, 12]);
+    const back: number[] = [];
+    queue.drain(({ descriptor }) => {
+      back.push(descriptor);
+      // Whoever finds a new place for it must not find this one.
+      expect(queue.give(handed(descriptor))).toBe(false);
+    });
+    expect(back).toEqual([13]);
+    expect(queue.load(2)).toBe(0);
+  });
+
+  it("go on by themselves when a full inbox has room again", async () => {
+    const { queue, posted, state } = makeQueue(0);
+    queue.give(handed(10));
+    state.room = 5;
+    await until(() => posted.length === 1, "the socket was given");
+    queue.drain(() => {});
+  });
+
+  it("are bounded, and none is given to nobody", () => {
+    const { queue, state } = makeQueue(0);
+    for (let count = 0; count < handOverQueueEntries; count++) expect(queue.give(handed(count))).toBe(true);
+    expect(queue.give(handed(0))).toBe(false);
+    queue.drain(() => {});
+    const other = makeQueue(1);
+    other.state.there = false;
+    expect(other.queue.give(handed(1))).toBe(false);
+    expect(state.there).toBe(true);
+  });
+});
+
+describe("sockets in a process", () => {
+  it("are told before they are touched, and counted when they are gone", async () => {
+    const told: [number, number[], boolean][] = [];
+    let polls = 1;
+    let wakes = 0;
+    const inbox = new ProcessInbox({
+      take(ticket) {
+        if (ticket[0] === 9) throw new Error("out of descriptors");
+        return 100 + ticket[0];
+      },
+      tell: (taken, open, pressure) => told.push([taken, open, pressure]),
+      polls: () => polls,
+      wake: () => wakes += 1,
+    });
+    const { descriptor: _, ...where } = handed(0);
+    for (const ticket of ["AQ==", "CQ==", "Ag=="]) inbox.arrived(ticket, where);
+    await delay(20);
+    expect(told).toEqual([[3, [2], false]]);
+    const adopted: number[] = [];
+    const takeAll = () => inbox.takeAll(({ descriptor }) => adopted.push(descriptor));
+    takeAll();
+    expect(adopted).toEqual([]);
+    polls = 2;
+    await until(() => wakes === 1, "the loop was woken");
+    takeAll();
+    expect(adopted).toEqual([101, 102]);
+    inbox.setOpen(0, 1);
+    inbox.setOpen(0, 0);
+    inbox.setOpen(2, 4);
+    await until(() => told.length === 2, "the change was told");
+    expect(told[1]).toEqual([3, [0, 0, 4], false]);
+    inbox.setPressure(true);
+    expect(told[2]).toEqual([3, [0, 0, 4], true]);
+  });
+});

@@ -1,0 +1,159 @@
+/** Workers in processes of their own: killed, stuck, left alone, and told to stop by the terminal. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { host } from "../src/host/mod.ts";
+import { Server } from "../src/mod.ts";
+import { CommandServer, LineClient } from "./helpers/commands.ts";
+import { type Child, runScript } from "./helpers/process.ts";
+import { openDescriptors, scaled, system } from "./helpers/runtime.ts";
+import { delay, until } from "./helpers/wait.ts";
+
+const isolation = "process";
+const patience = scaled(20_000, 60_000);
+const quick = { backOff: 10, interval: 100, slowAfter: 400, stuckAfter: scaled(1_000, 4_000) };
+const noSignals = { ignore: system === "windows" && "Windows has no signals to send" };
+
+/** Whether a process is gone. On Windows the question ends it, so that asking again says yes. */
+async function isGone(pid: number): Promise<boolean> {
+  if (system === "windows") return !host.kill(pid, "SIGTERM");
+  const text = await host.readText(`/proc/${pid}/stat`);
+  return text === undefined || text.includes(") Z ");
+}
+
+async function pidOf(client: LineClient): Promise<number> {
+  return Number(await client.ask("pid", patience));
+}
+
+describe("a worker's process", () => {
+  it("is another one than the server's, and gone when the server has stopped", async () => {
+    const fixture = await CommandServer.start({ isolation, workers: 2, shutdown: { draining: 100 } });
+    const clients = [await fixture.connect(), await fixture.connect()];
+    const pids = await Promise.all(clients.map(pidOf));
+    expect(new Set([...pids, host.pid]).size).toBe(3);
+    await fixture.server.shutdown();
+    for (const pid of pids) expect(await isGone(pid)).toBe(true);
+  });
+
+  it("imports the application's module, which is not the main one there", async () => {
+    const program = new URL("./applications/program.ts", import.meta.url);
+    const options = { hostname: "127.0.0.1", port: 0, workers: 1, segmentCount: 256, log: () => {} };
+    await using server = await Server.start(program, { ...options, isolation });
+    const client = await LineClient.connect(server.port);
+    expect(await client.ask("who")).toBe("0.0");
+    client.connection.end();
+    await client.closed();
+  });
+
+  it("that is killed from outside is replaced, and the others go on", async () => {
+    await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
+    const [one, other] = [await fixture.connect(), await fixture.connect()];
+    const [index] = (await one.ask("who")).split(".");
+    const pid = await pidOf(one);
+    await other.ask("who");
+    expect(host.kill(pid, "SIGKILL")).toBe(true);
+    await one.closed(patience);
+    const died = await fixture.event("worker.died", patience);
+    expect(died.reason).toContain("the process ended without a word");
+    expect(await other.ask("echo still here")).toBe("still here");
+    await fixture.event("worker.replaced", patience);
+    await until(() => fixture.server.workers === 2, "two workers serve again", patience);
+    const fresh = await fixture.connect();
+    expect(await fresh.ask("who")).toBe(`${index}.1`);
+  });
+
+  it("that is killed while connections come loses none that it had not taken", async () => {
+    await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
+    const first = await fixture.connect();
+    const pid = await pidOf(first);
+    host.kill(pid, "SIGKILL");
+    // Some of these are on their way to it, some come while it is already gone.
+    const clients = await Promise.all(Array.from({ length: 20 }, () => fixture.connect()));
+    const answers = await Promise.all(clients.map((client) => client.ask("echo here", patience)));
+    // Those it took before it was killed are cut.
+    const lost = answers.filter((answer) => answer === "gone").length;
+    expect(answers.filter((answer) => answer === "here").length).toBe(20 - lost);
+    expect(lost).toBeLessThanOrEqual(10);
+    await until(() => fixture.server.workers === 2, "two workers serve again", patience);
+  });
+
+  it("that does not come back is killed", async () => {
+    await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
+    const [one, other] = [await fixture.connect(), await fixture.connect()];
+    const pid = await pidOf(one);
+    await other.ask("who");
+    one.tell("spin 1000000000");
+    await fixture.event("worker.killed", patience);
+    await one.closed(patience);
+    if (system === "linux") await until(() => isGone(pid), "the process is gone");
+    expect(await other.ask("echo still here")).toBe("still here");
+  });
+
+  it("leaves no descriptor behind in the server", async () => {
+    await using fixture = await CommandServer.start({ isolation, workers: 2 });
+    const round = async () => {
+      const clients = await Promise.all(Array.from({ length: 20 }, () => fixture.connect()));
+      await Promise.all(clients.map((client) => client.ask("who")));
+      for (const client of clients) client.connection.end();
+      for (const client of clients) await client.closed();
+    };
+    await round();
+    const before = await openDescriptors();
+    for (let count = 0; count < scaled(10, 2); count++) await round();
+    await delay(100);
+    const after = await openDescriptors();
+    if (before !== undefined) expect(after! - before).toBeLessThan(20);
+    await until(() => fixture.server.stats().total.connections.open === 0, "the figures came", patience);
+    const { connections } = fixture.server.stats().total;
+    expect(connections.accepted).toBe(20 + 20 * scaled(10, 2));
+  });
+
+  it("that sleeps is healthy all the time", async () => {
+    await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
+    await delay(3 * quick.stuckAfter);
+    const told = ["worker.slow", "worker.stuck", "worker.died"].flatMap((event) => fixture.events(event));
+    expect(told.filter(({ event }) => event !== "worker.slow")).toEqual([]);
+    expect(fixture.server.workers).toBe(2);
+  });
+});
+
+async function start(): Promise<{ child: Child; clients: LineClient[]; pids: number[] }> {
+  const environment = { RINGPORT_ISOLATION: "process", RINGPORT_WORKERS: "2" };
+  const child = runScript("./applications/program.ts", import.meta.url, { environment });
+  const [, port] = await child.line(/port (\d+)/, patience);
+  const clients = [await LineClient.connect(Number(port)), await LineClient.connect(Number(port))];
+  return { child, clients, pids: await Promise.all(clients.map(pidOf)) };
+}
+
+describe("a program with workers in processes", () => {
+  it("leaves no process behind when it is killed, and those end politely", async () => {
+    const { child, clients, pids } = await start();
+    await child[Symbol.asyncDispose]();
+    for (const client of clients) {
+      await client.closed(patience);
+      expect(client.error).toBe(undefined);
+    }
+    if (system === "linux") {
+      for (const pid of pids) await until(() => isGone(pid), "the worker's process is gone");
+    }
+  });
+
+  it("stops in order when all of its processes get the signal", noSignals, async () => {
+    const { child, clients, pids } = await start();
+    await using _ = child;
+    for (const pid of pids) host.kill(pid, "SIGINT");
+    for (const pid of pids) host.kill(pid, "SIGTERM");
+    await delay(200);
+    // A worker that gets them alone goes on: it obeys its server.
+    for (const client of clients) expect(await client.ask("echo on")).toBe("on");
+    for (const pid of pids) host.kill(pid, "SIGINT");
+    child.signal("SIGINT");
+    for (const client of clients) {
+      await client.closed(patience);
+      expect(client.error).toBe(undefined);
+    }
+    const { code, output } = await child.end(patience);
+    expect(output).toContain("reason SIGINT, bytes lost 0, aborted 0, killed 0");
+    expect(code).toBe(0);
+    for (const pid of pids) expect(await isGone(pid)).toBe(true);
+  });
+});

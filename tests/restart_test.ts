@@ -1,0 +1,337 @@
+/** Zero-downtime restart: a server that takes the place of one that runs, and sockets from a service manager. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { connect, Server } from "../src/mod.ts";
+import { Channel, channelOptions } from "../src/worker/channel.ts";
+import { resolveServerOptions } from "../src/server/options.ts";
+import { matchListeners, type OfferedListener, successionProtocol } from "../src/worker/succession.ts";
+import { Folder } from "./helpers/folder.ts";
+import { Child, runScript } from "./helpers/process.ts";
+import { pathOf, runtime, system } from "./helpers/runtime.ts";
+import { delay, errorOf, until, within } from "./helpers/wait.ts";
+
+const script = "./applications/successor.ts";
+const onlyLinux = {
+  ignore: system === "windows" && "a listening socket belongs to its completion port for ever",
+};
+const patience = 30_000;
+
+/** One running program. */
+class Program implements AsyncDisposable {
+  readonly child: Child;
+
+  private constructor(child: Child) {
+    this.child = child;
+  }
+
+  static start(environment: Record<string, string>, command?: string[]): Program {
+    const all = { RINGPORT_PORT: "0", ...environment };
+    const child = command === undefined
+      ? runScript(script, import.meta.url, { environment: all })
+      : new Child([...command, pathOf(script, import.meta.url)], { environment: all });
+    return new Program(child);
+  }
+
+  async port(): Promise<number> {
+    return Number((await this.child.line(/serving (\d+)/, patience))[1]);
+  }
+
+  async report(): Promise<{ reason: string; bytesLost: number; aborted: number }> {
+    return JSON.parse((await this.child.line(/report (.*)\n/, patience))[1]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.child[Symbol.asyncDispose]();
+  }
+}
+
+/** Connect, ask, read the answer, end; again and again. */
+class Clients {
+  readonly answers: string[] = [];
+  readonly failures: string[] = [];
+  readonly #to: { hostname: string; port: number } | { unix: string };
+  readonly #runs: Promise<void>[];
+  #stopped = false;
+
+  constructor(count: number, to: { hostname: string; port: number } | { unix: string }) {
+    this.#to = to;
+    this.#runs = Array.from({ length: count }, () => this.#run());
+  }
+
+  async further(count: number): Promise<void> {
+    const wanted = this.answers.length + count;
+    await until(
+      () => this.answers.length >= wanted || this.failures.length > 0,
+      `${count} answers`,
+      patience,
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await within(Promise.all(this.#runs), "the clients to end", patience);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped && this.answers.length < 200_000) {
+      try {
+        this.answers.push(await ask(this.#to));
+      } catch (error) {
+        this.failures.push(String(error));
+        await delay(20);
+      }
+    }
+  }
+}
+
+async function ask(to: { hostname: string; port: number } | { unix: string }): Promise<string> {
+  const answer = Promise.withResolvers<string>();
+  const connection = await connect({
+    ...to,
+    timeout: patience,
+    socket: {
+      data: (_, window) => answer.resolve(window.text()),
+      close: (_, reason) => answer.reject(reason.error ?? new Error("closed without an answer")),
+    },
+  });
+  connection.write("x\n");
+  const text = await within(answer.promise, "an answer", patience);
+  connection.end();
+  await within(connection.closed, "the end", patience);
+  return text.trim();
+}
+
+async function restart(
+  environment: Record<string, string>,
+  times: number,
+  commands: (string[] | undefined)[] = [],
+): Promise<void> {
+  await using folder = await Folder.make();
+  const shared = { RINGPORT_HAND_OVER: folder.file("h"), ...environment };
+  let program = Program.start({ ...shared, PROGRAM: "0" }, commands[0]);
+  const port = await program.port();
+  const to = environment.RINGPORT_UNIX === undefined
+    ? { hostname: "127.0.0.1", port }
+    : { unix: environment.RINGPORT_UNIX };
+  const clients = new Clients(4, to);
+  try {
+    await clients.further(20);
+    for (let time = 1; time <= times; time++) {
+      const successor = Program.start({ ...shared, PROGRAM: String(time) }, commands[time]);
+      try {
+        expect(await successor.port()).toBe(port);
+        expect(await program.report()).toMatchObject({ reason: "handOver", bytesLost: 0, aborted: 0 });
+        expect((await program.child.end(patience)).code).toBe(0);
+      } finally {
+        await program[Symbol.asyncDispose]();
+        program = successor;
+      }
+      await clients.further(20);
+      expect(clients.failures).toEqual([]);
+    }
+    const last = clients.answers.length;
+    await clients.further(20);
+    expect(new Set(clients.answers.slice(last + 4))).toEqual(new Set([`x ${times}`]));
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+    expect(new Set(clients.answers).size).toBe(times + 1);
+    program.child.signal("SIGTERM");
+    expect((await program.report()).reason).toBe("SIGTERM");
+    expect(await folder.look("h")).toBe("");
+  } finally {
+    await clients.stop();
+    await program[Symbol.asyncDispose]();
+  }
+}
+
+describe("a server that takes the place of one that runs", () => {
+  it("loses no attempt and no exchange, five times over", onlyLinux, async () => {
+    await restart({}, 5);
+  });
+
+  it("does so with workers in processes", onlyLinux, async () => {
+    await restart({ RINGPORT_ISOLATION: "process" }, 2);
+  });
+
+  it("does so at a Unix socket", onlyLinux, async () => {
+    await using folder = await Folder.make();
+    await restart({ RINGPORT_UNIX: folder.file("u"), RINGPORT_PORT: "" }, 2);
+    expect(await folder.look("u")).toBe("");
+  });
+
+  it("may run on the other runtime", onlyLinux, async () => {
+    const other = runtime === "bun" ? ["deno", "run", "--quiet", "--no-check", "-A"] : ["bun", "run"];
+    const there = await errorOf(async () => {
+      await using child = new Child([other[0], "--version"], {});
+      throw (await child.end()).code === 0 ? "there" : "absent";
+    });
+    if (there !== "there") return console.log(`(skipped: there is no ${other[0]} here)`);
+    await restart({}, 2, [undefined, other, undefined]);
+  });
+
+  it("leaves it in its place where it does not start itself", onlyLinux, async () => {
+    await using folder = await Folder.make();
+    const environment = { RINGPORT_HAND_OVER: folder.file("h") };
+    await using first = Program.start({ ...environment, PROGRAM: "first" });
+    const port = await first.port();
+    const clients = new Clients(2, { hostname: "127.0.0.1", port });
+    await clients.further(5);
+    await using failing = Program.start({ ...environment, RINGPORT_ARGUMENT: "fail" });
+    expect((await failing.child.end(patience)).output).toContain("this one does not start");
+    await first.child.line(/event successor.failed/, patience);
+    await clients.further(20);
+    expect(new Set(clients.answers)).toEqual(new Set(["x first"]));
+    await using second = Program.start({ ...environment, PROGRAM: "second" });
+    expect(await second.port()).toBe(port);
+    expect((await first.report()).reason).toBe("handOver");
+    await clients.further(20);
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+    second.child.signal("SIGTERM");
+    await second.report();
+  });
+
+  it("binds what the other has not, and the other closes what nobody takes", onlyLinux, async () => {
+    await using folder = await Folder.make();
+    const [one, two, three] = ["1", "2", "3"].map((name) => folder.file(name));
+    const listeners = (...paths: string[]) =>
+      JSON.stringify(paths.map((unix, index) => ({ name: `n${index}`, unix })));
+    const environment = { RINGPORT_HAND_OVER: folder.file("h"), RINGPORT_PORT: "" };
+    await using first = Program.start({
+      ...environment,
+      PROGRAM: "a",
+      RINGPORT_LISTENERS: listeners(one, two),
+    });
+    await first.port();
+    expect(await ask({ unix: two })).toBe("x a");
+    await using second = Program.start({
+      ...environment,
+      PROGRAM: "b",
+      RINGPORT_LISTENERS: listeners(three, one),
+    });
+    await second.port();
+    await first.report();
+    expect(await ask({ unix: one })).toBe("x b");
+    expect(await ask({ unix: three })).toBe("x b");
+    expect(await errorOf(() => ask({ unix: two }))).toMatchObject({ code: "ENOENT" });
+    second.child.signal("SIGTERM");
+    await second.report();
+  });
+
+  it("is the only one, and of a version that is understood", onlyLinux, async () => {
+    await using folder = await Folder.make();
+    const path = folder.file("h");
+    await using first = Program.start({ RINGPORT_HAND_OVER: path });
+    await first.port();
+    const visit = async (message: unknown) => {
+      const heard: { kind: string; reason?: string }[] = [];
+      const connection = await connect<Channel>({ ...channelOptions, unix: path });
+      const channel = new Channel(connection, {
+        received: (message) => heard.push(message as { kind: string }),
+        closed: () => heard.push({ kind: "closed" }),
+      });
+      channel.post(message);
+      await until(() => heard.length > 0, "an answer came");
+      return { channel, heard };
+    };
+    const hello = { kind: "hello", protocol: successionProtocol, pid: 1, inbox: "nobody" };
+    const old = await visit({ ...hello, protocol: 0 });
+    expect(old.heard[0].reason).toContain("version 1 of the protocol, not 0");
+    expect((await visit({ kind: "ready", places: [0] })).heard).toEqual([{ kind: "closed" }]);
+    expect((await visit(null)).heard).toEqual([{ kind: "closed" }]);
+    // Its inbox does not exist, so that nothing can be given to it.
+    expect((await visit(hello)).heard[0].kind).toBe("refused");
+    expect(first.child.output).not.toContain("server.stopping");
+  });
+
+  it("is refused on Windows, with the reason", { ignore: system === "linux" && "Linux has it" }, async () => {
+    const application = new URL("./applications/commands.ts", import.meta.url);
+    const options = { hostname: "127.0.0.1", port: 0, workers: 1, handOver: "h.sock", log: () => {} };
+    const error = await errorOf(() => Server.start(application, options)) as {
+      code: string;
+      message: string;
+    };
+    expect(error.code).toBe("ERR_NOT_SUPPORTED");
+    expect(error.message).toContain("completion port");
+  });
+});
+
+/** Binds, and becomes the program, as a service manager does. */
+const launcher = `
+import os, socket, sys
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen(100)
+print("bound", s.getsockname()[1], flush=True)
+if s.fileno() == 3: s.set_inheritable(True)
+else: os.dup2(s.fileno(), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="web")
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
+
+describe("a server with a socket from the service manager", () => {
+  it("serves whoever came before it, and hands the socket on", onlyLinux, async () => {
+    const python = await errorOf(async () => {
+      await using child = new Child(["python3", "--version"], {});
+      throw (await child.end()).code === 0 ? "there" : "absent";
+    });
+    if (python !== "there") return console.log("(skipped: there is no python3 here to launch it)");
+    await using folder = await Folder.make();
+    const environment = {
+      RINGPORT_INHERITED: "web",
+      RINGPORT_PORT: "",
+      RINGPORT_HAND_OVER: folder.file("h"),
+    };
+    const own = runtime === "bun" ? ["bun", "run"] : ["deno", "run", "--quiet", "--no-check", "-A"];
+    const command = ["python3", "-c", launcher, ...own];
+    await using first = Program.start({ ...environment, PROGRAM: "first" }, command);
+    const port = Number((await first.child.line(/bound (\d+)/, patience))[1]);
+    // It has hardly begun to start.
+    expect(await ask({ hostname: "127.0.0.1", port })).toBe("x first");
+    expect(await first.port()).toBe(port);
+    // The successor was started without the socket and gets it all the same.
+    await using second = Program.start({ ...environment, PROGRAM: "second" });
+    expect(await second.port()).toBe(port);
+    await first.report();
+    expect(await ask({ hostname: "127.0.0.1", port })).toBe("x second");
+    second.child.signal("SIGTERM");
+    await second.report();
+  });
+});
+
+describe("listeners of a server and its successor", () => {
+  const offered: OfferedListener[] = [
+    {
+      name: "a",
+      hostname: "127.0.0.1",
+      port: 0,
+      address: { hostname: "127.0.0.1", port: 4001, family: "IPv4" },
+    },
+    { name: "b", hostname: "::", port: 80, address: { hostname: "::", port: 80, family: "IPv6" } },
+    {
+      name: "c",
+      hostname: "0.0.0.0",
+      port: 0,
+      address: { hostname: "", port: 0, family: "Unix", path: "/run/c" },
+    },
+    {
+      name: "d",
+      hostname: "0.0.0.0",
+      port: 0,
+      inherited: "web",
+      address: { hostname: "0.0.0.0", port: 443, family: "IPv4" },
+    },
+  ];
+  const match = (...listeners: object[]) =>
+    matchListeners(resolveServerOptions({ listeners: listeners as never }).listeners, offered);
+
+  it("are the same by address, by path, by the name of what was inherited, and by name at any port", () => {
+    expect(match({ name: "x", hostname: "::", port: 80 }, { name: "y", unix: "/run/c" })).toEqual([1, 2]);
+    expect(match({ name: "a", hostname: "127.0.0.1", port: 0 })).toEqual([0]);
+    expect(match({ name: "other", hostname: "127.0.0.1", port: 0 })).toEqual([undefined]);
+    expect(match({ name: "p", hostname: "127.0.0.1", port: 4001 })).toEqual([0]);
+    expect(match({ name: "web", inherited: "web" })).toEqual([3]);
+    expect(match({ name: "c", hostname: "127.0.0.1", port: 80 })).toEqual([undefined]);
+    expect(match({ name: "u", unix: "/run/d" })).toEqual([undefined]);
+  });
+});
