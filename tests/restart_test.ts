@@ -1,4 +1,4 @@
-/** Zero-downtime restart: a server that takes the place of one that runs, and sockets from a service manager. */
+/** Zero-downtime restart: taking the place of a server that runs, and sockets from a service manager. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, Server } from "../src/mod.ts";

@@ -46,8 +46,8 @@ export interface SpawnOptions {
   /** Variables beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
   /**
-   * Paths, or URLs of files, whose permissions are handed on where this process holds them singly and not for everything (Deno):
-   * a runtime does not tell what it was granted, only whether it holds what is asked for.
+   * Paths, or URLs of files, whose permissions are handed on where this process holds them singly and not for
+   * everything (Deno): a runtime does not tell what it was granted, only whether it holds what is asked for.
    */
   readonly paths?: readonly string[];
   /**
@@ -86,8 +86,8 @@ export interface Host {
    */
   onSignal(signal: SignalName, handler: () => void): (() => void) | undefined;
   /**
-   * Calls `handler` with what was thrown and nobody caught, in place of ending the process, until the function
-   * that comes back is called.
+   * Calls `handler` with what was thrown and nobody caught, in place of ending the process, until the
+   * function that comes back is called.
    */
   onUncaught(handler: (error: unknown) => void): () => void;
   /** Sends a signal to another process; false where there is none of that number or it is not allowed. */

@@ -1,6 +1,6 @@
 /**
- * Messages between processes as they go over a connection: four bytes of length, the lowest first, and so many
- * bytes of JSON.
+ * Messages between processes as they go over a connection: four bytes of length, the lowest first, and so
+ * many bytes of JSON.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const lengthBytes = 4;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A message ready to be sent; throws a RingportError for one that is too long or cannot be written as JSON. */
+/** A message ready to be sent. Throws for one that is too long or cannot be written as JSON. */
 export function frameOf(message: unknown): Uint8Array<ArrayBuffer> {
   const body = encoder.encode(JSON.stringify(message));
   if (body.length > frameBytesMax) throw fault(`a message of ${body.length} bytes is too long`);

@@ -1,8 +1,8 @@
 /**
  * Accepted sockets as they come to a worker in a process of its own.
  *
- * The supervisor is told of each before it is touched: should this process die, it knows which peers have been
- * spoken to and which have not.
+ * The supervisor is told of each before it is touched: should this process die, it knows which peers have
+ * been spoken to and which have not.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Taking the place of a server that runs: its listening sockets come from it, and it goes when this one serves.
+ * Taking the place of a server that runs: its listening sockets come from it, and it goes when this one
+ * serves.
  *
  * @module
  */
