@@ -230,6 +230,10 @@ describe("sockets in a process", () => {
     for (const ticket of ["AQ==", "CQ==", "Ag=="]) inbox.arrived(ticket, where);
     await delay(20);
     expect(told).toEqual([[3, [2], false]]);
+    // What is told meanwhile counts those that nobody has adopted yet.
+    inbox.setPressure(true);
+    inbox.setPressure(false);
+    expect(told.splice(1)).toEqual([[3, [2], true], [3, [2], false]]);
     const adopted: number[] = [];
     const takeAll = () => inbox.takeAll(({ descriptor }) => adopted.push(descriptor));
     takeAll();

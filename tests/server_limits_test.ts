@@ -1,8 +1,8 @@
 /** Limits of a running server: connections, addresses, bans, pressure, the PROXY protocol. */
 import { expect } from "@std/expect";
-import { describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import { connect, Server } from "../src/mod.ts";
-import { CommandServer, type LineClient } from "./helpers/commands.ts";
+import { CommandServer, describeWorkers, type LineClient } from "./helpers/commands.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
 
@@ -12,9 +12,9 @@ async function served(client: LineClient): Promise<boolean> {
   return (await client.ask("echo hello", patience)) === "hello";
 }
 
-describe("a server's limit of connections", () => {
+describeWorkers("a server's limit of connections", (isolation) => {
   it("leaves those beyond it in the kernel's queue, and serves them when there is room", async () => {
-    await using fixture = await CommandServer.start({ workers: 2, limits: { connections: 3 } });
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits: { connections: 3 } });
     const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
     for (const client of clients) expect(await served(client)).toBe(true);
     const late = [await fixture.connect(), await fixture.connect()];
@@ -30,7 +30,7 @@ describe("a server's limit of connections", () => {
 
   it("cuts those beyond it where the option says so, and counts them", async () => {
     const limits = { connections: 2, atLimit: "refuse" } as const;
-    await using fixture = await CommandServer.start({ workers: 2, limits });
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits });
     const clients = [await fixture.connect(), await fixture.connect()];
     for (const client of clients) expect(await served(client)).toBe(true);
     const beyond = await fixture.connect();
@@ -51,7 +51,11 @@ describe("a server's limit of connections", () => {
   });
 
   it("can be a worker's", async () => {
-    await using fixture = await CommandServer.start({ workers: 2, limits: { connectionsPerWorker: 1 } });
+    await using fixture = await CommandServer.start({
+      isolation,
+      workers: 2,
+      limits: { connectionsPerWorker: 1 },
+    });
     const clients = [await fixture.connect(), await fixture.connect()];
     for (const client of clients) expect(await served(client)).toBe(true);
     const late = await fixture.connect();
@@ -69,6 +73,7 @@ describe("a server's limit of connections", () => {
     const small = { segmentCount: 256, connectionSlots: 4096, timers: 8192, log: "off" } as const;
     await using server = await Server.start(application, {
       ...small,
+      isolation,
       workers: 2,
       listeners: [
         { name: "few", hostname: "127.0.0.1", port: 0, limits: { connections: 1 } },
@@ -99,10 +104,12 @@ describe("a server's limit of connections", () => {
   });
 });
 
-describe("a server's limits by address", () => {
+describeWorkers("a server's limits by address", (isolation) => {
   it("refuse more connections of one address, over all workers, and let in again", async () => {
     const limits = { connectionsPerAddress: 2 };
-    await using fixture = await CommandServer.start({ workers: 2, limits });
+    // Each process counts for itself.
+    const workers = isolation === "thread" ? 2 : 1;
+    await using fixture = await CommandServer.start({ isolation, workers, limits });
     const clients = [await fixture.connect(), await fixture.connect()];
     for (const client of clients) expect(await served(client)).toBe(true);
     const beyond = await fixture.connect();
@@ -128,7 +135,12 @@ describe("a server's limits by address", () => {
 
   it("are taken back from a worker that died", async () => {
     const limits = { connectionsPerAddress: 2 };
-    await using fixture = await CommandServer.start({ workers: 2, limits, supervisor: { backOff: 10 } });
+    await using fixture = await CommandServer.start({
+      isolation,
+      workers: 2,
+      limits,
+      supervisor: { backOff: 10 },
+    });
     const clients = [await fixture.connect(), await fixture.connect()];
     for (const client of clients) expect(await served(client)).toBe(true);
     clients[0].tell("crash");
@@ -140,7 +152,7 @@ describe("a server's limits by address", () => {
   });
 
   it("ban an address while the server runs, and let it in again", async () => {
-    await using fixture = await CommandServer.start({ workers: 2 });
+    await using fixture = await CommandServer.start({ isolation, workers: 2 });
     const { bans } = fixture.server;
     const client = await fixture.connect();
     expect(await served(client)).toBe(true);
@@ -158,6 +170,7 @@ describe("a server's limits by address", () => {
 
   it("ban an address that keeps the server waiting too often", async () => {
     await using fixture = await CommandServer.start({
+      isolation,
       workers: 1,
       timeouts: { firstByte: 150 },
       limits: { banAfter: 3, banTime: 60_000 },
@@ -172,9 +185,9 @@ describe("a server's limits by address", () => {
   });
 });
 
-describe("a worker that has taken on too much", () => {
+describeWorkers("a worker that has taken on too much", (isolation) => {
   it("gets no connections until its handlers are done", async () => {
-    await using fixture = await CommandServer.start({ workers: 1, limits: { tasks: 2 } });
+    await using fixture = await CommandServer.start({ isolation, workers: 1, limits: { tasks: 2 } });
     const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
     for (const client of clients) expect(await served(client)).toBe(true);
     for (const client of clients) client.tell(`later ${scaled(800, 2_500)}`);
@@ -188,9 +201,10 @@ describe("a worker that has taken on too much", () => {
   });
 });
 
-describe("a server behind a balancer", () => {
+describeWorkers("a server behind a balancer", (isolation) => {
   it("believes the PROXY header of a trusted source, and judges the client by it", async () => {
     await using fixture = await CommandServer.start({
+      isolation,
       workers: 1,
       proxyProtocol: { trusted: ["127.0.0.0/8"] },
       limits: { connectionsPerAddress: 1 },

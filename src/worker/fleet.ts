@@ -20,7 +20,7 @@ import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { connectionsPerWorker } from "../server/descriptor_budget.ts";
-import { isJudgedInWorker, Judges } from "../server/judges.ts";
+import { isJudgedInWorker, Judges, type ServerBans } from "../server/judges.ts";
 import { ownPlace, TablePlaces, tablePlaces } from "./table_places.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
@@ -108,6 +108,11 @@ export class Fleet {
     return this.#listeners;
   }
 
+  /** The bans of all workers. */
+  get bans(): ServerBans {
+    return this.#processes?.bans ?? this.judges;
+  }
+
   get serving(): number {
     return this.#supervisor.serving.length;
   }
@@ -119,7 +124,7 @@ export class Fleet {
     this.#loop = loop;
     try {
       if (this.#options.isolation === "process") {
-        this.#processes = new WorkerProcesses(loop, this.#application, this.#options);
+        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.judges);
       }
       const taken = await this.#replacement.take(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.

@@ -36,6 +36,8 @@ export class ProcessInbox implements HandOver {
   #taken = 0;
   #waiting = 0;
   readonly #open: number[] = [];
+  /** Taken and not yet adopted, by listener. */
+  readonly #coming: number[] = [];
   #pressure = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -55,6 +57,7 @@ export class ProcessInbox implements HandOver {
     try {
       this.#fresh.push({ ...where, descriptor: this.#owner.take(Uint8Array.fromBase64(ticket)) });
       this.#waiting += 1;
+      this.#coming[where.listener] = (this.#coming[where.listener] ?? 0) + 1;
     } catch {
       // Out of descriptors, most likely.
     }
@@ -62,7 +65,10 @@ export class ProcessInbox implements HandOver {
 
   /** The runner: all that may be adopted now. */
   takeAll(adopt: (handed: HandedOver) => number): void {
-    for (const handed of this.#ready.splice(0)) this.#open[handed.listener] = adopt(handed);
+    for (const handed of this.#ready.splice(0)) {
+      this.#open[handed.listener] = adopt(handed);
+      this.#coming[handed.listener] -= 1;
+    }
   }
 
   /** The runner: how many connections of a listener there are now. */
@@ -83,9 +89,11 @@ export class ProcessInbox implements HandOver {
     this.#timer = undefined;
     const fresh = this.#fresh;
     this.#fresh = [];
-    const open = Array.from(this.#open, (count) => count ?? 0);
-    for (const { listener } of [...this.#ready, ...fresh]) open[listener] = (open[listener] ?? 0) + 1;
-    this.#owner.tell(this.#taken, Array.from(open, (count) => count ?? 0), this.#pressure);
+    const open = Array.from(
+      { length: Math.max(this.#open.length, this.#coming.length) },
+      (_, listener) => (this.#open[listener] ?? 0) + (this.#coming[listener] ?? 0),
+    );
+    this.#owner.tell(this.#taken, open, this.#pressure);
     if (fresh.length > 0) this.#adoptAfter(this.#owner.polls(), fresh);
   }
 

@@ -11,6 +11,7 @@ import type { ChannelListener } from "./channel_listener.ts";
 import { inTime } from "./in_time.ts";
 import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
 import type { ToWorker } from "./messages.ts";
+import type { ProcessBans } from "./process_bans.ts";
 import { channelVariable, type FromProcess, type ProcessStart, type ToProcess } from "./process_messages.ts";
 import { ProcessQueue } from "./process_queue.ts";
 import { SnapshotMemory } from "./snapshot.ts";
@@ -26,6 +27,9 @@ export interface ProcessSettings {
   /** Files it reads: applications on this disk, and the library. */
   paths: readonly string[];
   library: string | undefined;
+  bans: ProcessBans;
+  /** Milliseconds of a ban that a worker's limits led to. */
+  banTime: number;
 }
 
 /** Milliseconds until a process that does not report is given up: a cold cache is slow, this is a fault. */
@@ -56,7 +60,7 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     this.#owner = owner;
     this.queue = new ProcessQueue({
       taker: () => this.#taker,
-      post: (message) => this.#send(message),
+      post: (message) => this.send(message),
       give: (descriptor, to) => giveDescriptor(descriptor, to, library),
       discard: (descriptor) => void discardDescriptor(descriptor, library),
     });
@@ -77,7 +81,12 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   }
 
   post(message: ToWorker): void {
-    this.#send(message);
+    this.send(message);
+  }
+
+  /** What only a process has to be told. */
+  send(message: ToProcess): void {
+    this.#channel?.post(message);
   }
 
   kill(): void {
@@ -95,11 +104,15 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
         return this.#owner.received({ kind: "loaded", pid: said.pid });
       case "ready":
         this.#memory = new SnapshotMemory(said.sizes, this.#settings.board);
+        for (const message of this.#settings.bans.known()) this.send(message);
         return this.#owner.received({ kind: "ready", addresses: said.addresses, loop: this.#memory.loop });
       case "took":
         return this.queue.took(said.taken, said.open, said.pressure);
       case "snapshot":
         return this.#memory?.put(said.snapshot);
+      case "banned":
+        this.#settings.bans.add(said.address, this.#settings.banTime, "abuse");
+        break;
       case "stopped":
         this.#end ??= { reason: "stopped", message: "" };
         break;
@@ -122,10 +135,6 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     clearTimeout(this.#late);
     this.#channel = channel;
     return this;
-  }
-
-  #send(message: ToProcess): void {
-    this.#channel?.post(message);
   }
 
   async #exited({ code, signal }: ChildStatus): Promise<void> {

@@ -13,6 +13,9 @@ import type { Snapshot } from "./snapshot.ts";
 /** To a worker. */
 export type ToProcess =
   | ToWorker
+  /** The bans of all workers change. */
+  | { kind: "ban"; address: string; milliseconds: number; reason?: string }
+  | { kind: "unban"; address: string }
   /** An accepted socket waits in the worker's inbox under this ticket, in base64. */
   | { kind: "handOver"; ticket: string } & Omit<HandedOver, "descriptor">;
 

@@ -42,6 +42,7 @@ export class ProcessWorker implements ChannelOwner {
   readonly #service: WorkerService;
   readonly #board = new Board();
   #channel: Channel | undefined = undefined;
+  #judges: Judges | undefined = undefined;
   #native: ShareableLoop | undefined = undefined;
   #statistics: RemoteStatistics | undefined = undefined;
   #heartbeat = -1;
@@ -89,16 +90,24 @@ export class ProcessWorker implements ChannelOwner {
 
   received(message: unknown): void {
     const said = message as ToProcess;
-    if (said.kind === "handOver") {
-      const { kind: _, ticket, ...where } = said;
-      return this.#handOver.arrived(ticket, where);
+    switch (said.kind) {
+      case "handOver": {
+        const { kind: _, ticket, ...where } = said;
+        return this.#handOver.arrived(ticket, where);
+      }
+      case "ban":
+        return this.#judges?.add(said.address, said.milliseconds, said.reason);
+      case "unban":
+        return void this.#judges?.remove(said.address);
+      case "start":
+        this.#snapshotEach(snapshotIntervalOf(said.options.supervisor.interval));
+        return this.#service.received(said, this.#means(said.options));
+      case "enter":
+        this.#snapshotEach(endingInterval);
+        return void this.#enter(said);
+      default:
+        return this.#service.received(said, undefined);
     }
-    if (said.kind === "start") this.#snapshotEach(snapshotIntervalOf(said.options.supervisor.interval));
-    if (said.kind === "enter") {
-      this.#snapshotEach(endingInterval);
-      return void this.#enter(said);
-    }
-    this.#service.received(said, said.kind === "start" ? this.#means(said.options) : undefined);
   }
 
   /** What was taken is served, although the server accepts no more. */
@@ -114,7 +123,8 @@ export class ProcessWorker implements ChannelOwner {
 
   /** Addresses are judged by tables of this process's own. */
   #means(options: ResolvedServerOptions): ServiceMeans {
-    const judges = Judges.create(options, 1).memory;
+    this.#judges = Judges.create(options, 1);
+    const { memory: judges } = this.#judges;
     return { memory: { board: this.#board.buffer, judges, place: 0 }, handOver: this.#handOver };
   }
 

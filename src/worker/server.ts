@@ -135,7 +135,7 @@ export class Server implements AsyncDisposable {
 
   /** The bans in force, to be read and changed while the server runs. They concern new connections only. */
   get bans(): ServerBans {
-    return this.#fleet.judges;
+    return this.#fleet.bans;
   }
 
   /** Where it stands. */

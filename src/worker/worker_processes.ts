@@ -4,8 +4,10 @@
  * @module
  */
 import type { EventLoop } from "../connection/event_loop.ts";
+import type { ServerBans } from "../server/judges.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { ChannelListener } from "./channel_listener.ts";
+import { ProcessBans } from "./process_bans.ts";
 import { ProcessLink } from "./process_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
@@ -13,13 +15,16 @@ import type { WorkerHandle } from "./worker_handle.ts";
 const exitMilliseconds = 3_000;
 
 export class WorkerProcesses {
+  readonly bans: ProcessBans;
   readonly #application: string;
   readonly #options: ResolvedServerOptions;
   readonly #listener: ChannelListener;
   /** Those that are not gone. */
   readonly #links = new Set<ProcessLink>();
 
-  constructor(loop: EventLoop, application: string, options: ResolvedServerOptions) {
+  /** `judges`: the tables of this process. */
+  constructor(loop: EventLoop, application: string, options: ResolvedServerOptions, judges: ServerBans) {
+    this.bans = new ProcessBans(judges, (message) => this.#links.forEach((link) => link.send(message)));
     this.#application = application;
     this.#options = options;
     this.#listener = new ChannelListener(loop);
@@ -27,7 +32,7 @@ export class WorkerProcesses {
 
   /** Starts one. */
   makeLink(handle: WorkerHandle): ProcessLink {
-    const { library, listeners } = this.#options;
+    const { library, limits, listeners } = this.#options;
     const modules = [this.#application, ...listeners.map(({ application }) => application)];
     const link = new ProcessLink({
       listener: this.#listener,
@@ -35,6 +40,8 @@ export class WorkerProcesses {
       application: this.#application,
       paths: [...modules, library].filter((path) => path !== undefined),
       library,
+      bans: this.bans,
+      banTime: limits.banTime,
     }, handle);
     this.#links.add(link);
     void link.gone.then(() => this.#links.delete(link));
