@@ -57,6 +57,7 @@ export class RawListener implements AsyncDisposable {
   readonly #id: number;
   readonly #gone = Promise.withResolvers<void>();
   #stopped = false;
+  #handedOn = false;
   #paused = false;
   #referenced = true;
 
@@ -104,8 +105,12 @@ export class RawListener implements AsyncDisposable {
     this.#end(0);
   }
 
-  /** As `handOn` of a listener: another process has the socket and goes on with it. */
+  /**
+   * As `handOn` of a listener: another process has the socket and goes on with it. What the kernel has accepted
+   * already is still handed over; resolves when there is no more.
+   */
   handOn(): Promise<void> {
+    if (!this.#stopped) this.#handedOn = true;
     this.#end(Flags.handedOn);
     return this.#gone.promise;
   }
@@ -152,7 +157,7 @@ export class RawListener implements AsyncDisposable {
     word2: number,
     word3: number,
   ): void {
-    if (this.#stopped) return void this.#engine.native.discard(descriptor);
+    if (this.#stopped && !this.#handedOn) return void this.#engine.native.discard(descriptor);
     try {
       this.#take(descriptor, family, word0, word1, word2, word3);
     } catch (error) {

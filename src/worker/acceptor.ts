@@ -29,6 +29,8 @@ export interface AcceptorOwner {
 
 /** Milliseconds between two looks whether accepting may go on, while it does not. */
 const retryInterval = 10;
+/** Looks for room for those that wait, before a server that hands its listeners on cuts them. */
+const looksMax = 50;
 
 export class Acceptor {
   readonly #owner: AcceptorOwner;
@@ -118,14 +120,18 @@ export class Acceptor {
 
   /** Accepts no more; resolves when the addresses are free, but for those that another server has. */
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    // A successor must not be blamed for connections that were accepted here at the last moment.
+    const shared = this.#listeners.filter((_, place) => this.#shared.has(place));
+    await Promise.all(shared.map((listener) => listener.handOn()));
+    for (let look = 0; shared.length > 0 && this.#waiting.length > 0 && look < looksMax; look++) {
+      this.#giveWaiting();
+      await new Promise((resolve) => setTimeout(resolve, retryInterval));
+    }
     this.#closed = true;
     clearTimeout(this.#timer);
     for (const handed of this.#waiting.splice(0)) this.#owner.discard(handed.descriptor);
-    await Promise.all(
-      this.#listeners.map((listener, place) =>
-        this.#shared.has(place) ? listener.handOn() : listener.close()
-      ),
-    );
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
   #taker(place: number): DescriptorTaker {
@@ -198,10 +204,14 @@ export class Acceptor {
     this.#timer ??= setTimeout(() => this.#retry(), retryInterval);
   }
 
+  #giveWaiting(): void {
+    while (this.#waiting.length > 0 && this.#give(this.#waiting[0])) this.#waiting.shift();
+  }
+
   #retry(): void {
     this.#timer = undefined;
     if (this.#closed) return;
-    while (this.#waiting.length > 0 && this.#give(this.#waiting[0])) this.#waiting.shift();
+    this.#giveWaiting();
     if (this.#waiting.length > 0) return this.#pause();
     this.#resume();
     if (this.#paused.includes(true)) this.#timer = setTimeout(() => this.#retry(), retryInterval);
