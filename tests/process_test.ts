@@ -4,8 +4,8 @@ import { describe, it } from "@std/testing/bdd";
 import { host } from "../src/host/mod.ts";
 import { Server } from "../src/mod.ts";
 import { CommandServer, LineClient } from "./helpers/commands.ts";
-import { type Child, runScript } from "./helpers/process.ts";
-import { openDescriptors, scaled, system } from "./helpers/runtime.ts";
+import { Child, runScript } from "./helpers/process.ts";
+import { executablePath, openDescriptors, pathOf, runtime, scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
 
 const isolation = "process";
@@ -153,5 +153,29 @@ describe("a program with workers in processes", () => {
     expect(output).toContain("reason SIGINT, bytes lost 0, aborted 0, killed 0");
     expect(code).toBe(0);
     for (const pid of pids) expect(await isGone(pid)).toBe(true);
+  });
+});
+
+describe("a program that is started in place of a worker", () => {
+  it("starts no server with workers in processes, and so no further one", async () => {
+    const environment = { RINGPORT_ISOLATION: "process", RINGPORT_CHANNEL: "{}" };
+    await using child = runScript("./applications/program.ts", import.meta.url, { environment });
+    const { code, errors } = await child.end(patience);
+    expect(code).not.toBe(0);
+    expect(errors).toContain("a compiled program cannot have workers in processes");
+  });
+});
+
+describe("a process that cannot be started", () => {
+  const denoOnly = { ignore: runtime === "bun" && "Bun has no permissions to withhold" };
+  it("is an error that says why", denoOnly, async () => {
+    const path = pathOf("./applications/program.ts", import.meta.url);
+    const flags = ["--allow-ffi", "--allow-read", "--allow-env", "--allow-net", "--allow-sys"];
+    const command = [executablePath(), "run", "--quiet", "--no-check", "--no-prompt", ...flags, path];
+    await using child = new Child(command, { environment: { RINGPORT_ISOLATION: "process" } });
+    const { code, errors } = await child.end(patience);
+    expect(code).not.toBe(0);
+    expect(errors).toContain("the process could not be started");
+    expect(errors).toContain("run");
   });
 });

@@ -109,6 +109,11 @@ export const host: Host = {
   arguments: self.argv.slice(2),
   cores: usableCores(navigator.hardwareConcurrency, quota),
   variable: (name) => bun.env[name],
+  takeVariable(name) {
+    const value = bun.env[name];
+    delete bun.env[name];
+    return value;
+  },
   moduleUrl: (name) => moduleUrl(name, self.cwd()),
   command,
   spawn,

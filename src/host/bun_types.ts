@@ -29,7 +29,7 @@ export interface BunSink {
 
 /** The global `Bun`. */
 export interface BunGlobal {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Record<string, string | undefined>;
   readonly stdout: { writer(): BunSink };
   readonly stderr: { writer(): BunSink };
   file(path: string): { text(): Promise<string> };

@@ -170,6 +170,12 @@ export const host: Host = {
   arguments: Deno.args,
   cores: usableCores(navigator.hardwareConcurrency, quota),
   variable: (name) => granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined,
+  takeVariable(name) {
+    if (!granted({ name: "env", variable: name })) return undefined;
+    const value = Deno.env.get(name);
+    Deno.env.delete(name);
+    return value;
+  },
   moduleUrl: (name) => moduleUrl(name, Deno.cwd()),
   command,
   spawn,

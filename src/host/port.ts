@@ -71,6 +71,8 @@ export interface Host {
   readonly cores: number;
   /** A variable of the environment; undefined where it is not set or may not be read. Never prompts. */
   variable(name: string): string | undefined;
+  /** The same, and removes it, so that no child of this process sees it. */
+  takeVariable(name: string): string | undefined;
   /** The URL of a module that a command line names by a path, from the current folder, or by a URL. */
   moduleUrl(name: string): string;
   /** The command that starts a module with this runtime, its flags and its permissions. */

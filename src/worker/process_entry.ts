@@ -11,7 +11,7 @@ import { ProcessWorker } from "./process_worker.ts";
 // well and leads the end of all its workers.
 for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK", "SIGUSR1"] as const) host.onSignal(signal, () => {});
 
-const text = host.variable(channelVariable);
+const text = host.takeVariable(channelVariable);
 if (text === undefined) {
   throw new Error(`${channelVariable} is not set: a server starts this module, nobody else`);
 }

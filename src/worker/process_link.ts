@@ -66,7 +66,7 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     });
     this.#token = listener.expect((channel) => this.#arrived(channel));
     const start: ProcessStart = { port: listener.port, token: this.#token, library };
-    this.#child = host.spawn(new URL("./process_entry.ts", import.meta.url), {
+    this.#child = this.#spawn(new URL("./process_entry.ts", import.meta.url), {
       environment: { [channelVariable]: JSON.stringify(start) },
       configuredBy: application,
       paths,
@@ -74,6 +74,17 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     this.gone = this.#child.exited;
     void this.#child.exited.then((status) => this.#exited(status));
     this.#late = setTimeout(() => this.kill(), startMilliseconds);
+  }
+
+  /** What cannot be started has ended with a reason. */
+  #spawn(...how: Parameters<typeof host.spawn>): ChildProcess {
+    try {
+      return host.spawn(...how);
+    } catch (error) {
+      this.#end = { reason: "failed", message: `the process could not be started: ${messageOf(error)}` };
+      const exited = Promise.resolve({ code: 1, signal: undefined });
+      return { pid: 0, exited, kill: () => false, ref() {}, unref() {} };
+    }
   }
 
   get pid(): number {
@@ -149,4 +160,8 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
       this.#end ?? { reason: "failed", message: `the process ended without a word (${how})` },
     );
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

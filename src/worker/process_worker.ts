@@ -142,11 +142,13 @@ export class ProcessWorker implements ChannelOwner {
       case "loaded":
         return;
       case "log": {
-        const { fields } = message;
-        return this.#post({ ...message, fields: fields === undefined ? undefined : plainFields(fields) });
+        const fields = message.fields === undefined ? undefined : plainFields(message.fields);
+        return this.#post({ ...message, ...plainFields({ message: message.message }), fields });
       }
-      case "stopped":
       case "failed":
+        this.#snapshot();
+        return this.#post({ ...message, ...plainFields({ message: message.message, stack: message.stack }) });
+      case "stopped":
         this.#snapshot();
         break;
       case "emptied":

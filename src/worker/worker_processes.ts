@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { RingportError } from "../base/errors.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
+import { host } from "../host/mod.ts";
 import type { ServerBans } from "../server/judges.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { ChannelListener } from "./channel_listener.ts";
 import { ProcessBans } from "./process_bans.ts";
 import { ProcessLink } from "./process_link.ts";
+import { channelVariable } from "./process_messages.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
 /** Milliseconds a process that has said its last word may take to be gone. */
@@ -25,6 +28,8 @@ export class WorkerProcesses {
   /** `judges`: the tables of this process. */
   constructor(loop: EventLoop, application: string, options: ResolvedServerOptions, judges: ServerBans) {
     this.bans = new ProcessBans(judges, (message) => this.#links.forEach((link) => link.send(message)));
+    // A program that was compiled starts itself in place of the module it names, again and again.
+    if (host.variable(channelVariable) !== undefined) throw notAWorker();
     this.#application = application;
     this.#options = options;
     this.#listener = new ChannelListener(loop);
@@ -55,4 +60,10 @@ export class WorkerProcesses {
     clearTimeout(late);
     this.#listener.close();
   }
+}
+
+function notAWorker(): RingportError {
+  const message = "server: this process was started as a worker and runs the program itself: a compiled " +
+    'program cannot have workers in processes (option "isolation")';
+  return new RingportError(message, { code: "ERR_NOT_SUPPORTED", operation: "start", origin: "application" });
 }
