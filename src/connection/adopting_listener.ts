@@ -55,6 +55,8 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   readonly #queue = new AcceptedQueue<D>(() => {});
   readonly #gone = Promise.withResolvers<void>();
   #stopped = false;
+  /** What is still on its way is to be cut as well. */
+  #cutting = false;
   #closed = false;
   #count = 0;
   #pending = 0;
@@ -133,9 +135,10 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   }
 
   /**
-   * Adopts no more, for good.
+   * Adopts no more, for good. What was given before still becomes a connection.
    *
-   * @param closeActiveConnections true: aborts the connections too. They stay by default.
+   * @param closeActiveConnections true: aborts the connections too, those on their way as well. They stay by
+   * default.
    */
   stop(closeActiveConnections = false): void {
     if (!this.#stopped) {
@@ -144,6 +147,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
       if (this.#pending === 0) this.#left();
     }
     if (!closeActiveConnections) return;
+    this.#cutting = true;
     for (const connection of this.connections()) connection.abort();
   }
 
@@ -193,9 +197,14 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   #adopted(id: number, status: number): void {
     this.#pending -= 1;
     if (status !== Status.ok) this.#refused += 1;
-    else if (this.#stopped) this.#engine.submit(Operation.abort, id);
+    else if (this.#stopped && this.#unwanted) this.#engine.submit(Operation.abort, id);
     else this.#enter(id);
     if (this.#stopped && this.#pending === 0) this.#left();
+  }
+
+  /** Nobody would take a connection that comes now. */
+  get #unwanted(): boolean {
+    return this.#cutting || this.#loop.ending || !this.#group.handled;
   }
 
   #enter(id: number): void {

@@ -113,6 +113,11 @@ export class EventLoop implements AsyncDisposable {
     return readStatistics(this.engine, this.table.count);
   }
 
+  /** It has been told to close. @internal */
+  get ending(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** Wakes the loop if it sleeps. */
   wake(): void {
     this.engine.native.wake();

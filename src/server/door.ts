@@ -131,9 +131,10 @@ export class Door {
     for (const connection of this.#connections()) closeAfterReplies(connection);
   }
 
-  /** Cuts every connection. */
+  /** Cuts every connection, those that are just being handed over as well. */
   abortAll(): void {
-    for (const connection of this.#connections()) connection.abort();
+    this.#open = false;
+    this.#listener.stop(true);
   }
 
   #connections(): Connection<unknown>[] {

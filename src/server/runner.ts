@@ -160,17 +160,22 @@ export class Runner {
 
   /** Goes into a phase; resolves when no connection is left, which may be never. */
   async enter(phase: Phase): Promise<void> {
-    if (!isBefore(this.#phase, phase)) return;
+    // A worker that retires is asked once more when the whole server goes.
+    if (!isBefore(this.#phase, phase)) return await this.#empty();
     await this.#letIn();
-    if (!isBefore(this.#phase, phase)) return;
+    if (!isBefore(this.#phase, phase)) return await this.#empty();
     this.#phase = phase;
+    // What was accepted for this worker before is served to its end.
+    this.#adopt();
     for (const door of this.doors) door.close();
     clearInterval(this.#drainTimer);
+    if (!isBefore(phase, "draining")) this.#draining.abort();
     if (phase === "draining") {
-      this.#draining.abort();
       this.#drainTimer = setInterval(() => this.#endConnections("draining"), drainInterval);
     }
-    await this.#tell(phase);
+    const told = this.#tell(phase);
+    if (phase === "closing") await within(told, this.#settings.options.shutdown.closing / 2);
+    else if (phase !== "aborting") await told;
     // The application may take its time; meanwhile a later phase may have begun.
     if (this.#phase === phase) this.#endConnections(phase);
     await this.#empty();
@@ -190,13 +195,17 @@ export class Runner {
     clearInterval(this.#drainTimer);
     this.#draining.abort();
     this.#housekeeping.end();
-    for (const application of this.#applications.values()) {
+    // A last time: what comes by the hand-over now belongs to nobody.
+    this.#adopt();
+    for (const door of this.doors) door.abortAll();
+    const applications = [...this.#applications.values()];
+    await Promise.all(applications.map(async (application) => {
       try {
         await application.stop?.();
       } catch (error) {
         this.#owner.log("the application's stop failed", { error: String(error) });
       }
-    }
+    }));
     await this.loop.close();
   }
 
@@ -283,14 +292,16 @@ export class Runner {
     if (this.#load === 0) this.#emptied?.();
   };
 
+  /** Tells all applications at once: one that takes its time holds none of the others up. */
   async #tell(phase: Phase): Promise<void> {
-    for (const application of this.#applications.values()) {
+    const applications = [...this.#applications.values()];
+    await Promise.all(applications.map(async (application) => {
       try {
         await application.stopping?.(phase);
       } catch (error) {
         this.#owner.log("the application's stopping failed", { phase, error: String(error) });
       }
-    }
+    }));
   }
 
   #endConnections(phase: Phase): void {
@@ -346,6 +357,13 @@ export class Runner {
   #idleFailed(error: unknown): void {
     this.#owner.log("the application's idle failed", { error: String(error) });
   }
+}
+
+/** Settles as `work` does, or after some time without it. */
+async function within(work: Promise<void>, milliseconds: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([work, new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds))]);
+  clearTimeout(timer);
 }
 
 /** The sizes of the loop among the server's options. */

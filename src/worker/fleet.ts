@@ -114,7 +114,7 @@ export class Fleet {
   }
 
   get serving(): number {
-    return this.#supervisor.serving.length;
+    return this.#supervisor.serving.filter(({ state }) => state !== "gone").length;
   }
 
   /** Binds every address, then starts the workers. */
@@ -227,6 +227,7 @@ export class Fleet {
 
   /** Frees the loop of this thread. */
   async end(): Promise<void> {
+    await this.#supervisor.endArriving();
     await this.#acceptor?.close();
     await this.#metrics?.close();
     await this.#processes?.close();

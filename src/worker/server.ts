@@ -58,6 +58,8 @@ export class Server implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #hurry = new AbortController();
   readonly #finished = Promise.withResolvers<ShutdownReport>();
+  /** Settles when all workers serve, or cannot. */
+  readonly #started = Promise.withResolvers<void>();
   #phase: Phase = "running";
   #shutdown: Promise<ShutdownReport> | undefined = undefined;
 
@@ -78,7 +80,13 @@ export class Server implements AsyncDisposable {
   ): Promise<Server> {
     const all = { variable: (name: string) => host.variable(name), cores: host.cores, ...sources };
     const server = new Server(String(application), resolveServerOptions(options, all));
-    await server.#fleet.start();
+    try {
+      await server.#fleet.start();
+    } catch (error) {
+      server.#started.reject(error);
+      throw error;
+    }
+    server.#started.resolve();
     server.#log.tell("server.listening", { listeners: server.listeners.map(describe) });
     return server;
   }
@@ -117,10 +125,12 @@ export class Server implements AsyncDisposable {
     this.#options = options;
     this.#log = createLog(options.log, options.logLevel, host);
     this.#finished.promise.catch(() => {});
+    this.#started.promise.catch(() => {});
     this.#fleet = new Fleet(application, options, this.#log, {
       stats: () => this.stats(),
-      failed: (error) => this.#fail(error),
-      shutdown: (reason) => void this.shutdown({ reason }),
+      // A server that is not there yet ends when it is; whoever starts it hears of one that never will be.
+      failed: (error) => this.#whenStarted(() => this.#fail(error)),
+      shutdown: (reason) => this.#whenStarted(() => void this.shutdown({ reason })),
     });
   }
 
@@ -222,6 +232,10 @@ export class Server implements AsyncDisposable {
   #stopBySignal(signal: string): void {
     if (this.#shutdown !== undefined) this.#hurry.abort();
     else void this.shutdown({ reason: signal });
+  }
+
+  #whenStarted(action: () => void): void {
+    this.#started.promise.then(action, () => {});
   }
 
   #fail(error: RingportError): void {

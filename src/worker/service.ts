@@ -84,7 +84,7 @@ export class WorkerService {
   async #enter(phase: Phase): Promise<void> {
     const runner = this.#runner!;
     await runner.enter(phase);
-    if (runner.phase === phase) this.#host.post({ kind: "emptied", phase, counts: { ...runner.counts } });
+    this.#host.post({ kind: "emptied", phase, counts: { ...runner.counts } });
   }
 
   async #failed(error: unknown): Promise<void> {

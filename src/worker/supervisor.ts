@@ -53,6 +53,8 @@ export class Supervisor implements HandleOwner {
   readonly #generations: number[] = [];
   /** Workers that were retired and are draining. */
   readonly #leaving = new Set<WorkerHandle>();
+  /** Workers that are being started beside those that serve. */
+  readonly #arriving = new Set<WorkerHandle>();
   /** Workers being replaced, which are not to be replaced again. */
   readonly #replacing = new Set<WorkerHandle>();
   #serving: readonly WorkerHandle[] = [];
@@ -113,27 +115,35 @@ export class Supervisor implements HandleOwner {
     clearInterval(this.#timer);
   }
 
+  /** Ends the workers that were being started when the server began to end. */
+  async endArriving(): Promise<void> {
+    await Promise.all([...this.#arriving].map(async (worker) => {
+      const late = setTimeout(() => worker.link.kill(), this.#settings.options.shutdown.aborting);
+      await worker.gone;
+      clearTimeout(late);
+    }));
+  }
+
   /** Replaces a worker: the new one serves before the old one is ended. */
   async replace(old: WorkerHandle, reason: string): Promise<void> {
     if (this.#ending || this.#replacing.has(old)) return;
     this.#replacing.add(old);
-    const wasThere = old.state !== "gone";
-    try {
-      if (!(await this.#fill(old.index, reason))) return;
-    } finally {
-      this.#replacing.delete(old);
-      if (wasThere) this.#kill(old, reason);
-    }
+    const filled = await this.#fill(old.index, reason);
+    this.#replacing.delete(old);
+    // A server that ends has its own way with every worker.
+    if (this.#ending) return;
+    this.#kill(old, reason);
+    if (!filled && this.#isEmpty(old.index)) this.#refill(old.index, reason);
   }
 
   died(worker: WorkerHandle, end: WorkerEnd): void {
     this.#settings.log.tell("worker.died", { worker: worker.index, reason: end.message });
-    this.#leaving.delete(worker);
+    const left = this.#leaving.delete(worker);
     if (this.#places[worker.index] === worker) this.#places[worker.index] = undefined;
     this.#changed();
     // What was on its way to it finds another one, which it no longer is itself.
     this.#owner.lost(worker);
-    if (this.#ending || end.reason === "killed") return;
+    if (this.#ending || left || end.reason === "killed") return;
     this.#refill(worker.index, end.message);
   }
 
@@ -175,26 +185,45 @@ export class Supervisor implements HandleOwner {
       );
     }
     setTimeout(() => {
-      if (!this.#ending && this.#places[index] === undefined) void this.#fill(index, reason);
+      if (!this.#ending && this.#isEmpty(index)) void this.#fill(index, reason);
     }, delay);
+  }
+
+  /** Nobody has this place, and nobody is on the way to it. */
+  #isEmpty(index: number): boolean {
+    if (this.#places[index] !== undefined) return false;
+    return ![...this.#arriving].some((worker) => worker.index === index);
   }
 
   /** Puts a new worker into a place. False where it could not be started, which counts as one more death. */
   async #fill(index: number, reason: string): Promise<boolean> {
     const worker = this.#make(index);
+    this.#arriving.add(worker);
+    try {
+      return await this.#settle(worker, reason);
+    } finally {
+      this.#arriving.delete(worker);
+    }
+  }
+
+  async #settle(worker: WorkerHandle, reason: string): Promise<boolean> {
+    const { index } = worker;
     try {
       await worker.ready;
     } catch (error) {
       this.#settings.log.tell("worker.failed", { worker: index, error });
       this.#owner.lost(worker);
-      if (!this.#ending && this.#places[index] === undefined) this.#refill(index, String(error));
+      this.#arriving.delete(worker);
+      if (!this.#ending && this.#isEmpty(index)) this.#refill(index, String(error));
       return false;
     }
+    if (!this.#ending) await worker.serve();
     if (this.#ending) {
       await worker.stop();
       return false;
     }
-    await worker.serve();
+    // It died meanwhile; that its place is filled again is under way.
+    if (worker.state === "gone") return false;
     this.#places[index] = worker;
     this.restarts += 1;
     this.#settings.log.tell("worker.replaced", { worker: index, reason });
@@ -236,7 +265,8 @@ export class Supervisor implements HandleOwner {
     const milliseconds = Math.round(health.age(now));
     this.#settings.log.tell(healthEvents[health.health], { worker: worker.index, milliseconds });
     this.#changed();
-    if (health.health === "stuck") void this.replace(worker, "stuck");
+    // One that leaves has a deadline already, and its place is not to be filled.
+    if (health.health === "stuck" && !this.#leaving.has(worker)) void this.replace(worker, "stuck");
   }
 
   #scale(): void {
@@ -273,8 +303,8 @@ export class Supervisor implements HandleOwner {
     await Promise.race([worker.enter("closing"), later(closing)]);
     await Promise.race([worker.stop(), later(closing)]);
     this.#kill(worker, "did not retire");
-    this.#leaving.delete(worker);
-    this.#owner.lost(worker);
+    // One that died on the way was told of as lost.
+    if (this.#leaving.delete(worker)) this.#owner.lost(worker);
   }
 
   async #endAll(): Promise<void> {

@@ -150,6 +150,8 @@ export class WorkerHandle implements LinkOwner {
   ended(end: WorkerEnd): void {
     const asked = this.state === "ending" && end.reason === "stopped";
     const wasReady = this.state !== "starting";
+    // Its connections went with it.
+    if (end.reason !== "stopped") this.counts = { ...this.counts, aborted: this.counts.aborted + this.load };
     this.state = "gone";
     this.#ready.reject(this.#failure("ERR_WORKER", end.message));
     this.#gone.resolve(end);

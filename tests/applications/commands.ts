@@ -2,7 +2,13 @@
 import { host } from "../../src/host/mod.ts";
 import type { Application, Connection, SocketAddress, Window, WorkerContext } from "../../src/mod.ts";
 
-export default class Commands implements Application<{ rest: string }> {
+/** What is kept for a connection: the beginning of a line, and whether a stream is on its way. */
+export interface State {
+  rest: string;
+  streaming: boolean;
+}
+
+export default class Commands implements Application<State> {
   #worker: WorkerContext | undefined;
 
   start(worker: WorkerContext): void {
@@ -11,11 +17,11 @@ export default class Commands implements Application<{ rest: string }> {
     worker.log("started");
   }
 
-  open(connection: Connection<{ rest: string }>): void {
-    connection.data = { rest: "" };
+  open(connection: Connection<State>): void {
+    connection.data = { rest: "", streaming: false };
   }
 
-  async data(connection: Connection<{ rest: string }>, window: Window): Promise<void> {
+  async data(connection: Connection<State>, window: Window): Promise<void> {
     const lines = (connection.data.rest + window.text()).split("\n");
     connection.data.rest = lines.pop()!;
     for (const line of lines) await this.#command(connection, line);
@@ -34,7 +40,7 @@ export default class Commands implements Application<{ rest: string }> {
   }
 
   /** Asks another server who it is. */
-  async #dial(connection: Connection<{ rest: string }>, port: number): Promise<void> {
+  async #dial(connection: Connection<State>, port: number): Promise<void> {
     const other = await this.#worker!.connect({ hostname: "127.0.0.1", port });
     other.write("who\n");
     for await (const bytes of other.readable) {
@@ -44,7 +50,7 @@ export default class Commands implements Application<{ rest: string }> {
     other.end();
   }
 
-  async #command(connection: Connection<{ rest: string }>, line: string): Promise<void> {
+  async #command(connection: Connection<State>, line: string): Promise<void> {
     const [name, ...words] = line.split(" ");
     const worker = this.#worker!;
     switch (name) {
@@ -78,6 +84,8 @@ export default class Commands implements Application<{ rest: string }> {
         const { remoteAddress, peerAddress } = connection;
         return void connection.write(`${hostOf(remoteAddress)} of ${hostOf(peerAddress)}\n`);
       }
+      case "stream":
+        return stream(connection, Number(words[0]));
       case "leave":
         // Ends the thread as no application should, without a word to anybody.
         return leave();
@@ -93,6 +101,19 @@ export default class Commands implements Application<{ rest: string }> {
 
 function hostOf(address: SocketAddress): string {
   return address.path ?? address.hostname;
+}
+
+/** Pieces of noughts, as many bytes as asked and never more at once than the connection wants. */
+async function stream(connection: Connection<State>, bytes: number): Promise<void> {
+  const piece = new Uint8Array(8192);
+  connection.data.streaming = true;
+  for (let left = bytes; left > 0; left -= piece.length) {
+    while (connection.bufferedBytes > connection.highWaterMark) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    if (connection.write(piece.subarray(0, Math.min(left, piece.length))) === "refused") break;
+  }
+  connection.data.streaming = false;
 }
 
 function leave(): void {

@@ -25,12 +25,14 @@ export class CommandServer implements AsyncDisposable {
     this.entries = entries;
   }
 
-  static async start(options: ServerOptions = {}): Promise<CommandServer> {
+  /** `name`: the application's file, another one than `commands.ts`. */
+  static async start(options: ServerOptions = {}, name?: string): Promise<CommandServer> {
     const entries: Entry[] = [];
     const log = (entry: object) => void entries.push(entry as Entry);
     const sizes = { segmentCount: 256, connectionSlots: 4096, timers: 8192 };
     const isElsewhere = options.unix !== undefined || options.inherited !== undefined;
-    const server = await Server.start(application, {
+    const module = name === undefined ? application : new URL(`../applications/${name}`, import.meta.url);
+    const server = await Server.start(module, {
       ...(isElsewhere ? {} : { hostname: "127.0.0.1", port: 0 }),
       workers: 2,
       ...sizes,

@@ -1,0 +1,386 @@
+/** A shutdown of a real server: each of its phases with each kind of connection, and what disturbs it. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { type CloseReason, connect, type Connection, Server, type ShutdownReport } from "../src/mod.ts";
+import { CommandServer, LineClient } from "./helpers/commands.ts";
+import { scaled } from "./helpers/runtime.ts";
+import { delay, errorOf, until, within } from "./helpers/wait.ts";
+
+const patience = scaled(20_000, 60_000);
+
+/** Bytes of one stream: many times what the buffers of the two kernels hold. */
+const STREAM_BYTES = scaled(12_000_000, 8_000_000);
+
+/** A client of one kind. */
+class Client {
+  readonly connection: Connection<undefined>;
+  received = 0;
+  reason: CloseReason | undefined;
+  uploading = false;
+
+  private constructor(connection: Connection<undefined>) {
+    this.connection = connection;
+  }
+
+  /** `reads` false: it takes nothing. */
+  static async open(port: number, reads = true): Promise<Client> {
+    let client: Client | undefined;
+    const connection = await connect({
+      hostname: "127.0.0.1",
+      port,
+      receiveBuffer: 65_536,
+      // It answers the server's FIN at once, and a cut ends it at once.
+      allowHalfOpen: true,
+      socket: {
+        data: (_, window) => void (client!.received += window.length),
+        drain: () => client?.upload(),
+        end: (connection) => void connection.end(),
+        close: (_, reason) => void (client!.reason = reason),
+      },
+    });
+    if (!reads) connection.pause();
+    client = new Client(connection);
+    return client;
+  }
+
+  /** Sends a line without an end for as long as the server takes it. */
+  upload(): void {
+    if (!this.uploading) return;
+    const piece = new Uint8Array(16_384).fill(120);
+    while (this.connection.write(piece) === "sent");
+  }
+
+  async closed(): Promise<CloseReason> {
+    await until(() => this.reason !== undefined, "the client's connection to be closed", patience);
+    return this.reason!;
+  }
+}
+
+/** The kinds of connections, each in the state in which the shutdown finds it. */
+const kinds: Record<string, (port: number) => Promise<Client>> = {
+  async idle(port) {
+    return await Client.open(port);
+  },
+  async "half a message"(port) {
+    const client = await Client.open(port);
+    client.connection.write("echo half a li");
+    return client;
+  },
+  async "half closed"(port) {
+    const client = await Client.open(port);
+    client.connection.write(`stream ${STREAM_BYTES}\n`);
+    client.connection.shutdownWrite();
+    await until(() => client.received > 0, "the download began", patience);
+    return client;
+  },
+  async downloading(port) {
+    const client = await Client.open(port);
+    client.connection.write(`stream ${STREAM_BYTES}\n`);
+    await until(() => client.received > 0, "the download began", patience);
+    return client;
+  },
+  async uploading(port) {
+    const client = await Client.open(port);
+    client.connection.write("echo ");
+    client.uploading = true;
+    client.upload();
+    return client;
+  },
+  async "streaming both ways"(port) {
+    const client = await Client.open(port);
+    client.connection.write(`stream ${STREAM_BYTES}\necho `);
+    await until(() => client.received > 0, "the download began", patience);
+    client.uploading = true;
+    client.upload();
+    return client;
+  },
+  async "taking nothing"(port) {
+    const client = await Client.open(port, false);
+    client.connection.write(`bytes 8000000\n`);
+    return client;
+  },
+};
+
+async function openAll(server: Server): Promise<Map<string, Client>> {
+  const clients = new Map<string, Client>();
+  for (const [kind, open] of Object.entries(kinds)) clients.set(kind, await open(server.port));
+  await until(() => server.stats().total.connections.open === clients.size, "all were accepted", patience);
+  return clients;
+}
+
+function phasesOf(report: ShutdownReport): string[] {
+  return report.phases.map(({ phase }) => phase);
+}
+
+describe("each phase with every kind of connection", () => {
+  it("draining: who ends by itself is served to its end", async () => {
+    const long = { draining: 60_000, drainingMax: 60_000 };
+    const fixture = await CommandServer.start({ workers: 2, shutdown: long }, "moody.ts");
+    const clients = await openAll(fixture.server);
+    const ended = fixture.server.shutdown();
+    await until(() => fixture.server.phase === "draining", "draining began", patience);
+    expect((await errorOf(() => LineClient.connect(fixture.server.port)) as Error).name).toBeDefined();
+    clients.get("half a message")!.connection.write("ne\n");
+    await until(
+      () => clients.get("half a message")!.received === "half a line\n".length,
+      "the answer",
+      patience,
+    );
+    const streams = ["downloading", "half closed", "streaming both ways"].map((kind) => clients.get(kind)!);
+    const whole = () => streams.every(({ received }) => received === STREAM_BYTES);
+    await until(whole, "all downloads came to their end", patience);
+    for (const client of clients.values()) {
+      client.uploading = false;
+      client.connection.resume();
+      client.connection.abort();
+    }
+    const report = await within(ended, "the shutdown", patience);
+    expect(phasesOf(report)).toEqual(["refusing", "draining"]);
+    // What a peer that aborts did not take is its own loss, and the report's.
+    expect(report).toMatchObject({ drained: clients.size, closed: 0, aborted: 0, workersKilled: 0 });
+  });
+
+  it("closing: all are ended politely, and who listens gets everything", async () => {
+    const short = { draining: 50, drainingMax: 50, closing: 60_000 };
+    const fixture = await CommandServer.start(
+      { workers: 2, lingerTimeout: 60_000, shutdown: short },
+      "moody.ts",
+    );
+    const clients = await openAll(fixture.server);
+    const ended = fixture.server.shutdown();
+    await until(() => fixture.server.phase === "closing", "closing began", patience);
+    clients.get("taking nothing")!.connection.resume();
+    const report = await within(ended, "the shutdown", patience);
+    expect(phasesOf(report)).toEqual(["refusing", "draining", "closing"]);
+    expect(report).toMatchObject({
+      drained: 0,
+      closed: clients.size,
+      aborted: 0,
+      bytesLost: 0,
+      workersKilled: 0,
+    });
+    for (const [kind, client] of clients) {
+      const { error } = await client.closed();
+      expect([kind, error?.message]).toEqual([kind, undefined]);
+    }
+    expect(clients.get("taking nothing")!.received).toBe(8_000_000);
+  });
+
+  it("aborting: all are cut, whatever they do", async () => {
+    const short = { draining: 50, drainingMax: 50, closing: 0, aborting: 10_000 };
+    const fixture = await CommandServer.start(
+      { workers: 2, lingerTimeout: 60_000, shutdown: short },
+      "moody.ts",
+    );
+    const clients = await openAll(fixture.server);
+    const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+    expect(phasesOf(report).at(-1)).toBe("aborting");
+    // Closing had no time at all, so only what ends at once can have been closed in it.
+    expect(report.closed + report.aborted).toBe(clients.size);
+    expect(report.aborted).toBeGreaterThan(0);
+    expect(report.bytesCut).toBeGreaterThan(0);
+    expect(report).toMatchObject({ drained: 0, bytesLost: 0, workersKilled: 0 });
+    clients.get("taking nothing")!.connection.resume();
+    for (const client of clients.values()) await client.closed();
+  });
+
+  it("hurried: all are cut at once, at any moment", async () => {
+    const fixture = await CommandServer.start({ workers: 2, lingerTimeout: 60_000 }, "moody.ts");
+    const clients = await openAll(fixture.server);
+    const first = fixture.server.shutdown({ reason: "first" });
+    const second = fixture.server.abort("second");
+    expect(second).toBe(first);
+    const report = await within(first, "the shutdown", patience);
+    expect(report.reason).toBe("first");
+    expect(phasesOf(report).at(-1)).toBe("aborting");
+    expect(report.drained + report.closed + report.aborted).toBe(clients.size);
+    clients.get("taking nothing")!.connection.resume();
+    for (const client of clients.values()) await client.closed();
+  });
+
+  it("refusing: who comes while the listener closes is refused or cut, and nobody hangs", async () => {
+    const fixture = await CommandServer.start({ workers: 2, shutdown: { draining: 2_000, closing: 2_000 } });
+    let stop = false;
+    let served = 0;
+    let turnedAway = 0;
+    const visitor = async () => {
+      while (!stop) {
+        try {
+          const client = await fixture.connect();
+          const answer = await client.ask("echo here", patience);
+          if (answer === "here") served += 1;
+          else turnedAway += 1;
+          client.connection.end();
+          await client.closed(patience);
+        } catch {
+          turnedAway += 1;
+          if (fixture.server.phase !== "running") return;
+        }
+      }
+    };
+    const visitors = Array.from({ length: scaled(24, 6) }, visitor);
+    await until(() => served > scaled(200, 20), "the server is busy", patience);
+    const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+    stop = true;
+    await within(Promise.all(visitors), "every visitor to hear something", patience);
+    expect(turnedAway).toBeGreaterThan(0);
+    expect(report).toMatchObject({ aborted: 0, bytesLost: 0, workersKilled: 0 });
+    expect(fixture.server.stats().total.connections.open).toBe(0);
+  });
+});
+
+describe("an application that", () => {
+  const shutdown = { draining: 300, drainingMax: 300, closing: scaled(1_000, 4_000), aborting: 2_000 };
+
+  for (const phase of ["refusing", "draining", "closing"]) {
+    it(`hangs in ${phase} costs no connection its polite end`, async () => {
+      const options = { workers: 1, argument: `${phase} hang`, shutdown };
+      const fixture = await CommandServer.start(options, "moody.ts");
+      const client = await fixture.connect();
+      await client.ask("who");
+      const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+      expect(phasesOf(report)).toContain("closing");
+      expect(report).toMatchObject({ closed: 1, aborted: 0, bytesLost: 0, workersKilled: 0 });
+      await client.closed();
+      expect(client.error).toBe(undefined);
+    });
+  }
+
+  it("hangs in aborting holds nothing up", async () => {
+    const options = { workers: 1, argument: "aborting hang", shutdown: { ...shutdown, closing: 0 } };
+    const fixture = await CommandServer.start(options, "moody.ts");
+    const client = await fixture.connect();
+    await client.ask("who");
+    const report = await within(fixture.server.abort(), "the shutdown", patience);
+    expect(report).toMatchObject({ aborted: 1, workersKilled: 0 });
+    await client.closed();
+  });
+
+  it("hangs in stop is left behind, with its connections gone", async () => {
+    const options = { workers: 1, argument: "stop hang", shutdown: { ...shutdown, aborting: 300 } };
+    const fixture = await CommandServer.start(options, "moody.ts");
+    const client = await fixture.connect();
+    await client.ask("who");
+    const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+    expect(report).toMatchObject({ closed: 1, aborted: 0, workersKilled: 1 });
+    await client.closed();
+  });
+
+  it("takes its time in closing speaks its last words", async () => {
+    const options = { workers: 1, argument: "closing later 100", shutdown };
+    const fixture = await CommandServer.start(options, "moody.ts");
+    const client = await fixture.connect();
+    await client.ask("who");
+    const ended = fixture.server.shutdown();
+    await until(() => fixture.server.phase === "closing", "closing began", patience);
+    // Within those 100 ms it still answers; where the machine is too slow for that, it is closed.
+    client.tell("echo last words");
+    const report = await within(ended, "the shutdown", patience);
+    expect(report).toMatchObject({ closed: 1, aborted: 0, bytesLost: 0 });
+    await client.closed();
+  });
+
+  it("throws at every moment of a shutdown stops in order all the same", async () => {
+    const argument = "refusing throw, draining throw, closing throw, aborting throw, stop throw";
+    const fixture = await CommandServer.start({ workers: 2, argument, shutdown }, "moody.ts");
+    const clients = [await fixture.connect(), await fixture.connect()];
+    for (const client of clients) await client.ask("who");
+    const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+    expect(report).toMatchObject({ closed: 2, aborted: 0, bytesLost: 0, workersKilled: 0 });
+    const faults = fixture.messages.filter((message) => message.endsWith("failed"));
+    expect(faults.length).toBeGreaterThanOrEqual(6);
+    for (const client of clients) await client.closed();
+  });
+
+  it("shuts down from its start lets the server come up and go", async () => {
+    const options = { workers: 3, argument: "start shutdown", shutdown };
+    const fixture = await CommandServer.start(options, "moody.ts");
+    const report = await within(fixture.server.finished, "the shutdown", patience);
+    expect(report).toMatchObject({ reason: "application", workersKilled: 0 });
+    expect(fixture.server.phase).toBe("stopped");
+    expect(fixture.messages.filter((message) => message === "stop")).toHaveLength(3);
+    expect(fixture.server.workers).toBe(0);
+  });
+});
+
+describe("a worker that", () => {
+  const supervisor = { backOff: 10, interval: 50, slowAfter: 200, stuckAfter: scaled(500, 2_000) };
+
+  for (const command of ["crash", "leave"]) {
+    it(`dies while it drains (${command}) is not waited for, and not replaced`, async () => {
+      const shutdown = { draining: 60_000, drainingMax: 60_000 };
+      const fixture = await CommandServer.start({ workers: 2, shutdown, supervisor });
+      const [one, other] = [await fixture.connect(), await fixture.connect()];
+      await one.ask("who");
+      await other.ask("who");
+      const ended = fixture.server.shutdown();
+      await until(() => fixture.server.phase === "draining", "draining began", patience);
+      one.tell(command);
+      // A thread that is just gone says so on Bun alone; on Deno its silence has to be cut short.
+      if (command === "crash") await one.closed(patience);
+      expect(await other.ask("echo still here")).toBe("still here");
+      other.connection.end();
+      if (command === "leave") setTimeout(() => void fixture.server.abort(), 500);
+      const report = await within(ended, "the shutdown", patience);
+      expect(report.drained).toBe(1);
+      expect(report.drained + report.closed + report.aborted).toBe(2);
+      expect(report.bytesLost).toBe(0);
+      expect(fixture.events("worker.replaced")).toEqual([]);
+      await one.closed(patience);
+    });
+  }
+
+  it("is being replaced when the server stops comes up, and goes without having served", async () => {
+    const options = { workers: 2, argument: "start later-replaced 600", supervisor };
+    const fixture = await CommandServer.start(options, "moody.ts");
+    const [one, other] = [await fixture.connect(), await fixture.connect()];
+    await one.ask("who");
+    await other.ask("who");
+    one.tell("crash");
+    await fixture.event("worker.died", patience);
+    await until(
+      () => fixture.messages.filter((text) => text === "started").length === 3,
+      "a start",
+      patience,
+    );
+    other.connection.end();
+    const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+    expect(report).toMatchObject({ aborted: 0, bytesLost: 0, workersKilled: 0 });
+    // Two of the three stop in order, and nothing runs on behind the report.
+    expect(fixture.messages.filter((message) => message === "stop")).toHaveLength(2);
+    expect(fixture.events("worker.replaced")).toEqual([]);
+    expect(fixture.server.workers).toBe(0);
+  });
+
+  it("is being replaced and never comes up does not hold the server back", async () => {
+    const options = {
+      workers: 1,
+      argument: "start hang-replaced",
+      supervisor,
+      shutdown: { aborting: 300 },
+    };
+    const fixture = await CommandServer.start(options, "moody.ts");
+    const one = await fixture.connect();
+    one.tell("crash");
+    await until(
+      () => fixture.messages.filter((text) => text === "started").length === 2,
+      "a start",
+      patience,
+    );
+    await within(fixture.server.shutdown(), "the shutdown", patience);
+    expect(fixture.server.phase).toBe("stopped");
+  });
+
+  it("is stuck and whose replacement does not start gets another one", async () => {
+    const options = { workers: 1, argument: "start fail-first-replaced", supervisor };
+    await using fixture = await CommandServer.start(options, "moody.ts");
+    const one = await fixture.connect();
+    one.tell(`spin ${scaled(4_000, 16_000)}`);
+    await fixture.event("worker.stuck", patience);
+    await fixture.event("worker.failed", patience);
+    await one.closed(patience);
+    await fixture.event("worker.replaced", patience);
+    const fresh = await fixture.connect();
+    expect(await fresh.ask("who", patience)).toBe("0.2");
+  });
+});
