@@ -31,6 +31,8 @@ export interface RunnerSettings {
   doors: DoorPlan[];
   /** Connections of the whole server at most. */
   connectionsMax: number;
+  /** Of a library over the fake kernel: what happens by chance. */
+  seed?: number;
 }
 
 /** Memory a runner shares with other threads. */
@@ -81,7 +83,7 @@ export class Runner {
   constructor(settings: RunnerSettings, owner: RunnerOwner, memory?: RunnerMemory) {
     this.#settings = settings;
     this.#owner = owner;
-    this.loop = createLoop(loopOptionsOf(settings.options));
+    this.loop = createLoop({ ...loopOptionsOf(settings.options), seed: settings.seed });
     // A worker without connections is still there to serve.
     this.loop.ref();
     this.#context = this.#makeContext();
