@@ -24,6 +24,8 @@ export default class Commands implements Application<State> {
   async data(connection: Connection<State>, window: Window): Promise<void> {
     const lines = (connection.data.rest + window.text()).split("\n");
     connection.data.rest = lines.pop()!;
+    if (connection.data.rest === "") connection.messageEnded();
+    else connection.messageBegan();
     for (const line of lines) await this.#command(connection, line);
   }
 
@@ -84,6 +86,8 @@ export default class Commands implements Application<State> {
         const { remoteAddress, peerAddress } = connection;
         return void connection.write(`${hostOf(remoteAddress)} of ${hostOf(peerAddress)}\n`);
       }
+      case "flood":
+        return flood(connection, Number(words[0]));
       case "stream":
         return stream(connection, Number(words[0]));
       case "leave":
@@ -101,6 +105,14 @@ export default class Commands implements Application<State> {
 
 function hostOf(address: SocketAddress): string {
   return address.path ?? address.hostname;
+}
+
+/** Writes as no application should: until it is refused, or all is written. */
+function flood(connection: Connection<State>, bytes: number): void {
+  const piece = new Uint8Array(16_384);
+  for (let left = bytes; left > 0; left -= piece.length) {
+    if (connection.write(piece) === "refused") return;
+  }
 }
 
 /** Pieces of noughts, as many bytes as asked and never more at once than the connection wants. */

@@ -135,15 +135,25 @@ export async function fileExists(path: string): Promise<boolean> {
 }
 
 /** How many descriptors this process has open, or undefined where the system does not tell. */
-export async function openDescriptors(): Promise<number | undefined> {
+export function openDescriptors(): Promise<number | undefined> {
+  return entriesOf("fd");
+}
+
+/** How many threads this process has, or undefined where the system does not tell. */
+export function openThreads(): Promise<number | undefined> {
+  return entriesOf("task");
+}
+
+/** Counts the entries of a folder of this process in /proc. */
+async function entriesOf(folder: string): Promise<number | undefined> {
   if (system === "windows") return undefined;
   if (bun === undefined) {
     let count = 0;
-    for await (const _ of Deno.readDir("/proc/self/fd")) count += 1;
+    for await (const _ of Deno.readDir(`/proc/self/${folder}`)) count += 1;
     return count;
   }
   const pid = (hostProcess() as unknown as { pid: number }).pid;
-  const child = bun.spawn(["ls", `/proc/${pid}/fd`], { stdout: "pipe" });
+  const child = bun.spawn(["ls", `/proc/${pid}/${folder}`], { stdout: "pipe" });
   const listing = await new Response(child.stdout).text();
   return listing.trim().split("\n").length;
 }
