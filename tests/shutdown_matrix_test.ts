@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { type CloseReason, connect, type Connection, Server, type ShutdownReport } from "../src/mod.ts";
 import { CommandServer, LineClient } from "./helpers/commands.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, errorOf, until, within } from "./helpers/wait.ts";
+import { errorOf, until, within } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 
@@ -24,7 +24,7 @@ class Client {
 
   /** `reads` false: it takes nothing. */
   static async open(port: number, reads = true): Promise<Client> {
-    let client: Client | undefined;
+    const box: { client?: Client } = {};
     const connection = await connect({
       hostname: "127.0.0.1",
       port,
@@ -32,15 +32,14 @@ class Client {
       // It answers the server's FIN at once, and a cut ends it at once.
       allowHalfOpen: true,
       socket: {
-        data: (_, window) => void (client!.received += window.length),
-        drain: () => client?.upload(),
+        data: (_, window) => void (box.client!.received += window.length),
+        drain: () => box.client?.upload(),
         end: (connection) => void connection.end(),
-        close: (_, reason) => void (client!.reason = reason),
+        close: (_, reason) => void (box.client!.reason = reason),
       },
     });
     if (!reads) connection.pause();
-    client = new Client(connection);
-    return client;
+    return box.client = new Client(connection);
   }
 
   /** Sends a line without an end for as long as the server takes it. */
@@ -62,7 +61,6 @@ const kinds: Record<string, (port: number) => Promise<Client>> = {
   async "taking nothing"(port) {
     const client = await Client.open(port, false);
     client.connection.write(`bytes 8000000\n`);
-    return client;
   },
   async idle(port) {
     return await spoken(port, "who\n");
@@ -73,7 +71,6 @@ const kinds: Record<string, (port: number) => Promise<Client>> = {
   async "half closed"(port) {
     const client = await spoken(port, `stream ${STREAM_BYTES}\n`);
     client.connection.shutdownWrite();
-    return client;
   },
   async downloading(port) {
     return await spoken(port, `stream ${STREAM_BYTES}\n`);
@@ -82,13 +79,11 @@ const kinds: Record<string, (port: number) => Promise<Client>> = {
     const client = await spoken(port, "who\necho ");
     client.uploading = true;
     client.upload();
-    return client;
   },
   async "streaming both ways"(port) {
     const client = await spoken(port, `stream ${STREAM_BYTES}\necho `);
     client.uploading = true;
     client.upload();
-    return client;
   },
 };
 

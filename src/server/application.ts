@@ -40,9 +40,9 @@ export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "ope
   /** The worker's loop has nothing to do: called at most once a second, for housekeeping. */
   idle?(worker: WorkerContext): void | Promise<void>;
   /**
-   * The server goes into this phase of its shutdown. What it returns is waited for within the phase's deadline:
-   * draining is over when it has settled and no connection is left, closing ends the connections once it has
-   * settled or half of its time has passed, and aborting waits for nobody.
+   * The server goes into this phase of its shutdown. What it returns is waited for within the phase's
+   * deadline: draining is over when it has settled and no connection is left, closing ends the connections
+   * once it has settled or half of its time has passed, and aborting waits for nobody.
    */
   stopping?(phase: Phase): void | Promise<void>;
   /** Every connection of this worker is gone: what `start` has opened is to be closed. */

@@ -1,4 +1,6 @@
-/** The application of `commands.ts`, but what comes after a line `hoard` is kept until its connection is gone. */
+/**
+ * The application of `commands.ts`, but what comes after a line `hoard` is kept until its connection is gone.
+ */
 import type { Connection, Window } from "../../src/mod.ts";
 import Commands, { type State } from "./commands.ts";
 

@@ -1,7 +1,7 @@
 /**
  * The application of `commands.ts` in a bad mood: its argument is a list of what it does at a moment of its
- * life, `"draining hang, stop throw"`. Moments are `start`, `stop` and the phases; it may hang, throw, shut the
- * server down, or take some milliseconds.
+ * life, `"draining hang, stop throw"`. Moments are `start`, `stop` and the phases; it may hang, throw, shut
+ * the server down, or take some milliseconds.
  */
 import type { Connection, WorkerContext } from "../../src/mod.ts";
 import Commands, { type State } from "./commands.ts";

@@ -1,6 +1,6 @@
 /**
- * An application whose every step follows from a seed: it echoes, waits, throws, ends and cuts. It runs on the
- * test's own thread, which reads in `current` what became of each connection.
+ * An application whose every step follows from a seed: it echoes, waits, throws, ends and cuts. It runs on
+ * the test's own thread, which reads in `current` what became of each connection.
  */
 import type { Application, CloseReason, Connection, ListenerInfo, Window } from "../../src/mod.ts";
 import { Random } from "../helpers/random.ts";

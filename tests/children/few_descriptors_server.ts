@@ -1,4 +1,6 @@
-/** A server in a process that was started with few descriptors: prints its port, and its figures when asked. */
+/**
+ * A server in a process that was started with few descriptors: prints its port, and its figures when asked.
+ */
 // deno-lint-ignore-file no-console
 import { Server } from "../../src/mod.ts";
 import { inputLines } from "../helpers/process.ts";

@@ -1,6 +1,6 @@
 /**
- * Normal clients: `PORT CLIENTS`. For each line `measure MS` on the standard input they exchange lines for that
- * long, at an easy pace, and the times of the round trips are printed.
+ * Normal clients: `PORT CLIENTS`. For each line `measure MS` on the standard input they exchange lines for
+ * that long, at an easy pace, and the times of the round trips are printed.
  */
 // deno-lint-ignore-file no-console
 import { connect, type Connection, createLoop } from "../../src/mod.ts";

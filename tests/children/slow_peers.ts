@@ -1,6 +1,7 @@
 /**
- * Attackers: `PORT COUNT silent|dripping|deaf`. Silent ones say nothing, dripping ones send a byte a second and
- * never end their line, deaf ones ask for much and read nothing. Prints how many are open and how they ended.
+ * Attackers: `PORT COUNT silent|dripping|deaf`. Silent ones say nothing, dripping ones send a byte a second
+ * and never end their line, deaf ones ask for much and read nothing. Prints how many are open and how they
+ * ended.
  */
 // deno-lint-ignore-file no-console
 import { connect, type Connection, createLoop } from "../../src/mod.ts";
