@@ -224,4 +224,15 @@ describe("end with last bytes", () => {
     expect(reason.by).toBe("timeout");
     peer.close();
   });
+
+  it("leaves to the kernel what it has taken when it gives up", async () => {
+    await using server = new TestServer({}, { lingerTimeout: 200, sendBuffer: 1 << 20 });
+    const { peer, log } = await server.connectPeer();
+    // The peer reads nothing yet, and the two kernels hold all of it.
+    log.connection.end("x".repeat(200_000));
+    expect(await log.closed()).toMatchObject({ by: "timeout", bytesLost: 0 });
+    await delay(50);
+    expect((await readAllText(peer)).length).toBe(200_000);
+    peer.close();
+  });
 });

@@ -61,6 +61,7 @@ const kinds: Record<string, (port: number) => Promise<Client>> = {
   async "taking nothing"(port) {
     const client = await Client.open(port, false);
     client.connection.write(`bytes 8000000\n`);
+    return client;
   },
   async idle(port) {
     return await spoken(port, "who\n");
@@ -71,6 +72,7 @@ const kinds: Record<string, (port: number) => Promise<Client>> = {
   async "half closed"(port) {
     const client = await spoken(port, `stream ${STREAM_BYTES}\n`);
     client.connection.shutdownWrite();
+    return client;
   },
   async downloading(port) {
     return await spoken(port, `stream ${STREAM_BYTES}\n`);
@@ -79,11 +81,13 @@ const kinds: Record<string, (port: number) => Promise<Client>> = {
     const client = await spoken(port, "who\necho ");
     client.uploading = true;
     client.upload();
+    return client;
   },
   async "streaming both ways"(port) {
     const client = await spoken(port, `stream ${STREAM_BYTES}\necho `);
     client.uploading = true;
     client.upload();
+    return client;
   },
 };
 

@@ -132,8 +132,8 @@ export interface ConnectionOptions<D = undefined> {
   bufferLimit?: number;
   /**
    * Milliseconds a connection that was ended or closed waits for the peer to take bytes or to end its side,
-   * counted from the last sign of life, before it is aborted. 5,000 by default; 0 does not wait for the
-   * peer's end at all.
+   * counted from the last sign of life, before it is given up: what is still buffered here is lost, what the
+   * kernel has taken it goes on delivering. 5,000 by default; 0 does not wait for the peer's end at all.
    */
   lingerTimeout?: number;
   /** Limits of time. None by default. */

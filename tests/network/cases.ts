@@ -129,6 +129,15 @@ const cases: Record<string, () => Promise<void>> = {
     await link("heal");
   },
 
+  async "what the kernel has taken arrives long after the end"() {
+    await using server = await FarServer.start({ sendBuffer: 1_000_000, lingerTimeout: 1_000 });
+    await link("narrow", "256");
+    // The server has written and ended all of it at once; the link needs six seconds.
+    const client = await server.client("download", 192_000, 6);
+    await whole(client, "a transfer that ended before it was delivered");
+    await link("heal");
+  },
+
   async "a stream goes on after the link was cut for a while"() {
     await using server = await FarServer.start({ timeouts: { writeStall: 30_000 } });
     await link("narrow", "20000");
