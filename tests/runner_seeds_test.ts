@@ -114,9 +114,17 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
   };
   const options = resolveServerOptions(given);
   const logged: string[] = [];
-  const owner = { log: (message: string) => void logged.push(message), shutdown() {} };
+  const owner = { log: (message: string) => void logged.push(message), shutdown() {}, banned() {} };
   const plan = { kind: "bind", reusePort: false } as const;
-  const settings = { index: 0, generation: 0, application, options, doors: [plan], seed };
+  const settings = {
+    index: 0,
+    generation: 0,
+    application,
+    options,
+    doors: [plan],
+    connectionsMax: Infinity,
+    seed,
+  };
   if (!manner.handedOver) {
     const runner = new Runner(settings, owner);
     await runner.start();

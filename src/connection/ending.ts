@@ -122,8 +122,8 @@ export function failed<D>(
 
 /**
  * A round of the linger timer is over. After as many rounds without a sign of life as the time is divided
- * into, the connection is given up. One that was closed and has flushed everything does not wait for the peer's
- * end: it goes after a silent round, or when the time is over.
+ * into, the connection is given up. One that was closed and has flushed everything does not wait for the
+ * peer's end: it goes after a silent round, or when the time is over.
  */
 export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const extras = connection.extras!;
@@ -141,8 +141,8 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   if (extras.lingerSilent < lingerRounds) return armLinger(connection);
   connection.group.engine.timeouts.linger += 1;
   connection.flags = withEndedBy(connection.flags, "timeout");
-  // What the kernel has taken it may still be delivering, over a slow link for a minute: a reset would take it
-  // away from the peer.
+  // What the kernel has taken it may still be delivering, over a slow link for a minute: a reset would take
+  // it away from the peer.
   if (buffered === 0 && (flags & Flag.closeSubmitted) === 0) return closeNatively(connection);
   cut(connection, "timeout");
 }

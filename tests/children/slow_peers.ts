@@ -45,13 +45,17 @@ async function opener(): Promise<void> {
 
 await Promise.all(Array.from({ length: AT_ONCE }, opener));
 console.log(`all open ${opened}`);
-// A tenth of them every tenth of a second: a byte a second each, and no bursts.
+// A hundredth of them every hundredth of a second: a byte a second each, and no bursts, as they come from
+// thousands of machines.
+const PARTS = 100;
+const parts: Connection[][] = Array.from({ length: PARTS }, () => []);
+[...open].forEach((connection, index) => parts[index % PARTS].push(connection));
 let part = 0;
 const drip = kind === "dripping"
   ? setInterval(() => {
-    part = (part + 1) % 10;
-    for (const connection of open) if (connection.id % 10 === part) connection.write("e");
-  }, 100)
+    part = (part + 1) % PARTS;
+    for (const connection of parts[part]) connection.write("e");
+  }, 1_000 / PARTS)
   : undefined;
 for await (const line of inputLines()) {
   if (line === "count") console.log(`open ${open.size} ended ${ended}`);
