@@ -59,18 +59,15 @@ describe("an attack of slow senders", () => {
       await clients.line(/ready/, patience);
       // The runtimes compile what they run often.
       await measure(clients, 2);
-      const calm = await measure(clients, ROUNDS);
+      const before = await measure(clients, ROUNDS);
 
       await using silent = attack(server.port, ATTACKERS / 2, "silent");
       await using dripping = attack(server.port, ATTACKERS / 2, "dripping");
       await silent.line(/all open/, patience);
       await dripping.line(/all open/, patience);
-      const open = () => server.stats().total.connections.open;
-      await until(() => open() === ATTACKERS + 8, "all are accepted", patience);
+      const accepted = () => server.stats().total.connections.accepted;
+      await until(() => accepted() >= ATTACKERS + 8, "all are accepted", patience);
       const attacked = await measure(clients, ROUNDS);
-      console.log(`(p99 of a round trip: calm ${calm} ms, under attack ${attacked} ms)`);
-      expect(attacked).toBeLessThan(Math.max(2 * calm, FLOOR));
-
       await silent.line(/all cut/, patience);
       await dripping.line(/all cut/, patience);
       // Their figures are written a few times a second.
@@ -79,7 +76,10 @@ describe("an attack of slow senders", () => {
         return (timeouts.firstByte ?? 0) + (timeouts.message ?? 0);
       };
       await until(() => cut() >= ATTACKERS, "all of them are counted", patience);
-      expect(await measure(clients, 1)).toBeGreaterThan(0);
+      // The machine may have got other work meanwhile: it is as calm as before or as after.
+      const calm = Math.max(before, await measure(clients, ROUNDS));
+      console.log(`(p99 of a round trip: calm ${calm} ms, under attack ${attacked} ms)`);
+      expect(attacked).toBeLessThan(Math.max(2 * calm, FLOOR));
       expect(clients.output).not.toContain("was cut");
       for (const child of [silent, dripping, clients]) {
         child.send("go\n");
