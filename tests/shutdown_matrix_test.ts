@@ -365,6 +365,33 @@ describe("a worker that", () => {
     expect(fixture.server.phase).toBe("stopped");
   });
 
+  it("retires when the server stops is not taken to be empty before it is", async () => {
+    const fixture = await CommandServer.start({
+      workers: 2,
+      minWorkers: 1,
+      maxWorkers: 2,
+      scaling: { interval: 100, low: 0.9, high: 0.95, holdDown: scaled(10, 30) },
+      supervisor: { ...supervisor, interval: 100 },
+      shutdown: { draining: 400, drainingMax: 400, closing: 10_000 },
+    });
+    const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
+    const places = await Promise.all(clients.map((client) => client.ask("who", patience)));
+    // Who has the fewest goes, with the one connection it has.
+    const last = clients.find((_, index) =>
+      places.indexOf(places[index]) === places.lastIndexOf(places[index])
+    )!;
+    await fixture.event("worker.retiring", patience);
+    for (const client of clients) {
+      if (client === last) continue;
+      client.connection.end();
+      await client.closed(patience);
+    }
+    const report = await within(fixture.server.shutdown(), "the shutdown", patience);
+    expect(report).toMatchObject({ drained: 0, closed: 1, aborted: 0, bytesLost: 0, workersKilled: 0 });
+    await last.closed(patience);
+    expect(last.error).toBe(undefined);
+  });
+
   it("is stuck and whose replacement does not start gets another one", async () => {
     const options = { workers: 1, argument: "start fail-first-replaced", supervisor };
     await using fixture = await CommandServer.start(options, "moody.ts");
