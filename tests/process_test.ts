@@ -13,7 +13,9 @@ const patience = scaled(20_000, 60_000);
 const quick = { backOff: 10, interval: 100, slowAfter: 400, stuckAfter: scaled(1_000, 4_000) };
 const noSignals = { ignore: system === "windows" && "Windows has no signals to send" };
 
-/** Whether a process is gone. Windows tells of those that are as long as somebody remembers them: not asked. */
+/**
+ * Whether a process is gone. Windows tells of those that are as long as somebody remembers them: not asked.
+ */
 async function isGone(pid: number): Promise<boolean> {
   if (system === "windows") return true;
   const text = await host.readText(`/proc/${pid}/stat`);

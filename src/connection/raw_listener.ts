@@ -106,8 +106,8 @@ export class RawListener implements AsyncDisposable {
   }
 
   /**
-   * As `handOn` of a listener: another process has the socket and goes on with it. What the kernel has accepted
-   * already is still handed over; resolves when there is no more.
+   * As `handOn` of a listener: another process has the socket and goes on with it. What the kernel has
+   * accepted already is still handed over; resolves when there is no more.
    */
   handOn(): Promise<void> {
     if (!this.#stopped) this.#handedOn = true;

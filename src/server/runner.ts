@@ -16,6 +16,7 @@ import type { HandOver } from "./hand_over.ts";
 import type { CloseSink } from "./handlers.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { isJudgedInWorker, Judges, type JudgesMemory } from "./judges.ts";
+import { loopOptionsOf } from "./loop_options.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions } from "./options.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -366,30 +367,6 @@ async function within(work: Promise<void>, milliseconds: number): Promise<void> 
   let timer: ReturnType<typeof setTimeout> | undefined;
   await Promise.race([work, new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds))]);
   clearTimeout(timer);
-}
-
-/** The sizes of the loop among the server's options. */
-export function loopOptionsOf(options: ResolvedServerOptions): Parameters<typeof createLoop>[0] {
-  const { segmentSize, segmentCount, submissionRecords, completionRecords, connectionSlots, timers } =
-    options;
-  const { sendEntries, completionsPerTurn, headroom, tailroom, development, library } = options;
-  const { tasks, memory } = options.limits;
-  return {
-    tasks: tasks === 0 ? undefined : tasks,
-    memory: memory === 0 ? undefined : memory,
-    segmentSize,
-    segmentCount,
-    submissionRecords,
-    completionRecords,
-    connections: connectionSlots,
-    timers,
-    sendEntries,
-    completionsPerTurn,
-    headroom,
-    tailroom,
-    development,
-    library,
-  };
 }
 
 /** Places of the refusals on the board. */
