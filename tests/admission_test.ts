@@ -179,7 +179,12 @@ describe("the limits of the loop", () => {
       },
     }, { loop });
     const early = [await server.connectPeer(), await server.connectPeer(), await server.connectPeer()];
-    const answers = early.map(({ peer }) => isServed(peer));
+    const answers: Promise<boolean>[] = [];
+    for (const { peer } of early) {
+      answers.push(isServed(peer));
+      // Each has its gate before the next one asks.
+      await until(() => calls === answers.length, "the handler was called");
+    }
     await until(() => loop.stats().tasksReached === 1, "the limit was reached");
     expect(loop.stats().handlersWaiting).toBe(3);
     const late = await connectPeer({ port: server.port });
