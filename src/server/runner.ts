@@ -165,11 +165,10 @@ export class Runner {
   async enter(phase: Phase): Promise<void> {
     // A worker that retires is asked once more when the whole server goes.
     if (!isBefore(this.#phase, phase)) return await this.#empty();
-    await this.#letIn();
-    if (!isBefore(this.#phase, phase)) return await this.#empty();
     this.#phase = phase;
-    // What was accepted for this worker before is served to its end.
-    this.#adopt();
+    await this.#letIn();
+    // Meanwhile a later phase may have begun.
+    if (this.#phase !== phase) return await this.#empty();
     for (const door of this.doors) door.close();
     clearInterval(this.#drainTimer);
     if (!isBefore(phase, "draining")) this.#draining.abort();
