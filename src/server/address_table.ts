@@ -78,7 +78,7 @@ export interface AddressStatistics {
 }
 
 const countMax = connectionsMask;
-const rateMax = 100_000;
+export const rateMax = 100_000;
 /** A bucket that takes longer than this to fill would not fit the 32 bits its time is kept in. */
 const fillTimeMaxMilliseconds = 2 ** 28;
 

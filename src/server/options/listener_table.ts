@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { rateMax } from "../address_table.ts";
 import { BACKLOG_DEFAULT, LISTENERS_MAX, TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import {
   bufferLimitDefaultBytes,
@@ -184,13 +185,13 @@ export const listenerLimitTable = {
     "many users share an address behind one gateway",
   ),
   "limits.ratePerAddress": row(
-    count(0, countMax),
+    count(0, rateMax / 2),
     0,
     "new connections a second from one address",
     "many users share an address behind one gateway",
   ),
   "limits.burstPerAddress": row(
-    count(0, countMax),
+    count(0, rateMax),
     0,
     "new connections at once before the rate counts; 0 is twice the rate",
     "a browser opens several in one moment",

@@ -25,6 +25,7 @@ import {
   TIMERS_DEFAULT,
   TIMERS_MAX,
 } from "../../base/layout.ts";
+import { offencesMax } from "../offences.ts";
 import {
   bytes,
   choice,
@@ -92,7 +93,7 @@ export const limitTable = {
     "long for a program, short for people",
   ),
   "limits.banAfter": row(
-    count(0, countMax),
+    count(0, offencesMax),
     0,
     "offences within the ban time after which an address is banned",
     "many users share an address behind one gateway",
