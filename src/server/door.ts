@@ -20,8 +20,6 @@ import type { ResolvedListenerOptions } from "./options.ts";
 export type DoorPlan =
   /** It binds the address; with `reusePort` beside the other workers. */
   | { kind: "bind"; port?: number; reusePort: boolean }
-  /** It accepts from a listening socket that is open already in this process. */
-  | { kind: "descriptor"; descriptor: number }
   /** Somebody else accepts and hands the connections over. */
   | { kind: "adopt"; address: SocketAddress };
 
@@ -146,7 +144,6 @@ function bindingOf(
   options: ResolvedListenerOptions,
   plan: Exclude<DoorPlan, { kind: "adopt" }>,
 ): Partial<ListenOptions<unknown>> {
-  if (plan.kind === "descriptor") return { fd: plan.descriptor };
   const binding = bindingOptionsOf(options);
   if (binding.port === undefined) return binding;
   return { ...binding, port: plan.port ?? binding.port, reusePort: plan.reusePort };

@@ -305,7 +305,7 @@ export class Fleet {
       open: this.#supervisor.serving.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0),
       accepted: this.#spreading === "reusePort" ? this.#acceptedByWorkers(place) : acceptor?.accepted ?? 0,
       refused: acceptor?.refused ?? 0,
-      paused: acceptor?.paused ?? true,
+      paused: this.#spreading === "handOver" && (acceptor?.paused ?? true),
       acceptQueue: queue === undefined ? undefined : { length: queue.length, max: queue.limit },
     };
   }
