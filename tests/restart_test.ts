@@ -181,6 +181,7 @@ describe("a server that takes the place of one that runs", () => {
     await first.child.line(/event successor.failed/, patience);
     await clients.further(20);
     expect(new Set(clients.answers)).toEqual(new Set(["x first"]));
+    expect(clients.failures).toEqual([]);
     await using second = Program.start({ ...environment, PROGRAM: "second" });
     expect(await second.port()).toBe(port);
     expect((await first.report()).reason).toBe("handOver");

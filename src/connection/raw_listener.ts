@@ -30,15 +30,24 @@ export type DescriptorTaker = (
   word3: number,
 ) => void;
 
-/** Listens on `loop` and gives every accepted descriptor to `take`. Throws as `listen` does. */
-export function listenRaw(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker): RawListener {
+/**
+ * Listens on `loop` and gives every accepted descriptor to `take`. Throws as `listen` does.
+ *
+ * @param paused accept nothing before `resume`.
+ */
+export function listenRaw(
+  loop: EventLoop,
+  options: RawListenOptions,
+  take: DescriptorTaker,
+  paused = false,
+): RawListener {
   if (typeof take !== "function") {
     throw new OptionError("listen", "take", "listenRaw wants a function that takes the descriptors");
   }
   checkListenOptions(options);
   loop.retain();
   try {
-    return new RawListener(loop, options, take);
+    return new RawListener(loop, options, take, paused);
   } catch (error) {
     loop.release();
     throw error;
@@ -62,13 +71,14 @@ export class RawListener implements AsyncDisposable {
   #referenced = true;
 
   /** Use {@linkcode listenRaw}. */
-  constructor(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker) {
+  constructor(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker, paused: boolean) {
     this.#loop = loop;
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#take = take;
+    this.#paused = paused;
     this.#tag = this.#table.nextTag();
-    const bound = bindListener(this.#engine, this.#tag, options, { handOver: true });
+    const bound = bindListener(this.#engine, this.#tag, options, { handOver: true, paused });
     this.#id = bound.id;
     this.address = bound.address;
     this.#table.addAcceptor(this.#tag, {

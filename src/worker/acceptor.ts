@@ -66,9 +66,7 @@ export class Acceptor {
       options.forEach((listener, place) => {
         const take = this.#taker(place);
         if (taken[place] !== undefined) this.#shared.add(place);
-        const raw = listenRaw(loop, bindingOptionsOf(listener, taken[place]), take);
-        raw.pause();
-        this.#listeners.push(raw);
+        this.#listeners.push(listenRaw(loop, bindingOptionsOf(listener, taken[place]), take, true));
         this.#paused.push(true);
         this.#accepted.push(0);
         this.#refused.push(0);

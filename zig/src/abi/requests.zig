@@ -49,7 +49,7 @@ pub const ListenFlags = packed struct(u32) {
     reuse_port: bool = false,
     /// Accepted sockets are not taken into this loop but reported raw.
     hand_over: bool = false,
-    /// Accepted connections start with reading paused.
+    /// Accepted connections start with reading paused; where they are handed over, the listener with accepting.
     paused: bool = false,
     /// TCP_NODELAY on accepted connections.
     no_delay: bool = false,

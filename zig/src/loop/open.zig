@@ -37,6 +37,8 @@ pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
     slot.flags.is_listener = true;
     slot.flags.hand_over = request.flags.hand_over;
     slot.flags.accept_paused = request.flags.paused;
+    // What is handed over reads nowhere yet: here the listener itself begins paused.
+    slot.flags.paused = request.flags.hand_over and request.flags.paused;
     const id = loop.id_of(index, slot);
 
     var result = loop.io.listen(&slot.socket, &entry.listener, id, &request);
