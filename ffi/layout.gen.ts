@@ -346,7 +346,10 @@ export const ListenFlags = {
   reusePort: 2,
   /** Accepted sockets are not taken into this loop but reported raw. */
   handOver: 4,
-  /** Accepted connections start with reading paused. */
+  /**
+   * Accepted connections start with reading paused; where they are handed over, the listener with
+   * accepting.
+   */
   paused: 8,
   /** 0 or 1: TCP_NODELAY. */
   noDelay: 16,
