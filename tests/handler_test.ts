@@ -169,7 +169,7 @@ describe("inside a handler", () => {
     waited = waited.sort((a, b) => a - b);
     // The bargain is one millisecond; the rest is room for a busy machine. bench/ has the exact figures.
     // Under Wine a message costs up to a millisecond, and a turn of both ends has up to 64 of them.
-    expect(waited[10]).toBeLessThan(scaled(8, 400));
+    expect(waited[10]).toBeLessThan(scaled(40, 400));
     for (const log of logs) await log.closed();
     await host.stop();
   });
@@ -192,7 +192,7 @@ describe("inside a handler", () => {
   it("other connections go on while an async handler waits", async () => {
     await using server: TestServer = new TestServer({
       async data(connection, bytes) {
-        if (bytes.text() === "slow") await delay(200);
+        if (bytes.text() === "slow") await delay(1_000);
         connection.write("done");
       },
     });
@@ -202,7 +202,7 @@ describe("inside a handler", () => {
     const start = performance.now();
     await fast.peer.write("fast");
     expect(await readText(fast.peer, "done")).toBe("done");
-    expect(performance.now() - start).toBeLessThan(190);
+    expect(performance.now() - start).toBeLessThan(900);
     expect(await readText(slow.peer, "done")).toBe("done");
     slow.peer.close();
     fast.peer.close();

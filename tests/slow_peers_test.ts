@@ -18,7 +18,7 @@ const ROUND_MILLISECONDS = 400;
  * Milliseconds below which times are not told apart: a machine whose two cores are shared by the server, both
  * kinds of clients and other work holds any thread up by so much.
  */
-const FLOOR = scaled(8, 60);
+const FLOOR = scaled(20, 60);
 
 const patience = scaled(30_000, 90_000);
 
