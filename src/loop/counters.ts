@@ -89,6 +89,9 @@ export interface NativeStatistics extends Numbers {
   turns: TurnLengths;
 }
 
+/** How much of its time a loop has worked: see `load.ts`. */
+export type LoadReading = Pick<NativeStatistics, "busyTicks" | "ticksPerMillisecond" | "polls" | "inTurn">;
+
 /** A histogram: how many turns were shorter than each limit and not shorter than the one before. */
 export interface TurnLengths {
   /**
@@ -126,6 +129,21 @@ export class Counters {
   /** Polls so far: a loop that has something to do and does not count on is stuck. */
   get heartbeat(): number {
     return this.counter(Statistic.polls);
+  }
+
+  /** What a {@linkcode LoadMeter} needs, without the rest. */
+  load(): LoadReading {
+    return {
+      busyTicks: this.counter(Statistic.busyTicks),
+      polls: this.heartbeat,
+      ticksPerMillisecond: this.word(layout.HEADER_TICKS_PER_MS),
+      inTurn: this.word(layout.HEADER_TURN_OPEN) !== 0,
+    };
+  }
+
+  /** Completions that are no mere wakes: it stands still while nothing happens on the loop. */
+  get activity(): number {
+    return this.counter(Statistic.completions) - this.counter(Statistic.wakes);
   }
 
   /** Reads everything. */

@@ -3,10 +3,7 @@
  *
  * @module
  */
-import type { NativeStatistics } from "./counters.ts";
-
-/** What the meter needs of a reading. */
-export type LoadReading = Pick<NativeStatistics, "busyTicks" | "ticksPerMillisecond" | "polls" | "inTurn">;
+import type { LoadReading } from "./counters.ts";
 
 /**
  * Utilisation out of two readings: the time of turns, measured by the processor's counter, over the time of

@@ -23,7 +23,7 @@ export class RemoteStatistics {
   constructor(loop: ShareableLoop) {
     this.handle = loop.handle;
     this.#counters = new Counters(loop);
-    this.#load.sample(this.#counters.read());
+    this.#load.sample(this.#counters.load());
   }
 
   /** Polls so far. It stands still while the loop sleeps, and while its thread is stuck. */
@@ -38,6 +38,6 @@ export class RemoteStatistics {
 
   /** Busy time by wall time since the last call or, the first time, since this object was made: 0 to 1. */
   utilisation(): number {
-    return this.#load.sample(this.#counters.read());
+    return this.#load.sample(this.#counters.load());
   }
 }

@@ -10,8 +10,8 @@ const idleInterval = 1_000;
 
 /** What is done; by whom is the runner's business. */
 export interface HousekeepingTasks {
-  /** Writes the board. */
-  write(): void;
+  /** Writes the board. `quiet`: nothing has happened on the loop since it was written. */
+  write(quiet: boolean): void;
   /** Completions of the loop so far: when they stand still the loop is idle. */
   completions(): number;
   /** Tells the application. */
@@ -23,6 +23,7 @@ export class Housekeeping {
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
   #completions = 0;
   #sinceIdle = 0;
+  #stood = false;
 
   constructor(tasks: HousekeepingTasks) {
     this.#tasks = tasks;
@@ -34,13 +35,15 @@ export class Housekeeping {
 
   end(): void {
     clearInterval(this.#timer);
-    this.#tasks.write();
+    this.#tasks.write(false);
   }
 
   #round(): void {
-    this.#tasks.write();
     const completions = this.#tasks.completions();
     const stands = completions === this.#completions;
+    // What happened since the last look may have changed something after it: one more full writing.
+    this.#tasks.write(stands && this.#stood);
+    this.#stood = stands;
     this.#completions = completions;
     this.#sinceIdle += boardInterval;
     if (!stands || this.#sinceIdle < idleInterval) return;

@@ -7,6 +7,7 @@
 import { parseAddressWords } from "../base/address_words.ts";
 import { connect as connectOn } from "../connection/connect.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import { Counters } from "../loop/counters.ts";
 import { stateNames } from "../connection/state.ts";
 import type { CloseReason, Connection, ConnectOptions } from "../connection/types.ts";
 import { type Application, loadApplication } from "./application.ts";
@@ -70,6 +71,7 @@ export class Runner {
   readonly #context: WorkerContext;
   readonly #counts: DrainCounts = noDrains();
   readonly #board: Board;
+  readonly #counters: Counters;
   readonly #judges: Judges;
   readonly #place: number;
   readonly #housekeeping: Housekeeping;
@@ -89,10 +91,11 @@ export class Runner {
     this.loop.ref();
     this.#context = this.#makeContext();
     this.#board = new Board(memory?.board);
+    this.#counters = new Counters(this.loop.engine.native.shareable);
     this.#judges = memory === undefined ? Judges.create(settings.options, 1) : Judges.attach(memory.judges);
     this.#place = memory?.place ?? 0;
     this.#housekeeping = new Housekeeping({
-      write: () => this.#write(),
+      write: (quiet) => this.#write(quiet),
       completions: () => this.#completions,
       idle: () => this.#idle(),
     });
@@ -151,8 +154,7 @@ export class Runner {
 
   /** Completions so far that are no mere wakes: whether a worker is idle must not hang on who looks. */
   get #completions(): number {
-    const { completions, wakes } = this.loop.stats();
-    return completions - wakes;
+    return this.#counters.activity;
   }
 
   /** From now on connections are served. */
@@ -325,13 +327,15 @@ export class Runner {
     });
   }
 
-  #write(): void {
+  /** `quiet`: nothing has happened on the loop since the last time. */
+  #write(quiet: boolean): void {
     const board = this.#board;
     board.set("writtenAt", Date.now());
     board.set("phase", phases.indexOf(this.#phase));
-    board.set("connections", this.connectionCount);
     board.set("tasks", this.loop.engine.promises);
     board.set("bufferedBytes", this.loop.engine.outboxBytes);
+    if (quiet) return;
+    board.set("connections", this.connectionCount);
     for (const [reason, name] of refusals) {
       board.set(name, this.doors.reduce((sum, door) => sum + door.refusals[reason], 0));
     }
