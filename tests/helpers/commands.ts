@@ -68,33 +68,35 @@ export class CommandServer implements AsyncDisposable {
 
 /** A client that writes lines and reads lines. */
 export class LineClient {
-  readonly connection: Connection<undefined>;
   readonly lines: string[] = [];
   bytes = 0;
   gone = false;
   error: Error | undefined;
   #rest = "";
 
-  private constructor(connection: Connection<undefined>) {
-    this.connection = connection;
-  }
+  #connection: Connection<undefined> | undefined = undefined;
+
+  private constructor() {}
 
   /** To a port of this machine, or to the path of a Unix socket. */
   static async connect(to: number | string): Promise<LineClient> {
-    let client: LineClient | undefined = undefined;
-    const connection = await connect({
+    const client = new LineClient();
+    // A server that refuses may have closed the connection before the promise of it is looked at.
+    client.#connection = await connect({
       ...(typeof to === "string" ? { unix: to } : { hostname: "127.0.0.1", port: to }),
       socket: {
-        data: (_, window) => client!.#take(window.text()),
+        data: (_, window) => client.#take(window.text()),
         close: (_, reason) => {
-          if (client === undefined) return;
           client.gone = true;
           client.error = reason.error;
         },
       },
     });
-    client = new LineClient(connection);
     return client;
+  }
+
+  get connection(): Connection<undefined> {
+    return this.#connection!;
   }
 
   /** Writes a line and waits for one. */
