@@ -8,6 +8,20 @@ import { delay, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 
+/** Tries until a new connection is served. */
+async function roomAgain(fixture: CommandServer): Promise<void> {
+  await until(
+    async () => {
+      const next = await fixture.connect();
+      next.tell("echo hello");
+      await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
+      return next.lines[0] === "hello";
+    },
+    "there was room again",
+    patience,
+  );
+}
+
 async function served(client: LineClient): Promise<boolean> {
   return (await client.ask("echo hello", patience)) === "hello";
 }
@@ -38,16 +52,7 @@ describeWorkers("a server's limit of connections", (isolation) => {
     expect(fixture.server.stats().listeners[0].refused).toBe(1);
     clients[0].connection.end();
     await clients[0].closed();
-    await until(
-      async () => {
-        const next = await fixture.connect();
-        next.tell("echo hello");
-        await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
-        return next.lines[0] === "hello";
-      },
-      "there was room again",
-      patience,
-    );
+    await roomAgain(fixture);
   });
 
   it("can be a worker's", async () => {
@@ -121,16 +126,7 @@ describeWorkers("a server's limits by address", (isolation) => {
     );
     clients[0].connection.end();
     await clients[0].closed();
-    await until(
-      async () => {
-        const next = await fixture.connect();
-        next.tell("echo hello");
-        await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
-        return next.lines[0] === "hello";
-      },
-      "there was room again",
-      patience,
-    );
+    await roomAgain(fixture);
   });
 
   it("are taken back from a worker that died", async () => {
