@@ -235,4 +235,29 @@ describe("end with last bytes", () => {
     expect((await readAllText(peer)).length).toBe(200_000);
     peer.close();
   });
+
+  it("leaves what is still to go out to the limit for that, where there is one", async () => {
+    const timeouts = { writeStall: 60_000 };
+    await using server = new TestServer({}, { lingerTimeout: 100, sendBuffer: 4096, timeouts });
+    const { peer, log } = await server.connectPeer();
+    log.connection.end("x".repeat(2_000_000));
+    // As silent as a link that loses the same packet again and again.
+    await delay(600);
+    expect(log.reason).toBe(undefined);
+    expect((await readAllText(peer)).length).toBe(2_000_000);
+    peer.close();
+    expect(await log.closed()).toMatchObject({ by: "local", bytesLost: 0 });
+  });
+
+  it("gives up what is still to go out by the limit for that", async () => {
+    const timeouts = { writeStall: 300 };
+    await using server = new TestServer({}, { lingerTimeout: 100, sendBuffer: 4096, timeouts });
+    const { peer, log } = await server.connectPeer();
+    log.connection.end("x".repeat(2_000_000));
+    const { by, error, bytesLost } = await log.closed();
+    expect(by).toBe("timeout");
+    expect(error).toMatchObject({ code: "ERR_TIMEOUT_WRITE_STALL" });
+    expect(bytesLost).toBeGreaterThan(0);
+    peer.close();
+  });
 });

@@ -10,6 +10,7 @@ import type { Extras } from "./extras.ts";
 import { discard, dropStash } from "./reading.ts";
 import { endedBy, Flag, State, withEndedBy } from "./state.ts";
 import type { CloseReason } from "./types.ts";
+import { limitsFor } from "./watch/watch.ts";
 import { bufferedBytes } from "./writing.ts";
 
 /** FIN after everything written; reading goes on. With `waiting` the linger timer watches the peer. */
@@ -137,7 +138,12 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
     extras.lingerFlushed += 1;
     if (!alive || extras.lingerFlushed >= lingerRounds) return closeNatively(connection);
   }
-  extras.lingerSilent = held || alive || buffered < extras.lingerBuffered ? 0 : extras.lingerSilent + 1;
+  // On a link that loses much TCP is silent for longer than a living peer: where there is a limit for that,
+  // what is still to go out is its business alone.
+  const watched = buffered > 0 && limitsFor(connection).writeStall > 0;
+  extras.lingerSilent = held || alive || watched || buffered < extras.lingerBuffered
+    ? 0
+    : extras.lingerSilent + 1;
   if (extras.lingerSilent < lingerRounds) return armLinger(connection);
   connection.group.engine.timeouts.linger += 1;
   connection.flags = withEndedBy(connection.flags, "timeout");

@@ -74,10 +74,10 @@ function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(what);
 }
 
-async function whole(client: Child, what: string): Promise<void> {
+async function whole(client: Child, what: string, server: FarServer): Promise<void> {
   await client.line(/^whole by peer code none end|^whole by local code none end/m, PATIENCE).catch(
     (error: Error) => {
-      throw new Error(`${what}: ${error.message}`);
+      throw new Error(`${what}: ${error.message}the server printed:\n${server.child.output}`);
     },
   );
   await client.end();
@@ -107,12 +107,14 @@ async function underway(client: Child): Promise<number> {
 async function lossy(percent: number, bytes: number): Promise<void> {
   await using server = await FarServer.start({ timeouts: { writeStall: 60_000 } });
   await link("loss", String(percent));
-  const clients = [
-    await server.client("download", bytes, 7),
-    await server.client("upload", bytes, 8),
-    await server.client("download", bytes, 9),
-  ];
-  for (const client of clients) await whole(client, `a transfer with ${percent} % loss`);
+  const clients = {
+    "the first download": await server.client("download", bytes, 7),
+    "the upload": await server.client("upload", bytes, 8),
+    "the second download": await server.client("download", bytes, 9),
+  };
+  for (const [name, client] of Object.entries(clients)) {
+    await whole(client, `${name} with ${percent} % loss`, server);
+  }
   await link("heal");
 }
 
@@ -125,7 +127,7 @@ const cases: Record<string, () => Promise<void>> = {
     await link("narrow", "256");
     // Six seconds at that rate, twice as long as the kernel may take nothing.
     const client = await server.client("download", 192_000, 3);
-    await whole(client, "a transfer over a narrow link");
+    await whole(client, "a transfer over a narrow link", server);
     await link("heal");
   },
 
@@ -134,7 +136,7 @@ const cases: Record<string, () => Promise<void>> = {
     await link("narrow", "256");
     // The server has written and ended all of it at once; the link needs six seconds.
     const client = await server.client("download", 192_000, 6);
-    await whole(client, "a transfer that ended before it was delivered");
+    await whole(client, "a transfer that ended before it was delivered", server);
     await link("heal");
   },
 
@@ -150,8 +152,8 @@ const cases: Record<string, () => Promise<void>> = {
     await delay(1_500);
     expect(await soFar(down) === before, "the link was not cut");
     await link("heal");
-    await whole(down, "a download over a link that was cut");
-    await whole(up, "an upload over a link that was cut");
+    await whole(down, "a download over a link that was cut", server);
+    await whole(up, "an upload over a link that was cut", server);
   },
 
   async "a link cut for good ends every connection by its limit, which tells"() {
