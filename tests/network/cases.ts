@@ -120,7 +120,9 @@ async function lossy(percent: number, bytes: number): Promise<void> {
 
 const cases: Record<string, () => Promise<void>> = {
   "transfers are whole with 5 % loss": () => lossy(5, 4_000_000),
-  "transfers are whole with 20 % loss": () => lossy(20, 200_000),
+  // Above that TCP's own patience would decide now and then: at 20 % each way one packet in 3,500 that waits
+  // for its acknowledgement is lost eight times over, which takes longer than a test has.
+  "transfers are whole with 10 % loss": () => lossy(10, 600_000),
 
   async "a narrow link with a full queue is no stall"() {
     await using server = await FarServer.start({ sendBuffer: 16_384, timeouts: { writeStall: 3_000 } });
