@@ -203,6 +203,22 @@ describe("the limits of the loop", () => {
     for (const peer of [late, ...early.map(({ peer }) => peer)]) peer.close();
   });
 
+  it("what comes while too many tasks run is cut where the listener is to refuse", async () => {
+    await using loop = createLoop({ tasks: 1, segmentCount: 64, connections: 64 });
+    const gate = Promise.withResolvers<void>();
+    await using server = new TestServer({ data: () => gate.promise }, { loop, atLimit: "refuse" });
+    const peers = [(await server.connectPeer()).peer, (await server.connectPeer()).peer];
+    for (const peer of peers) await peer.write("begin");
+    await until(() => loop.stats().tasksReached === 1, "the limit was reached");
+    const beyond = await tryPeer(server.port);
+    await until(() => server.listener.refusals.limit === 1, "it was cut");
+    expect(server.logs.length).toBe(2);
+    gate.resolve();
+    await delay(50);
+    const late = await server.connectPeer();
+    for (const one of [...peers, beyond, late.peer]) one?.close();
+  });
+
   it("accepting pauses while too much memory is held, and goes on after", async () => {
     const segmentSize = 4096;
     await using loop = createLoop({

@@ -4,11 +4,12 @@ import { describe, it } from "@std/testing/bdd";
 import { Statistic } from "../src/base/layout.ts";
 import { findInherited, readInherited } from "../src/connection/inherited.ts";
 import { giveDescriptor, openInbox, processId } from "../src/loop/open.ts";
-import { createLoop, listen, type Listener, OptionError, type RingportError } from "../src/mod.ts";
+import { connect, createLoop, listen, type Listener, OptionError, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
 import { TestServer } from "./helpers/log.ts";
+import { connectPeer } from "./helpers/peer.ts";
 import { environment, setEnvironment, system } from "./helpers/runtime.ts";
-import { errorOf } from "./helpers/wait.ts";
+import { errorOf, until } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
 const onlyLinux = { ignore: system === "windows" && "Windows passes no listeners on" };
@@ -168,6 +169,28 @@ describe("a socket that listens already", () => {
     await listen({ fd: descriptor }).close();
   });
 
+  it(
+    "stays the giver's where a duplicate is asked for, and is served after each taker",
+    onlyLinux,
+    async () => {
+      await using loop = createLoop({ segmentCount: 64 });
+      const first = listen({ hostname: LOOPBACK, loop });
+      first.pause();
+      for (let round = 0; round < 2; round++) {
+        // It waits in the kernel's queue while nobody takes.
+        const waiting = await connectPeer({ port: first.port });
+        await using server = new TestServer({}, { fd: first.descriptor, duplicate: true });
+        expect(server.port).toBe(first.port);
+        expect(server.listener.descriptor).not.toBe(first.descriptor);
+        await until(() => server.logs.length === 1, "the waiting one was accepted");
+        waiting.close();
+      }
+      await first.close();
+      const error = await errorOf(() => connect({ hostname: LOOPBACK, port: first.port })) as RingportError;
+      expect(error.code).toBe("ECONNREFUSED");
+    },
+  );
+
   it("is refused when it is none, and stays as it was", onlyLinux, async () => {
     const closed = await errorOf(() => listen({ fd: 100_000 })) as RingportError;
     expect([closed.code, closed.systemName]).toEqual(["ERR_NOT_A_LISTENER", "EBADF"]);
@@ -184,6 +207,10 @@ describe("a socket that listens already", () => {
       expect(error).toBeInstanceOf(OptionError);
       expect(error.key).toBe(key);
       expect(error.message).toContain("listens already");
+    }
+    for (const place of [{ port: 0 }, { unix: "a.sock" }, { inherited: "web" }]) {
+      const error = await errorOf(() => listen({ ...place, duplicate: true })) as OptionError;
+      expect(error.message).toContain('option "duplicate" has no effect without "fd"');
     }
     for (const fd of [-1, 1.5, "3" as unknown as number]) {
       expect(((await errorOf(() => listen({ fd }))) as OptionError).key).toBe("fd");

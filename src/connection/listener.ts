@@ -74,6 +74,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #tag: number;
   readonly #id: number;
   readonly #connectionsMax: number;
+  /** Whether what is too much is cut, instead of left in the kernel's queue. */
+  readonly #refuses: boolean;
   /** Connections the library may accept before it is allowed more, 0 where it is not limited. */
   readonly #quota: number;
   readonly #gate: Gate<D>;
@@ -81,7 +83,9 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #gone = Promise.withResolvers<void>();
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.stop();
-  readonly #onPressure = (on: boolean) => this.#pauseFor(pausedByPressure, on);
+  readonly #onPressure = (on: boolean) => {
+    if (!this.#refuses) this.#pauseFor(pausedByPressure, on);
+  };
   /** Whether the library was told, when the listener was bound, to begin without reading. */
   readonly #startPaused: boolean;
   readonly #options: ListenOptions<D>;
@@ -99,7 +103,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#table = loop.table;
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
     this.#connectionsMax = options.connections ?? Infinity;
-    this.#quota = options.atLimit === "refuse" ? 0 : options.connections ?? 0;
+    this.#refuses = options.atLimit === "refuse";
+    this.#quota = this.#refuses ? 0 : options.connections ?? 0;
     this.#gate = new Gate<D>(this.#group, options, {
       opened: (connection) => this.#open(connection),
       turnedAway: () => this.#leave(),
@@ -294,7 +299,9 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
-    if (this.#count > this.#connectionsMax) this.#gate.turnAway(id, "limit");
+    const isTooMany = this.#count > this.#connectionsMax ||
+      (this.#refuses && this.#engine.pressure?.on === true);
+    if (isTooMany) this.#gate.turnAway(id, "limit");
     else this.#gate.enter(id, family, w0, w1, w2, w3);
   }
 

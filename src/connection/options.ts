@@ -86,6 +86,7 @@ const listenSchema: OptionSchema = {
     accepts: (value) => text.accepts(value) || (Number.isInteger(value) && (value as number) >= 0),
   },
   fd: wholeNumber(0, descriptorMax),
+  duplicate: flag,
   hostname: text,
   port: wholeNumber(0, portMax),
   backlog: wholeNumber(1, bufferLimitMaxBytes),

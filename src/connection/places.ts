@@ -52,6 +52,7 @@ export type BindOptions = Pick<
   | "removePath"
   | "inherited"
   | "fd"
+  | "duplicate"
   | "backlog"
   | "ipv6Only"
   | "reusePort"
@@ -96,6 +97,7 @@ export function placeOfListen(options: BindOptions): Place {
       `option "${named[1]}" and option "${named[0]}" exclude each other`,
     );
   }
+  if (fd === undefined) refuse("listen", given, ["duplicate"], 'has no effect without "fd"');
   if (unix !== undefined) {
     refuse("listen", given, withoutEffectOnUnix, "has no effect on a Unix socket");
     return unixEndpoint(unix);
@@ -103,7 +105,8 @@ export function placeOfListen(options: BindOptions): Place {
   if (fd !== undefined || inherited !== undefined) {
     refuse("listen", given, withoutEffectOnInherited, "has no effect on a socket that listens already");
     if (fd !== undefined) {
-      return { kind: "inherited", descriptor: fd, duplicate: false, text: `descriptor ${fd}` };
+      const duplicate = options.duplicate ?? false;
+      return { kind: "inherited", descriptor: fd, duplicate, text: `descriptor ${fd}` };
     }
     const found = findInherited(readInherited(environment, processId()), inherited!);
     const text = `inherited socket ${JSON.stringify(inherited)} (descriptor ${found.descriptor})`;

@@ -195,6 +195,12 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
    * The descriptor of a listening stream socket, which belongs to the listener from then on. Not on Windows.
    */
   fd?: number;
+  /**
+   * With `fd`: a duplicate is used, and the descriptor stays the caller's. So several loops may accept from
+   * one socket, or one may take the place of another while connections wait in the kernel's queue. False by
+   * default.
+   */
+  duplicate?: boolean;
   /** Share the port with other listeners of this user that do the same; not on Windows. False by default. */
   reusePort?: boolean;
   /** Abort stops the listener; its connections stay. */
@@ -202,8 +208,8 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   /** Connections at once. No limit by default but the loop's own. */
   connections?: number;
   /**
-   * At the limit of `connections`, `"pause"`, the default, accepts no more, and the kernel's queue holds the
-   * rest until there is room; `"refuse"` accepts and cuts them.
+   * At the limit of `connections`, or one of the loop's own, `"pause"`, the default, accepts no more, and the
+   * kernel's queue holds the rest until there is room; `"refuse"` accepts and cuts them.
    */
   atLimit?: "pause" | "refuse";
   /** Judges each connection by the address it comes from, before anything is made of it. */

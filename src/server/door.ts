@@ -20,6 +20,8 @@ import type { ResolvedListenerOptions } from "./options.ts";
 export type DoorPlan =
   /** It binds the address; with `reusePort` beside the other workers. */
   | { kind: "bind"; port?: number; reusePort: boolean }
+  /** It accepts from a socket that listens already and stays somebody else's. */
+  | { kind: "share"; descriptor: number }
   /** Somebody else accepts and hands the connections over. */
   | { kind: "adopt"; address: SocketAddress };
 
@@ -33,6 +35,8 @@ export interface Inside {
    */
   connectionsMax: number;
   workers: number;
+  /** Connections of this worker at most; Infinity for any number. */
+  connectionsPerWorkerMax: number;
   sink: CloseSink;
 }
 
@@ -67,10 +71,9 @@ export class Door {
       this.address = plan.address;
       return;
     }
-    const { connections, atLimit } = options.limits;
-    const limit = Math.min(connections === 0 ? Infinity : connections, inside.connectionsMax);
-    const share = limit === Infinity ? undefined : Math.max(1, Math.floor(limit / inside.workers));
-    const bound = listen<unknown>({ ...common, ...bindingOf(options, plan), connections: share, atLimit });
+    const { atLimit } = options.limits;
+    const connections = limitOf(options, inside);
+    const bound = listen<unknown>({ ...common, ...bindingOf(options, plan), connections, atLimit });
     bound.pause();
     this.#listener = bound;
     this.address = bound.address;
@@ -140,10 +143,18 @@ export class Door {
   }
 }
 
+/** Connections this worker may accept here: its share of what the server may have. */
+function limitOf({ limits }: ResolvedListenerOptions, inside: Inside): number | undefined {
+  const limit = Math.min(limits.connections === 0 ? Infinity : limits.connections, inside.connectionsMax);
+  const share = Math.min(Math.max(1, Math.floor(limit / inside.workers)), inside.connectionsPerWorkerMax);
+  return share === Infinity ? undefined : share;
+}
+
 function bindingOf(
   options: ResolvedListenerOptions,
   plan: Exclude<DoorPlan, { kind: "adopt" }>,
 ): Partial<ListenOptions<unknown>> {
+  if (plan.kind === "share") return { ...bindingOptionsOf(options, plan.descriptor), duplicate: true };
   const binding = bindingOptionsOf(options);
   if (binding.port === undefined) return binding;
   return { ...binding, port: plan.port ?? binding.port, reusePort: plan.reusePort };

@@ -243,6 +243,7 @@ export class Runner {
   #makeDoor(listener: ResolvedListenerOptions, place: number): Door {
     const application = this.#applications.get(listener.application ?? this.#settings.application);
     const plan = this.#settings.doors[place];
+    const { connectionsPerWorker } = this.#settings.options.limits;
     const admission = plan.kind !== "adopt" || isJudgedInWorker(listener)
       ? this.#judges.admission(place, this.#place)
       : undefined;
@@ -251,6 +252,7 @@ export class Runner {
       admission,
       connectionsMax: this.#settings.connectionsMax,
       workers: this.#settings.options.maxWorkers,
+      connectionsPerWorkerMax: connectionsPerWorker === 0 ? Infinity : connectionsPerWorker,
       sink: this.#sink(place),
     });
   }

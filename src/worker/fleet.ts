@@ -37,6 +37,9 @@ import { ThreadLink } from "./thread_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 import { WorkerProcesses } from "./worker_processes.ts";
 
+/** Of a listener, whoever accepts there. */
+type Accepted = Pick<ListenerStatistics, "accepted" | "refused" | "paused">;
+
 /** Whom a fleet tells. */
 export interface FleetOwner {
   stats(): ServerStatistics;
@@ -143,7 +146,7 @@ export class Fleet {
       await loop.close();
       throw error;
     }
-    this.#acceptor.serve();
+    if (this.#spreading === "handOver") this.#acceptor.serve();
     await this.#replacement.serving(loop, this.#acceptor, async () => {
       // The successor's figures are at the same address.
       await this.#metrics?.close();
@@ -235,9 +238,15 @@ export class Fleet {
   }
 
   #doors(): DoorPlan[] {
-    return this.#listeners.map(({ address }) => {
-      if (this.#spreading === "handOver" || address.family === "Unix") return { kind: "adopt", address };
-      return { kind: "bind", port: address.port, reusePort: true };
+    return this.#listeners.map(({ address }, place) => {
+      switch (this.#spreading) {
+        case "handOver":
+          return { kind: "adopt", address };
+        case "reusePort":
+          return { kind: "bind", port: address.port, reusePort: true };
+        case "direct":
+          return { kind: "share", descriptor: this.#acceptor!.listeners[place].descriptor };
+      }
     });
   }
 
@@ -297,24 +306,31 @@ export class Fleet {
   }
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
-    const acceptor = this.#acceptor?.listenerStatistics(place);
+    const open = this.#supervisor.serving.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0);
     const queue = this.#acceptor?.backlog(place);
     return {
       name,
       address: formatSocketAddress(address),
-      open: this.#supervisor.serving.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0),
-      accepted: this.#spreading === "reusePort" ? this.#acceptedByWorkers(place) : acceptor?.accepted ?? 0,
-      refused: acceptor?.refused ?? 0,
-      paused: this.#spreading === "handOver" && (acceptor?.paused ?? true),
+      open,
+      ...(this.#spreading === "handOver" ? this.#acceptedHere(place) : this.#acceptedByWorkers(place, open)),
       acceptQueue: queue === undefined ? undefined : { length: queue.length, max: queue.limit },
     };
   }
 
+  #acceptedHere(place: number): Accepted {
+    return this.#acceptor?.listenerStatistics(place) ?? { accepted: 0, refused: 0, paused: true };
+  }
+
   /** Of each listener alone where there is one; workers that accept do not count by listener. */
-  #acceptedByWorkers(place: number): number {
-    if (place > 0) return 0;
-    return totalOf([this.#past, ...this.#supervisor.workers.map((worker) => workerStatistics(worker, 0))])
-      .connections.accepted;
+  #acceptedByWorkers(place: number, open: number): Accepted {
+    const { serving, workers } = this.#supervisor;
+    const { connections, atLimit } = this.#options.listeners[place].limits;
+    const isFull = open >= this.#connectionsMax || (connections > 0 && open >= connections);
+    const paused = atLimit === "pause" && (isFull || serving.every(({ queue }) => queue.pressure));
+    if (place > 0) return { accepted: 0, refused: 0, paused };
+    const all = [this.#past, ...workers.map((worker) => workerStatistics(worker, 0))];
+    const { accepted, refused } = totalOf(all).connections;
+    return { accepted, refused: Object.values(refused).reduce((sum, count) => sum + count, 0), paused };
   }
 
   /** What a worker that is gone has done still counts; sockets on their way to it find another one. */

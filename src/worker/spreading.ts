@@ -9,15 +9,18 @@ import type { ResolvedServerOptions } from "../server/options.ts";
 /**
  * `"handOver"`: the server's own thread accepts and gives each connection to the worker that has the fewest.
  * `"reusePort"`: each worker listens on the same port, and the kernel chooses by the peer's address.
+ * `"direct"`: the only worker accepts from the server's own socket: nothing to spread, nothing to hand over.
  */
-export type Spreading = "handOver" | "reusePort";
+export type Spreading = "handOver" | "reusePort" | "direct";
 
 /**
  * What the option `spreading` means here. "auto" is handing over: it spreads evenly on every system, holds
- * exact limits, and gives a stuck worker nothing more. Throws an OptionError where a group of listeners on
- * one port is not to be had.
+ * exact limits, and gives a stuck worker nothing more. Where one thread is the only worker and there is one
+ * listener, it has to do nothing of that, and the worker accepts. Throws an OptionError where a group of
+ * listeners on one port is not to be had.
  */
 export function spreadingOf(options: ResolvedServerOptions, operatingSystem: string): Spreading {
+  if (options.spreading === "auto" && isDirect(options, operatingSystem)) return "direct";
   if (options.spreading !== "reusePort") return "handOver";
   if (operatingSystem !== "linux") {
     throw new OptionError("server", "spreading", 'option "spreading" can be "reusePort" on Linux only');
@@ -36,4 +39,15 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
     );
   }
   return "reusePort";
+}
+
+/**
+ * Windows binds a listening socket to one port of completions for ever, so that a worker could not be
+ * replaced. Several listeners share the limits of the whole server, and a successor must find nothing half
+ * accepted.
+ */
+function isDirect(options: ResolvedServerOptions, operatingSystem: string): boolean {
+  const { workers, maxWorkers, isolation, listeners, handOver } = options;
+  const isAlone = workers === 1 && maxWorkers === 1 && isolation === "thread" && listeners.length === 1;
+  return operatingSystem === "linux" && isAlone && handOver === undefined;
 }

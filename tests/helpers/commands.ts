@@ -81,8 +81,9 @@ export class LineClient {
   /** To a port of this machine, or to the path of a Unix socket. */
   static async connect(to: number | string): Promise<LineClient> {
     const client = new LineClient();
-    // A server that refuses may have closed the connection before the promise of it is looked at.
-    client.#connection = await connect({
+    // A server that refuses may have closed the connection before the promise of it is looked at, or even
+    // have reset it before the system tells of it.
+    const connecting = connect({
       ...(typeof to === "string" ? { unix: to } : { hostname: "127.0.0.1", port: to }),
       socket: {
         data: (_, window) => client.#take(window.text()),
@@ -92,6 +93,13 @@ export class LineClient {
         },
       },
     });
+    try {
+      client.#connection = await connecting;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ECONNRESET") throw error;
+      client.gone = true;
+      client.error = error as Error;
+    }
     return client;
   }
 
@@ -108,7 +116,7 @@ export class LineClient {
   }
 
   tell(line: string): void {
-    this.connection.write(`${line}\n`);
+    this.#connection?.write(`${line}\n`);
   }
 
   async closed(milliseconds?: number): Promise<void> {

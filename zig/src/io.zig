@@ -96,6 +96,8 @@ pub fn check(comptime Backend: type) void {
             .{ "descriptor_of", fn (*Backend, *Socket) u32 },
             // How many wait in a listener's queue, written into the header; not_supported where nobody tells.
             .{ "listener_queue", fn (*Backend, *Socket, *abi.Header) common.Result },
+            // Whether a listener's arrivals are to be told; one that is paused should wake nobody.
+            .{ "watch_listener", fn (*Backend, *Socket, u32, bool) common.Result },
             // The path of a listener, set to be removed at its close, stays.
             .{ "keep_path", fn (*Backend, *Listener) void },
             // Milliseconds of waiting at most (0: none). Returns how many events were written.

@@ -125,7 +125,7 @@ export const workerTable = {
     choice("auto", "reusePort", "handOver"),
     "auto",
     "how connections come to the workers",
-    "the better one of the system",
+    "even, or direct where one worker is all there is",
   ),
   segmentSize: row(
     powerOfTwo(SEGMENT_SIZE_MIN_BYTES, SEGMENT_SIZE_MAX_BYTES),

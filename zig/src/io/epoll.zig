@@ -93,6 +93,12 @@ pub const Io = struct {
         return result;
     }
 
+    /// What has come meanwhile is told when it goes on: a change of interest reports the present state.
+    pub fn watch_listener(io: *Io, socket: *Socket, id: u32, on: bool) common.Result {
+        const interest: u32 = if (on) linux.EPOLL.IN | linux.EPOLL.ET else 0;
+        return io.control(linux.EPOLL.CTL_MOD, socket.descriptor, interest, .{ .id = id });
+    }
+
     pub fn keep_path(_: *Io, listener: *Listener) void {
         listener.file = .{};
     }

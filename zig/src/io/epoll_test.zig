@@ -102,6 +102,25 @@ fn option_of(socket: *const Io.Socket, level: i32, name: u32) i32 {
     return value;
 }
 
+test "a listener that is not watched wakes nobody, and tells what has come when it is again" {
+    var bench: Bench = .{};
+    try bench.open();
+    var listener: Io.Socket = undefined;
+    const port = try bench.listen(&listener, v4(0), .{});
+    try std.testing.expectEqual(abi.Status.ok, bench.io.watch_listener(&listener, 1, false).status);
+    var client: Io.Socket = undefined;
+    try std.testing.expectEqual(abi.Status.ok, try bench.connect(&client, 2, v4(port)));
+    // The client's own edge is told; the listener's is not.
+    while (true) {
+        const count = bench.io.wait(&bench.events, quiet_ms);
+        if (count == 0) break;
+        for (bench.events[0..count]) |event| try std.testing.expectEqual(@as(u32, 2), event.id);
+    }
+    try std.testing.expectEqual(abi.Status.ok, bench.io.watch_listener(&listener, 1, true).status);
+    _ = try bench.await_event(.readable, 1);
+    bench.close(&.{ &listener, &client });
+}
+
 test "an IPv6 listener takes IPv4 as well, unless it is told not to" {
     for ([_]bool{ false, true }) |v6_only| {
         var bench: Bench = .{};

@@ -153,6 +153,11 @@ pub const Io = struct {
         if (!handles.address(socket.handle, .local, &of, &path).failed()) paths.remove(&path, listener.file);
     }
 
+    /// Accepts are posted ahead; what has arrived at them waits until it is asked for.
+    pub fn watch_listener(_: *Io, _: *Socket, _: u32, _: bool) common.Result {
+        return .ok;
+    }
+
     pub fn keep_path(_: *Io, listener: *Listener) void {
         listener.file = 0;
     }

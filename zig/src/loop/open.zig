@@ -48,6 +48,7 @@ pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
         loop.complete(.listen, .{ .tag = record.tag, .status = result.status, .system_error = result.system_error });
         return .ok;
     }
+    if (slot.flags.paused) _ = loop.io.watch_listener(&slot.socket, id, false);
     result = loop.io.address(&slot.socket, .local, &request.address, &request.path);
     if (!result.failed()) write(loop, record, abi.ListenRequest, &request);
     loop.complete(.listen, .{ .id = id, .tag = record.tag });

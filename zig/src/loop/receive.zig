@@ -77,6 +77,7 @@ pub fn submit_pause(loop: anytype, record: *const abi.Record) abi.Status {
         .open, .listening, .connecting => slot.flags.paused = true,
         .free, .flushing, .leaving => return .invalid_state,
     }
+    if (slot.state == .listening) return loop.io.watch_listener(&slot.socket, record.id, false).status;
     return .ok;
 }
 
@@ -85,6 +86,10 @@ pub fn submit_resume(loop: anytype, record: *const abi.Record) abi.Status {
     switch (slot.state) {
         .open, .listening, .connecting => slot.flags.paused = false,
         .free, .flushing, .leaving => return .invalid_state,
+    }
+    if (slot.state == .listening) {
+        const result = loop.io.watch_listener(&slot.socket, record.id, true);
+        if (result.failed()) return result.status;
     }
     if (is_wanted(slot)) loop.list_ready(socket.slot_of(record.id), slot);
     return .ok;
