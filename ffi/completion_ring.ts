@@ -4,6 +4,7 @@
  * @module
  */
 import * as layout from "./layout.gen.ts";
+import { look, type RecordViewer } from "./ring_look.ts";
 
 // Copied into this module: V8 folds a module's own constants into the code, but loads an imported one each
 // time, which makes both rings two to three times slower.
@@ -40,6 +41,11 @@ export class CompletionRing {
   /** Records not yet taken. */
   get available(): number {
     return (this.#header[TAIL] - this.#header[HEAD]) | 0;
+  }
+
+  /** Shows what was not taken yet; see {@linkcode look}. */
+  look(from: number, view: RecordViewer): number {
+    return look(this.#words, this.#mask, this.#header[HEAD], this.#header[TAIL], from, view);
   }
 
   /** Takes the next record; false when there is none. */

@@ -4,6 +4,7 @@
  * @module
  */
 import * as layout from "./layout.gen.ts";
+import { look, type RecordViewer } from "./ring_look.ts";
 
 // Copied into this module: V8 folds a module's own constants into the code, but loads an imported one each
 // time, which makes both rings two to three times slower.
@@ -53,6 +54,11 @@ export class SubmissionRing {
   /** Records written and not yet taken by the library. */
   get pending(): number {
     return (this.#header[TAIL] - this.#header[HEAD]) | 0;
+  }
+
+  /** Shows what the library has not taken yet; see {@linkcode look}. */
+  look(from: number, view: RecordViewer): number {
+    return look(this.#words, this.#mask, this.#header[HEAD], this.#header[TAIL], from, view);
   }
 
   /** Submits a send; the hold on the bytes' segments passes to the library. False when the ring is full. */

@@ -35,6 +35,7 @@ export type {
   Writable,
   WriteResult,
 } from "./connection/types.ts";
+export type { ConnectionRole } from "./connection/state.ts";
 export type {
   ConnectionTimeoutOptions,
   ConnectTimeoutOptions,
@@ -88,6 +89,7 @@ export type { FramedOptions, MessageHandlers, Reply } from "./framing/types.ts";
 export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
 export { type AcceptCounters, acceptCounters } from "./loop/accept_counters.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
+export type { TraceEvent, TraceRole, TraceSink } from "./loop/trace.ts";
 export type { TimeoutCounts } from "./loop/timeout_counts.ts";
 
 // Limits by address.

@@ -19,8 +19,8 @@ const ATTEMPTS = 3;
 const ROUND_MILLISECONDS = 400;
 
 /**
- * Milliseconds below which times are not told apart: two cores are shared by the server, both kinds of clients
- * and other work.
+ * Milliseconds below which times are not told apart: two cores are shared by the server, both kinds of
+ * clients and other work.
  */
 const FLOOR = scaled(3, 40);
 

@@ -253,3 +253,6 @@ export const parsedAddressesMax = 256;
 
 /** Polls until a request must have been answered: the library answers in the poll that takes it. */
 export const askPollsMax = 64;
+
+/** Statuses whose failures are counted apart: those of the library, with room for those to come. */
+export const statusesMax = 64;

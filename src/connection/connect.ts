@@ -112,6 +112,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     this.#local = local;
     const { engine, table } = loop;
     const group = new Group<D>(loop, engine, table, options);
+    group.role = "client";
     group.isUnix = options.unix !== undefined;
     group.owner = { left: () => loop.release() };
     this.#connection = new ConnectionCore<D>(group, -1);

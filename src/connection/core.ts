@@ -31,7 +31,15 @@ import type { Origin } from "./origin.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { createReadable } from "./readable.ts";
 import { addressOf, clientOf, setKeepAlive, setNoDelay, setTimeouts, setTypeOfService } from "./settings.ts";
-import { endedByMask, Flag, readingSpecial, State, stateNames, withEndedBy } from "./state.ts";
+import {
+  type ConnectionRole,
+  endedByMask,
+  Flag,
+  readingSpecial,
+  State,
+  stateNames,
+  withEndedBy,
+} from "./state.ts";
 import type {
   CloseReason,
   Connection,
@@ -75,6 +83,10 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   get state(): ConnectionState {
     return stateNames[this.stateNumber];
+  }
+
+  get role(): ConnectionRole {
+    return this.group.role;
   }
 
   get bufferedBytes(): number {

@@ -22,6 +22,7 @@ import type { Engine } from "../loop/engine.ts";
 import { openEngine } from "../loop/open.ts";
 import { Pressure } from "../loop/pressure.ts";
 import { type LoopStatistics, readStatistics } from "../loop/statistics.ts";
+import { Trace, type TraceSink } from "../loop/trace.ts";
 import { ConnectionTable } from "./table.ts";
 
 /** Sizes of a loop and how it behaves. What is left out takes the library's default. */
@@ -111,6 +112,27 @@ export class EventLoop implements AsyncDisposable {
   /** The loop's counters, as they are now. */
   stats(): LoopStatistics {
     return readStatistics(this.engine, this.table.count);
+  }
+
+  /**
+   * Tells `sink` of every operation that goes to the native library or comes from it, until it is called
+   * again without one. For looking at what a loop does: it costs as much as the sink does.
+   *
+   * @example
+   * ```ts
+   * import { connect, createLoop, listen } from "@ringport/ringport";
+   *
+   * await using loop = createLoop();
+   * loop.trace(({ stage, operation, bytes }) => console.log(stage, operation, bytes));
+   * const socket = { data: (connection, window) => void connection.write(window) };
+   * const { port } = listen({ hostname: "127.0.0.1", loop, socket });
+   * const client = await connect({ hostname: "127.0.0.1", port, loop });
+   * client.write("hello"); // submitted client.send 5, completed server.receive 5, ...
+   * ```
+   */
+  trace(sink?: TraceSink): void {
+    const { engine, table } = this;
+    engine.trace = sink && new Trace(engine.native, (id) => table.roleOf(id), sink);
   }
 
   /** It has been told to close. @internal */

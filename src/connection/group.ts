@@ -14,6 +14,7 @@ import type { Segments } from "../memory/segments.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { EventLoop } from "./event_loop.ts";
+import type { ConnectionRole } from "./state.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
 import { groupLimits, isLimited, type Limits } from "./watch/limits.ts";
@@ -47,6 +48,8 @@ export class Group<D = unknown> {
   owner: GroupOwner<D> | undefined = undefined;
   /** Raised when the connection changes hands: a promise of an earlier handler no longer concerns it. */
   generation = 0;
+  /** Whether its connections were accepted or made by `connect`. */
+  role: ConnectionRole = "server";
   /** Unix sockets, that know less options. */
   isUnix = false;
   /** Exceptions of handlers that no `error` handler took. */

@@ -8,6 +8,7 @@ import { slotOf } from "../base/ids.ts";
 import { Operation, Status } from "../base/layout.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
+import type { TraceRole } from "../loop/trace.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Group } from "./group.ts";
 import type { Connection } from "./types.ts";
@@ -129,6 +130,17 @@ export class ConnectionTable implements CompletionSink {
     for (const connection of this.#slots) {
       if (connection !== undefined) into[connection.stateNumber] += 1;
     }
+  }
+
+  /** What the socket of an id is; undefined of one that is gone or yet to be told of. */
+  roleOf(id: number): TraceRole | undefined {
+    const connection = this.#find(id);
+    if (connection !== undefined) return connection.role;
+    if (this.#datagramPorts.has(id)) return "datagram";
+    for (const { number } of this.#acceptors.values()) {
+      if (number === id) return "listener";
+    }
+    return undefined;
   }
 
   /** Stops every listener, gives up every attempt, aborts every connection and datagram socket. */

@@ -8,6 +8,7 @@ import type { Window } from "../memory/window.ts";
 import type { Admission, Refusal } from "./admission.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
+import type { ConnectionRole } from "./state.ts";
 import type {
   ConnectionTimeoutOptions,
   ConnectTimeoutOptions,
@@ -297,6 +298,7 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   readonly id: number;
   /** Where it stands. */
   readonly state: ConnectionState;
+  readonly role: ConnectionRole;
   /** The application's own. */
   data: D;
   /** Bytes accepted by `write` and not yet taken by the kernel. */

@@ -22,6 +22,7 @@ import {
   inFlightShare,
   pinnedShare,
   segmentBudgetShareMin,
+  statusesMax,
   submissionReserveShare,
 } from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
@@ -36,6 +37,7 @@ import { segmentsOf } from "./segments_of.ts";
 import { Sleep } from "./sleep.ts";
 import { noTimeouts, type TimeoutCounts } from "./timeout_counts.ts";
 import { TimerTable } from "./timers.ts";
+import type { Trace } from "./trace.ts";
 import { WakePolicy } from "./wake_policy.ts";
 
 /** Somebody who could not go on for want of a record or a segment, and tries again after the next poll. */
@@ -54,9 +56,7 @@ export class Engine {
   turn = 0;
   /** Sends that may still be submitted before the next poll. */
   sendBudget = 0;
-  /**
-   * Segments one connection may have on their way to the kernel before its further bytes are copied aside.
-   */
+  /** Segments a connection may have on their way to the kernel before further bytes are copied aside. */
   inFlightMax = inFlightSegmentsMin;
   /** Too many segments are pinned: small writes share segments instead of pinning their own. */
   crowded = false;
@@ -76,6 +76,8 @@ export class Engine {
   readonly failures: Uint32Array = new Uint32Array(statusesMax);
   /** Called when another thread has woken the loop. Must not throw. */
   whenWoken: (() => void) | undefined = undefined;
+  /** Told of every record, where somebody asked for that. */
+  trace: Trace | undefined = undefined;
   readonly timeouts: TimeoutCounts = noTimeouts();
   /** The window of the running `data` callback. */
   window: Window | undefined = undefined;
@@ -338,7 +340,9 @@ export class Engine {
     this.segments.endCopies();
     this.window?.endSpent();
     this.#ration();
+    this.trace?.beforePoll();
     const count = this.#poll(0);
+    this.trace?.afterPoll();
     if (count < 0) {
       if (count !== -Status.busy) this.#lose(-count);
       return count;
@@ -393,6 +397,3 @@ export class Engine {
     this.#sink?.lost(status);
   }
 }
-
-/** Statuses that are counted: those of the library, with room for those to come. */
-export const statusesMax = 64;

@@ -5,7 +5,7 @@
  * @module
  */
 import { stateNames } from "../connection/state.ts";
-import { statusesMax } from "../loop/engine.ts";
+import { statusesMax } from "../base/limits.ts";
 import type { TimeoutCounts } from "../loop/timeout_counts.ts";
 
 /** Milliseconds between two writings of the numbers that are gathered and not counted. */

@@ -36,7 +36,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("library and loop", /^ffi\/(library|shipped|load_check|native_loop|memory|passing)\.ts$/),
   layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),
   layer("port", /^ffi\/port\.ts$/),
-  layer("rings", /^ffi\/(completion_ring|submission_ring)\.ts$/),
+  layer("rings", /^ffi\/(completion_ring|submission_ring|ring_look)\.ts$/),
   layer("status", /^ffi\/(status|host|system_error|library_error)\.ts$/),
   layer("generated", /^ffi\/.*\.gen\.ts$/),
 ];

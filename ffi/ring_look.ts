@@ -1,0 +1,48 @@
+/**
+ * Looks at the records of a ring without taking them.
+ *
+ * @module
+ */
+import {
+  RECORD_ARGUMENT,
+  RECORD_ID,
+  RECORD_LENGTH,
+  RECORD_OPERATION_MASK,
+  RECORD_STATUS_SHIFT,
+  RECORD_WORDS,
+} from "./layout.gen.ts";
+
+/** Is shown one record. */
+export type RecordViewer = (
+  operation: number,
+  id: number,
+  length: number,
+  status: number,
+  argument: number,
+) => void;
+
+/**
+ * Shows the records between head and tail, from the place `from` on where that lies among them. Gives the
+ * place after the last, which is where the next look begins.
+ */
+export function look(
+  words: Int32Array,
+  mask: number,
+  head: number,
+  tail: number,
+  from: number,
+  view: RecordViewer,
+): number {
+  const isAmongThem = ((from - head) | 0) >= 0 && ((tail - from) | 0) >= 0;
+  for (let index = isAmongThem ? from : head; index !== tail; index = (index + 1) | 0) {
+    const at = (index & mask) * RECORD_WORDS;
+    view(
+      words[at] & RECORD_OPERATION_MASK,
+      words[at + RECORD_ID],
+      words[at + RECORD_LENGTH] >>> 0,
+      words[at] >>> RECORD_STATUS_SHIFT,
+      words[at + RECORD_ARGUMENT] >>> 0,
+    );
+  }
+  return tail;
+}
