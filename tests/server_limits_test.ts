@@ -193,7 +193,8 @@ describeWorkers("a worker that has taken on too much", (isolation) => {
     await delay(scaled(200, 600));
     expect(late.lines).toEqual([]);
     await until(() => late.lines[0] === "hello", "it was served", patience);
-    expect(clients.every(({ lines }) => lines.includes("later"))).toBe(true);
+    // Accepting goes on once three quarters of the limit are left: that is one of the three.
+    expect(clients.filter(({ lines }) => lines.includes("later")).length).toBeGreaterThanOrEqual(2);
   });
 });
 
