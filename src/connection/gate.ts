@@ -131,8 +131,12 @@ export class Gate<D> implements Greeted {
     const verdict = this.#admission!.admit(this.#words);
     if (verdict !== "ok") return this.turnAway(id, verdict);
     const connection = this.#make(this.#group, id);
-    connection.origin = new Origin();
-    connection.origin.ticket = this.#admission!.ticket;
+    const { ticket } = this.#admission!;
+    // Where only bans are asked for there is nothing to give back.
+    if (ticket >= 0) {
+      connection.origin = new Origin();
+      connection.origin.ticket = ticket;
+    }
     this.#owner.opened(connection);
   }
 
