@@ -114,7 +114,12 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
   };
   const options = resolveServerOptions(given);
   const logged: string[] = [];
-  const owner = { log: (message: string) => void logged.push(message), shutdown() {}, banned() {} };
+  const owner = {
+    log: (message: string) => void logged.push(message),
+    shutdown() {},
+    banned() {},
+    refusing() {},
+  };
   const plan = { kind: "bind", reusePort: false } as const;
   const settings = {
     index: 0,

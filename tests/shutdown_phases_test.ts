@@ -17,14 +17,24 @@ class FakeWorker implements EndingWorker {
   readonly #emptyIn: Phase | undefined;
   #empty = false;
 
-  constructor(emptyIn: Phase | undefined, readonly stops = true) {
+  /** `listens`: its listeners are closed when the test says so. */
+  constructor(emptyIn: Phase | undefined, readonly stops = true, listens = false) {
     this.#emptyIn = emptyIn;
+    if (!listens) this.refuses.resolve();
   }
 
   enter(phase: Phase): Promise<void> {
     this.entered.push(phase);
     this.#empty ||= phase === this.#emptyIn;
     return this.#empty ? Promise.resolve() : never;
+  }
+
+  /** Resolves when its listeners are closed. */
+  readonly refuses = Promise.withResolvers<void>();
+
+  refuse(): Promise<void> {
+    void this.enter("refusing");
+    return this.refuses.promise;
   }
 
   stop(): Promise<void> {
@@ -57,6 +67,22 @@ function run(
 }
 
 describe("the phases of a shutdown", () => {
+  it("drain when every worker has closed its listeners, or the time for that is over", async () => {
+    const phases: Phase[] = [];
+    const workers = [new FakeWorker("draining"), new FakeWorker("draining", true, true)];
+    const ended = run(workers, phases, { deadlines: { ...short, refusing: 20_000 } });
+    await until(() => workers[1].entered.length === 1, "it was told");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(phases).toEqual(["refusing"]);
+    workers[1].refuses.resolve();
+    expect((await ended).phases[0]).toMatchObject({ phase: "refusing", finished: true });
+    const late = await run([new FakeWorker("draining", true, true)], [], {
+      deadlines: { ...short, refusing: 50 },
+    });
+    expect(late.phases[0]).toMatchObject({ phase: "refusing", finished: false });
+    expect(late.phases[1]).toMatchObject({ phase: "draining", finished: true });
+  });
+
   it("end as soon as nothing is left", async () => {
     const phases: Phase[] = [];
     const workers = [new FakeWorker("draining"), new FakeWorker("draining")];

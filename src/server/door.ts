@@ -107,11 +107,11 @@ export class Door {
     (this.#listener as AdoptingListener<unknown>).adopt(handed.descriptor);
   }
 
-  /** Accepts no more; the connections stay. */
-  close(): void {
-    if (!this.#open) return;
+  /** Accepts no more; the connections stay. Resolves when the kernel accepts no more either. */
+  async close(): Promise<void> {
+    if (this.#open) this.#listener.stop();
     this.#open = false;
-    this.#listener.stop();
+    await this.bound?.close();
   }
 
   /** How many connections were refused, by reason. */

@@ -51,6 +51,8 @@ export interface RunnerOwner {
   log(message: string, fields?: Record<string, unknown>): void;
   /** An address was banned for its offences. */
   banned(address: string): void;
+  /** Its listeners are closed. */
+  refusing(): void;
   /** The application wants the server to shut down. */
   shutdown(): void;
 }
@@ -171,7 +173,7 @@ export class Runner {
     await this.#letIn();
     // Meanwhile a later phase may have begun.
     if (this.#phase !== phase) return await this.#empty();
-    for (const door of this.doors) door.close();
+    void Promise.all(this.doors.map((door) => door.close())).then(() => this.#owner.refusing());
     clearInterval(this.#drainTimer);
     if (!isBefore(phase, "draining")) this.#draining.abort();
     if (phase === "draining") {

@@ -219,7 +219,8 @@ export class Fleet {
   beginEnd(): EndingWorker[] {
     this.#supervisor.end();
     clearInterval(this.#selfTestTimer);
-    return this.#supervisor.workers.map(asEnding);
+    const listens = this.#spreading !== "handOver";
+    return this.#supervisor.workers.map((worker) => asEnding(worker, listens));
   }
 
   /** Closes the listeners. */
@@ -349,7 +350,8 @@ export class Fleet {
   }
 }
 
-function asEnding(worker: WorkerHandle): EndingWorker {
+/** `listens`: the worker has listeners of its own, not only the server. */
+function asEnding(worker: WorkerHandle, listens: boolean): EndingWorker {
   return {
     get counts() {
       return worker.counts;
@@ -358,6 +360,10 @@ function asEnding(worker: WorkerHandle): EndingWorker {
       return movementsOf(worker);
     },
     enter: (phase) => worker.enter(phase),
+    async refuse() {
+      void worker.enter("refusing");
+      if (listens) await worker.refusing;
+    },
     stop: () => worker.stop(),
     kill: () => worker.link.kill(),
   };

@@ -24,6 +24,8 @@ export type FromWorker =
   | { kind: "loaded"; pid: number }
   | { kind: "ready"; addresses: SocketAddress[]; loop: ShareableLoop }
   | { kind: "serving" }
+  /** Its own listeners are closed. */
+  | { kind: "refusing" }
   /** No connection is left since the worker went into this phase. */
   | { kind: "emptied"; phase: Phase; counts: DrainCounts }
   | { kind: "stopped"; counts: DrainCounts }

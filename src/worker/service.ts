@@ -68,6 +68,7 @@ export class WorkerService {
     const owner = {
       log: (message: string, fields?: Record<string, unknown>) => post({ kind: "log", message, fields }),
       banned: (address: string) => post({ kind: "banned", address }),
+      refusing: () => post({ kind: "refusing" }),
       shutdown: () => post({ kind: "shutdown" }),
     };
     const runner = new Runner(settings, owner, means?.memory);

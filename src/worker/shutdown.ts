@@ -42,6 +42,8 @@ export interface EndingWorker {
   readonly movements: number;
   /** Goes into a phase; resolves when no connection is left or the worker is gone. */
   enter(phase: Phase): Promise<void>;
+  /** Goes into the first phase; resolves when it listens no more. */
+  refuse(): Promise<void>;
   stop(): Promise<void>;
   kill(): void;
 }
@@ -97,7 +99,7 @@ async function refuse(task: ShutdownTask): Promise<void> {
   // First the listeners: what they have accepted a worker still takes, and then no more comes.
   await task.refuse();
   // Nobody waits here for connections to go: the next phase does.
-  for (const worker of task.workers) void worker.enter("refusing");
+  await Promise.all(task.workers.map((worker) => worker.refuse()));
 }
 
 async function enterAll(task: ShutdownTask, phase: Phase): Promise<void> {

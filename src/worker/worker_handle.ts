@@ -56,11 +56,14 @@ export class WorkerHandle implements LinkOwner {
   readonly ready: Promise<void>;
   /** Resolves when the worker is gone. */
   readonly gone: Promise<WorkerEnd>;
+  /** Resolves when its own listeners are closed, or it is gone. */
+  readonly refusing: Promise<unknown>;
 
   readonly #owner: HandleOwner;
   readonly #settings: RunnerSettings;
   readonly #ready = Promise.withResolvers<void>();
   readonly #gone = Promise.withResolvers<WorkerEnd>();
+  readonly #refusing = Promise.withResolvers<void>();
   #serving: (() => void) | undefined = undefined;
   #emptied: { phase: Phase; resolve: () => void } | undefined = undefined;
 
@@ -74,6 +77,7 @@ export class WorkerHandle implements LinkOwner {
     // Who starts a worker waits for it; a failure after that is told through `died`.
     this.ready.catch(() => {});
     this.gone = this.#gone.promise;
+    this.refusing = Promise.race([this.#refusing.promise, this.gone]);
     this.link = makeLink(this);
     this.queue = this.link.queue ?? this.shared;
   }
@@ -129,6 +133,8 @@ export class WorkerHandle implements LinkOwner {
       case "serving":
         if (this.state === "ready") this.state = "serving";
         return this.#serving?.();
+      case "refusing":
+        return this.#refusing.resolve();
       case "emptied":
         this.counts = message.counts;
         if (this.#emptied?.phase === message.phase) this.#emptied.resolve();
