@@ -193,7 +193,9 @@ describe("each phase with every kind of connection", () => {
   });
 
   it("refusing: who comes while the listener closes is refused or cut, and nobody hangs", async () => {
-    const fixture = await CommandServer.start({ workers: 2, shutdown: { draining: 2_000, closing: 2_000 } });
+    // The last one is also what a worker has for its own end.
+    const shutdown = { draining: 2_000, closing: 2_000, aborting: 20_000 };
+    const fixture = await CommandServer.start({ workers: 2, shutdown });
     let stop = false;
     let served = 0;
     let turnedAway = 0;

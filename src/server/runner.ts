@@ -339,7 +339,6 @@ export class Runner {
     board.set("tasks", this.loop.engine.promises);
     board.set("bufferedBytes", this.loop.engine.outboxBytes);
     if (quiet) return;
-    board.set("connections", this.connectionCount);
     for (const [reason, name] of refusals) {
       board.set(name, this.doors.reduce((sum, door) => sum + door.refusals[reason], 0));
     }
@@ -351,6 +350,8 @@ export class Runner {
     this.loop.table.countStates(states);
     board.setStates(states);
     this.#tellLoad();
+    // Last: whoever reads it first finds the others as new at least.
+    board.set("connections", this.connectionCount);
   }
 
   #idle(): void {
