@@ -10,7 +10,7 @@ import { listen, serveMetrics } from "../src/mod.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";
 import { type OptionSources, resolveServerOptions, type ServerOptions } from "../src/server/options.ts";
 import { serverStatistics } from "./helpers/statistics.ts";
-import { type Child, runScript } from "./helpers/process.ts";
+import { type Child, runInConsole, runScript } from "./helpers/process.ts";
 import { pathOf, system } from "./helpers/runtime.ts";
 import { TestTerminal } from "./helpers/terminal.ts";
 import { errorOf } from "./helpers/wait.ts";
@@ -18,8 +18,8 @@ import { errorOf } from "./helpers/wait.ts";
 const APP_PATH = pathOf("./children/command_line_app.ts", import.meta.url);
 const APP = new URL("./children/command_line_app.ts", import.meta.url).href;
 
-function command(list: string[], environment: Record<string, string> = {}): Child {
-  return runScript("../src/cli.ts", import.meta.url, { arguments: list, environment });
+function command(list: string[], environment: Record<string, string> = {}, start = runScript): Child {
+  return start("../src/cli.ts", import.meta.url, { arguments: list, environment });
 }
 
 interface Run {
@@ -107,23 +107,28 @@ describe("ringport run", () => {
 });
 
 describe("ringport run as a process", () => {
-  it("serves, on Linux until a signal tells it to stop", async () => {
-    await using child = command([
-      "run",
-      APP_PATH,
-      "--port=0",
-      "--hostname=127.0.0.1",
-      "--workers=1",
-      "--log=json",
-    ]);
+  it("serves until it is told to stop", async () => {
+    // On Windows by Ctrl+C: it has no signals to send.
+    const start = system === "windows" ? runInConsole : runScript;
+    await using child = command(
+      [
+        "run",
+        APP_PATH,
+        "--port=0",
+        "--hostname=127.0.0.1",
+        "--workers=1",
+        "--log=json",
+      ],
+      {},
+      start,
+    );
     const [, port] = await child.errorLine(/"server\.listening".*"port":(\d+)/);
     const peer = await connectPeer({ port: Number(port) });
     await peer.write(new TextEncoder().encode("hello"));
     expect(await readText(peer, "hello")).toBe("hello");
     peer.close();
-    // Windows has no signal that can be sent to another process and handled there.
-    if (system === "windows") return;
-    child.signal("SIGTERM");
+    if (system === "windows") child.send("c\n");
+    else child.signal("SIGTERM");
     const { code, errors } = await child.end();
     expect(errors).toContain('"server.stopped"');
     expect(code).toBe(0);

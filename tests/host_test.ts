@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { coresOfQuota, usableCores } from "../src/host/cores.ts";
 import { host } from "../src/host/mod.ts";
-import { Child, runScript } from "./helpers/process.ts";
+import { Child, runInConsole, runScript } from "./helpers/process.ts";
 import { executablePath, pathOf, runtime, system } from "./helpers/runtime.ts";
 
 const SCRIPT = "./children/host.ts";
@@ -45,7 +45,7 @@ describe("the host", () => {
     await using child = run("signals");
     const { output, code } = await child.end();
     const available = system === "windows"
-      ? ["SIGINT", "SIGBREAK"]
+      ? ["SIGINT", "SIGBREAK", "SIGHUP"]
       : ["SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP"];
     for (const name of available) expect(output).toContain(name);
     expect(output.includes("SIGBREAK")).toBe(system === "windows");
@@ -59,6 +59,17 @@ describe("the host", () => {
     await child.line(/signal 1/);
     child.signal("SIGTERM");
     await child.line(/signal 2/);
+    expect((await child.end()).code).toBe(0);
+  });
+
+  const noConsole = system === "windows" ? false : "only Windows has a console";
+  it("hands over the events of a console", { ignore: noConsole }, async () => {
+    await using child = runInConsole(SCRIPT, import.meta.url, { arguments: ["await-events"] });
+    await child.line(/waiting/);
+    for (const [event, signal] of [["c", "SIGINT"], ["break", "SIGBREAK"], ["close", "SIGHUP"]]) {
+      child.send(`${event}\n`);
+      await child.line(new RegExp(`signal ${signal}`));
+    }
     expect((await child.end()).code).toBe(0);
   });
 

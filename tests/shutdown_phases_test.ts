@@ -2,7 +2,12 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { noDrains, type Phase } from "../src/server/phases.ts";
-import { type EndingWorker, runShutdown, type ShutdownReport } from "../src/worker/shutdown.ts";
+import {
+  deadlinesWithin,
+  type EndingWorker,
+  runShutdown,
+  type ShutdownReport,
+} from "../src/worker/shutdown.ts";
 import { until } from "./helpers/wait.ts";
 
 const never = new Promise<void>(() => {});
@@ -91,6 +96,23 @@ describe("the phases of a shutdown", () => {
     expect(workers.map(({ stopped }) => stopped)).toEqual([true, true]);
     expect(report.phases.map(({ finished }) => finished)).toEqual([true, true]);
     expect(report.workersKilled).toBe(0);
+  });
+
+  it("are over in time where the system gives none", () => {
+    const minute = 60_000;
+    const long = {
+      refusing: minute,
+      draining: minute,
+      drainingMax: minute,
+      closing: minute,
+      aborting: minute,
+    };
+    const { refusing, draining, drainingMax, closing, aborting } = deadlinesWithin(long, 5_000);
+    // Stopping the workers takes as long as aborting.
+    expect(refusing + Math.max(draining, drainingMax) + closing + 2 * aborting).toBeLessThanOrEqual(4_500);
+    // What is short stays as it is.
+    expect(deadlinesWithin(short, 5_000)).toEqual({ ...short, refusing: 500, drainingMax: 1_500 });
+    expect(deadlinesWithin(short, Infinity)).toEqual(short);
   });
 
   it("go on at each deadline, and all workers go together", async () => {

@@ -174,7 +174,7 @@ describe("a server's program", () => {
   const program = "./applications/program.ts";
 
   it("stops in order at SIGTERM", async () => {
-    if (system === "windows") return console.log("(skipped: Windows has no SIGTERM)");
+    if (system === "windows") return console.log("(skipped: it takes signals; see console_test.ts)");
     await using child = runScript(program, import.meta.url, { environment: { RINGPORT_WORKERS: "2" } });
     const [, port] = await child.line(/port (\d+)/);
     const client = await LineClient.connect(Number(port));
@@ -190,7 +190,7 @@ describe("a server's program", () => {
 
   it("cuts everything at a second signal", async () => {
     if (system === "windows") {
-      return console.log("(skipped: a program cannot send Ctrl+C to another one here)");
+      return console.log("(skipped: it takes a console; see console_test.ts)");
     }
     const environment = { RINGPORT_SHUTDOWN_DRAINING: "600000", RINGPORT_SHUTDOWN_DRAINING_MAX: "600000" };
     await using child = runScript(program, import.meta.url, { environment });

@@ -6,6 +6,7 @@
 //!     zig build test-windows  the same tests as a program for Windows, into zig-out/bin
 //!     zig build bindings      rewrites ffi/*.gen.ts; with CI set or -Dcheck it only compares
 //!     zig build fake          the library on the fake kernel, of this machine and of Windows
+//!     zig build console       the program that sends Ctrl+C to the tests' servers on Windows
 //!     zig build fuzz -- ...   a fuzzer by name, see src/fuzz.zig
 //!     zig build bench-wheel   nanoseconds for each operation of the timer wheel
 
@@ -96,6 +97,21 @@ fn add_test_tools(b: *std.Build, host: std.Target.Query) void {
             .implib_dir = .disabled,
         }).step);
     }
+
+    const windows = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu });
+    const console = b.addExecutable(.{
+        .name = "console",
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("src/console.zig"),
+            .target = windows,
+            .optimize = .safe,
+        }),
+    });
+    const console_step = b.step("console", "Build the console of the tests for Windows");
+    console_step.dependOn(&b.addInstallArtifact(console, .{
+        .dest_dir = .{ .override = .{ .custom = "x86_64-windows" } },
+        .pdb_dir = .disabled,
+    }).step);
 
     const fuzz_step = b.step("fuzz", "Run a fuzzer");
     fuzz_step.dependOn(&add_program(b, "fuzz", "src/fuzz.zig", .safe).step);

@@ -83,8 +83,9 @@ export interface Host {
   exit(code: number): never;
   /**
    * Calls `handler` at each signal until the function that comes back is called, in place of what the system
-   * does by itself; undefined where this system or runtime has no such signal. On Windows SIGINT is Ctrl+C
-   * and SIGBREAK is Ctrl+Break. Keeps the process alive on neither runtime.
+   * does by itself; undefined where this system or runtime has no such signal. On Windows SIGINT is Ctrl+C,
+   * SIGBREAK is Ctrl+Break, and SIGHUP is the closing of the window, after which Windows ends the process
+   * within 5 seconds whatever it does. Keeps the process alive on neither runtime.
    */
   onSignal(signal: SignalName, handler: () => void): (() => void) | undefined;
   /**

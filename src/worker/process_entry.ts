@@ -7,9 +7,11 @@ import { host } from "../host/mod.ts";
 import { channelVariable, type ProcessStart } from "./process_messages.ts";
 import { ProcessWorker } from "./process_worker.ts";
 
-// A terminal sends Ctrl+C to all processes at once, a service manager its SIGTERM; the supervisor gets it as
-// well and leads the end of all its workers.
-for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK", "SIGUSR1"] as const) host.onSignal(signal, () => {});
+// A terminal sends Ctrl+C and its own end to all processes at once, a service manager its SIGTERM; the
+// supervisor gets it as well and leads the end of all its workers.
+for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP", "SIGUSR1"] as const) {
+  host.onSignal(signal, () => {});
+}
 
 const text = host.takeVariable(channelVariable);
 if (text === undefined) {

@@ -19,7 +19,7 @@ import {
 import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
 import { Fleet } from "./fleet.ts";
-import { runShutdown, type ShutdownReport } from "./shutdown.ts";
+import { deadlinesWithin, runShutdown, type ShutdownReport } from "./shutdown.ts";
 import type { SelfTestResult } from "./self_test.ts";
 import { listenForSignals } from "./signals.ts";
 import type { ServerStatistics } from "./statistics_types.ts";
@@ -92,9 +92,10 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Starts a server and serves until it is told to stop: by SIGTERM or SIGINT (Ctrl+C and Ctrl+Break on
-   * Windows), a second one of which cuts everything, by the application, or because its workers keep dying.
-   * Resolves with the report of the shutdown; rejects when the server had to stop for a fault.
+   * Starts a server and serves until it is told to stop: by SIGTERM or SIGINT (Ctrl+C, on Windows Ctrl+Break
+   * and the closing of its window, too), a second one of which cuts everything, by the application, or
+   * because its workers keep dying. Resolves with the report of the shutdown; rejects when the server had
+   * to stop for a fault.
    *
    * @param started called with the server when it serves.
    * @param sources as for {@linkcode Server.start}.
@@ -108,7 +109,7 @@ export class Server implements AsyncDisposable {
     const server = await Server.start(application, options, sources);
     started?.(server);
     const forget = listenForSignals({
-      stop: (signal) => server.#stopBySignal(signal),
+      stop: (signal, patience) => server.#stopBySignal(signal, patience),
       dump: () => server.#log.tell("server.statistics", { statistics: server.stats() }),
     });
     try {
@@ -229,9 +230,9 @@ export class Server implements AsyncDisposable {
     this.#log.tell("server.phase", { phase });
   }
 
-  #stopBySignal(signal: string): void {
+  #stopBySignal(signal: string, patience = Infinity): void {
     if (this.#shutdown !== undefined) this.#hurry.abort();
-    else void this.shutdown({ reason: signal });
+    else void this.shutdown({ reason: signal, ...deadlinesWithin(this.#options.shutdown, patience) });
   }
 
   #whenStarted(action: () => void): void {

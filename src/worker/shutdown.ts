@@ -17,6 +17,27 @@ export interface ShutdownDeadlines {
   aborting: number;
 }
 
+/**
+ * The share of a short time that each phase may have. Stopping the workers takes as long as `aborting`; what
+ * is left is for the process to end in.
+ */
+const shares: Readonly<ShutdownDeadlines> = {
+  refusing: 0.1,
+  draining: 0.3,
+  drainingMax: 0.3,
+  closing: 0.3,
+  aborting: 0.1,
+};
+
+/** Deadlines with which all phases together are over in less than so many milliseconds. */
+export function deadlinesWithin(deadlines: ShutdownDeadlines, milliseconds: number): ShutdownDeadlines {
+  const lowered = { ...deadlines };
+  for (const name of Object.keys(shares) as (keyof ShutdownDeadlines)[]) {
+    lowered[name] = Math.min(lowered[name], Math.floor(shares[name] * milliseconds));
+  }
+  return lowered;
+}
+
 /** How one phase went. */
 export interface PhaseReport {
   phase: Phase;

@@ -42,6 +42,19 @@ function awaitSignal(): void {
   print(`waiting as ${host.pid}`);
 }
 
+function awaitEvents(): void {
+  const names = new Set<SignalName>(["SIGINT", "SIGBREAK", "SIGHUP"]);
+  for (const name of [...names]) {
+    host.onSignal(name, () => {
+      print(`signal ${name}`);
+      names.delete(name);
+      if (names.size === 0) host.exit(0);
+    });
+  }
+  setTimeout(() => host.exit(9), 60_000);
+  print("waiting");
+}
+
 async function flood(): Promise<void> {
   for (let index = 0; index < 4096; index += 1) print(`${index} `.padEnd(255, "x"));
   await host.flush();
@@ -68,6 +81,9 @@ switch (what) {
     break;
   case "await-signal":
     awaitSignal();
+    break;
+  case "await-events":
+    awaitEvents();
     break;
   case "flood":
     await flood();

@@ -103,19 +103,32 @@ export class Child implements AsyncDisposable {
   }
 }
 
+function commandOf(script: string, base: string, options: ChildOptions): string[] {
+  const path = pathOf(script, base);
+  const flags = runtime === "bun"
+    ? ["run", path]
+    : ["run", "--quiet", "--no-check", "--v8-flags=--expose-gc", "-A", path];
+  return [executablePath(), ...flags, ...(options.arguments ?? [])];
+}
+
 /**
  * Starts a script of this checkout with the running runtime: `runScript("../examples/echo.ts",
  * import.meta.url)`.
  */
 export function runScript(script: string, base: string, options: ChildOptions = {}): Child {
-  const path = pathOf(script, base);
-  const flags = runtime === "bun"
-    ? ["run", path]
-    : ["run", "--quiet", "--no-check", "--v8-flags=--expose-gc", "-A", path];
-  const command = [executablePath(), ...flags, ...(options.arguments ?? [])];
+  const command = commandOf(script, base, options);
   if (options.descriptors === undefined) return new Child(command, options);
   if (system === "windows") throw new Error("Windows has no limit of descriptors to lower");
   return new Child(["sh", "-c", `ulimit -n ${options.descriptors}; exec "$@"`, "sh", ...command], options);
+}
+
+/**
+ * The same on Windows, in a console of its own: `send("c\n")` is Ctrl+C to all processes of that console,
+ * `send("break\n")` Ctrl+Break, and `send("close\n")` the closing of its window (zig/src/console.zig).
+ */
+export function runInConsole(script: string, base: string, options: ChildOptions = {}): Child {
+  const program = pathOf("../../zig/zig-out/x86_64-windows/console.exe", import.meta.url);
+  return new Child([program, ...commandOf(script, base, options)], options);
 }
 
 interface Started {

@@ -45,7 +45,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
 export const ZIG_LAYERS: Layer[] = [
   layer(
     "programs and tests",
-    /^zig\/src\/(tests|exports_test|bindings|wheel_bench|fuzz|fuzz\/.*|io\/test|io\/test\/.*)\.zig$/,
+    /^zig\/src\/(tests|exports_test|bindings|console|wheel_bench|fuzz|fuzz\/.*|io\/test|io\/test\/.*)\.zig$/,
   ),
   layer("libraries", /^zig\/src\/(lib|lib_fake)\.zig$/),
   layer("symbols", /^zig\/src\/symbols\.zig$/),
