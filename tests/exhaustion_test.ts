@@ -3,7 +3,7 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, type Window } from "../src/mod.ts";
+import { connect, ConnectionResetError, createLoop, type Window } from "../src/mod.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { TestServer } from "./helpers/log.ts";
 import { connectPeer, type Peer, readText } from "./helpers/peer.ts";
@@ -137,6 +137,44 @@ describe("no segment left", () => {
         if (spoken) expect(answer).toContain("spoken while starved;");
         peer.close();
       }
+    }
+    await loop.close();
+  });
+
+  it("who waits for one hears all the same that the peer is gone", async () => {
+    const loop = createLoop({ segmentCount: 32, connections: 16 });
+    {
+      const kept: Window[] = [];
+      await using server = new TestServer({ data: (_, bytes) => void kept.push(bytes.keep()) }, { loop });
+      const hoarded = await server.connectPeer();
+      const ended = await server.connectPeer();
+      const client = await connect({ hostname: "127.0.0.1", port: server.port });
+      const cut = await server.opened(2);
+      const writing = hoarded.peer.write(new Uint8Array(1 << 20)).catch(() => {});
+      const exhausted = () => Number(loop.stats().segmentsExhausted);
+      await until(() => exhausted() > 0, "the ring was exhausted");
+
+      const before = exhausted();
+      client.write("never received");
+      await until(() => exhausted() > before, "the connection waits for a segment");
+      const received = hoarded.log.length;
+      client.abort();
+      await ended.peer.endWriting();
+      expect((await cut.closed()).error).toBeInstanceOf(ConnectionResetError);
+      await ended.log.gotEnd();
+      // Not because a segment was given back.
+      expect(hoarded.log.length).toBe(received);
+      expect(cut.length).toBe(0);
+      ended.peer.close();
+      await ended.log.closed();
+
+      const release = setInterval(() => kept.splice(0).forEach((window) => window.release()), 1);
+      await writing;
+      await hoarded.log.gotBytes(1 << 20);
+      hoarded.peer.close();
+      await hoarded.log.closed();
+      clearInterval(release);
+      for (const window of kept) window.release();
     }
     await loop.close();
   });

@@ -95,6 +95,12 @@ pub const seize_rounds_max: u32 = 500;
 /// Milliseconds between two attempts to accept while the process has no descriptor left.
 pub const accept_back_off_ms: u32 = 100;
 
+/// Milliseconds between two looks at connections that wait for a segment: soon beside a peer's own patience.
+pub const starved_look_ms: u32 = 100;
+
+/// Connections looked at each time: with thousands waiting nearly all of the time is left for others.
+pub const starved_looks_max: u32 = 64;
+
 /// Milliseconds a blocking poll or wait may last at most; the caller asks again.
 pub const wait_max_ms: u32 = 60_000;
 

@@ -79,6 +79,9 @@ pub fn check(comptime Backend: type) void {
             // Ok: a connected event will come, in every case.
             .{ "connect", fn (*Backend, *Socket, u32, *const abi.ConnectRequest) common.Result },
             .{ "receive", fn (*Backend, *Socket, u32, []u8) common.ReceiveResult },
+            // What a connection has to tell that takes no memory: that it has failed, for which bytes not received
+            // yet are given up (RFC 9293, 3.10.7.4), or has ended and all was received. Ok: neither.
+            .{ "look", fn (*Backend, *Socket) common.Result },
             .{ "send", fn (*Backend, *Socket, u32, []const common.Span) common.SendResult },
             .{ "shutdown_write", fn (*Backend, *Socket) common.Result },
             // Close a connection or listener (Listener null for a connection); with abort true by RST.

@@ -60,8 +60,9 @@ pub fn LoopType(comptime Backend: type) type {
         listeners: [*]ListenerEntry,
         /// Sockets with something to receive or accept.
         ready: List,
-        /// Connections that found no free segment.
+        /// Connections that found no free segment, and when they are to be looked at.
         starved: List,
+        starved_look_at_ms: u64,
         completions_per_turn: u32,
         /// Position of the completion ring up to which this turn may go.
         turn_limit: u32,
@@ -185,10 +186,17 @@ pub fn LoopType(comptime Backend: type) type {
         }
 
         fn next_deadline_ms(loop: *Loop) u32 {
-            if (loop.timers.armed == 0 and loop.back_off_until_ms == null) return abi.no_timer;
-            const timer_ms = loop.timers.next_ms(loop.now_ms());
-            const until = loop.back_off_until_ms orelse return timer_ms;
-            return @min(timer_ms, @as(u32, @intCast(until -| loop.now_ms())));
+            const waits = loop.back_off_until_ms != null or !loop.starved.is_empty();
+            if (!waits and loop.timers.armed == 0) return abi.no_timer;
+            var earliest = loop.timers.next_ms(loop.now_ms());
+            if (!waits) return earliest;
+            if (loop.back_off_until_ms) |until| earliest = @min(earliest, loop.ms_until(until));
+            if (!loop.starved.is_empty()) earliest = @min(earliest, loop.ms_until(loop.starved_look_at_ms));
+            return earliest;
+        }
+
+        fn ms_until(loop: *Loop, time_ms: u64) u32 {
+            return @intCast(time_ms -| loop.now_ms());
         }
 
         /// The clock, half a millisecond behind at most, as a turn is short beside that. What is due by it is due,

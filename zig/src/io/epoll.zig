@@ -10,6 +10,7 @@ const constants = @import("../constants.zig");
 const datagram = @import("datagram_epoll.zig");
 const errno_status = @import("errno_status.zig");
 const listening = @import("listen_linux.zig");
+const looking = @import("look_linux.zig");
 const options = @import("options_linux.zig");
 const paths = @import("path_linux.zig");
 const system_addresses = @import("address_linux.zig");
@@ -196,6 +197,10 @@ pub const Io = struct {
             .INTR => .{},
             else => .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
         };
+    }
+
+    pub fn look(_: *Io, socket: *Socket) common.Result {
+        return looking.look(socket.descriptor);
     }
 
     pub fn send(io: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {

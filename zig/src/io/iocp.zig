@@ -82,6 +82,10 @@ pub const Io = struct {
         return transfer.receive(socket, buffer);
     }
 
+    pub fn look(_: *Io, socket: *Socket) common.Result {
+        return transfer.look(socket);
+    }
+
     pub fn send(io: *Io, socket: *Socket, _: u32, spans: []const common.Span) common.SendResult {
         return transfer.send(&io.port, socket, spans);
     }

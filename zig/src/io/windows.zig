@@ -103,6 +103,13 @@ pub const from_protocol_information: i32 = -1;
 
 pub const Linger = extern struct { on: u16, seconds: u16 };
 
+/// WSAPOLLFD
+pub const PollDescriptor = extern struct { handle: Socket, events: u16, told: u16 = 0 };
+/// POLLRDNORM, POLLERR, POLLHUP
+pub const poll_read: u16 = 0x0100;
+pub const poll_error: u16 = 0x0001;
+pub const poll_hang_up: u16 = 0x0002;
+
 /// Only its size matters: nothing of it is read.
 pub const WsaData = extern struct { bytes: [512]u8 align(8) };
 
@@ -256,6 +263,7 @@ pub extern "ws2_32" fn WSASend(
     overlapped: ?*Overlapped,
     routine: ?*const anyopaque,
 ) callconv(.winapi) i32;
+pub extern "ws2_32" fn WSAPoll(descriptors: *PollDescriptor, count: u32, wait_ms: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn recv(socket: Socket, buffer: [*]u8, length: i32, flags: i32) callconv(.winapi) i32;
 pub extern "ws2_32" fn recvfrom(
     socket: Socket,

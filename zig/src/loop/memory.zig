@@ -148,6 +148,7 @@ pub fn open(
     loop.listeners = listeners.ptr;
     loop.ready = .{};
     loop.starved = .{};
+    loop.starved_look_at_ms = 0;
     loop.completions_per_turn = c.completions_per_turn;
     loop.turn_limit = 0;
     begin_measuring(loop);

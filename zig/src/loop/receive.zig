@@ -60,6 +60,10 @@ fn end(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_erro
 /// No segment is free: the connection waits in a list of its own until one is given back.
 pub fn starve(loop: anytype, index: u32, slot: anytype) void {
     loop.count(.segments_exhausted, 1);
+    // A time that lies a little back stays: where segments come back now and then the list begins anew each time.
+    const now = loop.now_ms();
+    if (loop.starved.is_empty() and now > loop.starved_look_at_ms + constants.starved_look_ms)
+        loop.starved_look_at_ms = now + constants.starved_look_ms;
     slot.flags.listed = true;
     loop.starved.push(loop.slots.elements, index);
 }
@@ -67,8 +71,31 @@ pub fn starve(loop: anytype, index: u32, slot: anytype) void {
 /// Lists the starved connections as ready once a segment is free.
 pub fn retry_starved(loop: anytype) void {
     if (loop.starved.is_empty()) return;
-    if (loop.segments.find_run() == null) return;
+    if (loop.segments.find_run() == null) return look_at_starved(loop);
     loop.ready.append(loop.slots.elements, &loop.starved);
+}
+
+/// The end of a connection takes no segment, and what it holds may be what the others wait for. A few are looked at
+/// now and then, in turn.
+fn look_at_starved(loop: anytype) void {
+    const now = loop.now_ms();
+    if (now < loop.starved_look_at_ms) return;
+    loop.starved_look_at_ms = now + constants.starved_look_ms;
+    for (0..@min(loop.starved.count, constants.starved_looks_max)) |_| {
+        if (!loop.may_produce()) return;
+        const index = loop.starved.pop(loop.slots.elements) orelse return;
+        const slot = &loop.slots.elements[index];
+        if (!is_wanted(slot)) continue;
+        if (!slot.flags.is_datagram) {
+            const result = loop.io.look(&slot.socket);
+            if (result.status != .ok) {
+                end(loop, index, slot, result.status, result.system_error);
+                continue;
+            }
+        }
+        slot.flags.listed = true;
+        loop.starved.push(loop.slots.elements, index);
+    }
 }
 
 pub fn submit_pause(loop: anytype, record: *const abi.Record) abi.Status {

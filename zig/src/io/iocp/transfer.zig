@@ -53,6 +53,21 @@ pub fn receive(socket: *Socket, buffer: []u8) common.ReceiveResult {
     return .{ .drained = post_receive(socket) == .pending };
 }
 
+pub fn look(socket: *Socket) common.Result {
+    if (socket.handle == 0) return .{ .status = .not_connected };
+    var descriptor: windows.PollDescriptor = .{ .handle = socket.handle, .events = windows.poll_read };
+    if (windows.WSAPoll(&descriptor, 1, 0) <= 0) return .ok;
+    if (descriptor.told & (windows.poll_error | windows.poll_hang_up) == 0) return .ok;
+    var byte: [1]u8 = undefined;
+    const peeked = windows.recv(socket.handle, &byte, 1, windows.msg_peek);
+    if (peeked == 0) return .{ .status = .end_of_stream };
+    if (peeked < 0) {
+        const failure = status.last_winsock();
+        return if (failure.status == .would_block) .ok else failure;
+    }
+    return .ok;
+}
+
 /// The packet of a zero-byte receive.
 pub fn complete_receive(socket: *Socket) common.Event {
     const number = socket.receive.number();
