@@ -107,6 +107,23 @@ pub fn to_path(system: *const SystemAddress, length: linux.socklen_t, out: *abi.
     out.length = @intCast(counted);
 }
 
+pub fn name_of(descriptor: i32, end: abi.AddressEnd, system: *SystemAddress, length: *linux.socklen_t) usize {
+    return switch (end) {
+        .local => linux.getsockname(descriptor, &system.any, length),
+        .remote => linux.getpeername(descriptor, &system.any, length),
+    };
+}
+
+/// Empty for a socket without one.
+pub fn path_of(descriptor: i32, end: abi.AddressEnd) abi.Path {
+    var system: SystemAddress = undefined;
+    var length: linux.socklen_t = @sizeOf(SystemAddress);
+    var path: abi.Path = .{};
+    if (linux.errno(name_of(descriptor, end, &system, &length)) == .SUCCESS)
+        to_path(&system, length, &path);
+    return path;
+}
+
 test "a path survives the way there and back" {
     const longest: [abi.path_bytes_max]u8 = @splat('x');
     for ([_][]const u8{ "a", "/run/server.sock", "\x00name", &longest }) |text| {

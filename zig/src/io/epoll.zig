@@ -86,7 +86,7 @@ pub const Io = struct {
         if (opened.result.failed()) return opened.result;
         socket.* = .{ .descriptor = opened.descriptor, .write_armed = 0 };
         const unlinks = request.flags.unlink_at_close;
-        if (unlinks) of.file = paths.identify(&path_of(socket.descriptor, .local));
+        if (unlinks) of.file = paths.identify(&system_addresses.path_of(socket.descriptor, .local));
         const interest = linux.EPOLL.IN | linux.EPOLL.ET;
         const result = io.control(linux.EPOLL.CTL_ADD, socket.descriptor, interest, .{ .id = id });
         const is_callers = request.flags.inherited and !request.flags.duplicate;
@@ -258,7 +258,7 @@ pub const Io = struct {
     pub fn close(io: *Io, socket: *Socket, listener: ?*Listener, id: u32, abort: bool) bool {
         if (listener) |of| {
             _ = io.control(linux.EPOLL.CTL_DEL, socket.descriptor, 0, .{ .id = id });
-            if (of.file.inode != 0) paths.remove(&path_of(socket.descriptor, .local), of.file);
+            if (of.file.inode != 0) paths.remove(&system_addresses.path_of(socket.descriptor, .local), of.file);
         }
         if (abort) options.set_reset_on_close(socket.descriptor);
         _ = linux.close(socket.descriptor);
@@ -284,7 +284,7 @@ pub const Io = struct {
     ) common.Result {
         var system: SystemAddress = undefined;
         var length: linux.socklen_t = @sizeOf(SystemAddress);
-        const code = linux.errno(name_of(socket.descriptor, end, &system, &length));
+        const code = linux.errno(system_addresses.name_of(socket.descriptor, end, &system, &length));
         if (code != .SUCCESS) return errno_status.result_of(code);
         system.to(out);
         system_addresses.to_path(&system, length, path);
@@ -378,22 +378,6 @@ pub const Io = struct {
         return errno_status.result_of(linux.errno(linux.epoll_ctl(io.epoll, operation, descriptor, &event)));
     }
 };
-
-fn name_of(descriptor: i32, end: abi.AddressEnd, system: *SystemAddress, length: *linux.socklen_t) usize {
-    return switch (end) {
-        .local => linux.getsockname(descriptor, &system.any, length),
-        .remote => linux.getpeername(descriptor, &system.any, length),
-    };
-}
-
-fn path_of(descriptor: i32, end: abi.AddressEnd) abi.Path {
-    var system: SystemAddress = undefined;
-    var length: linux.socklen_t = @sizeOf(SystemAddress);
-    var path: abi.Path = .{};
-    if (linux.errno(name_of(descriptor, end, &system, &length)) == .SUCCESS)
-        system_addresses.to_path(&system, length, &path);
-    return path;
-}
 
 fn open_socket(socket: *Io.Socket, family: u16) common.Result {
     const kind = linux.SOCK.STREAM | linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;

@@ -180,10 +180,7 @@ pub const Io = struct {
     }
 
     pub fn look(self: *Io, socket: *Socket) common.Result {
-        const endpoint = self.network.at(socket.endpoint);
-        if (endpoint.reset) return .{ .status = .connection_reset };
-        const ended = endpoint.end_received and endpoint.pipe_length == 0;
-        return if (ended) .{ .status = .end_of_stream } else .ok;
+        return .{ .status = self.network.at(socket.endpoint).look() };
     }
 
     pub fn send(self: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {

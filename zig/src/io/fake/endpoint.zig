@@ -84,6 +84,12 @@ pub const Endpoint = struct {
         return pipe_bytes - self.pipe_length;
     }
 
+    /// Whether it has failed, or has ended with all bytes received.
+    pub fn look(self: *const Endpoint) abi.Status {
+        if (self.reset) return .connection_reset;
+        return if (self.end_received and self.pipe_length == 0) .end_of_stream else .ok;
+    }
+
     /// Appends what fits of `bytes`.
     pub fn put(self: *Endpoint, pipe: *[pipe_bytes]u8, bytes: []const u8) u32 {
         const count: u32 = @intCast(@min(bytes.len, self.room()));
