@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { connect, listen, Server } from "../src/mod.ts";
 import { CommandServer, type LineClient } from "./helpers/commands.ts";
 import { scaled, system } from "./helpers/runtime.ts";
-import { delay, errorOf, until } from "./helpers/wait.ts";
+import { errorOf, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 const noGroups = system === "windows" ? "Windows has no groups of listeners on one port" : false;
