@@ -12,6 +12,7 @@ import { checkLibrary } from "./load_check.ts";
 import { openLoop } from "./native_loop.ts";
 import { give, openInbox } from "./passing.ts";
 import type { Native } from "./port.ts";
+import { createMemory, openMemory } from "./shared_memory.ts";
 import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 
 export type {
@@ -23,6 +24,7 @@ export type {
   NativeLoop,
   ResolvedLoopSizes,
   ShareableLoop,
+  SharedMemory,
   Taker,
 } from "./port.ts";
 export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
@@ -81,7 +83,11 @@ export function openNative(options: NativeOptions = {}): Native {
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
     networkCounters: () => readCounters(library.functions),
     openInbox: (token) => openInbox(library.functions, token),
-    give: (descriptor, to) => give(library.functions, descriptor, to),
+    give: (descriptor, to) => give(library.functions, "socket", descriptor, to),
+    createMemory: (bytes) => createMemory(library, bytes),
+    openMemory: (descriptor, bytes) => openMemory(library, descriptor, bytes),
+    giveMemory: ({ descriptor }, to) => give(library.functions, "memory", descriptor, to),
+    now: () => library.functions.ringport_now(),
   };
   opened.set(path, native);
   return native;

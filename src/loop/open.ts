@@ -3,13 +3,20 @@
  *
  * @module
  */
-import { type Inbox, type LoopSizes, type Native, openNative, type Taker } from "../../ffi/mod.ts";
+import {
+  type Inbox,
+  type LoopSizes,
+  type Native,
+  openNative,
+  type SharedMemory,
+  type Taker,
+} from "../../ffi/mod.ts";
 import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
 export { environment, processId } from "../../ffi/mod.ts";
-export type { Inbox, Taker } from "../../ffi/mod.ts";
+export type { Inbox, SharedMemory, Taker } from "../../ffi/mod.ts";
 
 /** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
 const natives = new Map<string | undefined, Native>();
@@ -45,6 +52,45 @@ export function giveDescriptor(
   } catch (error) {
     throw errorOfNative(error, { operation: "give" });
   }
+}
+
+/** Makes memory that other processes can map, see `Native.createMemory`; throws this framework's errors. */
+export function createSharedMemory(bytes: number, library?: string): SharedMemory {
+  try {
+    return nativeOf(library).createMemory(bytes);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "createSharedMemory" });
+  }
+}
+
+/** Maps memory of another process, see `Native.openMemory`; throws this framework's errors. */
+export function openSharedMemory(descriptor: number, bytes: number, library?: string): SharedMemory {
+  try {
+    return nativeOf(library).openMemory(descriptor, bytes);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "openSharedMemory" });
+  }
+}
+
+/** Gives memory to another process, see `Native.giveMemory`; throws this framework's errors. */
+export function giveMemory(
+  memory: SharedMemory,
+  to: Taker,
+  library?: string,
+): Uint8Array<ArrayBuffer> | "busy" {
+  try {
+    return nativeOf(library).giveMemory(memory, to);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "giveMemory" });
+  }
+}
+
+let clock: Native | undefined = undefined;
+
+/** The clock of all threads and processes, see `Native.now`: any library that is open tells it. */
+export function systemNow(): number {
+  clock ??= natives.values().next().value ?? nativeOf();
+  return clock.now();
 }
 
 /** Opens a loop; throws this framework's errors. */

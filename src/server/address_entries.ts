@@ -49,7 +49,7 @@ export class AddressEntries {
   readonly #seed: number;
   readonly #banWindow: number;
 
-  constructor(buffer: SharedArrayBuffer, header: Int32Array) {
+  constructor(buffer: ArrayBufferLike, header: Int32Array) {
     this.count = header[HeaderWord.entries];
     this.#workers = header[HeaderWord.workers];
     this.#columns = columnsOf(this.#workers);

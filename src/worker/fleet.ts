@@ -21,7 +21,7 @@ import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { connectionsPerWorker } from "../server/descriptor_budget.ts";
 import { isJudgedInWorker, Judges, type ServerBans } from "../server/judges.ts";
-import { ownPlace, TablePlaces, tablePlaces } from "./table_places.ts";
+import { TablePlaces, tablePlaces } from "./table_places.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
 import { type Spreading, spreadingOf } from "./spreading.ts";
@@ -32,6 +32,7 @@ import type { ActivityStatistics, ListenerStatistics, ServerStatistics } from ".
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import { Replacement } from "./replacement.ts";
+import { SharedParts } from "./shared_parts.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
@@ -53,6 +54,9 @@ const ownLoopSizes = { segmentCount: 256, connections: 4096, timers: 4096, sendE
 /** Milliseconds a call of the server to itself may take. */
 const selfTestTimeoutMilliseconds = 5_000;
 
+/** Milliseconds between two looks for bans and counts of addresses that are over. */
+const sweepInterval = 15 * 60_000;
+
 /** Attempts to take a loop whose thread is inside the library, a second apart: a blocked system call ends. */
 const seizeAttemptsMax = 60;
 const seizeRetryMilliseconds = 1_000;
@@ -64,12 +68,14 @@ export class Fleet {
   readonly #supervisor: Supervisor;
   readonly #application: string;
   readonly #spreading: Spreading;
+  #sweepTimer: ReturnType<typeof setInterval> | undefined = undefined;
   #selfTestTimer: ReturnType<typeof setInterval> | undefined = undefined;
   /** Who may connect. */
   readonly judges: Judges;
   readonly #places = new TablePlaces();
   readonly #replacement: Replacement;
-  /** Where workers are processes. */
+  /** Where workers are processes: their tables of addresses, and themselves. */
+  #tables: SharedParts | undefined = undefined;
   #processes: WorkerProcesses | undefined = undefined;
   readonly #address = new AddressWords();
   #loop: EventLoop | undefined = undefined;
@@ -89,7 +95,7 @@ export class Fleet {
     this.#log = log;
     this.#owner = owner;
     this.#spreading = spreadingOf(options, host.operatingSystem);
-    this.judges = Judges.create(options, tablePlaces);
+    this.judges = this.#makeJudges();
     this.#replacement = new Replacement(options, log);
     this.#supervisor = new Supervisor({
       application,
@@ -113,7 +119,7 @@ export class Fleet {
 
   /** The bans of all workers. */
   get bans(): ServerBans {
-    return this.#processes?.bans ?? this.judges;
+    return this.judges;
   }
 
   get serving(): number {
@@ -127,7 +133,7 @@ export class Fleet {
     this.#loop = loop;
     try {
       if (this.#options.isolation === "process") {
-        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.judges);
+        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.#tables!);
       }
       const taken = await this.#replacement.take(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.
@@ -143,6 +149,7 @@ export class Fleet {
       this.#replacement.giveUp();
       await this.#acceptor?.close();
       await this.#processes?.close();
+      this.#freeTables();
       await loop.close();
       throw error;
     }
@@ -154,6 +161,7 @@ export class Fleet {
     });
     this.#serveMetrics(loop);
     this.#testRegularly();
+    this.#sweepTimer = setInterval(() => this.judges.sweep(), sweepInterval);
   }
 
   /** Calls each listener as a client would. */
@@ -219,6 +227,7 @@ export class Fleet {
   beginEnd(): EndingWorker[] {
     this.#supervisor.end();
     clearInterval(this.#selfTestTimer);
+    clearInterval(this.#sweepTimer);
     const listens = this.#spreading !== "handOver";
     return this.#supervisor.workers.map((worker) => asEnding(worker, listens));
   }
@@ -235,7 +244,24 @@ export class Fleet {
     await this.#acceptor?.close();
     await this.#metrics?.close();
     await this.#processes?.close();
+    this.#freeTables();
     await this.#loop?.close();
+  }
+
+  #makeJudges(): Judges {
+    const { isolation, library } = this.#options;
+    if (isolation === "thread") return Judges.create(this.#options, tablePlaces);
+    return Judges.create(this.#options, tablePlaces, (sizes) => {
+      this.#tables = SharedParts.create(sizes, library);
+      return [...this.#tables.buffers];
+    });
+  }
+
+  /** No process is left that counts there. What is banned can still be read. */
+  #freeTables(): void {
+    if (this.#tables !== undefined) this.judges.settle();
+    this.#tables?.close();
+    this.#tables = undefined;
   }
 
   #doors(): DoorPlan[] {
@@ -252,8 +278,9 @@ export class Fleet {
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {
-    if (this.#processes !== undefined) return this.#processes.makeLink(handle);
     const place = this.#places.take(handle);
+    const { ofListener } = this.judges.memory;
+    if (this.#processes !== undefined) return this.#processes.makeLink(handle, place, ofListener);
     const { shared, board } = handle;
     const memory = { queue: shared.buffer, board: board.buffer, judges: this.judges.memory, place };
     const name = `ringport worker ${handle.index}`;
@@ -303,7 +330,7 @@ export class Fleet {
     if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
     const { family, word0, word1, word2, word3 } = handed;
     const address = this.#address.setRecord(family, word0, word1, word2, word3);
-    return !this.judges.isBanned(handed.listener, address, ownPlace);
+    return !this.judges.isBanned(handed.listener, address);
   }
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {

@@ -11,9 +11,9 @@ import type { ChannelListener } from "./channel_listener.ts";
 import { inTime } from "./in_time.ts";
 import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
 import type { ToWorker } from "./messages.ts";
-import type { ProcessBans } from "./process_bans.ts";
 import { channelVariable, type FromProcess, type ProcessStart, type ToProcess } from "./process_messages.ts";
 import { ProcessQueue } from "./process_queue.ts";
+import type { SharedParts } from "./shared_parts.ts";
 import { SnapshotMemory } from "./snapshot.ts";
 
 /** What a process is started with. */
@@ -27,13 +27,16 @@ export interface ProcessSettings {
   /** Files it reads: applications on this disk, and the library. */
   paths: readonly string[];
   library: string | undefined;
-  bans: ProcessBans;
-  /** Milliseconds of a ban that a worker's limits led to. */
-  banTime: number;
+  /** The tables of addresses, which of them each listener asks, and the process's place in them. */
+  tables: SharedParts;
+  ofListener: readonly number[];
+  place: number;
 }
 
 /** Milliseconds until a process that does not report is given up: a cold cache is slow, this is a fault. */
 const startMilliseconds = 120_000;
+/** Milliseconds until a process's full inbox is tried again. */
+const retryInterval = 20;
 /** Milliseconds a process may go on without its channel, and the channel without its process. */
 const partingMilliseconds = 1_000;
 
@@ -60,7 +63,7 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     this.#owner = owner;
     this.queue = new ProcessQueue({
       taker: () => this.#taker,
-      post: (message) => this.send(message),
+      post: (message) => this.#send(message),
       give: (descriptor, to) => giveDescriptor(descriptor, to, library),
       discard: (descriptor) => void discardDescriptor(descriptor, library),
     });
@@ -92,11 +95,25 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   }
 
   post(message: ToWorker): void {
-    this.send(message);
+    if (message.kind === "start") this.#start(message);
+    else this.#send(message);
   }
 
-  /** What only a process has to be told. */
-  send(message: ToProcess): void {
+  /** With the first message comes the memory that all processes share. */
+  #start(message: ToWorker & { kind: "start" }): void {
+    const { tables: parts, ofListener, place } = this.#settings;
+    if (this.#ended || this.#taker === undefined) return;
+    try {
+      const tables = parts.give(this.#taker);
+      if (tables !== "busy") this.#send({ ...message, shared: { tables, ofListener, place } });
+      else setTimeout(() => this.#start(message), retryInterval);
+    } catch (error) {
+      this.#end ??= { reason: "failed", message: `the process got no shared memory: ${messageOf(error)}` };
+      this.#child.kill("SIGKILL");
+    }
+  }
+
+  #send(message: ToProcess): void {
     this.#channel?.post(message);
   }
 
@@ -115,15 +132,11 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
         return this.#owner.received({ kind: "loaded", pid: said.pid });
       case "ready":
         this.#memory = new SnapshotMemory(said.sizes, this.#settings.board);
-        for (const message of this.#settings.bans.known()) this.send(message);
         return this.#owner.received({ kind: "ready", addresses: said.addresses, loop: this.#memory.loop });
       case "took":
         return this.queue.took(said.taken, said.open, said.pressure);
       case "snapshot":
         return this.#memory?.put(said.snapshot);
-      case "banned":
-        this.#settings.bans.add(said.address, this.#settings.banTime, "abuse");
-        break;
       case "stopped":
         this.#end ??= { reason: "stopped", message: "" };
         break;

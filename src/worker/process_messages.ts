@@ -7,15 +7,15 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import type { HandedOver } from "../server/hand_over.ts";
+import type { RunnerSettings } from "../server/runner.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
+import type { GivenParts } from "./shared_parts.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** To a worker. */
 export type ToProcess =
-  | ToWorker
-  /** The bans of all workers change. */
-  | { kind: "ban"; address: string; milliseconds: number; reason?: string }
-  | { kind: "unban"; address: string }
+  | Exclude<ToWorker, { kind: "start" }>
+  | { kind: "start"; shared: ProcessMemory } & RunnerSettings
   /** An accepted socket waits in the worker's inbox under this ticket, in base64. */
   | { kind: "handOver"; ticket: string } & Omit<HandedOver, "descriptor">;
 
@@ -28,6 +28,14 @@ export type FromProcess =
   /** Sockets taken since the start, connections there are now by listener, and whether more are wanted. */
   | { kind: "took"; taken: number; open: number[]; pressure: boolean }
   | { kind: "snapshot"; snapshot: Snapshot };
+
+/** The memory a process shares with the others. */
+export interface ProcessMemory {
+  /** The tables of addresses of all workers, which table each listener asks, and this worker's place in them. */
+  tables: GivenParts;
+  ofListener: readonly number[];
+  place: number;
+}
 
 /** The variable in which a worker's process finds the way to its supervisor. */
 export const channelVariable = "RINGPORT_CHANNEL";

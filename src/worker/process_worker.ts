@@ -10,16 +10,15 @@ import { host } from "../host/mod.ts";
 import { type Inbox, openInbox, wakeLoop } from "../loop/open.ts";
 import { RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
 import { Board, boardInterval } from "../server/board.ts";
-import { Judges } from "../server/judges.ts";
 import { plainFields } from "../server/log_values.ts";
-import type { ResolvedServerOptions } from "../server/options.ts";
 import type { Phase } from "../server/phases.ts";
 import { Channel, channelOptions, type ChannelOwner } from "./channel.ts";
 import { inTime } from "./in_time.ts";
-import type { FromWorker } from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
 import { ProcessInbox } from "./process_inbox.ts";
-import type { FromProcess, ProcessStart, ToProcess } from "./process_messages.ts";
+import type { FromProcess, ProcessMemory, ProcessStart, ToProcess } from "./process_messages.ts";
 import { type ServiceMeans, WorkerService } from "./service.ts";
+import { SharedParts } from "./shared_parts.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
 /** Sizes of the channel's loop: one connection, a handful of records. */
@@ -42,7 +41,8 @@ export class ProcessWorker implements ChannelOwner {
   readonly #service: WorkerService;
   readonly #board = new Board();
   #channel: Channel | undefined = undefined;
-  #judges: Judges | undefined = undefined;
+  /** Kept as long as the process lives: its end gives them back. */
+  #tables: SharedParts | undefined = undefined;
   #native: ShareableLoop | undefined = undefined;
   #statistics: RemoteStatistics | undefined = undefined;
   #heartbeat = -1;
@@ -95,13 +95,10 @@ export class ProcessWorker implements ChannelOwner {
         const { kind: _, ticket, ...where } = said;
         return this.#handOver.arrived(ticket, where);
       }
-      case "ban":
-        return this.#judges?.add(said.address, said.milliseconds, said.reason);
-      case "unban":
-        return void this.#judges?.remove(said.address);
-      case "start":
-        this.#snapshotEach(snapshotIntervalOf(said.options.supervisor.interval));
-        return this.#service.received(said, this.#means(said.options));
+      case "start": {
+        const { shared, ...message } = said;
+        return this.#begin(message, shared);
+      }
       case "enter":
         this.#snapshotEach(endingInterval);
         return void this.#enter(said);
@@ -121,11 +118,22 @@ export class ProcessWorker implements ChannelOwner {
     if (!this.#ending) void this.#endAlone();
   }
 
-  /** Addresses are judged by tables of this process's own. */
-  #means(options: ResolvedServerOptions): ServiceMeans {
-    this.#judges = Judges.create(options, 1);
-    const { memory: judges } = this.#judges;
-    return { memory: { board: this.#board.buffer, judges, place: 0 }, handOver: this.#handOver };
+  #begin(message: ToWorker & { kind: "start" }, shared: ProcessMemory): void {
+    let means: ServiceMeans;
+    try {
+      means = this.#means(shared);
+    } catch (error) {
+      return this.#service.crashed(error);
+    }
+    this.#snapshotEach(snapshotIntervalOf(message.options.supervisor.interval));
+    this.#service.received(message, means);
+  }
+
+  /** Addresses are judged by the tables of all workers. */
+  #means({ tables, ofListener, place }: ProcessMemory): ServiceMeans {
+    this.#tables = SharedParts.take(tables, this.#inbox, this.#start.library);
+    const judges = { tables: [...this.#tables.buffers], ofListener: [...ofListener] };
+    return { memory: { board: this.#board.buffer, judges, place }, handOver: this.#handOver };
   }
 
   #post(message: FromProcess): void {

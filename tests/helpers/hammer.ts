@@ -7,7 +7,7 @@ import { AddressWords } from "../../src/base/address_words.ts";
 
 /** What a hammering worker is told. */
 export interface HammerOrder {
-  buffer: SharedArrayBuffer;
+  buffer: ArrayBufferLike;
   /** Word 0 starts all; words from 1 on: connections really held, by address. */
   shadow: SharedArrayBuffer;
   worker: number;
