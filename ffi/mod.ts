@@ -9,15 +9,18 @@ import { detectHost } from "./host.ts";
 import { findLibrary, type FoundLibrary, type LibrarySearch } from "./library.ts";
 import { LibraryError } from "./library_error.ts";
 import { checkLibrary } from "./load_check.ts";
-import { openLoop } from "./native_loop.ts";
+import { measureLoop, openLoop } from "./native_loop.ts";
+import { Status } from "./layout.gen.ts";
 import { give, openInbox } from "./passing.ts";
 import type { Native } from "./port.ts";
 import { createMemory, openMemory } from "./shared_memory.ts";
+import { NativeError } from "./status.ts";
 import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 
 export type {
   Doorbell,
   Inbox,
+  LoopMeasure,
   LoopSizes,
   Native,
   NativeAddress,
@@ -29,7 +32,7 @@ export type {
 } from "./port.ts";
 export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
 export { HostNameError } from "./host_name.ts";
-export { NativeError } from "./status.ts";
+export { NativeError };
 
 /** What can be asked for when the library is opened. */
 export interface NativeOptions {
@@ -75,7 +78,8 @@ export function openNative(options: NativeOptions = {}): Native {
   const native: Native = {
     runtime: driver.runtime,
     libraryPath: path,
-    openLoop: (sizes = {}) => openLoop(library, sizes),
+    openLoop: (sizes = {}, shared) => openLoop(library, sizes, shared),
+    measureLoop: (sizes) => measureLoop(library, sizes),
     resolve: driver.resolve,
     descriptorLimit: () => library.functions.ringport_descriptor_limit() || Infinity,
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
@@ -86,7 +90,10 @@ export function openNative(options: NativeOptions = {}): Native {
     give: (descriptor, to) => give(library.functions, "socket", descriptor, to),
     createMemory: (bytes) => createMemory(library, bytes),
     openMemory: (descriptor, bytes) => openMemory(library, descriptor, bytes),
-    giveMemory: ({ descriptor }, to) => give(library.functions, "memory", descriptor, to),
+    giveMemory(memory, to) {
+      if (memory.descriptor === 0) throw new NativeError("give_memory", Status.invalidState);
+      return give(library.functions, "memory", memory.descriptor, to);
+    },
     now: () => library.functions.ringport_now(),
   };
   opened.set(path, native);

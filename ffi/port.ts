@@ -72,11 +72,19 @@ export interface Doorbell {
  */
 export interface ShareableLoop {
   readonly handle: number;
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** The library's own tables: nobody reads them, but whoever may seize the loop must keep them. */
   readonly tables: SharedArrayBuffer;
   /** Bytes from the beginning of `buffer` to the header and to the counters. */
   readonly headerOffset: number;
+  readonly statisticsOffset: number;
+  readonly sizes: ResolvedLoopSizes;
+}
+
+/** What the memory of a loop of some sizes will be. */
+export interface LoopMeasure {
+  /** Bytes of the memory that others read; the header begins it. */
+  readonly sharedBytes: number;
   readonly statisticsOffset: number;
   readonly sizes: ResolvedLoopSizes;
 }
@@ -162,8 +170,13 @@ export interface Native {
   readonly runtime: "bun" | "deno";
   /** Absolute path of the loaded library. */
   readonly libraryPath: string;
-  /** Opens a loop; throws a NativeError when a size is refused or memory is missing. */
-  openLoop(sizes?: LoopSizes): NativeLoop;
+  /**
+   * Opens a loop; throws a NativeError when a size is refused or memory is missing. `shared`: memory for what
+   * others read, all zero, as `measureLoop` says.
+   */
+  openLoop(sizes?: LoopSizes, shared?: ArrayBufferLike): NativeLoop;
+  /** Tells of a loop that somebody else will open with these sizes. */
+  measureLoop(sizes: LoopSizes): LoopMeasure;
   /** Addresses of a host name, as text, in the resolver's order. */
   resolve(hostname: string): Promise<string[]>;
   /** Descriptors the process may have open, Infinity where the system sets no limit. */

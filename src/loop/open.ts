@@ -5,6 +5,7 @@
  */
 import {
   type Inbox,
+  type LoopMeasure,
   type LoopSizes,
   type Native,
   openNative,
@@ -16,7 +17,7 @@ import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
 export { environment, processId } from "../../ffi/mod.ts";
-export type { Inbox, SharedMemory, Taker } from "../../ffi/mod.ts";
+export type { Inbox, LoopMeasure, LoopSizes, SharedMemory, Taker } from "../../ffi/mod.ts";
 
 /** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
 const natives = new Map<string | undefined, Native>();
@@ -93,11 +94,28 @@ export function systemNow(): number {
   return clock.now();
 }
 
-/** Opens a loop; throws this framework's errors. */
-export function openEngine(sizes: LoopSizes, development: boolean, library?: string): Engine {
-  const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
+/** What the memory of a loop of these sizes will be, see `Native.measureLoop`; throws this framework's errors. */
+export function measureSizes(sizes: LoopSizes, library?: string): LoopMeasure {
   try {
-    return new Engine(nativeOf(library).openLoop(given), development);
+    return nativeOf(library).measureLoop(given(sizes));
+  } catch (error) {
+    throw errorOfNative(error, { operation: "createLoop" });
+  }
+}
+
+function given(sizes: LoopSizes): LoopSizes {
+  return Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
+}
+
+/** Opens a loop, whose numbers may lie in memory that is given; throws this framework's errors. */
+export function openEngine(
+  sizes: LoopSizes,
+  development: boolean,
+  library?: string,
+  shared?: ArrayBufferLike,
+): Engine {
+  try {
+    return new Engine(nativeOf(library).openLoop(given(sizes), shared), development);
   } catch (error) {
     throw errorOfNative(error, { operation: "createLoop" });
   }

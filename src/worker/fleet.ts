@@ -104,7 +104,7 @@ export class Fleet {
       makeLink: (handle) => this.#makeLink(handle),
       doors: () => this.#doors(),
       connectionsMax: () => this.#connectionsMax,
-      wake: (worker) => this.#wake(worker),
+      wake: (worker) => worker.link.wake === undefined ? this.#wake(worker) : worker.link.wake(),
       backlog: () => this.#backlog(),
     }, {
       failed: (error) => owner.failed(error),

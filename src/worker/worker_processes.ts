@@ -6,6 +6,7 @@
 import { RingportError } from "../base/errors.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
+import { loopOptionsOf } from "../server/loop_options.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { ChannelListener } from "./channel_listener.ts";
 import { ProcessLink } from "./process_link.ts";
@@ -40,7 +41,7 @@ export class WorkerProcesses {
     const modules = [this.#application, ...listeners.map(({ application }) => application)];
     const link = new ProcessLink({
       listener: this.#listener,
-      board: handle.board,
+      loop: loopOptionsOf(this.#options),
       application: this.#application,
       paths: [...modules, library].filter((path) => path !== undefined),
       library,
