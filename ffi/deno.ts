@@ -1,7 +1,7 @@
 /**
  * The driver for Deno. Only `dlopen` and buffer arguments are used, so that permission for the library's file
- * alone is enough; but for memory that several processes share, which lies at an address of the system's choice,
- * and which Deno lets read only who may use every library.
+ * alone is enough; but for memory that several processes share, which lies at an address of the system's
+ * choice, and which Deno lets read only who may use every library.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Sockets and memory to and from other processes. Nothing here waits: whoever gives is told when the taker is behind,
- * and whoever takes has been told the ticket before.
+ * Sockets and memory to and from other processes. Nothing here waits: whoever gives is told when the taker is
+ * behind, and whoever takes has been told the ticket before.
  *
  * @module
  */

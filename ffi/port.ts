@@ -157,8 +157,8 @@ export interface SharedMemory {
   /** Names it where it was made, so that it can be given to other processes; 0 elsewhere. */
   readonly descriptor: number;
   /**
-   * A part of it, to be used until it is closed. Throws what the runtime throws where memory at an address may
-   * not be read.
+   * A part of it, to be used until it is closed. Throws what the runtime throws where memory at an address
+   * may not be read.
    */
   part(offset: number, bytes: number): ArrayBuffer;
   /** Gives this process's share of it back. All parts are detached. */
@@ -210,7 +210,7 @@ export interface Native {
   createMemory(bytes: number): SharedMemory;
   /** Maps memory of so many bytes that was taken from an inbox; its descriptor is closed in any case. */
   openMemory(descriptor: number, bytes: number): SharedMemory;
-  /** Gives memory made here to another process, as `give` does a socket. It may be given any number of times. */
+  /** Gives memory made here to another process, as `give` does a socket; any number of times. */
   giveMemory(memory: SharedMemory, to: Taker): Uint8Array<ArrayBuffer> | "busy";
   /** Milliseconds of a clock that all processes of the machine read alike, the lower 32 bits of them. */
   now(): number;

@@ -94,7 +94,7 @@ export function systemNow(): number {
   return clock.now();
 }
 
-/** What the memory of a loop of these sizes will be, see `Native.measureLoop`; throws this framework's errors. */
+/** What the memory of a loop will be, see `Native.measureLoop`; throws this framework's errors. */
 export function measureSizes(sizes: LoopSizes, library?: string): LoopMeasure {
   try {
     return nativeOf(library).measureLoop(given(sizes));

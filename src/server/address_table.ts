@@ -32,6 +32,7 @@ import {
   headWords,
   layoutOf,
   networkWords,
+  Phase,
   reasonBytes,
   tableMagic,
   tableVersion,
@@ -264,6 +265,8 @@ export class AddressTable {
     let used = 0;
     for (let entry = 0; entry < count; entry++) {
       const at = entry * headWords;
+      // What was never used is not looked at: memory that is read first is given first.
+      if (Atomics.load(words, at) === Phase.empty) continue;
       const clear = (place: number, isOver: (word: number) => boolean): void => {
         const word = Atomics.load(words, at + place);
         if (word !== 0 && isOver(word)) Atomics.compareExchange(words, at + place, word, 0);

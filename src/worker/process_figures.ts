@@ -1,6 +1,6 @@
 /**
- * What a worker in a process of its own shows of itself: its loop's header and counters, and its board. They lie
- * in memory that the supervisor sees as well, so that nobody has to be asked for them.
+ * What a worker in a process of its own shows of itself: its loop's header and counters, and its board. They
+ * lie in memory that the supervisor sees as well, so that nobody has to be asked for them.
  *
  * @module
  */

@@ -32,7 +32,7 @@ export type FromProcess =
 export interface ProcessMemory {
   /** The numbers of its loop, and its board. */
   figures: GivenParts;
-  /** The tables of addresses of all workers, which table each listener asks, and this worker's place in them. */
+  /** The tables of addresses of all workers, which of them each listener asks, this worker's place there. */
   tables: GivenParts;
   ofListener: readonly number[];
   place: number;

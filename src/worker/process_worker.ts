@@ -116,7 +116,7 @@ export class ProcessWorker implements ChannelOwner {
     this.#service.received(message, means);
   }
 
-  /** Addresses are judged by the tables of all workers. What is taken here only the end of the process gives back. */
+  /** Addresses are judged by the tables of all workers. What is taken here the process's end gives back. */
   #means({ figures, tables, ofListener, place }: ProcessMemory): ServiceMeans {
     const taken = [figures, tables].map((given) => SharedParts.take(given, this.#inbox, this.#start.library));
     const [[loop, board], judged] = taken.map(({ buffers }) => buffers);

@@ -47,7 +47,7 @@ export class SharedParts {
     }
   }
 
-  /** Makes buffers of these sizes, all zero. Throws an error of code ERR_SHARED_MEMORY where they are not to be had. */
+  /** Makes buffers of these sizes, all zero. Where none are to be had, the error is ERR_SHARED_MEMORY. */
   static create(sizes: readonly number[], library?: string): SharedParts {
     try {
       return new SharedParts(createSharedMemory(roomOfAll(sizes), library), sizes, library);

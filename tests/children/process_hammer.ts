@@ -1,6 +1,6 @@
 /**
- * A process that hammers a table of addresses in memory of its parent: it prints the number of itself, reads what
- * it is to do and where, says that it is about to begin, and prints what it found.
+ * A process that hammers a table of addresses in memory of its parent: it prints the number of itself, reads
+ * what it is to do and where, says that it is about to begin, and prints what it found.
  */
 // deno-lint-ignore-file no-console
 import { openInbox, processId } from "../../src/loop/open.ts";

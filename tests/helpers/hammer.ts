@@ -1,6 +1,6 @@
 /**
- * Hammering a table of addresses from several sides at once: what each is told and does, and the cases, the same
- * for threads and for processes.
+ * Hammering a table of addresses from several sides at once: what each is told and does, and the cases, the
+ * same for threads and for processes.
  *
  * @module
  */
