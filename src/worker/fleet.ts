@@ -20,8 +20,8 @@ import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { connectionsPerWorker } from "../server/descriptor_budget.ts";
-import { isJudgedInWorker, Judges, type ServerBans } from "../server/judges.ts";
-import { TablePlaces, tablePlaces } from "./table_places.ts";
+import { isJudgedInWorker, type ServerBans } from "../server/judges.ts";
+import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
 import { type Spreading, spreadingOf } from "./spreading.ts";
@@ -32,7 +32,6 @@ import type { ActivityStatistics, ListenerStatistics, ServerStatistics } from ".
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import { Replacement } from "./replacement.ts";
-import { SharedParts } from "./shared_parts.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
@@ -54,9 +53,6 @@ const ownLoopSizes = { segmentCount: 256, connections: 4096, timers: 4096, sendE
 /** Milliseconds a call of the server to itself may take. */
 const selfTestTimeoutMilliseconds = 5_000;
 
-/** Milliseconds between two looks for bans and counts of addresses that are over. */
-const sweepInterval = 15 * 60_000;
-
 /** Attempts to take a loop whose thread is inside the library, a second apart: a blocked system call ends. */
 const seizeAttemptsMax = 60;
 const seizeRetryMilliseconds = 1_000;
@@ -68,14 +64,10 @@ export class Fleet {
   readonly #supervisor: Supervisor;
   readonly #application: string;
   readonly #spreading: Spreading;
-  #sweepTimer: ReturnType<typeof setInterval> | undefined = undefined;
   #selfTestTimer: ReturnType<typeof setInterval> | undefined = undefined;
-  /** Who may connect. */
-  readonly judges: Judges;
-  readonly #places = new TablePlaces();
+  readonly #tables: AddressTables;
   readonly #replacement: Replacement;
-  /** Where workers are processes: their tables of addresses, and themselves. */
-  #tables: SharedParts | undefined = undefined;
+  /** Where workers are processes. */
   #processes: WorkerProcesses | undefined = undefined;
   readonly #address = new AddressWords();
   #loop: EventLoop | undefined = undefined;
@@ -95,7 +87,7 @@ export class Fleet {
     this.#log = log;
     this.#owner = owner;
     this.#spreading = spreadingOf(options, host.operatingSystem);
-    this.judges = this.#makeJudges();
+    this.#tables = new AddressTables(options);
     this.#replacement = new Replacement(options, log);
     this.#supervisor = new Supervisor({
       application,
@@ -119,7 +111,7 @@ export class Fleet {
 
   /** The bans of all workers. */
   get bans(): ServerBans {
-    return this.judges;
+    return this.#tables.judges;
   }
 
   get serving(): number {
@@ -133,7 +125,7 @@ export class Fleet {
     this.#loop = loop;
     try {
       if (this.#options.isolation === "process") {
-        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.#tables!);
+        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.#tables.shared!);
       }
       const taken = await this.#replacement.take(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.
@@ -149,7 +141,7 @@ export class Fleet {
       this.#replacement.giveUp();
       await this.#acceptor?.close();
       await this.#processes?.close();
-      this.#freeTables();
+      this.#tables.close();
       await loop.close();
       throw error;
     }
@@ -161,7 +153,7 @@ export class Fleet {
     });
     this.#serveMetrics(loop);
     this.#testRegularly();
-    this.#sweepTimer = setInterval(() => this.judges.sweep(), sweepInterval);
+    this.#tables.begin();
   }
 
   /** Calls each listener as a client would. */
@@ -227,7 +219,7 @@ export class Fleet {
   beginEnd(): EndingWorker[] {
     this.#supervisor.end();
     clearInterval(this.#selfTestTimer);
-    clearInterval(this.#sweepTimer);
+    this.#tables.end();
     const listens = this.#spreading !== "handOver";
     return this.#supervisor.workers.map((worker) => asEnding(worker, listens));
   }
@@ -244,24 +236,8 @@ export class Fleet {
     await this.#acceptor?.close();
     await this.#metrics?.close();
     await this.#processes?.close();
-    this.#freeTables();
+    this.#tables.close();
     await this.#loop?.close();
-  }
-
-  #makeJudges(): Judges {
-    const { isolation, library } = this.#options;
-    if (isolation === "thread") return Judges.create(this.#options, tablePlaces);
-    return Judges.create(this.#options, tablePlaces, (sizes) => {
-      this.#tables = SharedParts.create(sizes, library);
-      return [...this.#tables.buffers];
-    });
-  }
-
-  /** No process is left that counts there. What is banned can still be read. */
-  #freeTables(): void {
-    if (this.#tables !== undefined) this.judges.settle();
-    this.#tables?.close();
-    this.#tables = undefined;
   }
 
   #doors(): DoorPlan[] {
@@ -278,11 +254,11 @@ export class Fleet {
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {
-    const place = this.#places.take(handle);
-    const { ofListener } = this.judges.memory;
-    if (this.#processes !== undefined) return this.#processes.makeLink(handle, place, ofListener);
+    const place = this.#tables.take(handle);
+    const judges = this.#tables.judges.memory;
+    if (this.#processes !== undefined) return this.#processes.makeLink(handle, place, judges.ofListener);
     const { shared, board } = handle;
-    const memory = { queue: shared.buffer, board: board.buffer, judges: this.judges.memory, place };
+    const memory = { queue: shared.buffer, board: board.buffer, judges, place };
     const name = `ringport worker ${handle.index}`;
     return new ThreadLink(name, host.pid, memory, handle, ({ reason }) => {
       if (reason === "killed") this.abandoned += 1;
@@ -330,7 +306,7 @@ export class Fleet {
     if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
     const { family, word0, word1, word2, word3 } = handed;
     const address = this.#address.setRecord(family, word0, word1, word2, word3);
-    return !this.judges.isBanned(handed.listener, address);
+    return !this.#tables.judges.isBanned(handed.listener, address);
   }
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
@@ -363,7 +339,7 @@ export class Fleet {
 
   /** What a worker that is gone has done still counts; sockets on their way to it find another one. */
   #lost(worker: WorkerHandle): void {
-    this.judges.reclaim(this.#places.give(worker));
+    this.#tables.reclaim(worker);
     const activity = activityOf(worker.board, worker.statistics?.read());
     this.#past = addActivity(this.#past, {
       ...activity,
