@@ -23,7 +23,7 @@ const SPELLING = { u32: "u32", i32: "i32", pointer: "ptr" } as const satisfies R
 
 // A literal would make Deno's checker look for a module it does not have.
 const ffiModule: string = "bun:ffi";
-const { dlopen } = await import(ffiModule) as BunFfi;
+const { dlopen, toArrayBuffer } = await import(ffiModule) as BunFfi;
 
 function openLibrary(path: string): OpenedLibrary {
   const definitions: Record<string, { args: string[]; returns: string }> = {};
@@ -34,6 +34,7 @@ function openLibrary(path: string): OpenedLibrary {
   const { operatingSystem } = detectHost();
   return {
     functions,
+    view: (address, bytes) => toArrayBuffer(address, 0, bytes),
     createDoorbell: (loop) => new BunDoorbell(loop, functions, operatingSystem),
   };
 }

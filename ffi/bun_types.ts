@@ -48,6 +48,8 @@ export interface BunFfi {
     path: string,
     symbols: Record<string, { args: readonly string[]; returns: string }>,
   ): { symbols: unknown };
+  /** Without a function that frees it the memory stays the caller's. */
+  toArrayBuffer(address: number, offset: number, bytes: number): ArrayBuffer;
 }
 
 /** The system's number of this process, which Bun gives under Node's name for it. */

@@ -1,6 +1,7 @@
 /**
- * The driver for Deno. Only `dlopen` and buffer arguments are used, never a raw pointer, so that permission
- * for the library's file alone is enough.
+ * The driver for Deno. Only `dlopen` and buffer arguments are used, so that permission for the library's file
+ * alone is enough; but for memory that several processes share, which lies at an address of the system's
+ * choice, and which Deno lets read only who may use every library.
  *
  * @module
  */
@@ -33,8 +34,18 @@ function openLibrary(path: string): OpenedLibrary {
   const { waitInBackground } = symbols as { waitInBackground: WaitInBackground };
   return {
     functions,
+    view,
     createDoorbell: (loop) => new DenoDoorbell(loop, waitInBackground, functions),
   };
+}
+
+function view(address: number, bytes: number): ArrayBuffer {
+  if (!granted({ name: "ffi" })) {
+    throw new Deno.errors.NotCapable(
+      "memory that processes share needs --allow-ffi for every library, not for one file",
+    );
+  }
+  return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
 }
 
 /** A question that never prompts: what is not granted is as good as denied. */

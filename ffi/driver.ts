@@ -43,6 +43,11 @@ export interface OwnedDoorbell extends Doorbell {
 /** The library as one runtime opened it. */
 export interface OpenedLibrary {
   readonly functions: NativeFunctions;
+  /**
+   * The memory at an address the library has told. Throws what the runtime throws where that is not
+   * permitted.
+   */
+  view(address: number, bytes: number): ArrayBuffer;
   createDoorbell(loop: number): OwnedDoorbell;
 }
 

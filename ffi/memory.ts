@@ -56,6 +56,11 @@ export class Configuration {
     const resolved = SIZE_NAMES.map((name) => [name, this.words[SIZE_WORDS[name]]]);
     this.sizes = Object.fromEntries(resolved) as ResolvedLoopSizes;
   }
+
+  /** Bytes of the memory that others read. */
+  get sharedBytes(): number {
+    return steady(this.words[layout.CONFIGURATION_SHARED_BYTES]);
+  }
 }
 
 function checkedSize(name: string, size: number | undefined): number {
@@ -67,20 +72,30 @@ function checkedSize(name: string, size: number | undefined): number {
 
 /** The three memories of a loop and the views on them. Whoever holds this keeps all of them alive. */
 export class LoopMemory {
-  readonly shared: Uint8Array<SharedArrayBuffer>;
+  readonly shared: Uint8Array;
   readonly tables: Uint8Array<SharedArrayBuffer>;
   readonly segments: Uint8Array<ArrayBuffer>;
-  readonly header: Int32Array<SharedArrayBuffer>;
+  readonly header: Int32Array;
   readonly submissions: SubmissionRing;
   readonly completions: CompletionRing;
-  readonly segmentHolds: Uint16Array<SharedArrayBuffer>;
-  readonly sendPending: Uint32Array<SharedArrayBuffer>;
-  readonly statistics: BigUint64Array<SharedArrayBuffer>;
+  readonly segmentHolds: Uint16Array;
+  readonly sendPending: Uint32Array;
+  readonly statistics: BigUint64Array;
 
-  constructor(functions: Pick<NativeFunctions, "ringport_alignment_gap">, configuration: Configuration) {
+  /** `given`: memory of other processes in place of the first one, which begins with a page. */
+  constructor(
+    functions: Pick<NativeFunctions, "ringport_alignment_gap">,
+    configuration: Configuration,
+    given?: ArrayBufferLike,
+  ) {
     const { words, sizes } = configuration;
     const make = (bytes: number) => alignedView(functions, new SharedArrayBuffer(roomy(bytes)), bytes);
-    this.shared = make(words[layout.CONFIGURATION_SHARED_BYTES]);
+    const wanted = configuration.sharedBytes;
+    if (given !== undefined && given.byteLength < wanted) {
+      const detail = `the loop needs ${wanted} bytes to be shared, not ${given.byteLength}`;
+      throw new NativeError("loop_open", layout.Status.memoryInvalid, 0, detail);
+    }
+    this.shared = given === undefined ? make(wanted) : new Uint8Array(given, 0, wanted);
     // Shared, so that whoever may seize the loop can keep it when the loop's own thread is gone.
     this.tables = make(words[layout.CONFIGURATION_TABLES_BYTES]);
     const segmentBytes = sizes.segmentSize * sizes.segmentCount;

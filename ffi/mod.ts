@@ -9,25 +9,30 @@ import { detectHost } from "./host.ts";
 import { findLibrary, type FoundLibrary, type LibrarySearch } from "./library.ts";
 import { LibraryError } from "./library_error.ts";
 import { checkLibrary } from "./load_check.ts";
-import { openLoop } from "./native_loop.ts";
+import { measureLoop, openLoop } from "./native_loop.ts";
+import { Status } from "./layout.gen.ts";
 import { give, openInbox } from "./passing.ts";
 import type { Native } from "./port.ts";
+import { createMemory, openMemory } from "./shared_memory.ts";
+import { NativeError } from "./status.ts";
 import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 
 export type {
   Doorbell,
   Inbox,
+  LoopMeasure,
   LoopSizes,
   Native,
   NativeAddress,
   NativeLoop,
   ResolvedLoopSizes,
   ShareableLoop,
+  SharedMemory,
   Taker,
 } from "./port.ts";
 export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
 export { HostNameError } from "./host_name.ts";
-export { NativeError } from "./status.ts";
+export { NativeError };
 
 /** What can be asked for when the library is opened. */
 export interface NativeOptions {
@@ -73,7 +78,8 @@ export function openNative(options: NativeOptions = {}): Native {
   const native: Native = {
     runtime: driver.runtime,
     libraryPath: path,
-    openLoop: (sizes = {}) => openLoop(library, sizes),
+    openLoop: (sizes = {}, shared) => openLoop(library, sizes, shared),
+    measureLoop: (sizes) => measureLoop(library, sizes),
     resolve: driver.resolve,
     descriptorLimit: () => library.functions.ringport_descriptor_limit() || Infinity,
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
@@ -81,7 +87,14 @@ export function openNative(options: NativeOptions = {}): Native {
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
     networkCounters: () => readCounters(library.functions),
     openInbox: (token) => openInbox(library.functions, token),
-    give: (descriptor, to) => give(library.functions, descriptor, to),
+    give: (descriptor, to) => give(library.functions, "socket", descriptor, to),
+    createMemory: (bytes) => createMemory(library, bytes),
+    openMemory: (descriptor, bytes) => openMemory(library, descriptor, bytes),
+    giveMemory(memory, to) {
+      if (memory.descriptor === 0) throw new NativeError("give_memory", Status.invalidState);
+      return give(library.functions, "memory", memory.descriptor, to);
+    },
+    now: () => library.functions.ringport_now(),
   };
   opened.set(path, native);
   return native;

@@ -9,6 +9,7 @@ import * as layout from "./layout.gen.ts";
 import { Configuration, LoopMemory } from "./memory.ts";
 import type {
   Doorbell,
+  LoopMeasure,
   LoopSizes,
   NativeAddress,
   NativeLoop,
@@ -29,11 +30,21 @@ const endWaitMilliseconds = 100;
 /** Loops the library may still write into: what is here is not collected, even if its user forgot it. */
 const openLoops = new Set<OpenedLoop>();
 
+/** What the memory of a loop of these sizes will be; throws a NativeError when a size is refused. */
+export function measureLoop({ functions }: OpenedLibrary, sizes: LoopSizes): LoopMeasure {
+  const configuration = new Configuration(functions, sizes);
+  return {
+    sharedBytes: configuration.sharedBytes,
+    statisticsOffset: configuration.words[layout.CONFIGURATION_STATISTICS_OFFSET],
+    sizes: configuration.sizes,
+  };
+}
+
 /** Opens a loop; throws a NativeError when a size is refused or memory is missing. */
-export function openLoop(library: OpenedLibrary, sizes: LoopSizes): NativeLoop {
+export function openLoop(library: OpenedLibrary, sizes: LoopSizes, shared?: ArrayBufferLike): NativeLoop {
   const { functions } = library;
   const configuration = new Configuration(functions, sizes);
-  const memory = new LoopMemory(functions, configuration);
+  const memory = new LoopMemory(functions, configuration, shared);
   const { bytes } = configuration;
   const handle = functions.ringport_loop_open(bytes, memory.shared, memory.tables, memory.segments);
   if (handle <= 0) {

@@ -1,6 +1,6 @@
 /**
- * Sockets to and from other processes. Nothing here waits: whoever gives is told when the taker is behind,
- * and whoever takes has been told the ticket before.
+ * Sockets and memory to and from other processes. Nothing here waits: whoever gives is told when the taker is
+ * behind, and whoever takes has been told the ticket before.
  *
  * @module
  */
@@ -42,6 +42,10 @@ class Letter {
     this.#words[layout.HANDOVER_DESCRIPTOR] = descriptor;
   }
 
+  set gift(gift: layout.Gift) {
+    this.#words[layout.HANDOVER_GIFT] = gift;
+  }
+
   get ticket(): Uint8Array<ArrayBuffer> {
     const size = this.#words[layout.HANDOVER_TICKET_SIZE];
     return this.bytes.slice(layout.HANDOVER_TICKET_BYTE, layout.HANDOVER_TICKET_BYTE + size);
@@ -59,11 +63,17 @@ class Letter {
   }
 }
 
-/** Gives the descriptor to a process. */
-export function give(functions: Functions, descriptor: number, to: Taker): Uint8Array<ArrayBuffer> | "busy" {
+/** Gives the descriptor of a socket, or of memory, to a process. */
+export function give(
+  functions: Functions,
+  gift: keyof typeof layout.Gift,
+  descriptor: number,
+  to: Taker,
+): Uint8Array<ArrayBuffer> | "busy" {
   const letter = new Letter();
   letter.address(to.token, to.processId);
   letter.descriptor = descriptor;
+  letter.gift = layout.Gift[gift];
   const result = functions.ringport_give(letter.bytes);
   if (result === -layout.Status.busy) return "busy";
   letter.check("give", result);

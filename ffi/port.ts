@@ -72,11 +72,19 @@ export interface Doorbell {
  */
 export interface ShareableLoop {
   readonly handle: number;
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** The library's own tables: nobody reads them, but whoever may seize the loop must keep them. */
   readonly tables: SharedArrayBuffer;
   /** Bytes from the beginning of `buffer` to the header and to the counters. */
   readonly headerOffset: number;
+  readonly statisticsOffset: number;
+  readonly sizes: ResolvedLoopSizes;
+}
+
+/** What the memory of a loop of some sizes will be. */
+export interface LoopMeasure {
+  /** Bytes of the memory that others read; the header begins it. */
+  readonly sharedBytes: number;
   readonly statisticsOffset: number;
   readonly sizes: ResolvedLoopSizes;
 }
@@ -143,13 +151,32 @@ export interface Inbox {
   close(): void;
 }
 
+/** Memory that several processes map. */
+export interface SharedMemory {
+  readonly bytes: number;
+  /** Names it where it was made, so that it can be given to other processes; 0 elsewhere. */
+  readonly descriptor: number;
+  /**
+   * A part of it, to be used until it is closed. Throws what the runtime throws where memory at an address
+   * may not be read.
+   */
+  part(offset: number, bytes: number): ArrayBuffer;
+  /** Gives this process's share of it back. All parts are detached. */
+  close(): void;
+}
+
 /** The library, opened and checked in this thread. */
 export interface Native {
   readonly runtime: "bun" | "deno";
   /** Absolute path of the loaded library. */
   readonly libraryPath: string;
-  /** Opens a loop; throws a NativeError when a size is refused or memory is missing. */
-  openLoop(sizes?: LoopSizes): NativeLoop;
+  /**
+   * Opens a loop; throws a NativeError when a size is refused or memory is missing. `shared`: memory for what
+   * others read, all zero, as `measureLoop` says.
+   */
+  openLoop(sizes?: LoopSizes, shared?: ArrayBufferLike): NativeLoop;
+  /** Tells of a loop that somebody else will open with these sizes. */
+  measureLoop(sizes: LoopSizes): LoopMeasure;
   /** Addresses of a host name, as text, in the resolver's order. */
   resolve(hostname: string): Promise<string[]>;
   /** Descriptors the process may have open, Infinity where the system sets no limit. */
@@ -179,4 +206,12 @@ export interface Native {
    * the inbox.
    */
   give(descriptor: number, to: Taker): Uint8Array<ArrayBuffer> | "busy";
+  /** Makes memory that other processes can map, all zero. Throws a NativeError where the system has none. */
+  createMemory(bytes: number): SharedMemory;
+  /** Maps memory of so many bytes that was taken from an inbox; its descriptor is closed in any case. */
+  openMemory(descriptor: number, bytes: number): SharedMemory;
+  /** Gives memory made here to another process, as `give` does a socket; any number of times. */
+  giveMemory(memory: SharedMemory, to: Taker): Uint8Array<ArrayBuffer> | "busy";
+  /** Milliseconds of a clock that all processes of the machine read alike, the lower 32 bits of them. */
+  now(): number;
 }

@@ -2,6 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
+import { headWords, layoutOf, Phase, phaseMask } from "../src/server/address_layout.ts";
 import { AddressTable, type AddressTableOptions } from "../src/server/address_table.ts";
 import { Died, interleave } from "./helpers/interleave.ts";
 
@@ -145,6 +146,50 @@ describe("the table of addresses, step by step", () => {
         return reached;
       });
     }
+  });
+
+  it("keeps what another one counts on an entry that a worker died over", () => {
+    // It has found the entry idle, the other one comes, and it dies when it has claimed the entry for itself.
+    const claimAndDie = (table: AddressTable, entry: number) => {
+      const heads = new Int32Array(table.buffer, layoutOf(16, table.workers).heads);
+      const control = heads[entry * headWords];
+      if ((control & phaseMask) === Phase.live) {
+        heads[entry * headWords] = control & ~phaseMask | Phase.claimed;
+      }
+      table.reclaim(0);
+    };
+    atEachStep((step) => {
+      const table = almostFull();
+      expect(table.admit(old, 0, 0)).toBe("ok");
+      const entry = table.ticket;
+      table.leave(entry, 0);
+      const other = AddressTable.attach(table.buffer);
+      const reached = interleave(() => other.admit(old, 0, 1), step, () => claimAndDie(table, entry));
+      const where = `step ${step}`;
+      expect(other.ticket, where).toBeGreaterThanOrEqual(0);
+      expect(table.connections(old), where).toBe(1);
+      expectOthers(table);
+      other.leave(other.ticket, 1);
+      expect(table.connections(old), where).toBe(0);
+      // Whoever comes next finds nothing of it.
+      expect(table.admit(late, 100_000, 2), where).toBe("ok");
+      expect(table.connections(late), where).toBe(1);
+      return reached;
+    });
+    atEachStep((step) => {
+      const table = almostFull();
+      const other = AddressTable.attach(table.buffer);
+      expect(table.admit(old, 0, 0)).toBe("ok");
+      const entry = table.ticket;
+      table.leave(entry, 0);
+      const reached = interleave(
+        () => other.bans.add(`${old}`, 1_000, "", 0),
+        step,
+        () => claimAndDie(table, entry),
+      );
+      expect(table.admit(old, 1, 2), `step ${step}`).toBe("banned");
+      return reached;
+    });
   });
 
   it("hands no token out twice", () => {

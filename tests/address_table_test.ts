@@ -37,6 +37,30 @@ describe("the table of addresses", () => {
     });
   });
 
+  it("lies in memory that is given, and is all zero before", () => {
+    const options = { connections: 1, workers: 2, entries: 64 };
+    const memory = new ArrayBuffer(AddressTable.bytes(options));
+    const table = AddressTable.create(options, memory);
+    const other = AddressTable.attach(memory);
+    expect(table.admit(client, 0, 0)).toBe("ok");
+    expect(other.admit(client, 0, 1)).toBe("connections");
+    expect(() => AddressTable.bytes({ entries: 3 })).toThrow(OptionError);
+  });
+
+  it("leaves nothing behind where only a ban is asked for", () => {
+    const table = AddressTable.create({ entries: 16, workers: 1 });
+    const other = (index: number) => new AddressWords().set(4, 0x0a00_0000 + index, 0, 0, 0);
+    for (let index = 0; index < 100; index++) expect(table.isBanned(other(index), 0)).toBe(false);
+    expect(table.sweep(0)).toBe(0);
+    table.bans.add("192.0.2.1", 1_000, "", 0);
+    table.bans.add("2001:db8::/32", 1_000, "", 0);
+    expect(table.isBanned(client, 999)).toBe(true);
+    expect(table.isBanned(address("2001:db8:1::1"), 999)).toBe(true);
+    expect(table.isBanned(client, 1_000)).toBe(false);
+    expect(table.isBanned(new AddressWords(), 0)).toBe(false);
+    expect(table.stats().refusedBanned).toBe(2);
+  });
+
   it("takes IPv6 clients by their first 64 bits and mapped ones as IPv4", () => {
     const table = AddressTable.create({ connections: 1, entries: 64 });
     expect(table.admit(address("2001:db8:0:1::1"), 0, 0)).toBe("ok");

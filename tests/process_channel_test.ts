@@ -1,9 +1,7 @@
-/** What the processes of a server say to each other: messages in every cut, tokens, counters, sockets. */
+/** What the processes of a server say to each other: messages in every cut, tokens, sockets. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, createLoop, type RingportError } from "../src/mod.ts";
-import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
-import { Board } from "../src/server/board.ts";
 import type { HandedOver } from "../src/server/hand_over.ts";
 import { Channel, channelHandlers, channelOptions } from "../src/worker/channel.ts";
 import { ChannelListener } from "../src/worker/channel_listener.ts";
@@ -12,7 +10,6 @@ import { handOverQueueEntries } from "../src/worker/hand_over_queue.ts";
 import { ProcessInbox } from "../src/worker/process_inbox.ts";
 import type { ToProcess } from "../src/worker/process_messages.ts";
 import { ProcessQueue } from "../src/worker/process_queue.ts";
-import { SnapshotMemory, takeSnapshot } from "../src/worker/snapshot.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
 const messages = [{ kind: "a" }, "", [1, 2, { b: "ü".repeat(300) }], null, { kind: "end" }];
@@ -108,32 +105,6 @@ describe("the door for processes", () => {
     await until(() => heard.at(-1) === "closed", "the end was told");
     door.close();
     expect(channelHandlers.data).toBeDefined();
-  });
-});
-
-describe("counters of another process", () => {
-  it("read as those of a loop of this one", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
-    const { shareable } = loop.engine.native;
-    const board = new Board();
-    board.set("connections", 7);
-    board.setStates([1, 2, 3, 4, 5, 6, 7]);
-    for (let turn = 0; turn < 3; turn++) {
-      loop.wake();
-      await delay(10);
-    }
-    const other = new Board();
-    const memory = new SnapshotMemory(shareable.sizes, other);
-    const remote = new RemoteStatistics(memory.loop);
-    expect(remote.heartbeat).toBe(0);
-    memory.put(JSON.parse(JSON.stringify(takeSnapshot(shareable, board))));
-    const own = new RemoteStatistics(shareable).read();
-    expect(remote.heartbeat).toBeGreaterThan(0);
-    expect({ ...remote.read(), polls: own.polls, waits: own.waits }).toEqual(own);
-    expect(other.get("connections")).toBe(7);
-    expect(other.states).toEqual(board.states);
-    const bad = { ...takeSnapshot(shareable, board), header: "AAAA" };
-    expect(await errorOf(() => memory.put(bad))).toBeInstanceOf(RangeError);
   });
 });
 

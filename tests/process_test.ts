@@ -1,6 +1,7 @@
 /** Workers in processes of their own: killed, stuck, left alone, and told to stop by the terminal. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { openNative } from "../ffi/mod.ts";
 import { host } from "../src/host/mod.ts";
 import { Server } from "../src/mod.ts";
 import { CommandServer, LineClient } from "./helpers/commands.ts";
@@ -11,6 +12,7 @@ import { delay, until } from "./helpers/wait.ts";
 const isolation = "process";
 const patience = scaled(20_000, 60_000);
 const quick = { backOff: 10, interval: 100, slowAfter: 400, stuckAfter: scaled(1_000, 4_000) };
+const onlyLinux = { ignore: system === "windows" && "Windows has no list of what is mapped to read" };
 const noSignals = { ignore: system === "windows" && "Windows has no signals to send" };
 
 /**
@@ -116,6 +118,47 @@ describe("a worker's process", () => {
     expect(fixture.server.stats().total.connections.accepted).toBe(all);
   });
 
+  it("shows what it does at once, even while it is stuck, and what it did is not lost with it", async () => {
+    const supervisor = { ...quick, stuckAfter: 60_000, slowAfter: 60_000 };
+    await using fixture = await CommandServer.start({ isolation, workers: 1, supervisor });
+    const received = () => fixture.server.stats().total.bytesReceived;
+    const client = await fixture.connect();
+    for (let count = 1; count <= 5; count++) {
+      expect(await client.ask("echo hello")).toBe("hello");
+      expect(received()).toBe(count * "echo hello\n".length);
+    }
+    const pid = await pidOf(client);
+    client.tell("spin 1000000000");
+    const all = 5 * "echo hello\n".length + "pid\n".length + "spin 1000000000\n".length;
+    await until(() => received() === all, "the figures of the stuck worker came", patience);
+    const [worker] = fixture.server.stats().workers;
+    expect([worker.connections.accepted, worker.operations.receive.server]).toEqual([1, 7]);
+    host.kill(pid, "SIGKILL");
+    await client.closed(patience);
+    await fixture.event("worker.replaced", patience);
+    expect(received()).toBe(all);
+    expect(fixture.server.stats().total.connections.accepted).toBe(1);
+    expect(fixture.server.stats().total.connections.open).toBe(0);
+  });
+
+  it("leaves no memory behind in the server when it is gone, nor does the server", onlyLinux, async () => {
+    const mapped = async () => (await host.readText("/proc/self/maps"))!.split("memfd:ringport").length - 1;
+    const before = await mapped();
+    {
+      await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
+      // One for all, and one for each worker.
+      expect(await mapped()).toBe(before + 3);
+      for (let round = 1; round <= 3; round++) {
+        const client = await fixture.connect();
+        host.kill(await pidOf(client), "SIGKILL");
+        const replaced = () => fixture.events("worker.replaced").length === round;
+        await until(replaced, "the worker was replaced", patience);
+        expect(await mapped()).toBe(before + 3);
+      }
+    }
+    expect(await mapped()).toBe(before);
+  });
+
   it("that sleeps is healthy all the time", async () => {
     await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
     await delay(3 * quick.stuckAfter);
@@ -186,5 +229,17 @@ describe("a process that cannot be started", () => {
     expect(code).not.toBe(0);
     expect(errors).toContain("the process could not be started");
     expect(errors).toContain("run");
+  });
+
+  it("for want of shared memory is an error that says why", denoOnly, async () => {
+    const path = pathOf("./applications/program.ts", import.meta.url);
+    const { libraryPath } = openNative();
+    const flags = [`--allow-ffi=${libraryPath}`, "--allow-read", "--allow-env", "--allow-net", "--allow-sys"];
+    const command = [executablePath(), "run", "--quiet", "--no-check", "--no-prompt", ...flags, path];
+    await using child = new Child(command, { environment: { RINGPORT_ISOLATION: "process" } });
+    const { code, errors } = await child.end(patience);
+    expect(code).not.toBe(0);
+    expect(errors).toContain('cannot be had (option "isolation")');
+    expect(errors).toContain("--allow-ffi for every library");
   });
 });

@@ -1,12 +1,14 @@
 /** Limits of a running server: connections, addresses, bans, pressure, the PROXY protocol. */
 import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
-import { connect, Server } from "../src/mod.ts";
+import { host } from "../src/host/mod.ts";
+import { connect, ConnectionResetError, Server } from "../src/mod.ts";
 import { CommandServer, describeWorkers, type LineClient } from "./helpers/commands.ts";
-import { scaled } from "./helpers/runtime.ts";
+import { scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
+const onlyLinux = { ignore: system === "windows" && "Windows has no group of listeners on one port" };
 
 /** Tries until a new connection is served. */
 async function roomAgain(fixture: CommandServer): Promise<void> {
@@ -20,6 +22,26 @@ async function roomAgain(fixture: CommandServer): Promise<void> {
     "there was room again",
     patience,
   );
+}
+
+/** Whether a new connection is served; it is left open. */
+async function isServed(fixture: CommandServer): Promise<boolean> {
+  try {
+    return await served(await fixture.connect());
+  } catch (error) {
+    // One that is refused may be so while it is being made.
+    if (error instanceof ConnectionResetError) return false;
+    throw error;
+  }
+}
+
+/** Four connections that are served, two by each of two workers. */
+async function fourOnTwo(fixture: CommandServer): Promise<LineClient[]> {
+  const clients = [];
+  for (let count = 0; count < 4; count++) clients.push(await fixture.connect());
+  const workers = await Promise.all(clients.map((client) => client.ask("who", patience)));
+  expect(workers.toSorted()).toEqual(["0.0", "0.0", "1.0", "1.0"]);
+  return clients;
 }
 
 async function served(client: LineClient): Promise<boolean> {
@@ -111,12 +133,9 @@ describeWorkers("a server's limit of connections", (isolation) => {
 
 describeWorkers("a server's limits by address", (isolation) => {
   it("refuse more connections of one address, over all workers, and let in again", async () => {
-    const limits = { connectionsPerAddress: 2 };
-    // Each process counts for itself.
-    const workers = isolation === "thread" ? 2 : 1;
-    await using fixture = await CommandServer.start({ isolation, workers, limits });
-    const clients = [await fixture.connect(), await fixture.connect()];
-    for (const client of clients) expect(await served(client)).toBe(true);
+    const limits = { connectionsPerAddress: 4 };
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits });
+    const clients = await fourOnTwo(fixture);
     const beyond = await fixture.connect();
     await beyond.closed(patience);
     await until(
@@ -129,7 +148,58 @@ describeWorkers("a server's limits by address", (isolation) => {
     await roomAgain(fixture);
   });
 
-  it("are taken back from a worker that died", async () => {
+  it("hold where the workers accept by themselves", onlyLinux, async () => {
+    const limits = { connectionsPerAddress: 4 };
+    const spreading = "reusePort";
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits, spreading });
+    const clients = [];
+    for (let count = 0; count < 4; count++) clients.push(await fixture.connect());
+    for (const client of clients) expect(await served(client)).toBe(true);
+    for (let count = 0; count < 4; count++) expect(await isServed(fixture)).toBe(false);
+    clients[0].connection.end();
+    await clients[0].closed();
+    await until(() => isServed(fixture), "there was room again", patience);
+  });
+
+  it("let in new ones at the rate alone, over all workers", async () => {
+    const limits = { ratePerAddress: 1, burstPerAddress: 4 };
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits });
+    const begun = performance.now();
+    const all = await Promise.all(Array.from({ length: 12 }, () => isServed(fixture)));
+    const seconds = Math.ceil((performance.now() - begun) / 1000);
+    const count = all.filter((one) => one).length;
+    expect(count).toBeGreaterThanOrEqual(4);
+    expect(count).toBeLessThanOrEqual(4 + seconds);
+    await until(
+      () => fixture.server.stats().total.connections.refused.rate === 12 - count,
+      "they were counted",
+      patience,
+    );
+  });
+
+  it("are taken back from a worker that died, exactly", async () => {
+    const limits = { connectionsPerAddress: 4 };
+    await using fixture = await CommandServer.start({
+      isolation,
+      workers: 2,
+      limits,
+      supervisor: { backOff: 10 },
+    });
+    const clients = await fourOnTwo(fixture);
+    const lost = await clients[0].ask("who");
+    const pid = Number(await clients[0].ask("pid"));
+    const killed = [];
+    for (const client of clients) if (await client.ask("who") === lost) killed.push(client);
+    if (isolation === "process") expect(host.kill(pid, "SIGKILL")).toBe(true);
+    else clients[0].tell("crash");
+    for (const client of killed) await client.closed(patience);
+    await fixture.event("worker.replaced", patience);
+    // Those of the worker that is left still count, and so do those of the one that came.
+    for (let count = 0; count < 2; count++) expect(await served(await fixture.connect())).toBe(true);
+    await (await fixture.connect()).closed(patience);
+  });
+
+  it("are taken back from a worker that crashed", async () => {
     const limits = { connectionsPerAddress: 2 };
     await using fixture = await CommandServer.start({
       isolation,
@@ -167,17 +237,42 @@ describeWorkers("a server's limits by address", (isolation) => {
   it("ban an address that keeps the server waiting too often", async () => {
     await using fixture = await CommandServer.start({
       isolation,
-      workers: 1,
+      workers: 2,
       timeouts: { firstByte: 150 },
-      limits: { banAfter: 3, banTime: 60_000 },
+      limits: { banAfter: 4, banTime: 60_000 },
     });
-    for (let offence = 0; offence < 3; offence++) await (await fixture.connect()).closed(patience);
+    // Two for each worker.
+    for (let offence = 0; offence < 2; offence++) {
+      const clients = [await fixture.connect(), await fixture.connect()];
+      for (const client of clients) await client.closed(patience);
+    }
     const { address } = await fixture.event("address.banned", patience);
     expect(address).toBe("127.0.0.1");
     await (await fixture.connect()).closed(patience);
     expect(fixture.server.bans.list()).toMatchObject([{ address: "127.0.0.1", reason: "abuse" }]);
     expect(fixture.server.bans.remove("127.0.0.1")).toBe(true);
     expect(await served(await fixture.connect())).toBe(true);
+  });
+
+  it("ban for a worker that comes later, too, and can be read when the server has stopped", async () => {
+    const limits = { connectionsPerAddress: 10 };
+    const supervisor = { backOff: 10 };
+    const fixture = await CommandServer.start({ isolation, workers: 1, limits, supervisor });
+    const { bans } = fixture.server;
+    bans.add("192.0.2.0/24", 600_000);
+    const client = await fixture.connect();
+    expect(await served(client)).toBe(true);
+    bans.add("127.0.0.1", 600_000, "a test");
+    client.tell("crash");
+    await fixture.event("worker.replaced", patience);
+    await (await fixture.connect()).closed(patience);
+    await until(() => fixture.server.stats().total.connections.refused.banned === 1, "counted", patience);
+    await fixture.server.shutdown();
+    expect(bans.list().map(({ address }) => address).sort()).toEqual(["127.0.0.1", "192.0.2.0/24"]);
+    expect(bans.remove("127.0.0.1")).toBe(true);
+    expect(bans.has("127.0.0.1")).toBe(false);
+    bans.add("127.0.0.1", 1_000);
+    expect(bans.has("127.0.0.1")).toBe(true);
   });
 });
 
@@ -202,7 +297,7 @@ describeWorkers("a server behind a balancer", (isolation) => {
   it("believes the PROXY header of a trusted source, and judges the client by it", async () => {
     await using fixture = await CommandServer.start({
       isolation,
-      workers: 1,
+      workers: 2,
       proxyProtocol: { trusted: ["127.0.0.0/8"] },
       limits: { connectionsPerAddress: 1 },
     });

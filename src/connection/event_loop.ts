@@ -19,7 +19,7 @@ import {
 } from "../base/layout.ts";
 import { checkOptions, flag, type OptionSchema, powerOfTwo, text, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
-import { openEngine } from "../loop/open.ts";
+import { type LoopMeasure, type LoopSizes, measureSizes, openEngine } from "../loop/open.ts";
 import { Pressure } from "../loop/pressure.ts";
 import { type LoopStatistics, readStatistics } from "../loop/statistics.ts";
 import { Trace, type TraceSink } from "../loop/trace.ts";
@@ -211,17 +211,33 @@ export class EventLoop implements AsyncDisposable {
  * ```
  */
 export function createLoop(options: LoopOptions = {}): EventLoop {
-  checkOptions("createLoop", options, loopSchema);
-  return open(options);
+  return createLoopIn(undefined, options);
 }
 
-function open(options: LoopOptions, whenUnused?: () => void): EventLoop {
-  const { development = false, library, connections, tasks, memory, ...sizes } = options;
+/** Makes a loop whose numbers lie in this memory, which is as {@linkcode measureLoop} says. @internal */
+export function createLoopIn(shared: ArrayBufferLike | undefined, options: LoopOptions): EventLoop {
+  checkOptions("createLoop", options, loopSchema);
+  return open(options, shared);
+}
+
+/** What is to be known of the memory of a loop that somebody else makes. @internal */
+export function measureLoop(options: LoopOptions): LoopMeasure {
+  checkOptions("createLoop", options, loopSchema);
+  return measureSizes(sizesOf(options), options.library);
+}
+
+function sizesOf(options: LoopOptions): LoopSizes {
+  const { development: _, library: __, tasks: ___, memory: ____, connections, ...sizes } = options;
   if (sizes.completionRecords !== undefined) {
     // A turn may not bring more than the ring holds.
     sizes.completionsPerTurn ??= Math.min(sizes.completionRecords, COMPLETIONS_PER_TURN_DEFAULT);
   }
-  const engine = openEngine({ ...sizes, slots: connections }, development, library);
+  return { ...sizes, slots: connections };
+}
+
+function open(options: LoopOptions, shared?: ArrayBufferLike, whenUnused?: () => void): EventLoop {
+  const { development = false, library, tasks, memory } = options;
+  const engine = openEngine(sizesOf(options), development, library, shared);
   if (tasks !== undefined || memory !== undefined) {
     engine.pressure = new Pressure(engine, { tasks: tasks ?? Infinity, memory: memory ?? Infinity });
   }
@@ -233,7 +249,7 @@ let threadLoop: EventLoop | undefined = undefined;
 /** The given loop, or the thread's own. */
 export function loopFor(given: EventLoop | undefined): EventLoop {
   if (given !== undefined) return given;
-  return threadLoop ??= open({}, endThreadLoop);
+  return threadLoop ??= open({}, undefined, endThreadLoop);
 }
 
 function endThreadLoop(): void {

@@ -108,7 +108,7 @@ const { TURN_BUCKETS } = layout;
 export class Counters {
   readonly #loop: ShareableLoop;
   readonly #header: Int32Array;
-  readonly #statistics: BigUint64Array<SharedArrayBuffer>;
+  readonly #statistics: BigUint64Array;
 
   constructor(loop: ShareableLoop) {
     this.#loop = loop;

@@ -3,13 +3,21 @@
  *
  * @module
  */
-import { type Inbox, type LoopSizes, type Native, openNative, type Taker } from "../../ffi/mod.ts";
+import {
+  type Inbox,
+  type LoopMeasure,
+  type LoopSizes,
+  type Native,
+  openNative,
+  type SharedMemory,
+  type Taker,
+} from "../../ffi/mod.ts";
 import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
 export { environment, processId } from "../../ffi/mod.ts";
-export type { Inbox, Taker } from "../../ffi/mod.ts";
+export type { Inbox, LoopMeasure, LoopSizes, SharedMemory, Taker } from "../../ffi/mod.ts";
 
 /** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
 const natives = new Map<string | undefined, Native>();
@@ -47,11 +55,67 @@ export function giveDescriptor(
   }
 }
 
-/** Opens a loop; throws this framework's errors. */
-export function openEngine(sizes: LoopSizes, development: boolean, library?: string): Engine {
-  const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
+/** Makes memory that other processes can map, see `Native.createMemory`; throws this framework's errors. */
+export function createSharedMemory(bytes: number, library?: string): SharedMemory {
   try {
-    return new Engine(nativeOf(library).openLoop(given), development);
+    return nativeOf(library).createMemory(bytes);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "createSharedMemory" });
+  }
+}
+
+/** Maps memory of another process, see `Native.openMemory`; throws this framework's errors. */
+export function openSharedMemory(descriptor: number, bytes: number, library?: string): SharedMemory {
+  try {
+    return nativeOf(library).openMemory(descriptor, bytes);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "openSharedMemory" });
+  }
+}
+
+/** Gives memory to another process, see `Native.giveMemory`; throws this framework's errors. */
+export function giveMemory(
+  memory: SharedMemory,
+  to: Taker,
+  library?: string,
+): Uint8Array<ArrayBuffer> | "busy" {
+  try {
+    return nativeOf(library).giveMemory(memory, to);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "giveMemory" });
+  }
+}
+
+let clock: Native | undefined = undefined;
+
+/** The clock of all threads and processes, see `Native.now`: any library that is open tells it. */
+export function systemNow(): number {
+  clock ??= natives.values().next().value ?? nativeOf();
+  return clock.now();
+}
+
+/** What the memory of a loop will be, see `Native.measureLoop`; throws this framework's errors. */
+export function measureSizes(sizes: LoopSizes, library?: string): LoopMeasure {
+  try {
+    return nativeOf(library).measureLoop(given(sizes));
+  } catch (error) {
+    throw errorOfNative(error, { operation: "createLoop" });
+  }
+}
+
+function given(sizes: LoopSizes): LoopSizes {
+  return Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
+}
+
+/** Opens a loop, whose numbers may lie in memory that is given; throws this framework's errors. */
+export function openEngine(
+  sizes: LoopSizes,
+  development: boolean,
+  library?: string,
+  shared?: ArrayBufferLike,
+): Engine {
+  try {
+    return new Engine(nativeOf(library).openLoop(given(sizes), shared), development);
   } catch (error) {
     throw errorOfNative(error, { operation: "createLoop" });
   }

@@ -3,12 +3,25 @@
  *
  * @module
  */
-import type { ShareableLoop } from "../../ffi/port.ts";
+import type { LoopMeasure, ShareableLoop } from "../../ffi/port.ts";
 import { Counters, type NativeStatistics } from "./counters.ts";
 import { LoadMeter } from "./load.ts";
 
 export type { NativeStatistics } from "./counters.ts";
 export type { ShareableLoop } from "../../ffi/port.ts";
+
+/** A loop of another process: its memory is seen here, itself is not. */
+export function loopElsewhere(
+  { statisticsOffset, sizes }: LoopMeasure,
+  buffer: ArrayBufferLike,
+): ShareableLoop {
+  return { handle: 0, buffer, tables: new SharedArrayBuffer(0), headerOffset: 0, statisticsOffset, sizes };
+}
+
+/** The numbers of a loop as they stood at this moment, in memory of this thread's own. */
+export function keepNumbers(loop: ShareableLoop): ShareableLoop {
+  return { ...loop, buffer: loop.buffer.slice(0) };
+}
 
 /**
  * Reads the counters of a loop that another thread has sent as `engine.native.shareable`. It asks nobody: the

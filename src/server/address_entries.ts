@@ -49,7 +49,7 @@ export class AddressEntries {
   readonly #seed: number;
   readonly #banWindow: number;
 
-  constructor(buffer: SharedArrayBuffer, header: Int32Array) {
+  constructor(buffer: ArrayBufferLike, header: Int32Array) {
     this.count = header[HeaderWord.entries];
     this.#workers = header[HeaderWord.workers];
     this.#columns = columnsOf(this.#workers);
@@ -167,7 +167,9 @@ export class AddressEntries {
       const at = entry * this.#columns + worker;
       connections += Atomics.exchange(this.#counters, at, 0) & connectionsMask;
       const control = Atomics.load(this.words, entry * headWords);
-      if ((control & phaseMask) === Phase.claimed + worker) this.#publish(entry, control, Phase.empty);
+      // What others hold or have banned there meanwhile it would have given back; if it had begun to fill the
+      // entry, nobody has, and half an address with nothing to its name is idle.
+      if ((control & phaseMask) === Phase.claimed + worker) this.#publish(entry, control, Phase.live);
     }
     return connections;
   }

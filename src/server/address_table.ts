@@ -32,6 +32,7 @@ import {
   headWords,
   layoutOf,
   networkWords,
+  Phase,
   reasonBytes,
   tableMagic,
   tableVersion,
@@ -115,8 +116,8 @@ const tableSchema: OptionSchema = {
  * ```
  */
 export class AddressTable {
-  /** The memory, to be handed to other threads. */
-  readonly buffer: SharedArrayBuffer;
+  /** The memory, to be handed to other threads; mapped by other processes where it was given to `create`. */
+  readonly buffer: ArrayBufferLike;
   /** The bans, to be read and edited at any time. */
   readonly bans: BanList;
   /** Workers the table counts for. */
@@ -132,16 +133,28 @@ export class AddressTable {
   readonly #reasons: Uint8Array;
   readonly #connectionsMax: number;
 
-  /** Makes a table. Throws an OptionError for an unknown key or a wrong value. */
-  static create(options: AddressTableOptions = {}): AddressTable {
+  /** Bytes of the memory of a table of these options. Throws an OptionError as `create` does. */
+  static bytes(options: AddressTableOptions = {}): number {
     checkOptions("AddressTable", options, tableSchema);
+    const { entries = addressEntriesDefault, workers = addressWorkersMax } = options;
+    return layoutOf(entries, workers).bytes;
+  }
+
+  /**
+   * Makes a table. Throws an OptionError for an unknown key or a wrong value.
+   *
+   * @param buffer memory of {@linkcode bytes}, all zero; a new SharedArrayBuffer by default.
+   */
+  static create(
+    options: AddressTableOptions = {},
+    buffer: ArrayBufferLike = new SharedArrayBuffer(AddressTable.bytes(options)),
+  ): AddressTable {
     const { entries = addressEntriesDefault, workers = addressWorkersMax, connections = 0, rate = 0 } =
       options;
     const burst = options.burst ?? Math.max(1, Math.ceil(rate));
     if (rate > 0 && burst / rate * 1000 > fillTimeMaxMilliseconds) {
       throw new OptionError("AddressTable", "burst", 'option "burst" is too large for so small a "rate"');
     }
-    const buffer = new SharedArrayBuffer(layoutOf(entries, workers).bytes);
     const header = new Int32Array(buffer, 0, headerWords);
     header[HeaderWord.magic] = tableMagic;
     header[HeaderWord.version] = tableVersion;
@@ -159,9 +172,10 @@ export class AddressTable {
     return new AddressTable(buffer);
   }
 
-  /** The table of another thread. Throws an OptionError for a memory that is none. */
-  static attach(buffer: SharedArrayBuffer): AddressTable {
-    const fits = buffer instanceof SharedArrayBuffer && buffer.byteLength > headerWords * 4;
+  /** The table of another thread or process. Throws an OptionError for a memory that is none. */
+  static attach(buffer: ArrayBufferLike): AddressTable {
+    const isMemory = buffer instanceof SharedArrayBuffer || buffer instanceof ArrayBuffer;
+    const fits = isMemory && buffer.byteLength > headerWords * 4;
     const header = fits ? new Int32Array(buffer, 0, headerWords) : new Int32Array(headerWords);
     if (
       header[HeaderWord.magic] !== tableMagic || header[HeaderWord.version] !== tableVersion ||
@@ -170,7 +184,7 @@ export class AddressTable {
     return new AddressTable(buffer);
   }
 
-  private constructor(buffer: SharedArrayBuffer) {
+  private constructor(buffer: ArrayBufferLike) {
     this.buffer = buffer;
     this.#header = new Int32Array(buffer, 0, headerWords);
     this.workers = this.#header[HeaderWord.workers];
@@ -196,6 +210,15 @@ export class AddressTable {
     const verdict = address.family === 0 ? "ok" : this.#judge(address, now, worker);
     Atomics.add(this.#header, verdictCounters[verdict], 1);
     return verdict;
+  }
+
+  /** Whether new connections of the address are refused for a ban; asking leaves nothing behind. */
+  isBanned(address: AddressWords, now: number): boolean {
+    if (address.family === 0) return false;
+    this.#entries.find(address, now);
+    const isBanned = this.#entries.banLeft > 0 || this.#networks.includes(address, now);
+    if (isBanned) Atomics.add(this.#header, HeaderWord.refusedBanned, 1);
+    return isBanned;
   }
 
   /** A connection that was let in is gone. */
@@ -242,6 +265,8 @@ export class AddressTable {
     let used = 0;
     for (let entry = 0; entry < count; entry++) {
       const at = entry * headWords;
+      // What was never used is not looked at: memory that is read first is given first.
+      if (Atomics.load(words, at) === Phase.empty) continue;
       const clear = (place: number, isOver: (word: number) => boolean): void => {
         const word = Atomics.load(words, at + place);
         if (word !== 0 && isOver(word)) Atomics.compareExchange(words, at + place, word, 0);

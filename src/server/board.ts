@@ -68,16 +68,18 @@ const places: Readonly<Record<BoardName, number>> = Object.fromEntries(
 const statesPlace = names.length;
 const errorsPlace = statesPlace + stateNames.length;
 const boardNumbers = errorsPlace + statusesMax;
+/** Bytes of a board. */
+export const boardBytes = boardNumbers * Float64Array.BYTES_PER_ELEMENT;
 
 /** One worker's board. */
 export class Board {
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** 64 bits each, so that no reader sees half of one. */
   readonly #numbers: Float64Array;
 
   /** Without a buffer: a new board. */
-  constructor(buffer?: SharedArrayBuffer) {
-    this.buffer = buffer ?? new SharedArrayBuffer(boardNumbers * Float64Array.BYTES_PER_ELEMENT);
+  constructor(buffer: ArrayBufferLike = new SharedArrayBuffer(boardBytes)) {
+    this.buffer = buffer;
     this.#numbers = new Float64Array(this.buffer);
   }
 
@@ -116,10 +118,5 @@ export class Board {
 
   setErrors(counts: ArrayLike<number>): void {
     this.#numbers.set(counts, errorsPlace);
-  }
-
-  /** All numbers, for a copy elsewhere. */
-  get numbers(): Float64Array {
-    return this.#numbers;
   }
 }

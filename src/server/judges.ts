@@ -7,14 +7,14 @@
 import type { Admission } from "../connection/admission.ts";
 import type { AddressWords } from "../base/address_words.ts";
 import { TableAdmission } from "./admission.ts";
-import { AddressTable } from "./address_table.ts";
+import { AddressTable, type AddressTableOptions } from "./address_table.ts";
 import type { Ban } from "./ban_list.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions } from "./options.ts";
 import { tableNow } from "./table_clock.ts";
 
-/** The memory of the tables, to be sent to workers, and which table each listener asks. */
+/** The memory of the tables, the same for all workers, and which table each listener asks. */
 export interface JudgesMemory {
-  tables: SharedArrayBuffer[];
+  tables: ArrayBufferLike[];
   /** Place in `tables`, by listener. */
   ofListener: number[];
 }
@@ -31,18 +31,25 @@ export interface ServerBans {
   has(address: string): boolean;
 }
 
+/** Gives memory of these sizes, all zero. */
+export type MemoryMaker = (sizes: readonly number[]) => ArrayBufferLike[];
+
 export class Judges implements ServerBans {
-  readonly memory: JudgesMemory;
-  readonly #tables: AddressTable[];
+  #memory: JudgesMemory;
+  #tables: AddressTable[];
 
   private constructor(memory: JudgesMemory) {
-    this.memory = memory;
+    this.#memory = memory;
     this.#tables = memory.tables.map((buffer) => AddressTable.attach(buffer));
   }
 
-  /** Makes the tables the options ask for. */
-  static create(options: ResolvedServerOptions, workers: number): Judges {
-    const tables: SharedArrayBuffer[] = [];
+  get memory(): JudgesMemory {
+    return this.#memory;
+  }
+
+  /** Makes the tables the options ask for: in memory that threads share, or what `make` gives. */
+  static create(options: ResolvedServerOptions, workers: number, make: MemoryMaker = makeForThreads): Judges {
+    const tables: AddressTableOptions[] = [];
     const places = new Map<string, number>();
     const ofListener = options.listeners.map(({ limits }) => {
       const { connectionsPerAddress: connections, ratePerAddress: rate, burstPerAddress } = limits;
@@ -51,7 +58,8 @@ export class Judges implements ServerBans {
       const known = places.get(key);
       if (known !== undefined) return known;
       const { banTime, banAfter } = options.limits;
-      const table = AddressTable.create({
+      places.set(key, tables.length);
+      return tables.push({
         workers,
         connections,
         rate,
@@ -60,14 +68,14 @@ export class Judges implements ServerBans {
         banTime: banAfter === 0 ? 0 : banTime,
         banWindow: banTime,
         banAfter: banAfter === 0 ? undefined : banAfter,
-      });
-      places.set(key, tables.length);
-      return tables.push(table.buffer) - 1;
+      }) - 1;
     });
-    return new Judges({ tables, ofListener });
+    const buffers = make(tables.map((table) => AddressTable.bytes(table)));
+    tables.forEach((table, place) => AddressTable.create(table, buffers[place]));
+    return new Judges({ tables: buffers, ofListener });
   }
 
-  /** The tables of another thread. */
+  /** The tables of another thread or process. */
   static attach(memory: JudgesMemory): Judges {
     return new Judges(memory);
   }
@@ -83,8 +91,8 @@ export class Judges implements ServerBans {
   }
 
   /** Whether an address is banned: what is asked where nothing is counted. */
-  isBanned(listener: number, address: AddressWords, place: number): boolean {
-    return this.#tableOf(listener).admit(address, tableNow(), place) === "banned";
+  isBanned(listener: number, address: AddressWords): boolean {
+    return this.#tableOf(listener).isBanned(address, tableNow());
   }
 
   /** A worker is gone: what was counted for it is taken back. */
@@ -95,6 +103,13 @@ export class Judges implements ServerBans {
   /** Ends bans that are over; to be called now and then. */
   sweep(): void {
     for (const table of this.#tables) table.sweep(tableNow());
+  }
+
+  /** The memory is about to be taken away: what stands in it is kept in some of this thread's own. */
+  settle(): void {
+    const tables = this.#memory.tables.map((buffer) => buffer.slice(0));
+    this.#memory = { ...this.#memory, tables };
+    this.#tables = tables.map((buffer) => AddressTable.attach(buffer));
   }
 
   list(): Ban[] {
@@ -122,8 +137,12 @@ export class Judges implements ServerBans {
   }
 
   #tableOf(listener: number): AddressTable {
-    return this.#tables[this.memory.ofListener[listener]];
+    return this.#tables[this.#memory.ofListener[listener]];
   }
+}
+
+function makeForThreads(sizes: readonly number[]): ArrayBufferLike[] {
+  return sizes.map((bytes) => new SharedArrayBuffer(bytes));
 }
 
 /**

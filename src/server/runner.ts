@@ -6,7 +6,7 @@
  */
 import { parseAddressWords } from "../base/address_words.ts";
 import { connect as connectOn } from "../connection/connect.ts";
-import { createLoop, type EventLoop } from "../connection/event_loop.ts";
+import { createLoopIn, type EventLoop } from "../connection/event_loop.ts";
 import { Counters } from "../loop/counters.ts";
 import { stateNames } from "../connection/state.ts";
 import type { CloseReason, Connection, ConnectOptions } from "../connection/types.ts";
@@ -40,10 +40,12 @@ export interface RunnerSettings {
 /** Memory a runner shares with other threads. */
 export interface RunnerMemory {
   /** Its counters: see `board.ts`. */
-  board: SharedArrayBuffer;
+  board: ArrayBufferLike;
   /** The tables of addresses, and the place of this runner in them. */
   judges: JudgesMemory;
   place: number;
+  /** The numbers of its loop, where others than this process's threads are to see them. */
+  loop?: ArrayBufferLike;
 }
 
 /** Whom a runner tells. */
@@ -88,7 +90,7 @@ export class Runner {
   constructor(settings: RunnerSettings, owner: RunnerOwner, memory?: RunnerMemory) {
     this.#settings = settings;
     this.#owner = owner;
-    this.loop = createLoop({ ...loopOptionsOf(settings.options), seed: settings.seed });
+    this.loop = createLoopIn(memory?.loop, { ...loopOptionsOf(settings.options), seed: settings.seed });
     // A worker without connections is still there to serve.
     this.loop.ref();
     this.#context = this.#makeContext();

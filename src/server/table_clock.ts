@@ -3,8 +3,13 @@
  *
  * @module
  */
+import { systemNow } from "../loop/open.ts";
 
-/** Milliseconds on a clock that all threads of the process read alike; the lower 32 bits of them. */
+/**
+ * Milliseconds on a clock that all threads and processes of the machine read alike, the lower 32 bits of
+ * them. The runtime's own begin with each process and thread, by a clock of the day that may be set
+ * meanwhile.
+ */
 export function tableNow(): number {
-  return Math.floor(performance.timeOrigin + performance.now()) | 0;
+  return systemNow() | 0;
 }

@@ -20,8 +20,8 @@ import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { connectionsPerWorker } from "../server/descriptor_budget.ts";
-import { isJudgedInWorker, Judges, type ServerBans } from "../server/judges.ts";
-import { ownPlace, TablePlaces, tablePlaces } from "./table_places.ts";
+import { isJudgedInWorker, type ServerBans } from "../server/judges.ts";
+import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
 import { type Spreading, spreadingOf } from "./spreading.ts";
@@ -65,9 +65,7 @@ export class Fleet {
   readonly #application: string;
   readonly #spreading: Spreading;
   #selfTestTimer: ReturnType<typeof setInterval> | undefined = undefined;
-  /** Who may connect. */
-  readonly judges: Judges;
-  readonly #places = new TablePlaces();
+  readonly #tables: AddressTables;
   readonly #replacement: Replacement;
   /** Where workers are processes. */
   #processes: WorkerProcesses | undefined = undefined;
@@ -89,7 +87,7 @@ export class Fleet {
     this.#log = log;
     this.#owner = owner;
     this.#spreading = spreadingOf(options, host.operatingSystem);
-    this.judges = Judges.create(options, tablePlaces);
+    this.#tables = new AddressTables(options);
     this.#replacement = new Replacement(options, log);
     this.#supervisor = new Supervisor({
       application,
@@ -98,7 +96,7 @@ export class Fleet {
       makeLink: (handle) => this.#makeLink(handle),
       doors: () => this.#doors(),
       connectionsMax: () => this.#connectionsMax,
-      wake: (worker) => this.#wake(worker),
+      wake: (worker) => worker.link.wake === undefined ? this.#wake(worker) : worker.link.wake(),
       backlog: () => this.#backlog(),
     }, {
       failed: (error) => owner.failed(error),
@@ -113,7 +111,7 @@ export class Fleet {
 
   /** The bans of all workers. */
   get bans(): ServerBans {
-    return this.#processes?.bans ?? this.judges;
+    return this.#tables.judges;
   }
 
   get serving(): number {
@@ -127,7 +125,7 @@ export class Fleet {
     this.#loop = loop;
     try {
       if (this.#options.isolation === "process") {
-        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.judges);
+        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.#tables.shared!);
       }
       const taken = await this.#replacement.take(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.
@@ -143,6 +141,7 @@ export class Fleet {
       this.#replacement.giveUp();
       await this.#acceptor?.close();
       await this.#processes?.close();
+      this.#tables.close();
       await loop.close();
       throw error;
     }
@@ -154,6 +153,7 @@ export class Fleet {
     });
     this.#serveMetrics(loop);
     this.#testRegularly();
+    this.#tables.begin();
   }
 
   /** Calls each listener as a client would. */
@@ -219,6 +219,7 @@ export class Fleet {
   beginEnd(): EndingWorker[] {
     this.#supervisor.end();
     clearInterval(this.#selfTestTimer);
+    this.#tables.end();
     const listens = this.#spreading !== "handOver";
     return this.#supervisor.workers.map((worker) => asEnding(worker, listens));
   }
@@ -235,6 +236,7 @@ export class Fleet {
     await this.#acceptor?.close();
     await this.#metrics?.close();
     await this.#processes?.close();
+    this.#tables.close();
     await this.#loop?.close();
   }
 
@@ -252,10 +254,11 @@ export class Fleet {
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {
-    if (this.#processes !== undefined) return this.#processes.makeLink(handle);
-    const place = this.#places.take(handle);
+    const place = this.#tables.take(handle);
+    const judges = this.#tables.judges.memory;
+    if (this.#processes !== undefined) return this.#processes.makeLink(handle, place, judges.ofListener);
     const { shared, board } = handle;
-    const memory = { queue: shared.buffer, board: board.buffer, judges: this.judges.memory, place };
+    const memory = { queue: shared.buffer, board: board.buffer, judges, place };
     const name = `ringport worker ${handle.index}`;
     return new ThreadLink(name, host.pid, memory, handle, ({ reason }) => {
       if (reason === "killed") this.abandoned += 1;
@@ -303,7 +306,7 @@ export class Fleet {
     if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
     const { family, word0, word1, word2, word3 } = handed;
     const address = this.#address.setRecord(family, word0, word1, word2, word3);
-    return !this.judges.isBanned(handed.listener, address, ownPlace);
+    return !this.#tables.judges.isBanned(handed.listener, address);
   }
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
@@ -336,7 +339,7 @@ export class Fleet {
 
   /** What a worker that is gone has done still counts; sockets on their way to it find another one. */
   #lost(worker: WorkerHandle): void {
-    this.judges.reclaim(this.#places.give(worker));
+    this.#tables.reclaim(worker);
     const activity = activityOf(worker.board, worker.statistics?.read());
     this.#past = addActivity(this.#past, {
       ...activity,

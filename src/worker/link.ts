@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Board } from "../server/board.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
@@ -41,7 +42,13 @@ export interface WorkerLink {
   readonly pid: number;
   /** How sockets come to it, where it is not by the shared memory. */
   readonly queue?: WorkerQueue;
+  /** Where it writes what it does, where that is not memory of this process's own. */
+  readonly board?: Board;
   post(message: ToWorker): void;
+  /** Wakes the loop of a worker that is no thread of this process. */
+  wake?(): void;
+  /** The worker is gone, and what it wrote was read: its board and its loop's numbers are taken away. */
+  release?(): void;
   /**
    * Ends a worker that does not listen any more: a process is killed; a thread loses its sockets and is left
    * alone, since no runtime can end a thread safely.

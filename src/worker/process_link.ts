@@ -5,35 +5,39 @@
  */
 import { type ChildProcess, type ChildStatus, host } from "../host/mod.ts";
 import { discardDescriptor, giveDescriptor, type Taker } from "../loop/open.ts";
+import type { LoopOptions } from "../connection/event_loop.ts";
 import type { Board } from "../server/board.ts";
 import type { Channel, ChannelOwner } from "./channel.ts";
 import type { ChannelListener } from "./channel_listener.ts";
 import { inTime } from "./in_time.ts";
 import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
 import type { ToWorker } from "./messages.ts";
-import type { ProcessBans } from "./process_bans.ts";
 import { channelVariable, type FromProcess, type ProcessStart, type ToProcess } from "./process_messages.ts";
+import { ProcessFigures } from "./process_figures.ts";
 import { ProcessQueue } from "./process_queue.ts";
-import { SnapshotMemory } from "./snapshot.ts";
+import type { GivenParts, SharedParts } from "./shared_parts.ts";
 
 /** What a process is started with. */
 export interface ProcessSettings {
   /** Where it reports. */
   listener: ChannelListener;
-  /** Where its numbers are put. */
-  board: Board;
+  /** The sizes of its loop. */
+  loop: LoopOptions;
   /** The application: its project's configuration is the process's too. */
   application: string;
   /** Files it reads: applications on this disk, and the library. */
   paths: readonly string[];
   library: string | undefined;
-  bans: ProcessBans;
-  /** Milliseconds of a ban that a worker's limits led to. */
-  banTime: number;
+  /** The tables of addresses, which of them each listener asks, and the process's place in them. */
+  tables: SharedParts;
+  ofListener: readonly number[];
+  place: number;
 }
 
 /** Milliseconds until a process that does not report is given up: a cold cache is slow, this is a fault. */
 const startMilliseconds = 120_000;
+/** Milliseconds until a process's full inbox is tried again. */
+const retryInterval = 20;
 /** Milliseconds a process may go on without its channel, and the channel without its process. */
 const partingMilliseconds = 1_000;
 
@@ -46,10 +50,10 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   readonly #child: ChildProcess;
   readonly #token: string;
   readonly #channelClosed = Promise.withResolvers<void>();
+  readonly #figures: ProcessFigures | undefined;
   #late: ReturnType<typeof setTimeout>;
   #channel: Channel | undefined = undefined;
   #taker: Taker | undefined = undefined;
-  #memory: SnapshotMemory | undefined = undefined;
   /** What it has said of its end. */
   #end: WorkerEnd | undefined = undefined;
   #ended = false;
@@ -60,30 +64,33 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     this.#owner = owner;
     this.queue = new ProcessQueue({
       taker: () => this.#taker,
-      post: (message) => this.send(message),
+      post: (message) => this.#send(message),
       give: (descriptor, to) => giveDescriptor(descriptor, to, library),
       discard: (descriptor) => void discardDescriptor(descriptor, library),
     });
     this.#token = listener.expect((channel) => this.#arrived(channel));
+    this.#figures = this.#tried("have memory to share", () => new ProcessFigures(settings.loop));
     const start: ProcessStart = { port: listener.port, token: this.#token, library };
-    this.#child = this.#spawn(new URL("./process_entry.ts", import.meta.url), {
-      environment: { [channelVariable]: JSON.stringify(start) },
-      configuredBy: application,
-      paths,
-    });
+    const child = this.#figures &&
+      this.#tried("be started", () =>
+        host.spawn(new URL("./process_entry.ts", import.meta.url), {
+          environment: { [channelVariable]: JSON.stringify(start) },
+          configuredBy: application,
+          paths,
+        }));
+    this.#child = child ?? noChild;
     this.gone = this.#child.exited;
     void this.#child.exited.then((status) => this.#exited(status));
     this.#late = setTimeout(() => this.kill(), startMilliseconds);
   }
 
-  /** What cannot be started has ended with a reason. */
-  #spawn(...how: Parameters<typeof host.spawn>): ChildProcess {
+  /** A process that could not even begin has ended with a reason. */
+  #tried<T>(what: string, attempt: () => T): T | undefined {
     try {
-      return host.spawn(...how);
+      return attempt();
     } catch (error) {
-      this.#end = { reason: "failed", message: `the process could not be started: ${messageOf(error)}` };
-      const exited = Promise.resolve({ code: 1, signal: undefined });
-      return { pid: 0, exited, kill: () => false, ref() {}, unref() {} };
+      this.#end ??= { reason: "failed", message: `the process could not ${what}: ${messageOf(error)}` };
+      return undefined;
     }
   }
 
@@ -91,12 +98,50 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     return this.#child.pid;
   }
 
-  post(message: ToWorker): void {
-    this.send(message);
+  get board(): Board | undefined {
+    return this.#figures?.board;
   }
 
-  /** What only a process has to be told. */
-  send(message: ToProcess): void {
+  wake(): void {
+    this.#send({ kind: "wake" });
+  }
+
+  release(): void {
+    this.#figures?.close();
+  }
+
+  post(message: ToWorker): void {
+    if (message.kind === "start") void this.#start(message);
+    else this.#send(message);
+  }
+
+  /** With the first message comes the memory it shares with others. */
+  async #start(message: ToWorker & { kind: "start" }): Promise<void> {
+    const { tables, ofListener, place } = this.#settings;
+    try {
+      const shared = {
+        figures: await this.#given(this.#figures!),
+        tables: await this.#given(tables),
+        ofListener,
+        place,
+      };
+      this.#send({ ...message, shared });
+    } catch (error) {
+      this.#end ??= { reason: "failed", message: `the process got no shared memory: ${messageOf(error)}` };
+      this.#child.kill("SIGKILL");
+    }
+  }
+
+  /** Gives memory to the process, and comes again while its inbox is full. */
+  async #given(parts: Pick<SharedParts, "give">): Promise<GivenParts> {
+    for (;;) {
+      const given = parts.give(this.#taker!);
+      if (given !== "busy") return given;
+      await new Promise((resolve) => setTimeout(resolve, retryInterval));
+    }
+  }
+
+  #send(message: ToProcess): void {
     this.#channel?.post(message);
   }
 
@@ -114,16 +159,9 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
         this.#taker = { processId: said.pid, token: said.inbox };
         return this.#owner.received({ kind: "loaded", pid: said.pid });
       case "ready":
-        this.#memory = new SnapshotMemory(said.sizes, this.#settings.board);
-        for (const message of this.#settings.bans.known()) this.send(message);
-        return this.#owner.received({ kind: "ready", addresses: said.addresses, loop: this.#memory.loop });
+        return this.#owner.received({ ...said, loop: this.#figures!.loop });
       case "took":
         return this.queue.took(said.taken, said.open, said.pressure);
-      case "snapshot":
-        return this.#memory?.put(said.snapshot);
-      case "banned":
-        this.#settings.bans.add(said.address, this.#settings.banTime, "abuse");
-        break;
       case "stopped":
         this.#end ??= { reason: "stopped", message: "" };
         break;
@@ -161,6 +199,15 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     );
   }
 }
+
+/** In place of a process that was never started. */
+const noChild: ChildProcess = {
+  pid: 0,
+  exited: Promise.resolve({ code: 1, signal: undefined }),
+  kill: () => false,
+  ref() {},
+  unref() {},
+};
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -5,17 +5,17 @@
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
-import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import type { HandedOver } from "../server/hand_over.ts";
+import type { RunnerSettings } from "../server/runner.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { GivenParts } from "./shared_parts.ts";
 
 /** To a worker. */
 export type ToProcess =
-  | ToWorker
-  /** The bans of all workers change. */
-  | { kind: "ban"; address: string; milliseconds: number; reason?: string }
-  | { kind: "unban"; address: string }
+  | Exclude<ToWorker, { kind: "start" }>
+  | { kind: "start"; shared: ProcessMemory } & RunnerSettings
+  /** The loop is to beat. */
+  | { kind: "wake" }
   /** An accepted socket waits in the worker's inbox under this ticket, in base64. */
   | { kind: "handOver"; ticket: string } & Omit<HandedOver, "descriptor">;
 
@@ -24,10 +24,19 @@ export type FromProcess =
   | Exclude<FromWorker, { kind: "loaded" | "ready" }>
   /** The script runs; `inbox` is the name under which it takes sockets. */
   | { kind: "loaded"; pid: number; inbox: string }
-  | { kind: "ready"; addresses: SocketAddress[]; sizes: ShareableLoop["sizes"] }
+  | { kind: "ready"; addresses: SocketAddress[] }
   /** Sockets taken since the start, connections there are now by listener, and whether more are wanted. */
-  | { kind: "took"; taken: number; open: number[]; pressure: boolean }
-  | { kind: "snapshot"; snapshot: Snapshot };
+  | { kind: "took"; taken: number; open: number[]; pressure: boolean };
+
+/** The memory a process shares with others. */
+export interface ProcessMemory {
+  /** The numbers of its loop, and its board. */
+  figures: GivenParts;
+  /** The tables of addresses of all workers, which of them each listener asks, this worker's place there. */
+  tables: GivenParts;
+  ofListener: readonly number[];
+  place: number;
+}
 
 /** The variable in which a worker's process finds the way to its supervisor. */
 export const channelVariable = "RINGPORT_CHANNEL";

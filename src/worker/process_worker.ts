@@ -1,6 +1,6 @@
 /**
- * A worker in a process of its own, from inside: does as its supervisor says over the channel, tells it what
- * threads leave in shared memory, and ends by itself when the supervisor is gone.
+ * A worker in a process of its own, from inside: does as its supervisor says over the channel, writes what it
+ * does into memory that the supervisor sees, and ends by itself when the supervisor is gone.
  *
  * @module
  */
@@ -8,27 +8,18 @@ import { connect } from "../connection/connect.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
 import { type Inbox, openInbox, wakeLoop } from "../loop/open.ts";
-import { RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
-import { Board, boardInterval } from "../server/board.ts";
-import { Judges } from "../server/judges.ts";
 import { plainFields } from "../server/log_values.ts";
-import type { ResolvedServerOptions } from "../server/options.ts";
 import type { Phase } from "../server/phases.ts";
 import { Channel, channelOptions, type ChannelOwner } from "./channel.ts";
 import { inTime } from "./in_time.ts";
-import type { FromWorker } from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
 import { ProcessInbox } from "./process_inbox.ts";
-import type { FromProcess, ProcessStart, ToProcess } from "./process_messages.ts";
+import type { FromProcess, ProcessMemory, ProcessStart, ToProcess } from "./process_messages.ts";
 import { type ServiceMeans, WorkerService } from "./service.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { SharedParts } from "./shared_parts.ts";
 
 /** Sizes of the channel's loop: one connection, a handful of records. */
 const loopSizes = { segmentCount: 64, connections: 16, timers: 64, sendEntries: 256 };
-/** Snapshots between two looks of the supervisor, so that it sees a late one and not none. */
-const snapshotsPerLook = 4;
-const snapshotIntervalMin = 25;
-/** Milliseconds between two snapshots while the supervisor waits for the end of what still moves. */
-const endingInterval = 25;
 /** Milliseconds for each phase of an end that nobody leads, and for the last bytes on the channel. */
 const orphanPhases: readonly [Phase, number][] = [["draining", 1_000], ["closing", 1_000], ["aborting", 250]];
 const lastWordsMilliseconds = 1_000;
@@ -40,13 +31,9 @@ export class ProcessWorker implements ChannelOwner {
   readonly #inbox: Inbox;
   readonly #handOver: ProcessInbox;
   readonly #service: WorkerService;
-  readonly #board = new Board();
   #channel: Channel | undefined = undefined;
-  #judges: Judges | undefined = undefined;
-  #native: ShareableLoop | undefined = undefined;
-  #statistics: RemoteStatistics | undefined = undefined;
-  #heartbeat = -1;
-  #snapshots: ReturnType<typeof setInterval> | undefined = undefined;
+  /** The handle of the worker's loop. */
+  #native: number | undefined = undefined;
   #emptied: (() => void) | undefined = undefined;
   #ending = false;
 
@@ -95,15 +82,13 @@ export class ProcessWorker implements ChannelOwner {
         const { kind: _, ticket, ...where } = said;
         return this.#handOver.arrived(ticket, where);
       }
-      case "ban":
-        return this.#judges?.add(said.address, said.milliseconds, said.reason);
-      case "unban":
-        return void this.#judges?.remove(said.address);
-      case "start":
-        this.#snapshotEach(snapshotIntervalOf(said.options.supervisor.interval));
-        return this.#service.received(said, this.#means(said.options));
+      case "start": {
+        const { shared, ...message } = said;
+        return this.#begin(message, shared);
+      }
+      case "wake":
+        return this.#wake();
       case "enter":
-        this.#snapshotEach(endingInterval);
         return void this.#enter(said);
       default:
         return this.#service.received(said, undefined);
@@ -121,11 +106,22 @@ export class ProcessWorker implements ChannelOwner {
     if (!this.#ending) void this.#endAlone();
   }
 
-  /** Addresses are judged by tables of this process's own. */
-  #means(options: ResolvedServerOptions): ServiceMeans {
-    this.#judges = Judges.create(options, 1);
-    const { memory: judges } = this.#judges;
-    return { memory: { board: this.#board.buffer, judges, place: 0 }, handOver: this.#handOver };
+  #begin(message: ToWorker & { kind: "start" }, shared: ProcessMemory): void {
+    let means: ServiceMeans;
+    try {
+      means = this.#means(shared);
+    } catch (error) {
+      return this.#service.crashed(error);
+    }
+    this.#service.received(message, means);
+  }
+
+  /** Addresses are judged by the tables of all workers. What is taken here the process's end gives back. */
+  #means({ figures, tables, ofListener, place }: ProcessMemory): ServiceMeans {
+    const taken = [figures, tables].map((given) => SharedParts.take(given, this.#inbox, this.#start.library));
+    const [[loop, board], judged] = taken.map(({ buffers }) => buffers);
+    const judges = { tables: [...judged], ofListener: [...ofListener] };
+    return { memory: { loop, board, judges, place }, handOver: this.#handOver };
   }
 
   #post(message: FromProcess): void {
@@ -135,10 +131,8 @@ export class ProcessWorker implements ChannelOwner {
   #said(message: FromWorker): void {
     switch (message.kind) {
       case "ready":
-        this.#native = message.loop;
-        this.#statistics = new RemoteStatistics(message.loop);
-        this.#post({ kind: "ready", addresses: message.addresses, sizes: message.loop.sizes });
-        return this.#snapshot();
+        this.#native = message.loop.handle;
+        return this.#post({ kind: "ready", addresses: message.addresses });
       case "loaded":
         return;
       case "log": {
@@ -146,11 +140,7 @@ export class ProcessWorker implements ChannelOwner {
         return this.#post({ ...message, ...plainFields({ message: message.message }), fields });
       }
       case "failed":
-        this.#snapshot();
         return this.#post({ ...message, ...plainFields({ message: message.message, stack: message.stack }) });
-      case "stopped":
-        this.#snapshot();
-        break;
       case "emptied":
         this.#emptied?.();
         break;
@@ -158,22 +148,8 @@ export class ProcessWorker implements ChannelOwner {
     this.#post(message);
   }
 
-  #snapshotEach(milliseconds: number): void {
-    clearInterval(this.#snapshots);
-    this.#snapshots = setInterval(() => this.#snapshot(), milliseconds);
-  }
-
-  #snapshot(): void {
-    if (this.#native === undefined) return;
-    this.#post({ kind: "snapshot", snapshot: takeSnapshot(this.#native, this.#board) });
-    const { heartbeat } = this.#statistics!;
-    // A loop that sleeps beats when it is woken; one that does not is stuck.
-    if (heartbeat === this.#heartbeat) this.#wake();
-    this.#heartbeat = heartbeat;
-  }
-
   #wake(): void {
-    if (this.#native !== undefined) wakeLoop(this.#native.handle, this.#start.library);
+    if (this.#native !== undefined) wakeLoop(this.#native, this.#start.library);
   }
 
   /** Nobody leads any more: what is in flight gets a moment, then all ends. */
@@ -193,7 +169,6 @@ export class ProcessWorker implements ChannelOwner {
   async #end(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    clearInterval(this.#snapshots);
     this.#inbox.close();
     if (this.#channel !== undefined) {
       this.#channel.end();
@@ -202,8 +177,4 @@ export class ProcessWorker implements ChannelOwner {
     await inTime(host.flush(), lastWordsMilliseconds);
     host.exit(0);
   }
-}
-
-function snapshotIntervalOf(look: number): number {
-  return Math.max(snapshotIntervalMin, Math.min(look, boardInterval) / snapshotsPerLook);
 }

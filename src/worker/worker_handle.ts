@@ -5,7 +5,7 @@
  */
 import { RingportError } from "../base/errors.ts";
 import type { SocketAddress } from "../base/address.ts";
-import { RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
+import { keepNumbers, RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
 import { Board } from "../server/board.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase } from "../server/phases.ts";
 import type { RunnerSettings } from "../server/runner.ts";
@@ -40,7 +40,8 @@ export class WorkerHandle implements LinkOwner {
   readonly queue: WorkerQueue;
   /** The memory for that, where it is a thread. */
   readonly shared: HandOverQueue = new HandOverQueue();
-  readonly board: Board = new Board();
+  /** What it tells of itself beside the library's own counters. */
+  board: Board = new Board();
   readonly health: HealthWatch;
   /** The addresses its listeners have, once it is ready. */
   addresses: SocketAddress[] = [];
@@ -80,6 +81,7 @@ export class WorkerHandle implements LinkOwner {
     this.refusing = Promise.race([this.#refusing.promise, this.gone]);
     this.link = makeLink(this);
     this.queue = this.link.queue ?? this.shared;
+    this.board = this.link.board ?? this.board;
   }
 
   /** Connections it has or is about to get. */
@@ -154,6 +156,7 @@ export class WorkerHandle implements LinkOwner {
   }
 
   ended(end: WorkerEnd): void {
+    this.#keepFigures();
     const asked = this.state === "ending" && end.reason === "stopped";
     const wasReady = this.state !== "starting";
     // Its connections went with it.
@@ -163,6 +166,17 @@ export class WorkerHandle implements LinkOwner {
     this.#gone.resolve(end);
     // A worker that never was ready is the concern of whoever starts it.
     if (!asked && wasReady) this.#owner.died(this, end);
+  }
+
+  /** What a process has written goes with it: the last of it is kept. */
+  #keepFigures(): void {
+    if (this.link.release === undefined) return;
+    this.board = new Board(this.board.buffer.slice(0));
+    if (this.loop !== undefined) {
+      this.loop = keepNumbers(this.loop);
+      this.statistics = new RemoteStatistics(this.loop);
+    }
+    this.link.release();
   }
 
   #failure(code: string, message: string, stack?: string): RingportError {

@@ -6,28 +6,28 @@
 import { RingportError } from "../base/errors.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
-import type { ServerBans } from "../server/judges.ts";
+import { loopOptionsOf } from "../server/loop_options.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { ChannelListener } from "./channel_listener.ts";
-import { ProcessBans } from "./process_bans.ts";
 import { ProcessLink } from "./process_link.ts";
 import { channelVariable } from "./process_messages.ts";
+import type { SharedParts } from "./shared_parts.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
 /** Milliseconds a process that has said its last word may take to be gone. */
 const exitMilliseconds = 3_000;
 
 export class WorkerProcesses {
-  readonly bans: ProcessBans;
   readonly #application: string;
   readonly #options: ResolvedServerOptions;
   readonly #listener: ChannelListener;
+  readonly #tables: SharedParts;
   /** Those that are not gone. */
   readonly #links = new Set<ProcessLink>();
 
-  /** `judges`: the tables of this process. */
-  constructor(loop: EventLoop, application: string, options: ResolvedServerOptions, judges: ServerBans) {
-    this.bans = new ProcessBans(judges, (message) => this.#links.forEach((link) => link.send(message)));
+  /** `tables`: the memory of the tables of addresses. */
+  constructor(loop: EventLoop, application: string, options: ResolvedServerOptions, tables: SharedParts) {
+    this.#tables = tables;
     // A program that was compiled starts itself in place of the module it names, again and again.
     if (host.variable(channelVariable) !== undefined) throw notAWorker();
     this.#application = application;
@@ -35,18 +35,19 @@ export class WorkerProcesses {
     this.#listener = new ChannelListener(loop);
   }
 
-  /** Starts one. */
-  makeLink(handle: WorkerHandle): ProcessLink {
-    const { library, limits, listeners } = this.#options;
+  /** Starts one, which has a place in the tables and asks for each listener the one of a number. */
+  makeLink(handle: WorkerHandle, place: number, ofListener: readonly number[]): ProcessLink {
+    const { library, listeners } = this.#options;
     const modules = [this.#application, ...listeners.map(({ application }) => application)];
     const link = new ProcessLink({
       listener: this.#listener,
-      board: handle.board,
+      loop: loopOptionsOf(this.#options),
       application: this.#application,
       paths: [...modules, library].filter((path) => path !== undefined),
       library,
-      bans: this.bans,
-      banTime: limits.banTime,
+      tables: this.#tables,
+      ofListener,
+      place,
     }, handle);
     this.#links.add(link);
     void link.gone.then(() => this.#links.delete(link));

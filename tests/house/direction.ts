@@ -33,7 +33,10 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("the page of the boundary", /^ffi\/mod\.ts$/),
   layer("drivers", /^ffi\/(bun|deno)\.ts$/),
   layer("parts of the drivers", /^ffi\/(bun_bell_line|bun_doorbell|bun_types|deno_doorbell)\.ts$/),
-  layer("library and loop", /^ffi\/(library|shipped|load_check|native_loop|memory|passing)\.ts$/),
+  layer(
+    "library and loop",
+    /^ffi\/(library|shipped|load_check|native_loop|memory|passing|shared_memory)\.ts$/,
+  ),
   layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),
   layer("port", /^ffi\/port\.ts$/),
   layer("rings", /^ffi\/(completion_ring|submission_ring|ring_look)\.ts$/),

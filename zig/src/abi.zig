@@ -314,6 +314,11 @@ pub const Inbox = handover.Inbox;
 /// Bytes. WSAPROTOCOL_INFOW is the largest ticket, 628.
 pub const ticket_bytes_max = handover.ticket_bytes_max;
 
+/// What is given to another process.
+pub const Gift = handover.Gift;
+/// Memory that several processes map.
+pub const SharedMemory = @import("abi/shared_memory.zig").SharedMemory;
+
 /// pattern_test writes byte i of the memory as (seed + i * pattern_step) mod 256.
 pub const pattern_step: u32 = 7;
 

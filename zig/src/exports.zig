@@ -233,6 +233,31 @@ pub fn take(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
     return answer_in(handover, io.passing.take(inbox, handover));
 }
 
+/// Makes memory that other processes can map, and maps it here.
+pub fn memory_create(shared: *abi.SharedMemory) callconv(.c) i32 {
+    const result = io.shared_memory.create(shared);
+    shared.system_error = result.system_error;
+    return answer(result.status);
+}
+
+/// Maps memory of another process that was taken from it.
+pub fn memory_map(shared: *abi.SharedMemory) callconv(.c) i32 {
+    const result = io.shared_memory.map(shared);
+    shared.system_error = result.system_error;
+    return answer(result.status);
+}
+
+/// Takes it out of this process again; nothing of it may be touched afterwards.
+pub fn memory_close(shared: *abi.SharedMemory) callconv(.c) i32 {
+    io.shared_memory.close(shared);
+    return 0;
+}
+
+/// Milliseconds of the clock that all processes of the machine read alike, the lower 32 bits of them.
+pub fn now() callconv(.c) u32 {
+    return @truncate(io.monotonic.milliseconds());
+}
+
 fn answer_in(handover: *abi.Handover, result: common.Result) i32 {
     handover.system_error = result.system_error;
     return answer(result.status);

@@ -223,3 +223,68 @@ test "memory or sizes that do not fit are refused" {
     configuration.layout_hash +%= 1;
     try std.testing.expectEqual(failure(.not_supported), exports.loop_open(&configuration, shared, tables, segments));
 }
+
+test "memory goes to another process by the inbox and is the same there" {
+    var memory = std.mem.zeroes(abi.SharedMemory);
+    try std.testing.expectEqual(negative(.invalid_argument), exports.memory_create(&memory));
+    memory.bytes = 10_000;
+    try std.testing.expectEqual(@as(i32, 0), exports.memory_create(&memory));
+    const here: [*]u8 = @ptrFromInt(memory.address());
+    for (here[0..memory.bytes]) |byte| try std.testing.expectEqual(@as(u8, 0), byte);
+    here[9_999] = 7;
+
+    // This process stands for the other one.
+    var letter = std.mem.zeroes(abi.Handover);
+    const token = try std.fmt.bufPrint(&letter.token, "memory-{d}", .{process_id()});
+    letter.token_size = @intCast(token.len);
+    letter.process = process_id();
+    var inbox: abi.Inbox = undefined;
+    try std.testing.expectEqual(@as(i32, 0), exports.inbox_open(&inbox, &letter));
+    defer _ = exports.inbox_close(&inbox);
+    letter.descriptor = memory.descriptor;
+    letter.gift = @backingInt(abi.Gift.memory);
+    try std.testing.expectEqual(@as(i32, 0), exports.give(&letter));
+    try std.testing.expectEqual(@as(i32, 0), exports.take(&inbox, &letter));
+    try std.testing.expect(letter.descriptor != memory.descriptor);
+
+    var other = std.mem.zeroes(abi.SharedMemory);
+    other.bytes = memory.bytes;
+    other.descriptor = letter.descriptor;
+    try std.testing.expectEqual(@as(i32, 0), exports.memory_map(&other));
+    try std.testing.expect(other.address() != memory.address());
+    const there: [*]u8 = @ptrFromInt(other.address());
+    try std.testing.expectEqual(@as(u8, 7), there[9_999]);
+    there[0] = 9;
+    try std.testing.expectEqual(@as(u8, 9), here[0]);
+
+    // It lives as long as somebody has it.
+    try std.testing.expectEqual(@as(i32, 0), exports.memory_close(&memory));
+    try std.testing.expectEqual(@as(i32, 0), exports.memory_close(&memory));
+    try std.testing.expectEqual(@as(u8, 9), there[0]);
+    try std.testing.expectEqual(@as(i32, 0), exports.memory_close(&other));
+    other.descriptor = 0x7fff_fff0;
+    try std.testing.expect(exports.memory_map(&other) < 0);
+    try std.testing.expectEqual(@as(u64, 0), other.address());
+}
+
+test "the clock of all processes goes on" {
+    const before = exports.now();
+    const patience: u32 = 10_000;
+    for (0..patience) |_| {
+        if (exports.now() -% before > 0) break;
+        @import("io/nap.zig").nap();
+    }
+    const passed = exports.now() -% before;
+    try std.testing.expect(passed > 0 and passed < patience);
+}
+
+fn process_id() u32 {
+    return switch (@import("builtin").os.tag) {
+        .windows => std.os.windows.GetCurrentProcessId(),
+        else => @intCast(std.os.linux.getpid()),
+    };
+}
+
+fn negative(status: abi.Status) i32 {
+    return -@as(i32, @backingInt(status));
+}

@@ -39,6 +39,16 @@ pub const passing = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Memory of several processes.
+pub const shared_memory = switch (builtin.os.tag) {
+    .linux => @import("io/shared_memory_linux.zig"),
+    .windows => @import("io/shared_memory_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
+/// The clock that all processes of the machine read alike.
+pub const monotonic = @import("io/monotonic.zig");
+
 /// Keeps the library in the process.
 pub const pin = switch (builtin.os.tag) {
     .linux => @import("io/pin_linux.zig").pin,

@@ -30,6 +30,7 @@ test {
         _ = @import("io/epoll_test.zig");
         _ = @import("io/errno_status.zig");
         _ = @import("io/passing_linux.zig");
+        _ = @import("io/shared_memory_linux.zig");
     }
     if (builtin.os.tag == .windows) _ = @import("io/iocp/status.zig");
 }

@@ -2,6 +2,9 @@
 
 const std = @import("std");
 
+/// What is given to another process.
+pub const Gift = enum(u32) { socket = 0, memory = 1 };
+
 /// One descriptor on its way: who gives says whom it is for, and is told the ticket; who takes shows the ticket.
 pub const Handover = extern struct {
     /// give: the process that will take it.
@@ -13,7 +16,9 @@ pub const Handover = extern struct {
     ticket_size: u32,
     /// Written by the library: the system's number where a call failed.
     system_error: u32,
-    _reserved: [3]u32 = .{ 0, 0, 0 },
+    /// give: what the descriptor is, one of Gift.
+    gift: u32,
+    _reserved: [2]u32 = .{ 0, 0 },
     token: [64]u8,
     ticket: [ticket_bytes_max]u8,
 

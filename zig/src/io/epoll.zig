@@ -11,6 +11,7 @@ const datagram = @import("datagram_epoll.zig");
 const errno_status = @import("errno_status.zig");
 const listening = @import("listen_linux.zig");
 const looking = @import("look_linux.zig");
+const monotonic = @import("monotonic.zig");
 const options = @import("options_linux.zig");
 const paths = @import("path_linux.zig");
 const system_addresses = @import("address_linux.zig");
@@ -365,12 +366,7 @@ pub const Io = struct {
 
     /// No system call: the kernel maps a function that reads its clock into every process.
     pub fn now_ms(_: *Io) u64 {
-        var now: linux.timespec = undefined;
-        // This clock exists on every Linux, so the call cannot fail.
-        _ = linux.clock_gettime(.MONOTONIC, &now);
-        const seconds: u64 = @intCast(now.sec);
-        const nanoseconds: u64 = @intCast(now.nsec);
-        return seconds * std.time.ms_per_s + nanoseconds / std.time.ns_per_ms;
+        return monotonic.milliseconds();
     }
 
     fn control(io: *Io, operation: u32, descriptor: i32, events: u32, data: Data) common.Result {

@@ -6,6 +6,7 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
+const monotonic = @import("monotonic.zig");
 const windows = @import("windows.zig");
 const accepting = @import("iocp/accepting.zig");
 const connecting = @import("iocp/connecting.zig");
@@ -231,10 +232,6 @@ pub const Io = struct {
     }
 
     pub fn now_ms(io: *Io) u64 {
-        var ticks: u64 = 0;
-        _ = windows.QueryPerformanceCounter(&ticks);
-        const seconds = ticks / io.ticks_per_second;
-        const rest = ticks % io.ticks_per_second;
-        return seconds * std.time.ms_per_s + rest * std.time.ms_per_s / io.ticks_per_second;
+        return monotonic.milliseconds_at(io.ticks_per_second);
     }
 };

@@ -1,5 +1,5 @@
-//! Sockets to and from other processes on Windows: the system duplicates the socket into the process that is
-//! named, and the ticket is the description by which that process opens it.
+//! Sockets and memory to and from other processes on Windows: the system duplicates them into the process that
+//! is named, and the ticket is the description by which that process opens a socket, or the number of the handle.
 
 const std = @import("std");
 const abi = @import("../abi.zig");
@@ -11,6 +11,9 @@ const status = @import("iocp/status.zig");
 const Handover = abi.Handover;
 const Inbox = abi.Inbox;
 
+/// Bytes of the ticket of a handle that is no socket.
+const handle_ticket_bytes = 4;
+
 /// Nothing need wait anywhere: the ticket is all of it.
 pub fn open(inbox: *Inbox, _: *Handover) common.Result {
     inbox.descriptor = 0;
@@ -21,6 +24,29 @@ pub fn open(inbox: *Inbox, _: *Handover) common.Result {
 pub fn close(_: *Inbox) void {}
 
 pub fn give(handover: *Handover) common.Result {
+    return switch (std.enums.fromInt(abi.Gift, handover.gift) orelse return .{ .status = .invalid_argument }) {
+        .socket => give_socket(handover),
+        .memory => give_handle(handover),
+    };
+}
+
+/// The ticket is the handle's number in the process it is given to.
+fn give_handle(handover: *Handover) common.Result {
+    const given = windows.handle_of(handover.descriptor) orelse return .{ .status = .invalid_argument };
+    const process = windows.OpenProcess(windows.process_dup_handle, 0, handover.process) orelse
+        return status.last_win32();
+    defer _ = windows.CloseHandle(process);
+    const same = windows.duplicate_same_access;
+    var taken: ?windows.Handle = null;
+    if (windows.DuplicateHandle(windows.GetCurrentProcess(), given, process, &taken, 0, 0, same) == 0)
+        return status.last_win32();
+    const number = std.math.cast(u32, @intFromPtr(taken)) orelse return .{ .status = .not_supported };
+    std.mem.writeInt(u32, handover.ticket[0..handle_ticket_bytes], number, .little);
+    handover.ticket_size = handle_ticket_bytes;
+    return .ok;
+}
+
+fn give_socket(handover: *Handover) common.Result {
     const started = port.start_winsock();
     if (started.failed()) return started;
     var information: windows.ProtocolInformation = undefined;
@@ -33,6 +59,10 @@ pub fn give(handover: *Handover) common.Result {
 }
 
 pub fn take(_: *Inbox, handover: *Handover) common.Result {
+    if (handover.ticket_size == handle_ticket_bytes) {
+        handover.descriptor = std.mem.readInt(u32, handover.ticket[0..handle_ticket_bytes], .little);
+        return .ok;
+    }
     if (handover.ticket_size != @sizeOf(windows.ProtocolInformation)) return .{ .status = .invalid_argument };
     var information: windows.ProtocolInformation = undefined;
     const bytes = std.mem.asBytes(&information);

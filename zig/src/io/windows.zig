@@ -10,6 +10,17 @@ pub const Socket = usize;
 pub const invalid_socket: Socket = std.math.maxInt(usize);
 pub const invalid_handle: Handle = @ptrFromInt(std.math.maxInt(usize));
 
+/// A handle that crossed the boundary as a number.
+pub fn handle_of(number: u32) ?Handle {
+    return @ptrFromInt(number);
+}
+
+pub const page_readwrite: u32 = 0x4;
+pub const file_map_write: u32 = 0x2;
+pub const file_map_read: u32 = 0x4;
+pub const process_dup_handle: u32 = 0x40;
+pub const duplicate_same_access: u32 = 0x2;
+
 pub const af_inet = ws2_32.AF.INET;
 pub const af_inet6 = ws2_32.AF.INET6;
 pub const af_unix = ws2_32.AF.UNIX;
@@ -212,6 +223,33 @@ pub extern "kernel32" fn PostQueuedCompletionStatus(
 pub extern "kernel32" fn SetFileCompletionNotificationModes(file: Handle, flags: u8) callconv(.winapi) i32;
 pub extern "kernel32" fn CancelIoEx(file: Handle, overlapped: ?*Overlapped) callconv(.winapi) i32;
 pub extern "kernel32" fn CloseHandle(handle: Handle) callconv(.winapi) i32;
+pub extern "kernel32" fn CreateFileMappingW(
+    file: Handle,
+    attributes: ?*const anyopaque,
+    protection: u32,
+    size_high: u32,
+    size_low: u32,
+    name: ?[*:0]const u16,
+) callconv(.winapi) ?Handle;
+pub extern "kernel32" fn MapViewOfFile(
+    section: Handle,
+    access: u32,
+    offset_high: u32,
+    offset_low: u32,
+    bytes: usize,
+) callconv(.winapi) ?*anyopaque;
+pub extern "kernel32" fn UnmapViewOfFile(view: *const anyopaque) callconv(.winapi) i32;
+pub extern "kernel32" fn GetCurrentProcess() callconv(.winapi) Handle;
+pub extern "kernel32" fn OpenProcess(access: u32, inherit: i32, process: u32) callconv(.winapi) ?Handle;
+pub extern "kernel32" fn DuplicateHandle(
+    source_process: Handle,
+    source: Handle,
+    target_process: Handle,
+    target: *?Handle,
+    access: u32,
+    inherit: i32,
+    options: u32,
+) callconv(.winapi) i32;
 pub extern "kernel32" fn GetLastError() callconv(.winapi) u32;
 pub extern "kernel32" fn QueryPerformanceCounter(count: *u64) callconv(.winapi) i32;
 pub extern "kernel32" fn QueryPerformanceFrequency(count: *u64) callconv(.winapi) i32;
