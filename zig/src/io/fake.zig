@@ -1,6 +1,6 @@
 //! A kernel in memory, with a seed: sockets reach the listeners of the same loop, time is virtual and passes
 //! in `wait` alone, and every fault follows from `Configuration.seed` (`fake/faults.zig`), so a run replays.
-//! For tests; never part of the shipped library.
+//! For tests, and in real time (`fake/scale.zig`) for benches; never part of the shipped library.
 
 const std = @import("std");
 const abi = @import("../abi.zig");
@@ -8,6 +8,8 @@ const common = @import("common.zig");
 const constants = @import("../constants.zig");
 const nap = @import("nap.zig").nap;
 const datagrams = @import("fake/datagrams.zig");
+const real_time = @import("fake/real_time.zig");
+const scale = @import("fake/scale.zig").scale;
 const Network = @import("fake/network.zig").Network;
 
 /// Microseconds that pass in a wait that found something, and in one that did not.
@@ -20,7 +22,7 @@ const loopback_ipv4: u32 = @bitCast([4]u8{ 127, 0, 0, 1 });
 const loopback_ipv6_end: u32 = @bitCast([4]u8{ 0, 0, 0, 1 });
 
 pub const Io = struct {
-    pub const virtual_time = true;
+    pub const virtual_time = !scale.real_time;
 
     network: Network,
     /// Virtual time. Atomic, because a thread in wait_ready lets it pass as well.
@@ -30,6 +32,8 @@ pub const Io = struct {
     waiting: std.atomic.Value(u32),
     /// Set by tests: no descriptor is left.
     descriptors_exhausted: bool,
+    /// Of a kernel in real time.
+    sleeper: if (scale.real_time) real_time.Sleeper else void,
 
     /// Number of the endpoint, 0 for none.
     pub const Socket = struct { endpoint: u32 };
@@ -45,10 +49,11 @@ pub const Io = struct {
         self.woken = .init(false);
         self.waiting = .init(0);
         self.descriptors_exhausted = false;
-        return .ok;
+        return if (scale.real_time) self.sleeper.open() else .ok;
     }
 
     pub fn deinit(self: *Io) void {
+        if (scale.real_time) self.sleeper.close();
         self.network.events.count = 0;
     }
 
@@ -343,6 +348,7 @@ pub const Io = struct {
     }
 
     pub fn wait(self: *Io, events: []common.Event, timeout_ms: u32) usize {
+        if (scale.real_time) return self.wait_in_real_time(events, timeout_ms);
         var waited_ms: u32 = 0;
         var written = self.network.events.collect(&self.network, events);
         while (written == 0 and waited_ms < timeout_ms and !self.woken.load(.acquire)) {
@@ -357,29 +363,50 @@ pub const Io = struct {
         return written;
     }
 
+    fn wait_in_real_time(self: *Io, events: []common.Event, timeout_ms: u32) usize {
+        var written = self.network.events.collect(&self.network, events);
+        if (written == 0 and timeout_ms > 0) {
+            self.waiting.store(self.network.events.count, .release);
+            _ = self.wait_ready(timeout_ms);
+            written = self.network.events.collect(&self.network, events);
+        }
+        self.waiting.store(self.network.events.count, .release);
+        return written;
+    }
+
     fn pass(self: *Io, us: u64) void {
         _ = self.clock_us.fetchAdd(us, .acq_rel);
     }
 
     pub fn wait_ready(self: *Io, timeout_ms: u32) common.Result {
-        for (0..timeout_ms) |_| {
-            if (self.woken.load(.acquire) or self.waiting.load(.acquire) > 0) return .ok;
+        if (scale.real_time) {
+            if (timeout_ms > 0 and !self.has_something()) self.sleeper.sleep(timeout_ms);
+        } else for (0..timeout_ms) |_| {
+            if (self.has_something()) return .ok;
             nap();
             self.pass(1000);
         }
-        const found = self.woken.load(.acquire) or self.waiting.load(.acquire) > 0;
-        return if (found) .ok else .{ .status = .timed_out };
+        return if (self.has_something()) .ok else .{ .status = .timed_out };
+    }
+
+    fn has_something(self: *Io) bool {
+        return self.woken.load(.acquire) or self.waiting.load(.acquire) > 0;
     }
 
     pub fn wake(self: *Io) void {
-        self.woken.store(true, .release);
+        const woken_before = self.woken.swap(true, .acq_rel);
+        if (scale.real_time and !woken_before) self.sleeper.rouse();
     }
 
     pub fn take_wake(self: *Io) bool {
-        return self.woken.swap(false, .acq_rel);
+        const woken = self.woken.swap(false, .acq_rel);
+        // This may read the rouse of a wake that came in between, which is seen before anybody sleeps.
+        if (scale.real_time and woken) self.sleeper.rest();
+        return woken;
     }
 
     pub fn now_ms(self: *Io) u64 {
+        if (scale.real_time) return real_time.now_ms();
         return self.clock_us.load(.acquire) / 1000;
     }
 };
