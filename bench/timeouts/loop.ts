@@ -9,8 +9,10 @@ import type { TimeoutsBenchOptions } from "./options.ts";
 import { compare, type Compared, idleCpu, inTurn, type Pair, type Side, sides, startBoth } from "./pair.ts";
 
 const library = new URL("../../zig/zig-out/lib/libringport_fake_many.so", import.meta.url).pathname;
-/** Milliseconds after the last message until runtimes have done what they put off. */
-const settleMs = 2000;
+/** Milliseconds until runtimes have done what they put off: most of all looked through the new objects. */
+const settleMs = 35_000;
+/** Milliseconds the same takes after one message each. */
+const restMs = 3_000;
 const nanosecondsPerMicrosecond = 1000;
 
 /** Both sides of a runtime, as often as asked for; undefined where it is not on PATH. */
@@ -49,8 +51,9 @@ async function measureRound(
   idle: Pair[],
   traffic: Map<number, Pair[]>,
 ): Promise<void> {
-  for (const side of sides) await both[side].ask("once");
   await Bun.sleep(options.toy ? 0 : settleMs);
+  for (const side of sides) await both[side].ask("once");
+  await Bun.sleep(options.toy ? 0 : restMs);
   idle.push(await idleCpu(both, options.holdMs));
   // None must come to its end by its limit while others talk.
   for (const side of sides) await both[side].ask("once");
