@@ -6,7 +6,17 @@
  */
 import type { Commanded } from "./commanded.ts";
 import type { TimeoutsBenchOptions } from "./options.ts";
-import { compare, type Compared, idleCpu, inTurn, type Pair, type Side, sides, startBoth } from "./pair.ts";
+import {
+  compare,
+  type Compared,
+  idleCpu,
+  inTurn,
+  lostText,
+  type Pair,
+  type Side,
+  sides,
+  startBoth,
+} from "./pair.ts";
 
 const library = new URL("../../zig/zig-out/lib/libringport_fake_many.so", import.meta.url).pathname;
 /** Milliseconds until runtimes have done what they put off: most of all looked through the new objects. */
@@ -60,7 +70,7 @@ async function measureRound(
   for (const [active, pairs] of traffic) {
     const window = async (side: Side) => {
       const { messages, cpu, lost } = await both[side].ask(`run ${active} ${options.windowMs}`);
-      if (lost > 0) throw new Error(`${lost} connections have ended`);
+      if (lost > 0) throw new Error(lostText(lost));
       return cpu / messages * nanosecondsPerMicrosecond;
     };
     // The compilers have seen little of it yet.

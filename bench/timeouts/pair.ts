@@ -91,3 +91,8 @@ export async function startBoth(
     throw error;
   }
 }
+
+/** The end of connections that should have stayed. */
+export function lostText(count: number): string {
+  return `${count} connections have ended: this machine was too busy to be done within their limits`;
+}

@@ -7,7 +7,17 @@ import { holdIdle, runLoad } from "../echo/load.ts";
 import { buildPrograms } from "../echo/programs.ts";
 import type { Commanded } from "./commanded.ts";
 import type { TimeoutsBenchOptions } from "./options.ts";
-import { compare, type Compared, idleCpu, inTurn, type Pair, type Side, sides, startBoth } from "./pair.ts";
+import {
+  compare,
+  type Compared,
+  idleCpu,
+  inTurn,
+  lostText,
+  type Pair,
+  type Side,
+  sides,
+  startBoth,
+} from "./pair.ts";
 
 const loadCore = 1;
 /** Connections that talk while the others are silent. */
@@ -51,7 +61,7 @@ export async function measureSockets(
       const { port } = running[side];
       const held = { port, connections: options.realConnections, "hold-ms": holdMaxMs };
       const { lost } = await holdIdle(load, loadCore, held, whileOpen);
-      if (lost > 0) throw new Error(`${lost} connections have ended`);
+      if (lost > 0) throw new Error(lostText(lost));
     };
     try {
       await hold("without", () => hold("with", () => measureRound(running)));
