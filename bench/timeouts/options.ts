@@ -41,7 +41,7 @@ const usual: TimeoutsBenchOptions = {
   realConnections: 18_000,
   holdMs: 32_000,
   active: [64, 4096],
-  windows: 12,
+  windows: 20,
   windowMs: 250,
 };
 
