@@ -38,7 +38,7 @@ const usual: TimeoutsBenchOptions = {
   runtimes: ["bun", "deno"],
   rounds: 3,
   connections: 100_000,
-  realConnections: 18_000,
+  realConnections: 15_000,
   holdMs: 32_000,
   active: [64, 4096],
   windows: 20,

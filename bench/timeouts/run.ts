@@ -1,7 +1,7 @@
 /**
  * What limits of time cost a loop with very many connections: `bun bench/timeouts/run.ts [--toy] [--publish]
  * [--parts loop,sockets] [--runtimes bun,deno] [--rounds 3] [--connections 100000]
- * [--real-connections 18000] [--hold-ms 32000]`.
+ * [--real-connections 15000] [--hold-ms 32000]`.
  *
  * @module
  */

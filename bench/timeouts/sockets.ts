@@ -36,18 +36,17 @@ export async function measureSockets(
   const { load } = buildPrograms();
   const idle: Pair[] = [];
   const traffic: Pair[] = [];
-  const measureRound = async (running: Record<Side, Commanded>) => {
+  const measureIdle = async (running: Record<Side, Commanded>) => {
     await Bun.sleep(options.toy ? 0 : settleMs);
     idle.push(await idleCpu(running, options.holdMs));
+  };
+  const measureTraffic = async (running: Record<Side, Commanded>) => {
     const window = async (side: Side) => {
       const { port, pid } = running[side];
       const common = { port, connections: talking, "server-pid": pid };
-      const result = await runLoad(load, loadCore, {
-        ...common,
-        "warm-up-ms": 20,
-        "duration-ms": options.windowMs,
-      });
-      return result.cpu_us_per_message * nanosecondsPerMicrosecond;
+      const times = { "warm-up-ms": 20, "duration-ms": options.windowMs };
+      return (await runLoad(load, loadCore, { ...common, ...times })).cpu_us_per_message *
+        nanosecondsPerMicrosecond;
     };
     for (const side of sides) await window(side);
     for (let turn = 0; turn < options.windows; turn++) traffic.push(await inTurn(turn, window));
@@ -64,7 +63,12 @@ export async function measureSockets(
       if (lost > 0) throw new Error(lostText(lost));
     };
     try {
-      await hold("without", () => hold("with", () => measureRound(running)));
+      // Anew for each: otherwise none would be left of the time a silent connection may stay.
+      for (const measure of [measureIdle, measureTraffic]) {
+        await hold("without", () => hold("with", () => measure(running)));
+        // The servers have closed those before the next ones come.
+        await Bun.sleep(options.toy ? 0 : settleMs);
+      }
     } finally {
       for (const side of sides) await running[side].end();
     }
