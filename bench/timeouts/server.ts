@@ -1,8 +1,8 @@
 /**
  * The loop under test: an echo listener with the limits of time given as JSON, `server.ts
- * '{"timeouts":{"idle":75000},"clients":1000}'`. It obeys commands, a line each, and answers with the CPU time
- * it took since its start or for the command: `cpu`, and where its clients are on the same loop, which needs a
- * `library` on the fake kernel, `once` and `run CLIENTS MILLISECONDS`.
+ * '{"timeouts":{"idle":75000},"clients":1000}'`. It obeys commands, a line each, and answers with the CPU
+ * time it took since its start or for the command: `cpu`, and where its clients are on the same loop, which
+ * needs a `library` on the fake kernel, `once` and `run CLIENTS MILLISECONDS`.
  *
  * @module
  */

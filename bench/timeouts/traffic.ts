@@ -6,7 +6,7 @@
 import { connect, type Connection, type EventLoop } from "../../src/mod.ts";
 
 const messageBytes = 64;
-/** Connects or first messages under way at once: less than a listener's queue and the ring of segments hold. */
+/** Connects or first messages under way at once: less than a listener's queue and the segments hold. */
 const atOnce = 1000;
 /** A step that is prime to the number of clients visits them in an order that looks random. */
 const step = 7919;
@@ -56,7 +56,7 @@ export class Traffic {
     }
   }
 
-  /** `active` of the clients, each with one message under way, for so long. Returns the number of messages. */
+  /** `active` of the clients, each with one message under way, for so long; the number of messages. */
   async run(active: number, milliseconds: number): Promise<number> {
     this.#left = Infinity;
     this.#messages = 0;

@@ -6,15 +6,12 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
-const nap = @import("nap.zig").nap;
 const datagrams = @import("fake/datagrams.zig");
 const real_time = @import("fake/real_time.zig");
 const scale = @import("fake/scale.zig").scale;
+const waiting = @import("fake/waiting.zig");
 const Network = @import("fake/network.zig").Network;
 
-/// Microseconds that pass in a wait that found something, and in one that did not.
-const busy_wait_us = 100;
-const empty_wait_us = 1000;
 /// Raw descriptors begin behind those a process always has.
 const descriptor_first: u32 = 3;
 /// The peer of every connection, in network order.
@@ -348,49 +345,11 @@ pub const Io = struct {
     }
 
     pub fn wait(self: *Io, events: []common.Event, timeout_ms: u32) usize {
-        if (scale.real_time) return self.wait_in_real_time(events, timeout_ms);
-        var waited_ms: u32 = 0;
-        var written = self.network.events.collect(&self.network, events);
-        while (written == 0 and waited_ms < timeout_ms and !self.woken.load(.acquire)) {
-            // With nothing to tell at all the rest of the time passes at once.
-            const step = if (self.network.events.count == 0) timeout_ms - waited_ms else 1;
-            waited_ms += step;
-            self.pass(@as(u64, step) * 1000);
-            written = self.network.events.collect(&self.network, events);
-        }
-        if (waited_ms == 0) self.pass(if (written > 0) busy_wait_us else empty_wait_us);
-        self.waiting.store(self.network.events.count, .release);
-        return written;
-    }
-
-    fn wait_in_real_time(self: *Io, events: []common.Event, timeout_ms: u32) usize {
-        var written = self.network.events.collect(&self.network, events);
-        if (written == 0 and timeout_ms > 0) {
-            self.waiting.store(self.network.events.count, .release);
-            _ = self.wait_ready(timeout_ms);
-            written = self.network.events.collect(&self.network, events);
-        }
-        self.waiting.store(self.network.events.count, .release);
-        return written;
-    }
-
-    fn pass(self: *Io, us: u64) void {
-        _ = self.clock_us.fetchAdd(us, .acq_rel);
+        return waiting.wait(self, events, timeout_ms);
     }
 
     pub fn wait_ready(self: *Io, timeout_ms: u32) common.Result {
-        if (scale.real_time) {
-            if (timeout_ms > 0 and !self.has_something()) self.sleeper.sleep(timeout_ms);
-        } else for (0..timeout_ms) |_| {
-            if (self.has_something()) return .ok;
-            nap();
-            self.pass(1000);
-        }
-        return if (self.has_something()) .ok else .{ .status = .timed_out };
-    }
-
-    fn has_something(self: *Io) bool {
-        return self.woken.load(.acquire) or self.waiting.load(.acquire) > 0;
+        return waiting.wait_ready(self, timeout_ms);
     }
 
     pub fn wake(self: *Io) void {
