@@ -202,6 +202,33 @@ describe("over the fake kernel", () => {
     expect(struck).toBeGreaterThan(0);
   });
 
+  it("a connect that is given up with its loop leaves no slot behind", { ignore }, async () => {
+    const loop = createLoop({ library, seed: 0, segmentCount: 128, connections: 64 });
+    const waiting = Promise.withResolvers<void>();
+    const came = Promise.withResolvers<void>();
+    const listener = listen({
+      hostname: "127.0.0.1",
+      loop,
+      socket: {
+        data() {
+          came.resolve();
+          // A handler that waits lets the loop yield after each poll, so the connection made in the last one
+          // is the loop's end to clear away.
+          return waiting.promise;
+        },
+      },
+    });
+    const options = { hostname: "127.0.0.1", port: listener.port, loop, socket: { data() {} } };
+    const connection = await connect(options);
+    connection.write("x");
+    await within(came.promise, "the byte to come");
+    const late = connect(options).then(() => "connected", () => "given up");
+    await within(loop.close(), "the loop to close");
+    expect(await late).toBe("given up");
+    expect(loop.stats().slotsUsed).toBe(0);
+    waiting.resolve();
+  });
+
   it("seeds that break connections do break some", { ignore }, async () => {
     let failures = 0;
     for (const seed of [18, 20, 22, 24, 26, 28]) {

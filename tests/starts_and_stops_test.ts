@@ -7,7 +7,7 @@ import { describe, it } from "@std/testing/bdd";
 import { runScript } from "./helpers/process.ts";
 import { environment, scaled } from "./helpers/runtime.ts";
 
-const STARTS = Number(environment("RINGPORT_STARTS") ?? scaled(40, 8));
+const STARTS = Number(environment("RINGPORT_STARTS") ?? scaled(100, 8));
 
 /** Milliseconds one start and stop may take on a machine that is busy with other things. */
 const ROUND_MILLISECONDS = scaled(1_000, 10_000);

@@ -5,7 +5,7 @@
 //!     zig build test          unit tests of this machine
 //!     zig build test-windows  the same tests as a program for Windows, into zig-out/bin
 //!     zig build bindings      rewrites ffi/*.gen.ts; with CI set or -Dcheck it only compares
-//!     zig build fake          the library on the fake kernel, of this machine and of Windows
+//!     zig build fake          the library on the fake kernel, of this machine and of Windows, and the one for benches
 //!     zig build console       the program that sends Ctrl+C to the tests' servers on Windows
 //!     zig build fuzz -- ...   a fuzzer by name, see src/fuzz.zig
 //!     zig build bench-wheel   nanoseconds for each operation of the timer wheel
@@ -88,6 +88,10 @@ fn add_test_tools(b: *std.Build, host: std.Target.Query) void {
     const fake_step = b.step("fake", "Build the library on the fake kernel");
     const fake = add_library(b, "ringport_fake", "src/lib_fake.zig", host);
     fake_step.dependOn(&b.addInstallArtifact(fake, .{}).step);
+    if (host.os_tag == .linux) {
+        const many = add_library(b, "ringport_fake_many", "src/lib_fake_many.zig", host);
+        fake_step.dependOn(&b.addInstallArtifact(many, .{}).step);
+    }
     for (targets) |target| {
         if (!std.mem.eql(u8, target.name, "x86_64-windows")) continue;
         const foreign = add_library(b, "ringport_fake", "src/lib_fake.zig", target.query);

@@ -36,7 +36,7 @@ pub fn LoopType(comptime Backend: type) type {
         const Loop = @This();
         pub const Io = Backend;
         /// The fake kernel's time passes in its waits alone and has nothing to do with the processor's counter.
-        const virtual_time = @hasDecl(Backend, "virtual_time");
+        const virtual_time = @hasDecl(Backend, "virtual_time") and Backend.virtual_time;
         pub const Slot = socket.SlotType(Io);
         pub const ListenerEntry = struct {
             slot: u32,

@@ -1,18 +1,17 @@
 //! A kernel in memory, with a seed: sockets reach the listeners of the same loop, time is virtual and passes
 //! in `wait` alone, and every fault follows from `Configuration.seed` (`fake/faults.zig`), so a run replays.
-//! For tests; never part of the shipped library.
+//! For tests, and in real time (`fake/scale.zig`) for benches; never part of the shipped library.
 
 const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
-const nap = @import("nap.zig").nap;
 const datagrams = @import("fake/datagrams.zig");
+const real_time = @import("fake/real_time.zig");
+const scale = @import("fake/scale.zig").scale;
+const waiting = @import("fake/waiting.zig");
 const Network = @import("fake/network.zig").Network;
 
-/// Microseconds that pass in a wait that found something, and in one that did not.
-const busy_wait_us = 100;
-const empty_wait_us = 1000;
 /// Raw descriptors begin behind those a process always has.
 const descriptor_first: u32 = 3;
 /// The peer of every connection, in network order.
@@ -20,7 +19,7 @@ const loopback_ipv4: u32 = @bitCast([4]u8{ 127, 0, 0, 1 });
 const loopback_ipv6_end: u32 = @bitCast([4]u8{ 0, 0, 0, 1 });
 
 pub const Io = struct {
-    pub const virtual_time = true;
+    pub const virtual_time = !scale.real_time;
 
     network: Network,
     /// Virtual time. Atomic, because a thread in wait_ready lets it pass as well.
@@ -30,6 +29,8 @@ pub const Io = struct {
     waiting: std.atomic.Value(u32),
     /// Set by tests: no descriptor is left.
     descriptors_exhausted: bool,
+    /// Of a kernel in real time.
+    sleeper: if (scale.real_time) real_time.Sleeper else void,
 
     /// Number of the endpoint, 0 for none.
     pub const Socket = struct { endpoint: u32 };
@@ -45,10 +46,11 @@ pub const Io = struct {
         self.woken = .init(false);
         self.waiting = .init(0);
         self.descriptors_exhausted = false;
-        return .ok;
+        return if (scale.real_time) self.sleeper.open() else .ok;
     }
 
     pub fn deinit(self: *Io) void {
+        if (scale.real_time) self.sleeper.close();
         self.network.events.count = 0;
     }
 
@@ -343,43 +345,27 @@ pub const Io = struct {
     }
 
     pub fn wait(self: *Io, events: []common.Event, timeout_ms: u32) usize {
-        var waited_ms: u32 = 0;
-        var written = self.network.events.collect(&self.network, events);
-        while (written == 0 and waited_ms < timeout_ms and !self.woken.load(.acquire)) {
-            // With nothing to tell at all the rest of the time passes at once.
-            const step = if (self.network.events.count == 0) timeout_ms - waited_ms else 1;
-            waited_ms += step;
-            self.pass(@as(u64, step) * 1000);
-            written = self.network.events.collect(&self.network, events);
-        }
-        if (waited_ms == 0) self.pass(if (written > 0) busy_wait_us else empty_wait_us);
-        self.waiting.store(self.network.events.count, .release);
-        return written;
-    }
-
-    fn pass(self: *Io, us: u64) void {
-        _ = self.clock_us.fetchAdd(us, .acq_rel);
+        return waiting.wait(self, events, timeout_ms);
     }
 
     pub fn wait_ready(self: *Io, timeout_ms: u32) common.Result {
-        for (0..timeout_ms) |_| {
-            if (self.woken.load(.acquire) or self.waiting.load(.acquire) > 0) return .ok;
-            nap();
-            self.pass(1000);
-        }
-        const found = self.woken.load(.acquire) or self.waiting.load(.acquire) > 0;
-        return if (found) .ok else .{ .status = .timed_out };
+        return waiting.wait_ready(self, timeout_ms);
     }
 
     pub fn wake(self: *Io) void {
-        self.woken.store(true, .release);
+        const woken_before = self.woken.swap(true, .acq_rel);
+        if (scale.real_time and !woken_before) self.sleeper.rouse();
     }
 
     pub fn take_wake(self: *Io) bool {
-        return self.woken.swap(false, .acq_rel);
+        const woken = self.woken.swap(false, .acq_rel);
+        // This may read the rouse of a wake that came in between, which is seen before anybody sleeps.
+        if (scale.real_time and woken) self.sleeper.rest();
+        return woken;
     }
 
     pub fn now_ms(self: *Io) u64 {
+        if (scale.real_time) return real_time.now_ms();
         return self.clock_us.load(.acquire) / 1000;
     }
 };

@@ -92,6 +92,8 @@ pub fn shut(loop: anytype) bool {
             if (slot.state == .leaving) finish(loop, socket.slot_of(event.id), slot);
         }
     }
+    // The header outlives the loop, and no turn comes any more to tell what has gone here.
+    loop.header.slots_used = loop.slots.used;
     if (loop.slots.used > 0) return false;
     loop.io.deinit();
     return true;

@@ -5,8 +5,7 @@ const std = @import("std");
 const abi = @import("../../abi.zig");
 const constants = @import("../../constants.zig");
 
-/// Bytes one end may hold unread; small, so that senders meet a full peer early.
-pub const pipe_bytes: u32 = 16 * 1024;
+pub const pipe_bytes = @import("scale.zig").scale.pipe_bytes;
 
 pub const Kind = enum(u8) {
     free = 0,

@@ -11,9 +11,8 @@ const Endpoint = endpoint_file.Endpoint;
 const Events = @import("events.zig").Events;
 const Faults = faults_file.Faults;
 const pipe_bytes = endpoint_file.pipe_bytes;
+const scale = @import("scale.zig").scale;
 
-/// Endpoints of one fake kernel at most: enough for every test, 64 MiB of pipes that are touched only in use.
-const endpoints_max: u32 = 4096;
 /// First port given to a listener or connect that asked for none.
 const ephemeral_port_first: u16 = 49152;
 
@@ -33,7 +32,7 @@ pub const Network = struct {
 
     pub fn endpoint_count(configuration: *const abi.Configuration) u32 {
         // Two ends for each slot's connection, so a connection storm meets the loop's limit first.
-        return @min(configuration.slots *| 2, endpoints_max);
+        return @min(configuration.slots *| 2, scale.endpoints_max);
     }
 
     pub fn memory_size(configuration: *const abi.Configuration) usize {
