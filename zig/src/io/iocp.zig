@@ -14,6 +14,7 @@ const datagram = @import("iocp/datagram.zig");
 const handles = @import("iocp/handle.zig");
 const operations = @import("iocp/operation.zig");
 const paths = @import("iocp/path.zig");
+const polling = @import("iocp/polling.zig");
 const Port = @import("iocp/port.zig").Port;
 const status = @import("iocp/status.zig");
 const transfer = @import("iocp/transfer.zig");
@@ -53,10 +54,12 @@ pub const Io = struct {
         id: u32,
         request: *const abi.ListenRequest,
     ) common.Result {
+        if (request.flags.hand_over) return polling.listen(&io.port, socket, listener, id, request);
         return accepting.listen(&io.port, socket, listener, id, request);
     }
 
     pub fn accept(io: *Io, socket: *Socket, listener: *Listener) common.AcceptResult {
+        if (listener.is_polled) return polling.accept(&io.port, socket, listener);
         return accepting.accept(&io.port, socket, listener);
     }
 
@@ -96,11 +99,12 @@ pub const Io = struct {
         return if (windows.shutdown(socket.handle, windows.sd_send) != 0) status.last_winsock() else .ok;
     }
 
-    pub fn close(_: *Io, socket: *Socket, listener: ?*Listener, _: u32, abort: bool) bool {
+    pub fn close(io: *Io, socket: *Socket, listener: ?*Listener, _: u32, abort: bool) bool {
         if (socket.handle == 0) return !socket.held();
         socket.flags.closing = true;
         if (listener) |of| {
             accepting.drop_completed(of);
+            polling.cancel(&io.port, of);
             if (of.file != 0) remove_path(socket, of);
         }
         const handle = socket.handle;
@@ -158,9 +162,11 @@ pub const Io = struct {
         if (!handles.address(socket.handle, .local, &of, &path).failed()) paths.remove(&path, listener.file);
     }
 
-    /// Accepts are posted ahead; what has arrived at them waits until it is asked for.
-    pub fn watch_listener(_: *Io, _: *Socket, _: u32, _: bool) common.Result {
-        return .ok;
+    /// Accepts are posted ahead; what has arrived at them waits until it is asked for. A question that is asked
+    /// already wakes once at most.
+    pub fn watch_listener(io: *Io, socket: *Socket, _: u32, on: bool) common.Result {
+        const listener = socket.listener orelse return .ok;
+        return if (on and listener.is_polled) polling.ask(&io.port, listener) else .ok;
     }
 
     pub fn keep_path(_: *Io, listener: *Listener) void {
@@ -202,6 +208,7 @@ pub const Io = struct {
             const entry: *operations.Accept = @fieldParentPtr("operation", operation);
             return if (event.kind == .closed and entry.listening.?.held()) null else event;
         }
+        if (operation.kind == .poll) return polling.complete(@fieldParentPtr("operation", operation));
         const socket: *Socket = if (operation.kind == .receive)
             @fieldParentPtr("receive", operation)
         else
@@ -215,7 +222,7 @@ pub const Io = struct {
             else
                 transfer.complete_send(socket),
             .connect => connecting.complete(&io.port, socket),
-            .accept, .none => null,
+            .accept, .poll, .none => null,
         };
     }
 

@@ -5,6 +5,7 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const windows = @import("windows.zig");
+const handles = @import("iocp/handle.zig");
 const port = @import("iocp/port.zig");
 const status = @import("iocp/status.zig");
 
@@ -67,13 +68,7 @@ pub fn take(_: *Inbox, handover: *Handover) common.Result {
     var information: windows.ProtocolInformation = undefined;
     const bytes = std.mem.asBytes(&information);
     @memcpy(bytes, handover.ticket[0..bytes.len]);
-    const from_information = windows.from_protocol_information;
-    const flags = windows.wsa_flag_overlapped | windows.wsa_flag_no_handle_inherit;
-    const socket = windows.WSASocketW(from_information, from_information, from_information, &information, 0, flags);
-    if (socket == windows.invalid_socket) return status.last_winsock();
-    handover.descriptor = std.math.cast(u32, socket) orelse {
-        _ = windows.closesocket(socket);
-        return .{ .status = .not_supported };
-    };
-    return .ok;
+    const taken = handles.from_information(&information);
+    if (!taken.result.failed()) handover.descriptor = taken.handle;
+    return taken.result;
 }

@@ -7,6 +7,7 @@ const Sizes = @import("test/peer.zig").Sizes;
 const crowds = @import("test/crowds.zig");
 const datagrams = @import("test/datagrams.zig");
 const engine = @import("test/engine.zig");
+const handing = @import("test/handing.zig");
 const life = @import("test/life.zig");
 const transfer = @import("test/transfer.zig");
 const unix_cases = @import("test/unix.zig");
@@ -56,7 +57,7 @@ pub fn SuiteType(comptime Io: type) type {
 
         /// The cases that do not ask for an address, over Unix sockets.
         pub fn over_unix_sockets(seed: u32) !void {
-            inline for (.{ transfer, life, crowds, unix_cases }) |module| {
+            inline for (.{ transfer, life, crowds, handing, unix_cases }) |module| {
                 inline for (@typeInfo(module).@"struct".decl_names) |name| {
                     run_case_over(@field(module, name), .{}, seed, true) catch |failure| switch (failure) {
                         error.SkipZigTest => {},
@@ -93,6 +94,11 @@ pub fn SuiteType(comptime Io: type) type {
             try run(.{engine}, .{}, seed);
         }
 
+        pub fn handing_over(seed: u32) !void {
+            try run(.{handing}, .{}, seed);
+            try run(.{handing}, tight, seed);
+        }
+
         pub fn datagram_cases(seed: u32) !void {
             try run(.{datagrams}, .{}, seed);
         }
@@ -127,6 +133,14 @@ test "native backend: lives of connections" {
 
 test "native backend: the loop itself" {
     try Native.engines(0);
+}
+
+test "native backend: handing over" {
+    try Native.handing_over(0);
+}
+
+test "fake kernel: handing over" {
+    try on_each_seed(Fake.handing_over);
 }
 
 test "native backend: crowds" {

@@ -8,8 +8,8 @@ const constants = @import("../../constants.zig");
 const windows = @import("../windows.zig");
 const addresses = @import("address.zig");
 const handles = @import("handle.zig");
+const listening = @import("listening.zig");
 const operations = @import("operation.zig");
-const paths = @import("path.zig");
 const Port = @import("port.zig").Port;
 const status = @import("status.zig");
 
@@ -21,9 +21,6 @@ const Socket = operations.Socket;
 
 /// Accepts posted for a new listener; a thousand idle listeners need no thirty-two sockets each.
 const posted_first: u8 = 4;
-/// A backlog above this must be given to Windows as a hint, that is negated (SOMAXCONN_HINT).
-const backlog_plain_max: u32 = 200;
-const backlog_hint_max: u32 = 65535;
 
 pub fn listen(
     port: *Port,
@@ -32,35 +29,18 @@ pub fn listen(
     id: u32,
     request: *const abi.ListenRequest,
 ) common.Result {
-    // Two listeners on one port would steal from each other here; sharing is by hand-over.
-    if (request.flags.reuse_port) return .{ .status = .not_supported };
     // A listening socket belongs to the completion port it was given to for ever, so none can be passed on.
     if (request.flags.inherited) return .{ .status = .not_supported };
-    const native = addresses.of_request(&request.address, &request.path) orelse
-        return .{ .status = addresses.refusal(&request.address) };
-    const opened = handles.open(native.family);
+    const opened = listening.open(request);
     if (opened.result.failed()) return opened.result;
-    const handle = opened.handle;
-    // The permissions of a path are those of its folder.
-    const bound: common.Result = if (request.mode != 0)
-        .{ .status = .not_supported }
-    else
-        bind(handle, &native, request);
-    const result = if (bound.failed()) bound else port.associate(handle);
-    if (result.failed()) {
-        handles.close(handle);
-        return result;
+    const associated = port.associate(opened.handle);
+    if (associated.failed()) {
+        handles.close(opened.handle);
+        return associated;
     }
-    socket.open(handle, id, Port.skip_on_success(handle));
-    socket.listener = listener;
-    listener.posted = 0;
-    listener.completed = 0;
+    listening.begin(socket, listener, id, &opened, Port.skip_on_success(opened.handle));
+    if (request.flags.no_delay and opened.family != windows.af_unix) inherit(listener, .no_delay, 1);
     listener.wanted = posted_first;
-    listener.family = native.family;
-    listener.inherited.mask = 0;
-    const is_unix = native.family == windows.af_unix;
-    listener.file = if (is_unix and request.flags.unlink_at_close) paths.identify(&request.path) else 0;
-    if (request.flags.no_delay and !is_unix) inherit(listener, .no_delay, 1);
     return begin(port, socket, listener);
 }
 
@@ -79,42 +59,6 @@ fn begin(port: *Port, socket: *Socket, listener: *Listener) common.Result {
         if (!posted.failed()) move(&listener.completed, &listener.posted, index);
     }
     return .ok;
-}
-
-fn bind(handle: u32, native: *const addresses.Native, request: *const abi.ListenRequest) common.Result {
-    if (native.family == windows.af_unix) return bind_path(handle, native, request);
-    // Without this any program may bind the same port and take our connections.
-    const exclusive = handles.set_integer(handle, windows.sol_socket, windows.so_exclusiveaddruse, 1);
-    if (exclusive.failed()) return exclusive;
-    if (native.family == windows.af_inet6) {
-        const v6_only = @intFromBool(request.flags.v6_only);
-        const set = handles.set_integer(handle, windows.ipproto_ipv6, windows.ipv6_v6only, v6_only);
-        if (set.failed()) return set;
-    }
-    if (windows.bind(handle, &native.bytes, native.length) != 0) return status.last_winsock();
-    return listen_on(handle, request);
-}
-
-fn bind_path(handle: u32, native: *const addresses.Native, request: *const abi.ListenRequest) common.Result {
-    if (windows.bind(handle, &native.bytes, native.length) != 0) {
-        const failed = status.last_winsock();
-        if (failed.status != .address_in_use) return failed;
-        const cleared = paths.clear(&request.path, request.flags.replace_stale);
-        if (cleared.failed()) return cleared;
-        if (windows.bind(handle, &native.bytes, native.length) != 0) return status.last_winsock();
-    }
-    const result = listen_on(handle, request);
-    if (result.failed()) paths.remove(&request.path, paths.identify(&request.path));
-    return result;
-}
-
-fn listen_on(handle: u32, request: *const abi.ListenRequest) common.Result {
-    const backlog: i32 = @intCast(@min(
-        if (request.backlog == 0) constants.backlog_default else request.backlog,
-        backlog_hint_max,
-    ));
-    const hint = if (backlog > backlog_plain_max) -backlog else backlog;
-    return if (windows.listen(handle, hint) != 0) status.last_winsock() else .ok;
 }
 
 /// Answers one connection that has come, and posts accepts anew.
@@ -149,12 +93,17 @@ fn finish(port: *const Port, socket: *Socket, listener: *const Listener, taken: 
         handles.close(handle);
         return .{ .status = blame(failure.status), .system_error = failure.system_error };
     }
+    pass_on(listener, handle);
+    return .{ .handle = handle, .peer = peer_of(port, taken) };
+}
+
+/// Gives an accepted socket the options that were set on its listener.
+pub fn pass_on(listener: *const Listener, handle: u32) void {
     const inherited = &listener.inherited;
     for (inherited.values, 0..) |value, index| {
         if (inherited.mask & inherited_bit(index) == 0) continue;
         _ = handles.set_option(handle, @fromBackingInt(@as(u32, @intCast(index))), value);
     }
-    return .{ .handle = handle, .peer = peer_of(port, taken) };
 }
 
 /// What AcceptEx wrote, read by the function that knows its layout: no system call.
@@ -184,12 +133,12 @@ fn blame(failed: abi.Status) abi.Status {
 
 /// Until this an accepted socket knows no peer address and cannot be shut down.
 fn update_context(socket: *Socket, handle: u32) common.Result {
-    const listening: windows.Socket = socket.handle;
+    const context: windows.Socket = socket.handle;
     const failed = windows.setsockopt(
         handle,
         windows.sol_socket,
         windows.so_update_accept_context,
-        &listening,
+        &context,
         @sizeOf(windows.Socket),
     );
     return if (failed != 0) status.last_winsock() else .ok;

@@ -33,18 +33,11 @@ fn open_kind(family: u8, kind: i32, protocol: i32) Opened {
         0,
         windows.wsa_flag_overlapped | windows.wsa_flag_no_handle_inherit,
     );
-    if (socket == windows.invalid_socket) {
-        const failed = status.last_winsock();
-        // Systems differ in which part of it they do not know.
-        if (!is_unix or failed.status == .descriptors_exhausted) return .{ .result = failed };
-        return .{ .result = .{ .status = .address_family_not_supported, .system_error = failed.system_error } };
-    }
-    // Windows documents that handles fit in 32 bits; were it ever otherwise, this socket is of no use to us.
-    const handle = std.math.cast(u32, socket) orelse {
-        _ = windows.closesocket(socket);
-        return .{ .result = .{ .status = .not_supported } };
-    };
-    return .{ .handle = handle };
+    const opened = narrow(socket);
+    const failed = opened.result;
+    // Systems differ in which part of it they do not know.
+    if (!failed.failed() or !is_unix or failed.status == .descriptors_exhausted) return opened;
+    return .{ .result = .{ .status = .address_family_not_supported, .system_error = failed.system_error } };
 }
 
 pub fn close(handle: u32) void {
@@ -69,10 +62,51 @@ pub fn is_socket(handle: u32) bool {
 
 /// Whether the number names a stream socket that could carry a connection.
 pub fn is_connection(handle: u32) bool {
+    return is_stream(handle, false);
+}
+
+/// Whether it names one that listens.
+pub fn is_listener(handle: u32) bool {
+    return is_stream(handle, true);
+}
+
+fn is_stream(handle: u32, listens: bool) bool {
     const kind = get_integer(handle, windows.sol_socket, windows.so_type) orelse return false;
     if (kind != windows.sock_stream) return false;
-    const listens = get_integer(handle, windows.sol_socket, windows.so_acceptconn) orelse return false;
-    return listens & 0xff == 0;
+    const found = get_integer(handle, windows.sol_socket, windows.so_acceptconn) orelse return false;
+    return (found & 0xff != 0) == listens;
+}
+
+/// A further handle of the same socket, for this process.
+pub fn duplicate(handle: u32) Opened {
+    var information: windows.ProtocolInformation = undefined;
+    if (windows.WSADuplicateSocketW(handle, windows.GetCurrentProcessId(), &information) != 0)
+        return .{ .result = status.last_winsock() };
+    return from_information(&information);
+}
+
+/// The socket that a process, this one or another, has duplicated for this one.
+pub fn from_information(information: *const windows.ProtocolInformation) Opened {
+    const described = windows.from_protocol_information;
+    const flags = windows.wsa_flag_overlapped | windows.wsa_flag_no_handle_inherit;
+    return narrow(windows.WSASocketW(described, described, described, information, 0, flags));
+}
+
+/// A socket as a call of the system gave it. Windows documents that handles fit in 32 bits; were it ever
+/// otherwise, this socket is of no use to us.
+pub fn narrow(socket: windows.Socket) Opened {
+    if (socket == windows.invalid_socket) return .{ .result = status.last_winsock() };
+    const handle = std.math.cast(u32, socket) orelse {
+        _ = windows.closesocket(socket);
+        return .{ .result = .{ .status = .not_supported } };
+    };
+    return .{ .handle = handle };
+}
+
+/// No call on it waits.
+pub fn set_nonblocking(handle: u32) common.Result {
+    var on: u32 = 1;
+    return if (windows.ioctlsocket(handle, windows.fionbio, &on) != 0) status.last_winsock() else .ok;
 }
 
 fn get_integer(handle: u32, level: i32, option: i32) ?i32 {

@@ -7,7 +7,7 @@ const constants = @import("../../constants.zig");
 const windows = @import("../windows.zig");
 const status = @import("status.zig");
 
-pub const Kind = enum(u8) { none = 0, receive, send, connect, accept };
+pub const Kind = enum(u8) { none = 0, receive, send, connect, accept, poll };
 
 pub const Operation = struct {
     overlapped: windows.Overlapped,
@@ -19,6 +19,16 @@ pub const Operation = struct {
         std.debug.assert(!operation.pending);
         operation.* = .{ .overlapped = .{}, .kind = kind, .pending = true };
         return &operation.overlapped;
+    }
+
+    /// What the system call that began the operation answered; its end queues a packet even where it is there at
+    /// once, unless it is a refusal.
+    pub fn began_by_system(operation: *Operation, answer: u32) Began {
+        if (status.is_refusal(answer)) {
+            operation.pending = false;
+            return .{ .state = .failed, .number = status.number_of(answer) };
+        }
+        return .{ .state = .pending };
     }
 
     /// What the call that began the operation answered. `skips`: immediate success queues no packet.
@@ -76,7 +86,7 @@ pub const Socket = struct {
     },
 
     pub fn held(socket: *const Socket) bool {
-        if (socket.listener) |listener| return listener.posted != 0;
+        if (socket.listener) |listener| return listener.posted != 0 or listener.poll.operation.pending;
         return socket.receive.pending or socket.send.pending;
     }
 
@@ -99,6 +109,17 @@ pub const Accept = struct {
     addresses: [2 * accept_address_bytes]u8,
 };
 
+/// A question to the system whether a connection waits at a listener, which is answered once.
+pub const Poll = struct {
+    operation: Operation,
+    question: windows.PollInformation,
+    /// The listener the driver knows, below whatever providers are layered over it.
+    base: windows.Socket,
+    listening: ?*Socket,
+    /// What the last question ended with.
+    number: u32,
+};
+
 /// A set of accepts by index.
 pub const AcceptMask = u32;
 
@@ -115,6 +136,9 @@ pub const Listener = struct {
     posted: AcceptMask,
     /// A connection came on these, or failed; to be taken by accept.
     completed: AcceptMask,
+    /// Of a listener that hands over, in place of posted accepts.
+    poll: Poll,
+    is_polled: bool,
     /// How many to keep posted: grows to accepts_posted_max when connections come in bursts.
     wanted: u8,
     family: u8,

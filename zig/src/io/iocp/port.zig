@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const common = @import("../common.zig");
+const handles = @import("handle.zig");
 const windows = @import("../windows.zig");
 const Operation = @import("operation.zig").Operation;
 const status = @import("status.zig");
@@ -13,11 +14,16 @@ const post_retry_ms: u32 = 1;
 /// the loop's own thread runs, nor the loop's thread see a packet while the other one runs.
 const concurrency: u32 = 64;
 
+/// Of the driver's name only the beginning counts; the rest is the opener's own.
+const sockets_device_name = std.unicode.utf8ToUtf16LeStringLiteral("\\Device\\Afd\\Ringport");
+
 pub const Port = struct {
     handle: windows.Handle,
     accept_ex: windows.AcceptEx,
     connect_ex: windows.ConnectEx,
     accept_addresses: windows.GetAcceptExSockaddrs,
+    /// The driver of all sockets, which is asked for readiness; opened by the first who asks.
+    sockets_device: ?windows.Handle,
     /// Set by wake, taken by take_wake.
     wake_pending: std.atomic.Value(bool),
     /// A wake packet is in the queue: a second one would say nothing more.
@@ -28,6 +34,7 @@ pub const Port = struct {
         if (started.failed()) return started;
         port.wake_pending = .init(false);
         port.wake_posted = .init(false);
+        port.sockets_device = null;
         const found = port.find_extensions();
         if (found.failed()) return found;
         port.handle = windows.CreateIoCompletionPort(windows.invalid_handle, null, 0, concurrency) orelse
@@ -36,7 +43,39 @@ pub const Port = struct {
     }
 
     pub fn close(port: *Port) void {
+        if (port.sockets_device) |device| _ = windows.CloseHandle(device);
         _ = windows.CloseHandle(port.handle);
+    }
+
+    /// The driver's answers come as packets of this port.
+    pub fn open_sockets_device(port: *Port) common.Result {
+        if (port.sockets_device != null) return .ok;
+        const name: windows.UnicodeString = .of(sockets_device_name);
+        const attributes: windows.ObjectAttributes = .{ .name = &name };
+        var device: windows.Handle = undefined;
+        var block: windows.StatusBlock = .{};
+        const sharing = windows.file_share_read | windows.file_share_write;
+        const opened = windows.NtCreateFile(
+            &device,
+            windows.synchronize,
+            &attributes,
+            &block,
+            null,
+            0,
+            sharing,
+            windows.file_open,
+            0,
+            null,
+            0,
+        );
+        if (opened != 0) return status.result_of(status.number_of(opened));
+        if (windows.CreateIoCompletionPort(device, port.handle, 0, 0) == null) {
+            const failed = status.last_win32();
+            _ = windows.CloseHandle(device);
+            return failed;
+        }
+        port.sockets_device = device;
+        return .ok;
     }
 
     fn find_extensions(port: *Port) common.Result {
@@ -62,9 +101,7 @@ pub const Port = struct {
         const file: windows.Handle = @ptrFromInt(handle);
         if (windows.CreateIoCompletionPort(file, port.handle, 0, 0) == null) return status.last_win32();
         // Overlapped calls do not mind this mode; the receive that follows a readiness must not wait.
-        var on: u32 = 1;
-        if (windows.ioctlsocket(handle, windows.fionbio, &on) != 0) return status.last_winsock();
-        return .ok;
+        return handles.set_nonblocking(handle);
     }
 
     /// Whether immediate success will queue no packet. Where a layered provider refuses, packets come.

@@ -162,6 +162,11 @@ pub fn number_of(nt_status: u32) u32 {
     return @backingInt(number);
 }
 
+/// Whether an NTSTATUS says that nothing was begun (NT_ERROR).
+pub fn is_refusal(nt_status: u32) bool {
+    return nt_status >> 30 == 3;
+}
+
 pub fn result_of(number: u32) common.Result {
     return .{ .status = status_of(number), .system_error = number };
 }
