@@ -25,6 +25,19 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
+async function writeText(path: string, text: string): Promise<void> {
+  await bun.write(path, text, { createPath: false });
+}
+
+async function removeFile(path: string): Promise<boolean> {
+  try {
+    await bun.file(path).delete();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function command(module: string | URL, options: SpawnOptions = {}): string[] {
   const script = /^file:/.test(String(module)) ? bun.fileURLToPath(module) : String(module);
   return [self.execPath, ...self.execArgv, "run", script, ...(options.arguments ?? [])];
@@ -130,4 +143,6 @@ export const host: Host = {
   flush,
   onKeys,
   readText,
+  writeText,
+  removeFile,
 };

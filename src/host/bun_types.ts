@@ -32,7 +32,8 @@ export interface BunGlobal {
   readonly env: Record<string, string | undefined>;
   readonly stdout: { writer(): BunSink };
   readonly stderr: { writer(): BunSink };
-  file(path: string): { text(): Promise<string> };
+  file(path: string): { text(): Promise<string>; delete(): Promise<void> };
+  write(path: string, text: string, options: { createPath: boolean }): Promise<number>;
   fileURLToPath(url: string | URL): string;
   spawn(command: string[], options: BunSpawnOptions): BunChild;
 }

@@ -161,6 +161,16 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
+async function removeFile(path: string): Promise<boolean> {
+  if (!granted({ name: "write", path })) return false;
+  try {
+    await Deno.remove(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const quota = operatingSystem === "linux" ? await readText(quotaPath) : undefined;
 
 export const host: Host = {
@@ -195,4 +205,6 @@ export const host: Host = {
   flush: () => Promise.resolve(),
   onKeys,
   readText,
+  writeText: (path, text) => Deno.writeTextFile(path, text),
+  removeFile,
 };

@@ -110,4 +110,8 @@ export interface Host {
   onKeys(handler: (keys: string) => void): (() => void) | undefined;
   /** The text of a small file; undefined where there is none or it may not be read. Never prompts. */
   readText(path: string): Promise<string | undefined>;
+  /** Writes a small file, over one that is there; rejects with the runtime's own error. */
+  writeText(path: string, text: string): Promise<void>;
+  /** Removes a file; false where there is none or it may not be removed. */
+  removeFile(path: string): Promise<boolean>;
 }

@@ -26,6 +26,8 @@ export type Arrival = (channel: Channel) => ChannelOwner;
 export class ChannelListener {
   readonly #listener: Listener<Channel>;
   readonly #expected = new Map<string, Arrival>();
+  /** Tokens that are good as often as somebody comes with them. */
+  readonly #lasting = new Set<string>();
 
   constructor(loop: EventLoop) {
     const socket = {
@@ -46,9 +48,22 @@ export class ChannelListener {
     return token;
   }
 
+  /** A token that lets in whoever has it. */
+  admit(arrived: Arrival): string {
+    const token = this.expect(arrived);
+    this.#lasting.add(token);
+    return token;
+  }
+
   /** Nobody comes with this token any more. */
   forget(token: string): void {
     this.#expected.delete(token);
+  }
+
+  /** Nobody comes any more; those that have come stay. */
+  end(): Promise<void> {
+    this.#expected.clear();
+    return this.#listener.close();
   }
 
   close(): void {
@@ -71,7 +86,7 @@ export class ChannelListener {
     const { token } = (message ?? {}) as Partial<Greeting>;
     const arrived = this.#expected.get(String(token));
     if (arrived === undefined) return channel.abort();
-    this.#expected.delete(String(token));
+    if (!this.#lasting.has(String(token))) this.#expected.delete(String(token));
     channel.bytesMax = frameBytesMax;
     channel.owner = arrived(channel);
   }

@@ -145,8 +145,9 @@ export class Fleet {
       await loop.close();
       throw error;
     }
-    if (this.#spreading === "handOver") this.#acceptor.serve();
-    await this.#replacement.serving(loop, this.#acceptor, async () => {
+    const acceptor = this.#acceptor;
+    const accept = () => this.#spreading === "handOver" && acceptor.serve();
+    await this.#replacement.serving(loop, acceptor, accept, async () => {
       // The successor's figures are at the same address.
       await this.#metrics?.close();
       this.#owner.shutdown("handOver");

@@ -5,10 +5,9 @@
  * @module
  */
 import type { EventLoop } from "../connection/event_loop.ts";
-import { listen, type Listener } from "../connection/listener.ts";
-import type { Connection } from "../connection/types.ts";
 import { giveDescriptor, type Taker } from "../loop/open.ts";
-import { Channel, channelHandlers, channelOptions } from "./channel.ts";
+import type { Channel, ChannelOwner } from "./channel.ts";
+import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
 import {
   type OfferedListener,
   successionProtocol,
@@ -26,17 +25,6 @@ export interface HandOverOwner {
   yield(places: readonly number[]): Promise<void>;
 }
 
-/** Where a point is. */
-export interface PointPlace {
-  path: string;
-  /** A socket that listens there already. */
-  descriptor?: number;
-}
-
-/** Permission bits: nobody but this user may take a server's sockets. */
-const ownerOnly = 0o600;
-/** Bytes of a successor's messages at most. */
-const messageBytesMax = 4096;
 /** Milliseconds a visitor may take to say what it wants. */
 const greetingMilliseconds = 5_000;
 /** Milliseconds until a successor that is behind with taking is tried again, and how often. */
@@ -44,32 +32,32 @@ const retryMilliseconds = 5;
 const retriesMax = 1_000;
 
 export class HandOverPoint {
-  readonly #listener: Listener<Channel>;
+  #place: WaitingPoint | undefined = undefined;
   readonly #owner: HandOverOwner;
   readonly #library: string | undefined;
   /** The successor that is at it. */
   #visitor: Channel | undefined = undefined;
   #ready = false;
 
-  constructor(loop: EventLoop, { path, descriptor }: PointPlace, owner: HandOverOwner, library?: string) {
+  constructor(owner: HandOverOwner, library?: string) {
     this.#owner = owner;
     this.#library = library;
-    const socket = { ...channelHandlers, open: (connection: Connection<Channel>) => this.#visit(connection) };
-    const place = descriptor === undefined
-      ? { unix: path, mode: ownerOnly }
-      : { fd: descriptor, removePath: true };
-    this.#listener = listen<Channel>({ ...channelOptions, ...place, loop, socket });
+  }
+
+  /** Waits from now on. `descriptor`: a socket that listens there already. Throws where that cannot be. */
+  async open(loop: EventLoop, rendezvous: Rendezvous, descriptor?: number): Promise<void> {
+    this.#place = await rendezvous.wait(loop, (channel) => this.#visit(channel), descriptor);
   }
 
   /** Waits no more. The path goes, unless a successor has it. */
   async close(): Promise<void> {
-    if (this.#ready) await this.#listener.handOn();
-    else await this.#listener.close();
+    if (this.#ready) await this.#place?.handOn();
+    else await this.#place?.close();
   }
 
-  #visit(connection: Connection<Channel>): void {
-    const late = setTimeout(() => connection.abort(), greetingMilliseconds);
-    const channel = new Channel(connection, {
+  #visit(channel: Channel): ChannelOwner {
+    const late = setTimeout(() => channel.abort(), greetingMilliseconds);
+    return {
       received: (message) => {
         clearTimeout(late);
         this.#said(channel, (message ?? {}) as ToPredecessor);
@@ -78,7 +66,7 @@ export class HandOverPoint {
         clearTimeout(late);
         if (this.#visitor === channel) this.#left();
       },
-    }, messageBytesMax);
+    };
   }
 
   #said(channel: Channel, message: ToPredecessor): void {
@@ -106,7 +94,8 @@ export class HandOverPoint {
     for (const { listener, descriptor } of this.#owner.offers()) {
       post({ kind: "listener", listener, ticket: await this.#give(descriptor, taker) });
     }
-    post({ kind: "point", ticket: await this.#give(this.#listener.descriptor, taker) });
+    const own = this.#place?.descriptor;
+    if (own !== undefined) post({ kind: "point", ticket: await this.#give(own, taker) });
     post({ kind: "all" });
   }
 

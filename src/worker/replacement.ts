@@ -5,16 +5,26 @@
  * @module
  */
 import type { EventLoop } from "../connection/event_loop.ts";
+import { host } from "../host/mod.ts";
 import type { Log } from "../server/log.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import type { Acceptor } from "./acceptor.ts";
 import { HandOverPoint } from "./hand_over_point.ts";
+import { type Rendezvous, rendezvousAt } from "./rendezvous.ts";
 import type { OfferedListener } from "./succession.ts";
 import { type Succession, takeOver } from "./take_over.ts";
+
+/**
+ * On Windows the connection that was there when accept looked may be somebody else's by the time it takes, and
+ * the call then waits for the next one. So two servers never accept from one queue there: what comes while the
+ * one has ceased and the other not yet begun waits in it for a few milliseconds.
+ */
+const oneAccepts = host.operatingSystem === "windows";
 
 export class Replacement {
   readonly #options: ResolvedServerOptions;
   readonly #log: Log;
+  readonly #rendezvous: Rendezvous | undefined;
   #predecessor: Succession | undefined = undefined;
   #point: HandOverPoint | undefined = undefined;
   readonly #refused = Promise.withResolvers<void>();
@@ -22,13 +32,15 @@ export class Replacement {
   constructor(options: ResolvedServerOptions, log: Log) {
     this.#options = options;
     this.#log = log;
+    this.#rendezvous = options.handOver === undefined ? undefined : rendezvousAt(options.handOver);
   }
 
   /** The sockets of a server that runs, by place; empty where there is none. It serves on meanwhile. */
   async take(loop: EventLoop): Promise<readonly (number | undefined)[]> {
-    const { handOver: path, listeners, library } = this.#options;
-    if (path === undefined) return [];
-    this.#predecessor = await takeOver({ loop, path, listeners, library });
+    const { listeners, library } = this.#options;
+    const rendezvous = this.#rendezvous;
+    if (rendezvous === undefined) return [];
+    this.#predecessor = await takeOver({ loop, rendezvous, listeners, library });
     if (this.#predecessor === undefined) return [];
     const { descriptors } = this.#predecessor;
     const taken = descriptors.filter((descriptor) => descriptor !== undefined).length;
@@ -42,17 +54,27 @@ export class Replacement {
   }
 
   /**
-   * This server accepts: the other one is to go. From now on it waits for a successor of its own.
+   * All workers serve: this server accepts, and the other one is to go. From now on it waits for a successor
+   * of its own.
    *
+   * @param accept begins to accept.
    * @param yielded a successor serves, and this server is to shut down.
    */
-  async serving(loop: EventLoop, acceptor: Acceptor, yielded: () => Promise<void>): Promise<void> {
-    const { handOver: path, library } = this.#options;
-    if (path === undefined) return;
-    await this.#predecessor?.finish();
+  async serving(
+    loop: EventLoop,
+    acceptor: Acceptor,
+    accept: () => void,
+    yielded: () => Promise<void>,
+  ): Promise<void> {
+    const predecessor = this.#predecessor;
+    const goesFirst = predecessor !== undefined && oneAccepts;
+    if (!goesFirst) accept();
+    await predecessor?.finish();
+    if (goesFirst) accept();
+    if (this.#rendezvous === undefined) return;
     acceptor.own();
     try {
-      this.#point = new HandOverPoint(loop, { path, descriptor: this.#predecessor?.point }, {
+      const point = new HandOverPoint({
         offers: () => this.#offers(acceptor),
         told: (event) => this.#log.tell(`successor.${event}`),
         yield: async (places) => {
@@ -60,7 +82,9 @@ export class Replacement {
           await yielded();
           await this.#refused.promise;
         },
-      }, library);
+      }, this.#options.library);
+      await point.open(loop, this.#rendezvous, predecessor?.point);
+      this.#point = point;
     } catch (error) {
       // A server that cannot be replaced still serves.
       this.#log.tell("successor.unreachable", { error });

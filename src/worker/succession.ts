@@ -1,14 +1,20 @@
 /**
- * What a server and the one that takes its place say to each other, over the Unix socket of the option
- * `handOver`, and which listener of the one is which of the other.
+ * What a server and the one that takes its place say to each other, at the path of the option `handOver`,
+ * and which listener of the one is which of the other.
  *
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
+import { RingportError } from "../base/errors.ts";
 import type { ResolvedListenerOptions } from "../server/options.ts";
 
 /** Raised when the messages change in a way that older servers do not understand. */
 export const successionProtocol = 1;
+
+/** Milliseconds the predecessor may take to give its sockets, and to accept no more. */
+export const answerMilliseconds = 10_000;
+/** Bytes of a successor's messages at most. */
+export const visitorBytesMax = 4096;
 
 /** A listener as its server tells of it: how it was asked for, and where it is. */
 export interface OfferedListener {
@@ -29,13 +35,22 @@ export type ToPredecessor =
 /** From the predecessor. A ticket is base64. */
 export type ToSuccessor =
   | { kind: "listener"; listener: OfferedListener; ticket: string }
-  /** The socket at which it waits for successors itself. */
+  /** The socket at which it waits for successors itself, where that is one that can be given. */
   | { kind: "point"; ticket: string }
   /** There are no more. */
   | { kind: "all" }
   | { kind: "refused"; reason: string }
   /** It accepts no more. */
   | { kind: "done" };
+
+/** What went wrong between the two. */
+export function handOverFault(message: string): RingportError {
+  return new RingportError(`handOver: the sockets of the running server were not handed over: ${message}`, {
+    code: "ERR_HAND_OVER",
+    operation: "start",
+    origin: "framework",
+  });
+}
 
 /** For each listener that is wanted its place among the offered ones; undefined where none is the same. */
 export function matchListeners(

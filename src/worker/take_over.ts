@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { ConnectionRefusedError, NotFoundError, RingportError } from "../base/errors.ts";
-import { connect } from "../connection/connect.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
-import type { Connection } from "../connection/types.ts";
 import { host } from "../host/mod.ts";
 import { discardDescriptor, type Inbox, openInbox } from "../loop/open.ts";
 import type { ResolvedListenerOptions } from "../server/options.ts";
-import { Channel, channelOptions } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { inTime } from "./in_time.ts";
+import type { Rendezvous } from "./rendezvous.ts";
 import {
+  answerMilliseconds,
+  handOverFault as fault,
   matchListeners,
   type OfferedListener,
   successionProtocol,
@@ -25,19 +25,16 @@ import {
 export interface TakeOverSettings {
   loop: EventLoop;
   /** Where the predecessor waits. */
-  path: string;
+  rendezvous: Rendezvous;
   listeners: readonly ResolvedListenerOptions[];
   library: string | undefined;
 }
-
-/** Milliseconds the predecessor may take to give its sockets, and to accept no more. */
-const answerMilliseconds = 10_000;
 
 /** Sockets taken from a server that runs. */
 export class Succession {
   /** The listening sockets by place among this server's own listeners; undefined where it has none. */
   readonly descriptors: readonly (number | undefined)[];
-  /** The predecessor's own place to wait for successors. */
+  /** The predecessor's own socket to wait for successors, where it gave one. */
   readonly point: number | undefined;
   readonly #channel: Channel;
   readonly #places: number[];
@@ -82,20 +79,17 @@ interface Taken {
  * @throws {RingportError} code `ERR_HAND_OVER`: there is one, and it does not give them.
  */
 export async function takeOver(settings: TakeOverSettings): Promise<Succession | undefined> {
-  if (host.operatingSystem === "windows") throw unsupported();
-  const connection = await dial(settings);
-  if (connection === undefined) return undefined;
-  const { library } = settings;
+  const { library, rendezvous, loop } = settings;
   const taken: Taken = { offered: [], point: undefined };
   const all = Promise.withResolvers<void>();
   const done = Promise.withResolvers<void>();
   const name = crypto.randomUUID();
-  const inbox = openInbox(name, library);
   all.promise.catch(() => {});
-  const channel = new Channel(connection, {
+  let inbox: Inbox | undefined = undefined;
+  const channel = await rendezvous.dial(loop, {
     received: (message) => {
       try {
-        take(inbox, taken, message as ToSuccessor, all.resolve, done.resolve);
+        take(inbox!, taken, message as ToSuccessor, all.resolve, done.resolve);
       } catch (error) {
         all.reject(fault(error instanceof Error ? error.message : String(error)));
       }
@@ -105,7 +99,9 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
       done.resolve();
     },
   });
+  if (channel === undefined) return undefined;
   try {
+    inbox = openInbox(name, library);
     const hello: ToPredecessor = { kind: "hello", protocol: successionProtocol, pid: host.pid, inbox: name };
     channel.post(hello);
     if (!(await inTime(all.promise, answerMilliseconds))) throw fault("the server there does not answer");
@@ -115,16 +111,7 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
     for (const { descriptor } of taken.offered) discardDescriptor(descriptor, library);
     throw error;
   } finally {
-    inbox.close();
-  }
-}
-
-async function dial({ loop, path }: TakeOverSettings): Promise<Connection<Channel> | undefined> {
-  try {
-    return await connect<Channel>({ ...channelOptions, loop, unix: path, timeout: answerMilliseconds });
-  } catch (error) {
-    if (error instanceof NotFoundError || error instanceof ConnectionRefusedError) return undefined;
-    throw error;
+    inbox?.close();
   }
 }
 
@@ -144,19 +131,4 @@ function take(inbox: Inbox, taken: Taken, said: ToSuccessor, all: () => void, do
     case "refused":
       throw new Error(said.reason);
   }
-}
-
-function unsupported(): RingportError {
-  const why =
-    "on Windows a listening socket belongs to one completion port for ever, and no successor could " +
-    'accept from it (option "handOver")';
-  return new RingportError(`start: ${why}`, { code: "ERR_NOT_SUPPORTED", operation: "start" });
-}
-
-function fault(message: string): RingportError {
-  return new RingportError(`handOver: the sockets of the running server were not handed over: ${message}`, {
-    code: "ERR_HAND_OVER",
-    operation: "start",
-    origin: "framework",
-  });
 }
