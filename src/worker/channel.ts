@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { CloseReason, Connection, SocketHandlers } from "../connection/types.ts";
+import { ConnectionRefusedError, NotFoundError } from "../base/errors.ts";
+import { connect } from "../connection/connect.ts";
+import type { CloseReason, Connection, ConnectOptions, SocketHandlers } from "../connection/types.ts";
 import { frameOf, FrameReader } from "./frames.ts";
 
 /** Whom a channel tells. */
@@ -69,3 +71,28 @@ export const channelHandlers: SocketHandlers<Channel> = {
 
 /** Options of a channel's connection, at both ends. */
 export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimitBytes };
+
+/**
+ * A channel to whoever listens at a place, which hears from the first byte on; undefined where nobody does.
+ *
+ * @param owned gives who hears it.
+ */
+export async function dialChannel(
+  place: Pick<ConnectOptions<Channel>, "loop" | "hostname" | "port" | "unix" | "timeout">,
+  owned: (channel: Channel) => ChannelOwner,
+): Promise<Channel | undefined> {
+  const open = (connection: Connection<Channel>) => {
+    const channel = new Channel(connection, nobody);
+    channel.owner = owned(channel);
+  };
+  try {
+    const socket = { ...channelHandlers, open };
+    return (await connect<Channel>({ ...channelOptions, ...place, socket } as ConnectOptions<Channel>)).data;
+  } catch (error) {
+    if (error instanceof NotFoundError || error instanceof ConnectionRefusedError) return undefined;
+    throw error;
+  }
+}
+
+/** Hears a channel until its owner is known. */
+export const nobody: ChannelOwner = { received() {}, closed() {} };

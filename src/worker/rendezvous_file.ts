@@ -5,11 +5,9 @@
  *
  * @module
  */
-import { ConnectionRefusedError } from "../base/errors.ts";
-import { connect } from "../connection/connect.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
-import { Channel, channelOptions, type ChannelOwner } from "./channel.ts";
+import { type Channel, type ChannelOwner, dialChannel } from "./channel.ts";
 import { type Arrival, ChannelListener, type Greeting } from "./channel_listener.ts";
 import { inTime } from "./in_time.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
@@ -87,22 +85,16 @@ export class FileRendezvous implements Rendezvous {
   async #call(loop: EventLoop, notice: Notice, owner: ChannelOwner): Promise<Channel | undefined> {
     const { port, visitor, server } = notice;
     const answered = Promise.withResolvers<boolean>();
-    let channel: Channel;
-    try {
-      const place = { loop, hostname: loopback, port, timeout: answerMilliseconds };
-      const connection = await connect<Channel>({ ...channelOptions, ...place });
-      channel = new Channel(connection, {
-        received(message) {
-          const proved = (message as Partial<Greeting> | null)?.token === server;
-          if (proved) channel.owner = owner;
-          answered.resolve(proved);
-        },
-        closed: () => answered.resolve(false),
-      });
-    } catch (error) {
-      if (error instanceof ConnectionRefusedError) return undefined;
-      throw error;
-    }
+    const place = { loop, hostname: loopback, port, timeout: answerMilliseconds };
+    const channel: Channel | undefined = await dialChannel(place, (channel) => ({
+      received(message) {
+        const proved = (message as Partial<Greeting> | null)?.token === server;
+        if (proved) channel.owner = owner;
+        answered.resolve(proved);
+      },
+      closed: () => answered.resolve(false),
+    }));
+    if (channel === undefined) return undefined;
     channel.post({ token: visitor } satisfies Greeting);
     if (!(await inTime(answered.promise, answerMilliseconds))) {
       channel.abort();
@@ -118,7 +110,10 @@ export class FileRendezvous implements Rendezvous {
 function read(text: string | undefined): Notice | undefined {
   try {
     const notice = JSON.parse(text ?? "") as Notice;
-    return notice.ringport === mark ? notice : undefined;
+    const { ringport, port, visitor, server } = notice;
+    const isPort = Number.isInteger(port) && port > 0 && port <= 0xffff;
+    const isWhole = isPort && typeof visitor === "string" && typeof server === "string";
+    return ringport === mark && isWhole ? notice : undefined;
   } catch {
     return undefined;
   }

@@ -3,12 +3,17 @@
  *
  * @module
  */
-import { ConnectionRefusedError, NotFoundError } from "../base/errors.ts";
-import { connect } from "../connection/connect.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { listen, type Listener } from "../connection/listener.ts";
 import type { Connection } from "../connection/types.ts";
-import { Channel, channelHandlers, channelOptions, type ChannelOwner } from "./channel.ts";
+import {
+  Channel,
+  channelHandlers,
+  channelOptions,
+  type ChannelOwner,
+  dialChannel,
+  nobody,
+} from "./channel.ts";
 import type { Arrival } from "./channel_listener.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
 import { answerMilliseconds, visitorBytesMax } from "./succession.ts";
@@ -23,14 +28,8 @@ export class SocketRendezvous implements Rendezvous {
     this.#path = path;
   }
 
-  async dial(loop: EventLoop, owner: ChannelOwner): Promise<Channel | undefined> {
-    try {
-      const place = { loop, unix: this.#path, timeout: answerMilliseconds };
-      return new Channel(await connect<Channel>({ ...channelOptions, ...place }), owner);
-    } catch (error) {
-      if (error instanceof NotFoundError || error instanceof ConnectionRefusedError) return undefined;
-      throw error;
-    }
+  dial(loop: EventLoop, owner: ChannelOwner): Promise<Channel | undefined> {
+    return dialChannel({ loop, unix: this.#path, timeout: answerMilliseconds }, () => owner);
   }
 
   // deno-lint-ignore require-await
@@ -51,6 +50,3 @@ export class SocketRendezvous implements Rendezvous {
     };
   }
 }
-
-/** Hears a channel until its owner is known. */
-const nobody: ChannelOwner = { received() {}, closed() {} };

@@ -1,6 +1,7 @@
 /** A server that is replaced while it runs: answers every line with the name it was given. */
 import { host } from "../../src/host/mod.ts";
 import { type Application, type Connection, Server, type Window } from "../../src/mod.ts";
+import { inputLines } from "../helpers/process.ts";
 
 /** What the starter calls this program, in each of its threads and processes. */
 const program = host.variable("PROGRAM") ?? "";
@@ -20,12 +21,22 @@ if (import.meta.main) {
   const log = (entry: { event: string }) => console.log(`event ${entry.event}`);
   try {
     const report = await Server.run(import.meta.url, { hostname: "127.0.0.1", ...options, log }, (server) => {
+      const ports = server.listeners.map(({ name, address }) => `${name}=${address.port}`);
+      console.log(`listeners ${ports.join(" ")} .`);
       console.log(`serving ${server.port} as ${host.pid}`);
+      // Signals end a program on Windows at once.
+      if (host.operatingSystem === "windows") void stopAtLine(server);
     });
     const { reason, bytesLost, aborted, workersKilled } = report;
     console.log(`report ${JSON.stringify({ reason, bytesLost, aborted, workersKilled })}`);
+    // It would wait for further lines.
+    if (host.operatingSystem === "windows") host.exit(0);
   } catch (error) {
     console.log(`failed ${(error as { code?: string }).code} ${(error as Error).message}`);
     host.exit(3);
   }
+}
+
+async function stopAtLine(server: Server): Promise<void> {
+  for await (const line of inputLines()) return void await server.shutdown({ reason: line });
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { Child } from "./process.ts";
-import { environment, system } from "./runtime.ts";
+import { bun, environment, fileExists, system } from "./runtime.ts";
 
 /** Runs a command to its end and gives what it printed. */
 async function run(...command: string[]): Promise<string> {
@@ -15,7 +15,7 @@ async function run(...command: string[]): Promise<string> {
   return output.trim();
 }
 
-/** A folder of its own, gone with the scope. Linux only. */
+/** A folder of its own, gone with the scope. `write` and `move` are for Linux only. */
 export class Folder implements AsyncDisposable {
   readonly path: string;
 
@@ -24,17 +24,22 @@ export class Folder implements AsyncDisposable {
   }
 
   static async make(): Promise<Folder> {
-    if (system === "windows") throw new Error("the tests make folders on Linux only");
+    if (system === "windows") {
+      const path = `${environment("TEMP")}\\rp-${crypto.randomUUID()}`;
+      await run("cmd", "/d", "/c", "mkdir", path);
+      return new Folder(path);
+    }
     const parent = environment("TMPDIR") ?? "/tmp";
     return new Folder(await run("mktemp", "-d", `${parent}/rp.XXXXXX`));
   }
 
   file(name: string): string {
-    return `${this.path}/${name}`;
+    return system === "windows" ? `${this.path}\\${name}` : `${this.path}/${name}`;
   }
 
-  /** Kind and permissions, as "socket 600"; "" where nothing is. */
+  /** Kind and permissions, as "socket 600", of which Windows tells "file" alone; "" where nothing is. */
   async look(name: string): Promise<string> {
+    if (system === "windows") return await fileExists(this.file(name)) ? "file" : "";
     const text = await run("sh", "-c", `stat -c '%F %a' "$1" || true`, "sh", this.file(name));
     return text.replace(/^regular (empty )?file/, "file");
   }
@@ -45,7 +50,8 @@ export class Folder implements AsyncDisposable {
   }
 
   async read(name: string): Promise<string> {
-    return await run("cat", this.file(name));
+    if (bun !== undefined) return await bun.file(this.file(name)).text();
+    return await Deno.readTextFile(this.file(name));
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -53,6 +59,7 @@ export class Folder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run("rm", "-r", this.path);
+    if (system === "windows") await run("cmd", "/d", "/c", "rmdir", "/s", "/q", this.path);
+    else await run("rm", "-r", this.path);
   }
 }
