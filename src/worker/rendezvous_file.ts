@@ -69,7 +69,7 @@ export class FileRendezvous implements Rendezvous {
     };
   }
 
-  /** Throws where the file is another server's or none of a server at all. One that is left over is nobody's. */
+  /** Throws where the file is another server's or something else. One that is left over is nobody's. */
   async #checkFree(loop: EventLoop): Promise<void> {
     const text = await host.readText(this.#path);
     if (text === undefined || text.trim() === "" || text === this.#predecessor) return;

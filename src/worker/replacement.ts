@@ -15,9 +15,9 @@ import type { OfferedListener } from "./succession.ts";
 import { type Succession, takeOver } from "./take_over.ts";
 
 /**
- * On Windows the connection that was there when accept looked may be somebody else's by the time it takes, and
- * the call then waits for the next one. So two servers never accept from one queue there: what comes while the
- * one has ceased and the other not yet begun waits in it for a few milliseconds.
+ * Nothing on Windows promises that accept does not wait where the connection it was called for has gone to
+ * another process meanwhile. So two servers never accept from one queue there: what comes while the one has
+ * ceased and the other not yet begun waits in it for a few milliseconds.
  */
 const oneAccepts = host.operatingSystem === "windows";
 

@@ -308,7 +308,7 @@ export const lifeTable = {
   handOver: unset(
     text("<path>"),
     "off",
-    "path of the Unix socket where a successor takes over the listeners",
+    "path where a successor takes over the listeners: a Unix socket, on Windows a file",
     "only some servers are replaced while they run",
   ),
   log: row(

@@ -245,7 +245,7 @@ export interface ServerOptions extends Omit<ListenerOptions, "name" | "limits"> 
   metrics?: MetricsOptions;
   /** Text for the applications, given to their `start` as `worker.argument`. None by default. */
   argument?: string;
-  /** Path of the Unix socket at which a successor takes over the listeners. None by default. */
+  /** Path where a successor takes over the listeners: a Unix socket, on Windows a file. None by default. */
   handOver?: string;
   /** Where the log goes: lines for people, lines of JSON, nowhere, or a function. "auto" by default. */
   log?: "auto" | "human" | "json" | "off" | LogSink;

@@ -52,7 +52,8 @@ pub fn pauses_in_a_row_lose_nothing(h: anytype) !void {
     const listener = try dialogue.listen(h, .{ .hand_over = true });
     var mark = h.log.items.len;
     for (0..8) |round| {
-        for ([_]abi.Operation{ .pause, .resume_reading, .pause, .pause, .resume_reading, .resume_reading }) |operation| {
+        const all = [_]abi.Operation{ .pause, .resume_reading, .pause, .pause, .resume_reading, .resume_reading };
+        for (all) |operation| {
             _ = try h.submit(.{ .operation = operation, .id = listener.id });
             if (round % 2 == 1) try h.turns(1);
         }
