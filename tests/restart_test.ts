@@ -173,7 +173,10 @@ describe("a server that takes the place of one that runs", () => {
   });
 
   it("may run on the other runtime", async () => {
-    const other = runtime === "bun" ? ["deno", "run", "--quiet", "--no-check", "-A"] : ["bun", "run"];
+    const ending = system === "windows" ? ".exe" : "";
+    const other = runtime === "bun"
+      ? [`deno${ending}`, "run", "--quiet", "--no-check", "-A"]
+      : [`bun${ending}`, "run"];
     const there = await errorOf(async () => {
       await using child = new Child([other[0], "--version"], {});
       throw (await child.end()).code === 0 ? "there" : "absent";
