@@ -1,6 +1,6 @@
 /**
  * Where a running server waits for its successor, gives it the listening sockets and, when it serves, goes.
- * Until then nothing changes: both accept from the same queues, and a successor that fails is forgotten.
+ * Until then nothing changes: both have the same queues, and a successor that fails is forgotten.
  *
  * @module
  */
