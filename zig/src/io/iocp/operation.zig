@@ -4,6 +4,7 @@
 
 const std = @import("std");
 const constants = @import("../../constants.zig");
+const driver = @import("driver.zig");
 const windows = @import("../windows.zig");
 const status = @import("status.zig");
 
@@ -112,7 +113,7 @@ pub const Accept = struct {
 /// A question to the system whether a connection waits at a listener, which is answered once.
 pub const Poll = struct {
     operation: Operation,
-    question: windows.PollInformation,
+    question: driver.PollInformation,
     /// The listener the driver knows, below whatever providers are layered over it.
     base: windows.Socket,
     listening: ?*Socket,

@@ -9,6 +9,7 @@ const common = @import("../common.zig");
 const windows = @import("../windows.zig");
 const accepting = @import("accepting.zig");
 const addresses = @import("address.zig");
+const driver = @import("driver.zig");
 const handles = @import("handle.zig");
 const listening = @import("listening.zig");
 const operations = @import("operation.zig");
@@ -59,20 +60,20 @@ pub fn ask(port: *Port, listener: *Listener) common.Result {
     const poll = &listener.poll;
     if (poll.operation.pending) return .ok;
     const overlapped = poll.operation.begin(.poll);
-    overlapped.internal = windows.status_pending;
+    overlapped.internal = driver.status_pending;
     poll.question = .{
-        .timeout = windows.poll_forever,
+        .timeout = driver.poll_forever,
         .handle = poll.base,
-        .events = windows.afd_poll_accept,
+        .events = driver.afd_poll_accept,
     };
-    const size = @sizeOf(windows.PollInformation);
-    const answer = windows.NtDeviceIoControlFile(
+    const size = @sizeOf(driver.PollInformation);
+    const answer = driver.NtDeviceIoControlFile(
         port.sockets_device.?,
         null,
         null,
         overlapped,
         overlapped,
-        windows.ioctl_afd_poll,
+        driver.ioctl_afd_poll,
         &poll.question,
         size,
         &poll.question,

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const common = @import("../common.zig");
+const driver = @import("driver.zig");
 const handles = @import("handle.zig");
 const windows = @import("../windows.zig");
 const Operation = @import("operation.zig").Operation;
@@ -13,9 +14,6 @@ const post_retry_ms: u32 = 1;
 /// Threads the port lets run at once. With one, a thread waiting for readiness would not be let go while
 /// the loop's own thread runs, nor the loop's thread see a packet while the other one runs.
 const concurrency: u32 = 64;
-
-/// Of the driver's name only the beginning counts; the rest is the opener's own.
-const sockets_device_name = std.unicode.utf8ToUtf16LeStringLiteral("\\Device\\Afd\\Ringport");
 
 pub const Port = struct {
     handle: windows.Handle,
@@ -50,20 +48,20 @@ pub const Port = struct {
     /// The driver's answers come as packets of this port.
     pub fn open_sockets_device(port: *Port) common.Result {
         if (port.sockets_device != null) return .ok;
-        const name: windows.UnicodeString = .of(sockets_device_name);
-        const attributes: windows.ObjectAttributes = .{ .name = &name };
+        const name: driver.UnicodeString = .of(driver.device_name);
+        const attributes: driver.ObjectAttributes = .{ .name = &name };
         var device: windows.Handle = undefined;
-        var block: windows.StatusBlock = .{};
-        const sharing = windows.file_share_read | windows.file_share_write;
-        const opened = windows.NtCreateFile(
+        var block: driver.StatusBlock = .{};
+        const sharing = driver.file_share_read | driver.file_share_write;
+        const opened = driver.NtCreateFile(
             &device,
-            windows.synchronize,
+            driver.synchronize,
             &attributes,
             &block,
             null,
             0,
             sharing,
-            windows.file_open,
+            driver.file_open,
             0,
             null,
             0,
