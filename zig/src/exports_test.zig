@@ -132,7 +132,8 @@ const Stuck = struct {
         while (true) {
             const answer = exports.poll(stuck.handle, wait_ms);
             _ = stuck.polls.fetchAdd(1, .acq_rel);
-            if (answer < 0) return stuck.answer.store(answer, .release);
+            // Busy while it is just being taken away: its own thread tries again, as it does here.
+            if (answer < 0 and answer != failure(.busy)) return stuck.answer.store(answer, .release);
         }
     }
 };
