@@ -96,6 +96,23 @@ describe("the table of addresses, step by step", () => {
     }
   });
 
+  it("counts the offences of two threads that meet a new address in one place", () => {
+    atEachStep((step) => {
+      const table = AddressTable.create({ entries: 64, workers: 4, banAfter: 3 });
+      const other = AddressTable.attach(table.buffer);
+      const heads = new Int32Array(table.buffer, layoutOf(64, 4).heads);
+      let filling = false;
+      const reached = interleave(() => table.offend(late, 0, 0), step, () => {
+        // Nobody goes on here while the first thread stands still, so what it is filling is never filled.
+        filling = heads.some((word, at) => at % headWords === 0 && (word & phaseMask) >= Phase.claimed);
+        other.offend(late, 0, 1);
+      });
+      if (!reached) return false;
+      expect(table.offend(late, 1, 2), `step ${step}`).toBe(!filling);
+      return true;
+    });
+  });
+
   it("bans the one that offended, whoever takes its entry", () => {
     atEachStep((step) => {
       const table = almostFull({ banAfter: 1 });

@@ -241,11 +241,10 @@ describeWorkers("a server's limits by address", (isolation) => {
       timeouts: { firstByte: 150 },
       limits: { banAfter: 4, banTime: 60_000 },
     });
-    // Two for each worker.
-    for (let offence = 0; offence < 2; offence++) {
-      const clients = [await fixture.connect(), await fixture.connect()];
-      for (const client of clients) await client.closed(patience);
-    }
+    // The first one alone: two workers that meet an address at the same moment may count apart that once.
+    await (await fixture.connect()).closed(patience);
+    const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
+    for (const client of clients) await client.closed(patience);
     const { address } = await fixture.event("address.banned", patience);
     expect(address).toBe("127.0.0.1");
     await (await fixture.connect()).closed(patience);

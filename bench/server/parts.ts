@@ -8,7 +8,15 @@ import type { CellResult, IdleResult } from "../echo/results.ts";
 import type { Server } from "../echo/servers.ts";
 import type { ServerBenchOptions } from "./options.ts";
 import { measurePaired, type PairedResult } from "./paired.ts";
-import { builtIn, cLoop, plainListen, withOptions, withReusePort, withWorkers } from "./servers.ts";
+import {
+  builtIn,
+  cLoop,
+  plainListen,
+  withHandOver,
+  withOptions,
+  withReusePort,
+  withWorkers,
+} from "./servers.ts";
 import { measureSkew, type SkewResult } from "./skew.ts";
 
 /** What is measured, by part. */
@@ -57,7 +65,7 @@ export function measureRate(bench: Bench, { workers, runtimes }: ServerBenchOpti
     cLoop(bench.programs),
     ...plainListen(runtimes),
     ...workers.flatMap((number) => withWorkers(runtimes, number)),
-    ...withReusePort(runtimes, 1),
+    ...withHandOver(runtimes, 1),
     ...builtIn(),
   ];
   return measureCells(

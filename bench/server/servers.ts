@@ -49,6 +49,11 @@ export function withReusePort(runtimes: string[], workers: number): Server[] {
   return withOptions(runtimes, `server-${workers}-group`, { workers, spreading: "reusePort" });
 }
 
+/** `Server` whose own thread accepts for the workers, even for a single one. */
+export function withHandOver(runtimes: string[], workers: number): Server[] {
+  return withOptions(runtimes, `server-${workers}-handed`, { workers, spreading: "handOver" });
+}
+
 /** The runtimes' own. */
 export function builtIn(): Server[] {
   return [

@@ -4,8 +4,9 @@
  * threads at least one sees the other.
  *
  * An address may stand in any of the 16 places from where its hash points. Two threads that see it for the
- * first time at the same moment may both enter it; its connections are then the sum of both entries, and the
- * first of them serves for all else.
+ * first time at the same moment may both enter it. Each looks again, and the one whose entry is not the first
+ * goes over to that. Where the other one was put to sleep in the middle of it, both entries are used for that
+ * once: the address's connections are the sum of both, and the first of them serves for all else.
  *
  * @module
  */
@@ -96,12 +97,40 @@ export class AddressEntries {
     for (let attempt = 0; attempt < pinAttemptsMax; attempt++) {
       const entry = this.find(address, now);
       if (entry < 0 && this.#undecided) continue;
-      if (entry < 0) return this.#create(address, now, column);
+      if (entry < 0) return this.#unified(this.#create(address, now, column), address, now, column);
       Atomics.add(this.#counters, entry * this.#columns + column, pinUnit);
       if (Atomics.load(this.words, entry * headWords) === this.#seen) return entry;
       this.unpin(entry, column);
     }
     return -1;
+  }
+
+  /** The entry to work with in place of one that was just made: the first one, though another's. */
+  #unified(made: number, address: AddressWords, now: number, column: number): number {
+    if (made < 0) return made;
+    for (let attempt = 0; attempt < pinAttemptsMax; attempt++) {
+      if (this.#isClaimedBefore(made, address)) continue;
+      const entry = this.find(address, now);
+      if (entry === made || entry < 0) return made;
+      Atomics.add(this.#counters, entry * this.#columns + column, pinUnit);
+      if (Atomics.load(this.words, entry * headWords) === this.#seen) {
+        this.unpin(made, column);
+        return entry;
+      }
+      this.unpin(entry, column);
+    }
+    return made;
+  }
+
+  /** Whether another thread is filling a place before this entry, maybe with the same address. */
+  #isClaimedBefore(made: number, address: AddressWords): boolean {
+    const start = this.#hash(address);
+    for (let probe = 0; probe < probesMax; probe++) {
+      const entry = (start + probe) & (this.count - 1);
+      if (entry === made) return false;
+      if ((Atomics.load(this.words, entry * headWords) & phaseMask) >= Phase.claimed) return true;
+    }
+    return false;
   }
 
   /** Ends every ban of an address. False when there was none in force. */
