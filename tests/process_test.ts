@@ -161,7 +161,7 @@ describe("a worker's process", () => {
 
   it("that sleeps is healthy all the time", async () => {
     await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
-    await delay(3 * quick.stuckAfter);
+    await delay(2 * quick.stuckAfter);
     const told = ["worker.slow", "worker.stuck", "worker.died"].flatMap((event) => fixture.events(event));
     expect(told.filter(({ event }) => event !== "worker.slow")).toEqual([]);
     expect(fixture.server.workers).toBe(2);
