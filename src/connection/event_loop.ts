@@ -124,8 +124,11 @@ export class EventLoop implements AsyncDisposable {
    *
    * await using loop = createLoop();
    * loop.trace(({ stage, operation, bytes }) => console.log(stage, operation, bytes));
-   * const socket = { data: (connection, window) => void connection.write(window) };
-   * const { port } = listen({ hostname: "127.0.0.1", loop, socket });
+   * const { port } = listen({
+   *   hostname: "127.0.0.1",
+   *   loop,
+   *   socket: { data: (connection, window) => void connection.write(window) },
+   * });
    * const client = await connect({ hostname: "127.0.0.1", port, loop });
    * client.write("hello"); // submitted client.send 5, completed server.receive 5, ...
    * ```
