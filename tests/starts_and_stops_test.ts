@@ -17,7 +17,7 @@ const ROUND_MILLISECONDS = scaled(1_000, 10_000);
  * to 35 KB are seen, fewer the longer it runs, where 10 to 15 are what an empty thread leaves on Deno.
  */
 const BYTES_PER_SERVER = 96 * 1024;
-const BYTES_OF_CHANCE = 24 * 1024 * 1024;
+const BYTES_OF_CHANCE = 40 * 1024 * 1024;
 
 describe("servers started and stopped", () => {
   for (const workers of [1, 2]) {
