@@ -10,20 +10,6 @@ import { delay, until } from "./helpers/wait.ts";
 const patience = scaled(20_000, 60_000);
 const onlyLinux = { ignore: system === "windows" && "Windows has no group of listeners on one port" };
 
-/** Tries until a new connection is served. */
-async function roomAgain(fixture: CommandServer): Promise<void> {
-  await until(
-    async () => {
-      const next = await fixture.connect();
-      next.tell("echo hello");
-      await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
-      return next.lines[0] === "hello";
-    },
-    "there was room again",
-    patience,
-  );
-}
-
 /** Whether a new connection is served; it is left open. */
 async function isServed(fixture: CommandServer): Promise<boolean> {
   try {
@@ -74,7 +60,7 @@ describeWorkers("a server's limit of connections", (isolation) => {
     expect(fixture.server.stats().listeners[0].refused).toBe(1);
     clients[0].connection.end();
     await clients[0].closed();
-    await roomAgain(fixture);
+    await fixture.roomAgain(patience);
   });
 
   it("can be a worker's", async () => {
@@ -145,7 +131,7 @@ describeWorkers("a server's limits by address", (isolation) => {
     );
     clients[0].connection.end();
     await clients[0].closed();
-    await roomAgain(fixture);
+    await fixture.roomAgain(patience);
   });
 
   it("hold where the workers accept by themselves", onlyLinux, async () => {

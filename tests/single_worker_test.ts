@@ -71,16 +71,7 @@ for (const spreading of ways) {
       const beyond = await fixture.connect();
       await beyond.closed(patience);
       await until(() => clients.every(({ lines }) => lines.includes("later")), "all was done", patience);
-      await until(
-        async () => {
-          const next = await fixture.connect();
-          next.tell("echo hello");
-          await until(() => next.gone || next.lines.length > 0, "an answer or the end", patience);
-          return next.lines[0] === "hello";
-        },
-        "there was room again",
-        patience,
-      );
+      await fixture.roomAgain(patience);
     });
 
     it("lets no banned address in", async () => {

@@ -63,7 +63,7 @@ export interface RunningServer {
 }
 
 /** The lines a program prints, one at a time. */
-class Lines {
+export class Lines {
   readonly #reader: AsyncIterator<Uint8Array>;
   readonly #decoder = new TextDecoder();
   #text = "";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Lines } from "../echo/servers.ts";
 
 /** What the program answers. */
 export interface Answer {
@@ -17,9 +18,7 @@ const core = 0;
 
 export class Commanded {
   readonly #child: Bun.Subprocess;
-  readonly #output: AsyncIterator<Uint8Array>;
-  readonly #decoder = new TextDecoder();
-  #text = "";
+  readonly #lines: Lines;
 
   /** The port its first line tells. */
   port = 0;
@@ -28,7 +27,7 @@ export class Commanded {
   static async start(command: string[]): Promise<Commanded> {
     const program = new Commanded(command);
     try {
-      program.port = JSON.parse(await program.#line()).port;
+      program.port = JSON.parse(await program.#lines.next()).port;
       return program;
     } catch (error) {
       await program.end();
@@ -37,38 +36,25 @@ export class Commanded {
   }
 
   private constructor(command: string[]) {
-    this.#child = Bun.spawn(["taskset", "-c", String(core), ...command], {
+    const child = Bun.spawn(["taskset", "-c", String(core), ...command], {
       cwd: "/",
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
     });
-    this.#output = this.#child.stdout[Symbol.asyncIterator]();
+    this.#child = child;
+    this.#lines = new Lines(child.stdout);
   }
 
   get pid(): number {
     return this.#child.pid;
   }
 
-  async #line(): Promise<string> {
-    for (;;) {
-      const end = this.#text.indexOf("\n");
-      if (end >= 0) {
-        const line = this.#text.slice(0, end);
-        this.#text = this.#text.slice(end + 1);
-        return line;
-      }
-      const { value, done } = await this.#output.next();
-      if (done) throw new Error(`it ended early; its last output: ${this.#text}`);
-      this.#text += this.#decoder.decode(value, { stream: true });
-    }
-  }
-
   /** Sends a command and waits for its answer. */
   async ask(command: string): Promise<Answer> {
     this.#child.stdin.write(`${command}\n`);
     this.#child.stdin.flush();
-    return JSON.parse(await this.#line());
+    return JSON.parse(await this.#lines.next());
   }
 
   async end(): Promise<void> {

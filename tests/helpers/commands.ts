@@ -61,6 +61,20 @@ export class CommandServer implements AsyncDisposable {
     return LineClient.connect(this.server.listeners[0].address.path ?? this.server.port);
   }
 
+  /** Tries until a new connection is served. */
+  async roomAgain(milliseconds: number): Promise<void> {
+    await until(
+      async () => {
+        const next = await this.connect();
+        next.tell("echo hello");
+        await until(() => next.gone || next.lines.length > 0, "an answer or the end", milliseconds);
+        return next.lines[0] === "hello";
+      },
+      "there was room again",
+      milliseconds,
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.abort("test over");
   }
