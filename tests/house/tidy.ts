@@ -8,8 +8,8 @@ import type { Sources } from "./files.ts";
 
 /** Columns of a line: what two files side by side show on a common screen. */
 export const COLUMNS_MAX = { ts: 110, zig: 120, c: 120 };
-/** Lines of a file: one idea fits; more is two ideas. */
-export const FILE_LINES_MAX = 400;
+/** Lines of a file: one idea is kept whole up to this length. */
+export const FILE_LINES_MAX = 900;
 /** Lines of a function: what is seen at once. */
 export const FUNCTION_LINES_MAX = 70;
 
