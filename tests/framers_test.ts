@@ -10,8 +10,17 @@ import {
   type LengthFormat,
   lengthPrefixed,
   lines,
+  OptionError,
 } from "../src/mod.ts";
-import { checkVector, findMessages, randomCuts, show, toBytes, type Vector } from "./helpers/cut.ts";
+import {
+  checkVector,
+  everyCut,
+  findMessages,
+  randomCuts,
+  show,
+  toBytes,
+  type Vector,
+} from "./helpers/cut.ts";
 import { Random } from "./helpers/random.ts";
 
 const KIBIBYTE = 1024;
@@ -183,6 +192,13 @@ const DELIMITER_VECTORS: Vector[] = [
   { name: "CR alone", framer: crlfLines(), stream: "a\r\nb\rc", messages: ["a"], rest: "malformed" },
   { name: "CR twice", framer: crlfLines(), stream: "b\r\r\n", messages: [], rest: "malformed" },
   {
+    name: "a CRLF line that is too long before it breaks the rules",
+    framer: crlfLines({ maxMessage: 3 }),
+    stream: "abcd\nx",
+    messages: [],
+    rest: "too large",
+  },
+  {
     name: "the longest CRLF line",
     framer: crlfLines({ maxMessage: 2 }),
     stream: "ab\r\nabc",
@@ -246,11 +262,21 @@ const OTHER_VECTORS: Vector[] = [
     stream: "..\r\n...a\r\n.b\r\nc.d\r\n..\r\n.\r\nnext\r\n.\r\n",
     messages: [".\r\n..a\r\nb\r\nc.d\r\n.\r\n", "next\r\n"],
   },
+  ...["a\nb\r\n.\r\n", "\n.\n", "a\r\n\n.\r\n", "a\r\n.\n\r\n", "a\rb", "\r\r\n", ".\rd", "a\r\n.\r\r\n"].map(
+    (stream): Vector => ({
+      name: `mail with a CR or an LF alone, ${JSON.stringify(stream)}`,
+      framer: dotTerminated(),
+      stream,
+      messages: [],
+      rest: "malformed",
+    }),
+  ),
   {
-    name: "what only looks like the end",
-    framer: dotTerminated(),
-    stream: "a\n.\n\r.\r\nb\r.\rc\r\n.\n\r\n.\rd\r\r\n.\r\r\n.\r\n",
-    messages: ["a\n.\n\r.\r\nb\r.\rc\r\n\n\r\n\rd\r\r\n\r\r\n"],
+    name: "a mail that is too long before it breaks the rules",
+    framer: dotTerminated({ maxMessage: 3 }),
+    stream: "abcd\nx",
+    messages: [],
+    rest: "too large",
   },
   {
     name: "the longest mail",
@@ -288,10 +314,53 @@ function drawn(random: Random, characters: string, lengthMax: number): Uint8Arra
 }
 
 function mail(random: Random): Uint8Array {
-  const pieces = ["..", ".", "a", "\r", "\n", "\r\n", "\r\n.", "\r\n.\n"];
+  const pieces = ["..", ".", "a", "b.", "\r\n", "\r\n.", "\r\n..", "\r\n\r\n"];
   let text = "";
   for (let count = random.between(0, 12); count > 0; count--) text += pieces[random.next() % pieces.length];
   return toBytes(text === "" || text.endsWith("\r\n") ? text : `${text}\r\n`);
+}
+
+/** Framers, and the characters that mean something to them: noise of these is most likely to be taken wrongly. */
+const NOISY: { name: string; framer: Framer; characters: string }[] = [
+  { name: "lines", framer: lines({ maxMessage: 12 }), characters: "a.\r\n" },
+  { name: "CRLF", framer: crlfLines({ maxMessage: 12 }), characters: "a.\r\n" },
+  { name: "mail", framer: dotTerminated({ maxMessage: 12 }), characters: "a..\r\r\n\n" },
+  { name: "an overlapping delimiter", framer: delimited("abab", { maxMessage: 12 }), characters: "abc" },
+  { name: "equal bytes", framer: delimited("--", { maxMessage: 12 }), characters: "-a" },
+  { name: "one byte", framer: delimited("\0", { maxMessage: 12 }), characters: "\0a" },
+  { name: "u8", framer: lengthPrefixed("u8", { maxMessage: 12 }), characters: "\0\x01\x02\x0d" },
+  {
+    name: "u16be that counts itself",
+    framer: lengthPrefixed("u16be", { includesPrefix: true, maxMessage: 12 }),
+    characters: "\0\0\0\x01\x02\x03",
+  },
+  {
+    name: "u16le behind a type",
+    framer: lengthPrefixed("u16le", { offset: 1, maxMessage: 12 }),
+    characters: "\0\0\0\x01\x02",
+  },
+  {
+    name: "an adjustment",
+    framer: lengthPrefixed("u8", { adjustment: -2, maxMessage: 12 }),
+    characters: "\x01\x02\x03",
+  },
+  { name: "varint", framer: lengthPrefixed("varint", { maxMessage: 12 }), characters: "\0\x01\x02\x80" },
+  { name: "size", framer: fixedSize(3), characters: "ab" },
+];
+
+/** What encode takes, or undefined where it refuses. */
+function encodedOrRefused(framer: Framer, content: Uint8Array): Uint8Array | undefined {
+  try {
+    return framer.encode(content);
+  } catch (error) {
+    if (error instanceof OptionError) return undefined;
+    throw error;
+  }
+}
+
+/** Mail ends with a line's end, which is put there where it is missing; nothing else is ever changed. */
+function asReceived(name: string, content: string): string {
+  return name === "mail" && content !== "" && !content.endsWith("\r\n") ? `${content}\r\n` : content;
 }
 
 /** The plain way to cut at a delimiter. */
@@ -323,6 +392,49 @@ describe("framers and random streams", () => {
         const { messages, rest } = findMessages(framer, stream, cuts);
         expect(messages.map(show), `seed ${seed}`).toEqual(contents.map(show));
         expect(rest, `seed ${seed}`).toBe(0);
+      }
+    });
+  }
+
+  for (const { name, framer, characters } of NOISY) {
+    const noise = (random: Random, lengthMax: number) =>
+      Array.from(
+        { length: random.between(0, lengthMax) },
+        () => characters[random.next() % characters.length],
+      )
+        .join("");
+
+    it(`whatever ${name} accepts to encode comes back as it was, and the message behind it`, () => {
+      let accepted = 0;
+      for (let seed = 1; seed <= 400; seed++) {
+        const content = noise(new Random(seed * 7919), 8);
+        const frame = encodedOrRefused(framer, toBytes(content));
+        if (frame === undefined) continue;
+        accepted += 1;
+        const twice = new Uint8Array([...frame, ...frame]);
+        for (const cuts of everyCut(twice.length)) {
+          const { messages, rest } = findMessages(framer, twice, cuts);
+          const wanted = asReceived(name, content);
+          expect({ messages: messages.map(show), rest }, JSON.stringify(content))
+            .toEqual({ messages: [wanted, wanted], rest: 0 });
+        }
+      }
+      expect(accepted).toBeGreaterThan(10);
+    });
+
+    it(`noise is the same to ${name} in every cut, and what is found in it can be sent`, () => {
+      for (let seed = 1; seed <= 300; seed++) {
+        const stream = toBytes(noise(new Random(seed * 104729), 24));
+        const whole = findMessages(framer, stream, []);
+        for (const cuts of everyCut(stream.length)) {
+          expect(findMessages(framer, stream, cuts), `${JSON.stringify(show(stream))} cut at ${cuts}`)
+            .toEqual(whole);
+        }
+        for (const message of whole.messages) {
+          // Lines are received more leniently than they are sent: the CR before a CR LF stays.
+          const lenient = name === "lines" && show(message).endsWith("\r");
+          expect(encodedOrRefused(framer, message) === undefined, show(message)).toBe(lenient);
+        }
       }
     });
   }

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { OptionError } from "../base/errors.ts";
 import { checkFramerOptions, Framer, type FramerOptions } from "./framer.ts";
-import { findByte, incomplete, type ScanState, tooLarge } from "./scan.ts";
+import { findByte, incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -20,6 +21,9 @@ const withinReturn = 4;
 /** Behind the dot, CR and LF that end the message. */
 const over = 5;
 
+/** Bytes of the end of a line. */
+const crlfBytes = 2;
+
 /** Bytes in each phase that may yet turn out to be the message's end. */
 const undecided = [0, 1, 2, 0, 0, ending.length];
 
@@ -28,6 +32,10 @@ const undecided = [0, 1, 2, 0, 0, ending.length];
  * nothing else; a line of a single dot ends the message; of any other line that begins with a dot, this dot
  * is taken off, in place. A message is the lines with their CRLF. When it is sent, dots are put in, and a
  * last line without CRLF gets one.
+ *
+ * A CR or an LF alone is a MessageError with the code `ERR_MESSAGE_MALFORMED` when it is received and an
+ * OptionError when it is sent: a server that takes LF, dot, LF for the end of a mail and one that does not
+ * can be played off against each other (SMTP smuggling).
  *
  * @throws {OptionError} for an unknown key or a wrong value.
  *
@@ -46,10 +54,9 @@ export function dotTerminated(options: FramerOptions = {}): Framer {
 
 class DotFramer extends Framer {
   scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
-    const after = walk(bytes, from, end, state);
-    state.length += (after < 0 ? end : after) - from;
+    const result = walk(bytes, from, end, state);
     const content = state.length - state.stuffed - undecided[state.phase];
-    return content > this.maxMessage ? tooLarge : after;
+    return content > this.maxMessage ? tooLarge : result;
   }
 
   override contentEnd(bytes: Uint8Array, start: number, end: number, state: ScanState): number {
@@ -58,13 +65,14 @@ class DotFramer extends Framer {
   }
 
   override carries(bytes: Uint8Array, from: number, end: number): boolean {
+    checkLines(bytes, from, end);
     return endsLine(bytes, from, end) && countDots(bytes, from, end) === 0;
   }
 
   override prepare(content: Uint8Array): Uint8Array {
     const closed = endsLine(content, 0, content.length);
     const dots = countDots(content, 0, content.length);
-    const prepared = new Uint8Array(content.length + dots + (closed ? 0 : 2));
+    const prepared = new Uint8Array(content.length + dots + (closed ? 0 : crlfBytes));
     const length = putDotsIn(content, prepared);
     if (!closed) {
       prepared[length] = carriageReturn;
@@ -78,34 +86,63 @@ class DotFramer extends Framer {
   }
 }
 
-/** Goes through the lines: the position behind the message, or that it goes on. */
+/**
+ * Goes through the lines and counts the bytes of the message: the position behind it, or why there is none.
+ * `phase` and `length` are then those before the first byte that breaks the rules.
+ */
 function walk(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
   let phase = state.phase;
-  for (let position = from; position < end; position++) {
+  let position = from;
+  let result: number = incomplete;
+  while (position < end) {
     if (phase === within) {
       const found = findByte(bytes, carriageReturn, position, end);
-      if (found < 0) break;
-      position = found;
-      phase = withinReturn;
-      continue;
+      const lineEnd = found < 0 ? end : found;
+      const bare = findByte(bytes, lineFeed, position, lineEnd);
+      position = bare < 0 ? lineEnd : bare;
+      if (bare >= 0) result = malformed;
+      if (bare >= 0 || found < 0) break;
     }
     const byte = bytes[position];
-    if (phase === dotReturn && byte === lineFeed) {
-      state.phase = over;
-      return position + 1;
+    const following = next(phase, byte);
+    if (following < 0) {
+      result = following;
+      break;
     }
     // A dot with anything but CRLF behind it was stuffed in.
-    if (phase === dotReturn || (phase === dotSeen && byte !== carriageReturn)) state.stuffed += 1;
-    phase = next(phase, byte);
+    if (phase === dotSeen && following === within) state.stuffed += 1;
+    phase = following;
+    position += 1;
+    if (phase === over) {
+      result = position;
+      break;
+    }
   }
   state.phase = phase;
-  return incomplete;
+  state.length += position - from;
+  return result;
 }
 
+/** The phase behind `byte`, or that it may not stand there. */
 function next(phase: number, byte: number): number {
+  if (phase === dotReturn) return byte === lineFeed ? over : malformed;
+  if (phase === withinReturn) return byte === lineFeed ? lineStart : malformed;
+  if (byte === lineFeed) return malformed;
   if (byte === carriageReturn) return phase === dotSeen ? dotReturn : withinReturn;
-  if (phase === lineStart && byte === dot) return dotSeen;
-  return phase === withinReturn && byte === lineFeed ? lineStart : within;
+  return phase === lineStart && byte === dot ? dotSeen : within;
+}
+
+/** Throws for content with a CR or an LF alone. */
+function checkLines(bytes: Uint8Array, from: number, end: number): void {
+  let position = from;
+  while (position < end) {
+    const found = findByte(bytes, carriageReturn, position, end);
+    const lineEnd = found < 0 ? end : found;
+    const bare = findByte(bytes, lineFeed, position, lineEnd) >= 0 ||
+      (found >= 0 && (found + 1 === end || bytes[found + 1] !== lineFeed));
+    if (bare) throw new OptionError("dotTerminated", "message", "the message has a CR or an LF alone in it");
+    position = lineEnd + crlfBytes;
+  }
 }
 
 /** Closes the gaps where dots were; returns where the content then ends. */

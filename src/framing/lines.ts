@@ -14,7 +14,8 @@ const crlfBytes = new Uint8Array([carriageReturn, lineFeed]);
 
 /**
  * A framer for lines as people and programs write them: each ends with LF, and a CR right before it is taken
- * off as well. Sent lines end with LF.
+ * off as well. Sent lines end with LF, so a message that has an LF in it or ends with a CR, which the receiver
+ * would take off, is an OptionError.
  *
  * @throws {OptionError} for an unknown key or a wrong value.
  *
@@ -74,8 +75,14 @@ class LineFramer extends Framer {
   }
 
   override carries(bytes: Uint8Array, from: number, end: number): boolean {
-    if (findByte(bytes, lineFeed, from, end) < 0) return true;
-    throw new OptionError("lines", "message", "the message has the end of a line in it");
+    if (findByte(bytes, lineFeed, from, end) >= 0) {
+      throw new OptionError("lines", "message", "the message has the end of a line in it");
+    }
+    // The receiver would take it for a part of the line's end.
+    if (end > from && bytes[end - 1] === carriageReturn) {
+      throw new OptionError("lines", "message", "the message ends with a CR");
+    }
+    return true;
   }
 
   override get tail(): Uint8Array {
@@ -88,12 +95,15 @@ class CrlfFramer extends Framer {
     let afterReturn = state.phase === 1;
     for (let position = from; position < end; position++) {
       const byte = bytes[position];
-      if (afterReturn) {
-        if (byte !== lineFeed) return malformed;
+      if (afterReturn && byte === lineFeed) {
         state.length += position + 1 - from;
         return state.length - crlfBytes.length > this.maxMessage ? tooLarge : position + 1;
       }
-      if (byte === lineFeed) return malformed;
+      if (afterReturn || byte === lineFeed) {
+        // Which of the two errors comes first does not depend on where the bytes were cut.
+        const content = state.length + position - from - (afterReturn ? 1 : 0);
+        return content > this.maxMessage ? tooLarge : malformed;
+      }
       afterReturn = byte === carriageReturn;
     }
     state.phase = afterReturn ? 1 : 0;
