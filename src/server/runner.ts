@@ -71,6 +71,8 @@ export class Runner {
   readonly #settings: RunnerSettings;
   readonly #owner: RunnerOwner;
   readonly #applications = new Map<string, Application<unknown>>();
+  /** Those whose `start` was called. */
+  readonly #begun: Application<unknown>[] = [];
   readonly #draining = new AbortController();
   readonly #context: WorkerContext;
   readonly #counts: DrainCounts = noDrains();
@@ -80,6 +82,7 @@ export class Runner {
   readonly #place: number;
   readonly #housekeeping: Housekeeping;
   #phase: Phase = "running";
+  #starting: Promise<void> = Promise.resolve();
   /** Connections have gone in this turn, and their end is yet to be counted. */
   #countDue = false;
   #handOver: HandOver | undefined = undefined;
@@ -119,14 +122,23 @@ export class Runner {
     return this.doors.reduce((sum, door) => sum + door.connectionCount, 0);
   }
 
-  /** Loads and starts the applications. */
-  async start(): Promise<void> {
+  /** Loads and starts the applications. Makes no listeners where a shutdown began meanwhile. */
+  start(): Promise<void> {
+    return this.#starting = this.#startAll();
+  }
+
+  async #startAll(): Promise<void> {
     for (const listener of this.#settings.options.listeners) {
       const url = listener.application ?? this.#settings.application;
       if (this.#applications.has(url)) continue;
       this.#applications.set(url, await loadApplication(url));
     }
-    for (const application of this.#applications.values()) await application.start?.(this.#context);
+    for (const application of this.#applications.values()) {
+      if (this.#phase !== "running") return;
+      this.#begun.push(application);
+      await application.start?.(this.#context);
+    }
+    if (this.#phase !== "running") return;
     this.#settings.options.listeners.forEach((listener, place) => {
       this.doors.push(this.#makeDoor(listener, place));
     });
@@ -197,17 +209,20 @@ export class Runner {
     }
   }
 
-  /** Ends the loop. What is still open is cut. */
+  /**
+   * Ends the loop. What is still open is cut. An application that is starting has the time to finish, so that
+   * its `stop` finds what its `start` has opened.
+   */
   async stop(): Promise<void> {
     this.#phase = "stopped";
-    clearInterval(this.#drainTimer);
     this.#draining.abort();
+    await this.#starting.catch(() => {});
+    clearInterval(this.#drainTimer);
     this.#housekeeping.end();
     // A last time: what comes by the hand-over now belongs to nobody.
     this.#adopt();
     for (const door of this.doors) door.abortAll();
-    const applications = [...this.#applications.values()];
-    await Promise.all(applications.map(async (application) => {
+    await Promise.all(this.#begun.map(async (application) => {
       try {
         await application.stop?.();
       } catch (error) {
@@ -304,8 +319,7 @@ export class Runner {
 
   /** Tells all applications at once: one that takes its time holds none of the others up. */
   async #tell(phase: Phase): Promise<void> {
-    const applications = [...this.#applications.values()];
-    await Promise.all(applications.map(async (application) => {
+    await Promise.all(this.#begun.map(async (application) => {
       try {
         await application.stopping?.(phase);
       } catch (error) {

@@ -77,6 +77,8 @@ export class Fleet {
   /** What workers that are gone have done. */
   #past: ActivityStatistics = noActivity;
   readonly #started = Date.now();
+  /** A shutdown has begun, before all was started or after. */
+  #ending = false;
   readonly #abandonedLoops = new Set<ShareableLoop>();
   /** Threads that lost their loop and still run. */
   abandoned = 0;
@@ -118,7 +120,10 @@ export class Fleet {
     return this.#supervisor.serving.filter(({ state }) => state !== "gone").length;
   }
 
-  /** Binds every address, then starts the workers. */
+  /**
+   * Binds every address, then starts the workers. Resolves as well when {@linkcode endStart} has ended it:
+   * what is there by then is left to the shutdown.
+   */
   async start(): Promise<void> {
     const loop = createLoop({ ...ownLoopSizes, library: this.#options.library });
     loop.ref();
@@ -137,6 +142,7 @@ export class Fleet {
       }));
       if (this.#spreading === "reusePort") await acceptor.close();
       await this.#supervisor.start(this.#options.workers);
+      if (this.#ending) return this.#replacement.giveUp();
     } catch (error) {
       this.#replacement.giveUp();
       await this.#acceptor?.close();
@@ -214,6 +220,12 @@ export class Fleet {
       acceptQueueDrops: counters?.drops,
       logFailures: this.#log.failures,
     };
+  }
+
+  /** Starts no further workers, and does not wait for one that is being started. */
+  endStart(): void {
+    this.#ending = true;
+    this.#supervisor.endStart();
   }
 
   /** Nothing is replaced any more; gives the workers that are to be ended. */

@@ -78,16 +78,8 @@ export class Server implements AsyncDisposable {
     options: ServerOptions = {},
     sources: OptionSources = {},
   ): Promise<Server> {
-    const all = { variable: (name: string) => host.variable(name), cores: host.cores, ...sources };
-    const server = new Server(String(application), resolveServerOptions(options, all));
-    try {
-      await server.#fleet.start();
-    } catch (error) {
-      server.#started.reject(error);
-      throw error;
-    }
-    server.#started.resolve();
-    server.#log.tell("server.listening", { listeners: server.listeners.map(describe) });
+    const server = Server.#make(application, options, sources);
+    await server.#start();
     return server;
   }
 
@@ -95,9 +87,11 @@ export class Server implements AsyncDisposable {
    * Starts a server and serves until it is told to stop: by SIGTERM or SIGINT (Ctrl+C, on Windows Ctrl+Break
    * and the closing of its window, too), a second one of which cuts everything, by the application, or
    * because its workers keep dying. Resolves with the report of the shutdown; rejects when the server had
-   * to stop for a fault.
+   * to stop for a fault. Signals are handled from the call on: one that comes while the workers start ends
+   * the start, and the workers that are there go through the phases. The option `hangup` says what SIGHUP
+   * does on Linux.
    *
-   * @param started called with the server when it serves.
+   * @param started called with the server when it serves; not called where it was stopped before.
    * @param sources as for {@linkcode Server.start}.
    */
   static async run(
@@ -106,19 +100,26 @@ export class Server implements AsyncDisposable {
     started?: (server: Server) => void,
     sources: OptionSources = {},
   ): Promise<ShutdownReport> {
-    const server = await Server.start(application, options, sources);
-    started?.(server);
+    const server = Server.#make(application, options, sources);
     const forget = listenForSignals({
+      received: (signal) => server.#log.tell("server.signal", { signal }),
       stop: (signal, patience) => server.#stopBySignal(signal, patience),
       dump: () => server.#log.tell("server.statistics", { statistics: server.stats() }),
-    });
+    }, server.#options.hangup);
     try {
+      await server.#start();
+      if (server.#shutdown === undefined) started?.(server);
       return await server.finished;
     } finally {
       forget();
       // A thread that never came back would keep the process alive.
       if (server.#fleet.abandoned > 0) setTimeout(() => host.exit(1), lastWordsMilliseconds);
     }
+  }
+
+  static #make(application: string | URL, options: ServerOptions, sources: OptionSources): Server {
+    const all = { variable: (name: string) => host.variable(name), cores: host.cores, ...sources };
+    return new Server(String(application), resolveServerOptions(options, all));
   }
 
   /** Use {@linkcode Server.start}. @internal */
@@ -207,9 +208,25 @@ export class Server implements AsyncDisposable {
     await this.shutdown();
   }
 
+  /** Resolves when all workers serve, or a shutdown has ended the start. */
+  async #start(): Promise<void> {
+    try {
+      await this.#fleet.start();
+    } catch (error) {
+      this.#started.reject(error);
+      throw error;
+    }
+    this.#started.resolve();
+    if (this.#shutdown === undefined) {
+      this.#log.tell("server.listening", { listeners: this.listeners.map(describe) });
+    }
+  }
+
   async #run(options: ShutdownRequest): Promise<ShutdownReport> {
     const { reason = "shutdown", ...deadlines } = options;
     this.#log.tell("server.stopping", { reason });
+    this.#fleet.endStart();
+    await this.#started.promise;
     const report = await runShutdown({
       reason,
       deadlines: { ...this.#options.shutdown, ...deadlines },
@@ -231,8 +248,9 @@ export class Server implements AsyncDisposable {
   }
 
   #stopBySignal(signal: string, patience = Infinity): void {
-    if (this.#shutdown !== undefined) this.#hurry.abort();
-    else void this.shutdown({ reason: signal, ...deadlinesWithin(this.#options.shutdown, patience) });
+    if (this.#shutdown !== undefined) return this.#hurry.abort();
+    // A start that fails meanwhile has nothing to shut down; `run` rejects with its reason.
+    this.shutdown({ reason: signal, ...deadlinesWithin(this.#options.shutdown, patience) }).catch(() => {});
   }
 
   #whenStarted(action: () => void): void {

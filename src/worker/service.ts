@@ -5,7 +5,7 @@
  */
 import { RingportError } from "../base/errors.ts";
 import type { HandOver } from "../server/hand_over.ts";
-import type { Phase } from "../server/phases.ts";
+import { noDrains, type Phase } from "../server/phases.ts";
 import { Runner, type RunnerMemory, type RunnerSettings } from "../server/runner.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
@@ -58,7 +58,7 @@ export class WorkerService {
         return await this.#enter(message.phase);
       case "stop":
         await this.#runner?.stop();
-        post({ kind: "stopped", counts: this.#runner!.counts });
+        post({ kind: "stopped", counts: this.#runner?.counts ?? noDrains() });
         return this.#host.end();
     }
   }
@@ -74,6 +74,7 @@ export class WorkerService {
     const runner = new Runner(settings, owner, means?.memory);
     this.#runner = runner;
     await runner.start();
+    if (runner.phase !== "running") return;
     if (means !== undefined) runner.takeFrom(means.handOver);
     post({
       kind: "ready",

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { host } from "../host/mod.ts";
+import { host, type SignalName } from "../host/mod.ts";
 
 /** What signals ask for. */
 export interface SignalTarget {
+  /** A signal came. */
+  received(signal: string): void;
   /**
    * SIGTERM, SIGINT or, on Windows, SIGBREAK: the first begins a shutdown, a further one hurries it.
    *
@@ -21,15 +23,30 @@ const stopping = ["SIGTERM", "SIGINT", "SIGBREAK"] as const;
 /** Milliseconds Windows gives a program whose window is closed (HandlerRoutine, CTRL_CLOSE_EVENT). */
 const closedWindowMilliseconds = 5_000;
 
-/** Listens for them until the function that comes back is called. What the system has not is left out. */
-export function listenForSignals(target: SignalTarget): () => void {
-  const offs = [
-    ...stopping.map((signal) => host.onSignal(signal, () => target.stop(signal))),
-    host.onSignal("SIGUSR1", () => target.dump()),
-  ];
-  // On Linux a program that shall outlive its terminal has SIGHUP ignored from outside, and stays so.
+/** What SIGHUP does on Linux: the server's option `hangup`. */
+export type Hangup = "auto" | "ignore" | "shutdown";
+
+/**
+ * Handles signals until the returned function is called. Signals that the system does not have are left out.
+ *
+ * @param hangup where it is "auto", SIGHUP shuts down a server whose standard error is a terminal: that was
+ * closed. Elsewhere the signal asks daemons to reload, and must not end them.
+ */
+export function listenForSignals(target: SignalTarget, hangup: Hangup): () => void {
+  const offs: ((() => void) | undefined)[] = [];
+  const on = (signal: SignalName, act: () => void) => {
+    offs.push(host.onSignal(signal, () => {
+      target.received(signal);
+      act();
+    }));
+  };
+  for (const signal of stopping) on(signal, () => target.stop(signal));
+  on("SIGUSR1", () => target.dump());
   if (host.operatingSystem === "windows") {
-    offs.push(host.onSignal("SIGHUP", () => target.stop("SIGHUP", closedWindowMilliseconds)));
+    on("SIGHUP", () => target.stop("SIGHUP", closedWindowMilliseconds));
+  } else {
+    const stops = hangup === "shutdown" || (hangup === "auto" && host.isTerminal("stderr"));
+    on("SIGHUP", () => stops && target.stop("SIGHUP"));
   }
   return () => {
     for (const off of offs) off?.();

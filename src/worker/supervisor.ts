@@ -62,6 +62,8 @@ export class Supervisor implements HandleOwner {
   #nextRound = 0;
   #roundsToScaling = 0;
   #ending = false;
+  /** Resolves when a shutdown ends the start. */
+  readonly #startEnded = Promise.withResolvers<void>();
   #changing = false;
   restarts = 0;
   killed = 0;
@@ -90,23 +92,35 @@ export class Supervisor implements HandleOwner {
     return [...kept, ...this.#leaving].filter(({ state }) => state !== "gone");
   }
 
-  /** Starts `count` workers; none serves before all are ready. Rejects with the first failure. */
+  /**
+   * Starts `count` workers; none serves before all are ready. Rejects with the first failure. Resolves
+   * without the others when the start was ended.
+   */
   async start(count: number): Promise<void> {
     try {
-      for (let index = 0; index < count; index++) {
+      for (let index = 0; index < count && !this.#ending; index++) {
         // One after the other: a runtime may crash when several threads open the library for the first time.
-        await (this.#places[index] = this.#make(index)).ready;
+        const worker = this.#places[index] = this.#make(index);
+        // A worker hears of the shutdown once it is loaded, which is our own code and does not take long.
+        await Promise.race([worker.ready, this.#startEnded.promise.then(() => worker.loaded)]);
       }
     } catch (error) {
       this.#ending = true;
       await this.#endAll();
       throw error;
     }
+    if (this.#ending) return;
     await Promise.all(this.workers.map((worker) => worker.serve()));
     this.#changed();
     const { interval } = this.#settings.options.supervisor;
     this.#nextRound = performance.now() + interval;
     this.#timer = setInterval(() => this.#round(), interval);
+  }
+
+  /** Starts no further workers, and does not wait for one that is being started. */
+  endStart(): void {
+    this.#ending = true;
+    this.#startEnded.resolve();
   }
 
   /** Watches no more: the server ends. The workers are then the caller's to end. */

@@ -53,6 +53,8 @@ export class WorkerHandle implements LinkOwner {
   state: WorkerState = "starting";
   counts: DrainCounts = noDrains();
   readonly link: WorkerLink;
+  /** Resolves when its script runs and takes messages, or it is gone. */
+  readonly loaded: Promise<unknown>;
   /** Resolves when the worker is ready; rejects when it cannot be. */
   readonly ready: Promise<void>;
   /** Resolves when the worker is gone. */
@@ -62,6 +64,7 @@ export class WorkerHandle implements LinkOwner {
 
   readonly #owner: HandleOwner;
   readonly #settings: RunnerSettings;
+  readonly #loaded = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #gone = Promise.withResolvers<WorkerEnd>();
   readonly #refusing = Promise.withResolvers<void>();
@@ -78,6 +81,7 @@ export class WorkerHandle implements LinkOwner {
     // Who starts a worker waits for it; a failure after that is told through `died`.
     this.ready.catch(() => {});
     this.gone = this.#gone.promise;
+    this.loaded = Promise.race([this.#loaded.promise, this.gone]);
     this.refusing = Promise.race([this.#refusing.promise, this.gone]);
     this.link = makeLink(this);
     this.queue = this.link.queue ?? this.shared;
@@ -125,7 +129,8 @@ export class WorkerHandle implements LinkOwner {
   received(message: FromWorker): void {
     switch (message.kind) {
       case "loaded":
-        return this.link.post({ kind: "start", ...this.#settings });
+        this.link.post({ kind: "start", ...this.#settings });
+        return this.#loaded.resolve();
       case "ready":
         this.addresses = message.addresses;
         this.loop = message.loop;

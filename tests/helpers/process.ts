@@ -27,7 +27,7 @@ const BUN_UNDER_WINE = /^Internal error: directory mismatch for directory .*\r?\
 /** A running script. */
 export class Child implements AsyncDisposable {
   readonly #exited: Promise<number>;
-  readonly #kill: (signal: "SIGINT" | "SIGTERM" | "SIGUSR1" | "SIGKILL") => void;
+  readonly #kill: (signal: "SIGINT" | "SIGTERM" | "SIGUSR1" | "SIGHUP" | "SIGKILL") => void;
   readonly #send: (text: string) => void;
   readonly #finished: Promise<unknown>;
   /** All lines and pieces printed so far. */
@@ -84,7 +84,7 @@ export class Child implements AsyncDisposable {
     this.#send(text);
   }
 
-  signal(signal: "SIGINT" | "SIGTERM" | "SIGUSR1"): void {
+  signal(signal: "SIGINT" | "SIGTERM" | "SIGUSR1" | "SIGHUP"): void {
     this.#kill(signal);
   }
 
@@ -135,7 +135,7 @@ interface Started {
   stdout: ReadableStream<Uint8Array>;
   stderr: ReadableStream<Uint8Array>;
   exited: Promise<number>;
-  kill(signal: "SIGINT" | "SIGTERM" | "SIGUSR1" | "SIGKILL"): void;
+  kill(signal: "SIGINT" | "SIGTERM" | "SIGUSR1" | "SIGHUP" | "SIGKILL"): void;
   send(text: string): void;
 }
 

@@ -208,6 +208,12 @@ export const lifeTable = {
     "as long as an ended one lingers",
   ),
   "shutdown.aborting": row(delay, 1_000, "phase: what is left is cut", "cutting waits for nobody"),
+  hangup: row(
+    choice("auto", "ignore", "shutdown"),
+    "auto",
+    "what SIGHUP does on Linux; auto: shuts down where stderr is a terminal",
+    "a closed terminal ends its programs, a daemon lives through SIGHUP",
+  ),
   "supervisor.interval": row(
     positiveDelay,
     500,

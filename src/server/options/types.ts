@@ -237,6 +237,11 @@ export interface ServerOptions extends Omit<ListenerOptions, "name" | "limits"> 
   library?: string;
   /** How long a shutdown takes. */
   shutdown?: ShutdownOptions;
+  /**
+   * What SIGHUP does to `Server.run` on Linux. "auto", the default, shuts the server down where its standard
+   * error is a terminal, and ignores the signal otherwise.
+   */
+  hangup?: "auto" | "ignore" | "shutdown";
   /** When a worker counts as slow, stuck or dead. */
   supervisor?: SupervisorOptions;
   /** When workers are added and retired. */
