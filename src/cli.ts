@@ -5,9 +5,11 @@
  *
  * @module
  */
+import { logFlushMilliseconds } from "./base/limits.ts";
 import { runCommandLine } from "./cli/command_line.ts";
 import type { ServerRunner } from "./cli/run.ts";
 import { host } from "./host/mod.ts";
+import { inTime } from "./worker/in_time.ts";
 
 async function importServer(): Promise<ServerRunner> {
   // What only prints help needs no server, and no library.
@@ -17,6 +19,8 @@ async function importServer(): Promise<ServerRunner> {
 
 if (import.meta.main) {
   const code = await runCommandLine(host.arguments, host, importServer);
-  await host.flush();
+  // Whoever reads the output may take their time; complaints nobody reads must not keep the process.
+  await host.flush("stdout");
+  await inTime(host.flush("stderr"), logFlushMilliseconds);
   host.exit(code);
 }

@@ -2,7 +2,10 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressInUseError } from "../src/mod.ts";
+import { repeatIntervalMilliseconds, repeatKeysMax } from "../src/base/limits.ts";
 import { createLog, humanLine, jsonLine, Log, type LogEntry } from "../src/server/log.ts";
+import { Repeats } from "../src/server/repeats.ts";
+import { delay, until } from "./helpers/wait.ts";
 
 const time = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
 
@@ -63,7 +66,7 @@ describe("the log", () => {
       if (calls === 1) throw new Error("full");
       return calls === 2 ? Promise.reject(new Error("gone")) : undefined;
     });
-    for (let index = 0; index < 3; index += 1) log.tell("worker.ready");
+    for (let worker = 0; worker < 3; worker += 1) log.tell("worker.ready", { worker });
     await new Promise((resolve) => setTimeout(resolve, 0));
     expect(calls).toBe(3);
     expect(log.failures).toBe(2);
@@ -141,36 +144,40 @@ describe("lines of the log", () => {
 });
 
 describe("createLog", () => {
-  function written(kind: "auto" | "human" | "json" | "off", terminal: boolean): string {
+  async function written(kind: "auto" | "human" | "json" | "off", terminal: boolean): Promise<string> {
     let text = "";
     const log = createLog(kind, "info", {
       isTerminal: () => terminal,
-      write: (_, bytes) => text += new TextDecoder().decode(bytes),
+      write(_, bytes) {
+        text += new TextDecoder().decode(bytes);
+        return Promise.resolve();
+      },
     });
     log.tell("server.ready", { workers: 2 });
+    expect(await log.end(1_000)).toBe(true);
     return text;
   }
 
-  it("writes for people on a terminal and JSON otherwise", () => {
-    expect(written("auto", true)).toMatch(/ info {2}server\.ready workers=2\n$/);
-    expect(JSON.parse(written("auto", false)).event).toBe("server.ready");
-    expect(JSON.parse(written("json", true)).workers).toBe(2);
-    expect(written("human", false)).toContain("server.ready");
-    expect(written("off", true)).toBe("");
+  it("writes for people on a terminal and JSON otherwise", async () => {
+    expect(await written("auto", true)).toMatch(/ info {2}server\.ready workers=2\n$/);
+    expect(JSON.parse(await written("auto", false)).event).toBe("server.ready");
+    expect(JSON.parse(await written("json", true)).workers).toBe(2);
+    expect(await written("human", false)).toContain("server.ready");
+    expect(await written("off", true)).toBe("");
   });
 
   it("takes a function", () => {
     const entries: LogEntry[] = [];
     const log = createLog((entry) => void entries.push(entry), "warn", {
       isTerminal: () => false,
-      write: () => {},
+      write: () => Promise.resolve(),
     });
     log.tell("server.ready");
     log.tell("worker.slow", { worker: 0 });
     expect(entries.map(({ event }) => event)).toEqual(["worker.slow"]);
   });
 
-  it("counts an output that cannot be written", () => {
+  it("counts an output that cannot be written", async () => {
     const log = createLog("json", "info", {
       isTerminal: () => false,
       write() {
@@ -178,6 +185,99 @@ describe("createLog", () => {
       },
     });
     log.tell("server.ready");
+    expect(await log.end(1_000)).toBe(true);
     expect(log.failures).toBe(1);
+  });
+});
+
+describe("a log whose reader is slow", () => {
+  it("drops what finds no room, counts it, and says so when there is room again", async () => {
+    let text = "";
+    let writes = 0;
+    let read = () => {};
+    const reading = new Promise<void>((resolve) => read = resolve);
+    const log = createLog("json", "info", {
+      isTerminal: () => false,
+      async write(_, bytes) {
+        writes += 1;
+        await reading;
+        text += new TextDecoder().decode(bytes);
+      },
+    });
+    const line = "x".repeat(1000);
+    for (let index = 0; index < 2_000; index++) log.tell("application.message", { index, line });
+    expect(await log.end(20)).toBe(false);
+    expect(writes).toBe(1);
+    expect(log.dropped).toBeGreaterThan(500);
+    expect(log.dropped).toBeLessThan(1_500);
+    read();
+    expect(await log.end(10_000)).toBe(true);
+    const lines = text.trimEnd().split("\n").map((entry) => JSON.parse(entry));
+    const { dropped } = log;
+    expect(lines.length).toBe(2_000 - dropped + 1);
+    expect(lines.slice(0, -1).map(({ index }) => index)).toEqual(lines.slice(0, -1).map((_, index) => index));
+    expect(lines.at(-1)).toMatchObject({ event: "log.dropped", level: "warn", dropped });
+    log.tell("server.ready");
+    expect(await log.end(1_000)).toBe(true);
+    expect(text).toContain("server.ready");
+    expect(log.dropped).toBe(dropped);
+  });
+
+  it("holds no more promises of a function than it should", async () => {
+    let calls = 0;
+    const log = new Log(() => {
+      calls += 1;
+      return new Promise<void>(() => {});
+    });
+    for (let index = 0; index < 3_000; index++) log.tell("application.message", { index });
+    expect(calls).toBe(1024);
+    expect(log.dropped).toBe(3_000 - 1024);
+    expect(await log.end(10)).toBe(false);
+  });
+});
+
+describe("equal entries", () => {
+  it("are put together, the first told at once", async () => {
+    const { log, entries } = collected();
+    for (let index = 0; index < 5; index++) {
+      log.tell("address.banned", { worker: 1, address: "192.0.2.1" });
+      log.tell("address.banned", { worker: 2, address: "192.0.2.1" });
+    }
+    expect(entries.map(({ worker, repeated }) => [worker, repeated])).toEqual([[1, undefined], [
+      2,
+      undefined,
+    ]]);
+    await log.end(0);
+    expect(entries.slice(2).map(({ worker, repeated }) => [worker, repeated])).toEqual([[1, 4], [2, 4]]);
+    log.tell("address.banned", { worker: 1, address: "192.0.2.1" });
+    log.tell("address.banned", { worker: 1, address: "192.0.2.1" });
+    expect(entries).toHaveLength(6);
+  });
+
+  it("are told again while they go on, and told at once when they come back", async () => {
+    const told: [string, number][] = [];
+    const repeats = new Repeats<string>((value, repeated) => void told.push([value, repeated]));
+    repeats.add("a", "a1");
+    repeats.add("a", "a2");
+    repeats.add("a", "a3");
+    await until(() => told.length === 2, "what repeats is told");
+    expect(told).toEqual([["a1", 0], ["a3", 2]]);
+    await delay(2 * repeatIntervalMilliseconds + 200);
+    repeats.add("a", "a4");
+    expect(told.slice(2)).toEqual([["a4", 0]]);
+    repeats.end();
+  });
+
+  it("are remembered for so many kinds at once", () => {
+    const told: string[] = [];
+    const repeats = new Repeats<number>((value, repeated) => void told.push(`${value} ${repeated}`));
+    for (let key = 0; key < repeatKeysMax + 1; key++) {
+      repeats.add(`${key}`, key);
+      if (key === 0) repeats.add("0", 0);
+    }
+    expect(told.at(-2)).toBe(`${repeatKeysMax} 0`);
+    expect(told.at(-1)).toBe("0 1");
+    repeats.end();
+    expect(told).toHaveLength(repeatKeysMax + 2);
   });
 });

@@ -256,3 +256,24 @@ export const askPollsMax = 64;
 
 /** Statuses whose failures are counted apart: those of the library, with room for those to come. */
 export const statusesMax = 64;
+
+/**
+ * Bytes of log lines that wait for their reader at most: some seconds of a busy log, and little beside a
+ * loop's segments.
+ */
+export const logBufferMaxBytes = 1024 * 1024;
+
+/** Bytes of log lines in one write: what a pipe holds. */
+export const logWriteMaxBytes = 64 * 1024;
+
+/** Milliseconds for the last lines of a log to be read when a server ends: the reader is on this machine. */
+export const logFlushMilliseconds = 1_000;
+
+/** Promises of a log function that may be unsettled at once: some seconds of a busy log. */
+export const logPromisesMax = 1024;
+
+/** Milliseconds between two tellings of what repeats: a flood is one line a second. */
+export const repeatIntervalMilliseconds = 1_000;
+
+/** Things told apart while they repeat: more than a server has kinds of trouble at once. */
+export const repeatKeysMax = 64;

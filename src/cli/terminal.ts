@@ -9,7 +9,6 @@ import type { Host } from "../host/mod.ts";
 export type Terminal = Pick<
   Host,
   | "cores"
-  | "flush"
   | "isTerminal"
   | "moduleUrl"
   | "onKeys"
@@ -26,10 +25,10 @@ const encoder = new TextEncoder();
 
 /** Prints text as it is. */
 export function print(terminal: Terminal, text: string): void {
-  terminal.write("stdout", encoder.encode(text));
+  void terminal.write("stdout", encoder.encode(text));
 }
 
 /** Prints a line to the standard error. */
 export function complain(terminal: Terminal, line: string): void {
-  terminal.write("stderr", encoder.encode(`${line}\n`));
+  void terminal.write("stderr", encoder.encode(`${line}\n`));
 }

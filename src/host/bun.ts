@@ -6,6 +6,7 @@
 import type { BunGlobal, BunProcess, BunSink } from "./bun_types.ts";
 import { quotaPath, usableCores } from "./cores.ts";
 import { moduleUrl } from "./module_url.ts";
+import { Output } from "./output.ts";
 import type { ChildProcess, Host, KillSignal, OutputStream, SignalName, SpawnOptions } from "./port.ts";
 
 const { Bun: bun, process: self } = globalThis as unknown as { Bun: BunGlobal; process: BunProcess };
@@ -13,8 +14,6 @@ const operatingSystem = self.platform === "win32" ? "windows" : "linux";
 /** Signals Windows has none of. */
 const absentOnWindows: readonly SignalName[] = ["SIGUSR1"];
 const sinks: Partial<Record<OutputStream, BunSink>> = {};
-/** What is still on its way to readers that are slower than we write. */
-const pending = new Set<Promise<unknown>>();
 const quota = operatingSystem === "linux" ? await readText(quotaPath) : undefined;
 
 async function readText(path: string): Promise<string | undefined> {
@@ -87,18 +86,11 @@ function kill(pid: number, signal: KillSignal): boolean {
   }
 }
 
-function write(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
+/** One write at a time: Bun itself would hold what a slow reader has not taken without a bound. */
+const output = new Output(async (stream, bytes) => {
   const sink = sinks[stream] ??= bun[stream].writer();
-  for (const result of [sink.write(bytes), sink.flush()]) {
-    if (!(result instanceof Promise)) continue;
-    const settled: Promise<unknown> = result.catch(() => {}).finally(() => pending.delete(settled));
-    pending.add(settled);
-  }
-}
-
-async function flush(): Promise<void> {
-  while (pending.size > 0) await Promise.all(pending);
-}
+  await Promise.all([sink.write(bytes), sink.flush()]);
+});
 
 function onKeys(handler: (keys: string) => void): (() => void) | undefined {
   const { stdin } = self;
@@ -139,8 +131,8 @@ export const host: Host = {
     const { columns, rows } = self.stdout;
     return columns === undefined || rows === undefined ? undefined : { columns, rows };
   },
-  write,
-  flush,
+  write: (stream, bytes) => output.write(stream, bytes),
+  flush: (stream) => output.flush(stream),
   onKeys,
   readText,
   writeText,

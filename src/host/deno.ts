@@ -6,6 +6,7 @@
  */
 import { quotaPath, usableCores } from "./cores.ts";
 import { moduleUrl } from "./module_url.ts";
+import { Output } from "./output.ts";
 import type { ChildProcess, Host, KillSignal, OutputStream, SignalName, SpawnOptions } from "./port.ts";
 
 const operatingSystem = Deno.build.os === "windows" ? "windows" : "linux";
@@ -128,9 +129,11 @@ function kill(pid: number, signal: KillSignal): boolean {
   }
 }
 
-function write(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void {
-  for (let offset = 0; offset < bytes.length;) offset += Deno[stream].writeSync(bytes.subarray(offset));
+async function writeAll(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) offset += await Deno[stream].write(bytes.subarray(offset));
 }
+
+const output = new Output(writeAll);
 
 function onKeys(handler: (keys: string) => void): (() => void) | undefined {
   if (!Deno.stdin.isTerminal()) return undefined;
@@ -201,8 +204,8 @@ export const host: Host = {
       return undefined;
     }
   },
-  write,
-  flush: () => Promise.resolve(),
+  write: (stream, bytes) => output.write(stream, bytes),
+  flush: (stream) => output.flush(stream),
   onKeys,
   readText,
   writeText: (path, text) => Deno.writeTextFile(path, text),

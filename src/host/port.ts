@@ -99,10 +99,13 @@ export interface Host {
   isTerminal(stream: OutputStream): boolean;
   /** The size of the terminal's window; undefined where there is no terminal. */
   terminalSize(): TerminalSize | undefined;
-  /** Writes bytes, in the order of the calls. */
-  write(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): void;
-  /** Resolves when all that was written has been taken by the system; never rejects. */
-  flush(): Promise<void>;
+  /**
+   * Writes bytes, in the order of the calls, without waiting for the reader. Resolves when the system has
+   * taken them; a rejection, such as that of a closed pipe, may be ignored.
+   */
+  write(stream: OutputStream, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Resolves when the system has taken all that was written to a stream, or never. Never rejects. */
+  flush(stream: OutputStream): Promise<void>;
   /**
    * Hands over keys as they are pressed, without echo, until the function that comes back is called;
    * undefined where the standard input is no terminal.

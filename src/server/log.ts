@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { logPromisesMax } from "../base/limits.ts";
 import {
   type LogEntry,
   type LogEvent,
@@ -14,68 +15,132 @@ import {
 } from "./log_events.ts";
 import { humanLine, jsonLine } from "./log_lines.ts";
 import { plainFields } from "./log_values.ts";
+import { LogWriter } from "./log_writer.ts";
+import { Repeats } from "./repeats.ts";
 
 export type { LogEntry, LogEvent, LogFields, LogLevel, LogSink } from "./log_events.ts";
 export { humanLine, jsonLine } from "./log_lines.ts";
 
-/** What of the runtime a log writes to. */
+/** The runtime's side of a log: where lines are written. */
 export interface LogOutput {
   isTerminal(stream: "stderr"): boolean;
-  write(stream: "stderr", bytes: Uint8Array<ArrayBuffer>): void;
+  /** Resolves when the bytes have been taken. */
+  write(stream: "stderr", bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** Tells what happens. Nothing it is given makes it throw. */
+/** Takes entries, and never makes its caller wait. */
+interface LogTarget {
+  take(entry: LogEntry): void;
+  /** Resolves when all that was taken has gone out. */
+  flush(): Promise<void>;
+  /** Entries that could not be given out, and entries for which there was no room. */
+  readonly failures: number;
+  readonly dropped: number;
+}
+
+/** A function of the application's as the target of a log. */
+class FunctionTarget implements LogTarget {
+  readonly #sink: LogSink;
+  readonly #pending = new Set<Promise<unknown>>();
+  failures = 0;
+  dropped = 0;
+
+  constructor(sink: LogSink) {
+    this.#sink = sink;
+  }
+
+  take(entry: LogEntry): void {
+    // One that never settles its promises must not hold ever more of them.
+    if (this.#pending.size >= logPromisesMax) {
+      this.dropped += 1;
+      return;
+    }
+    try {
+      const result: unknown = this.#sink(entry);
+      if (!(result instanceof Promise)) return;
+      const settled: Promise<unknown> = result.then(
+        () => this.#pending.delete(settled),
+        () => {
+          this.#pending.delete(settled);
+          this.failures += 1;
+        },
+      );
+      this.#pending.add(settled);
+    } catch {
+      this.failures += 1;
+    }
+  }
+
+  async flush(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+}
+
+/**
+ * Logs what happens. It never throws, whatever it is given, and never waits for its reader. Equal entries
+ * that follow each other within a second are put together: the later ones become one with `repeated`.
+ */
 export class Log {
-  readonly #sink: LogSink | undefined;
+  readonly #target: LogTarget | undefined;
   readonly #least: number;
   readonly #now: () => number;
-  #failures = 0;
+  readonly #repeats = new Repeats<LogEntry>((entry, repeated) =>
+    this.#target?.take(repeated === 0 ? entry : { ...entry, repeated })
+  );
 
   /**
-   * @param sink where entries go; undefined for nowhere.
-   * @param level the least that is told. "info" by default.
+   * @param target where entries go: a function or lines of text; undefined for nowhere.
+   * @param level the least that is logged. "info" by default.
    */
-  constructor(sink: LogSink | undefined, level: LogLevel = "info", now: () => number = Date.now) {
-    this.#sink = sink;
+  constructor(
+    target: LogSink | LogTarget | undefined,
+    level: LogLevel = "info",
+    now: () => number = Date.now,
+  ) {
+    this.#target = typeof target === "function" ? new FunctionTarget(target) : target;
     this.#least = logLevels.indexOf(level);
     this.#now = now;
   }
 
-  /** Entries that the sink failed to take. */
+  /** Entries that the log's output failed to take. */
   get failures(): number {
-    return this.#failures;
+    return this.#target?.failures ?? 0;
   }
 
-  /** Whether anything of this level is told: for who would have to collect what to tell. */
+  /** Entries dropped because too many were waiting for the log's reader. */
+  get dropped(): number {
+    return this.#target?.dropped ?? 0;
+  }
+
+  /** Whether anything of this level is logged, so that callers need not collect what nobody reads. */
   tells(level: LogLevel): boolean {
-    return this.#sink !== undefined && logLevels.indexOf(level) >= this.#least;
+    return this.#target !== undefined && logLevels.indexOf(level) >= this.#least;
   }
 
-  /** Tells an event, at the event's level. `worker` among the fields is the worker's number. */
+  /** Logs an event at the event's level. `worker` among the fields is the worker's number. */
   tell(event: LogEvent, fields: LogFields = {}): void {
     const level = logEvents[event];
     if (!this.tells(level)) return;
+    const plain = plainFields(fields);
     const head = { time: this.#now(), level, event };
     // A field of such a name does not take the place of the event's own.
-    this.pass({ ...head, ...plainFields(fields), ...head });
+    const entry: LogEntry = { ...head, ...plain, ...head };
+    this.#repeats.add(`${event} ${JSON.stringify(plain)}`, entry);
   }
 
-  /** Passes an entry on as it is, such as one that comes from a worker. */
-  pass(entry: LogEntry): void {
-    if (this.#sink === undefined || !this.tells(entry.level)) return;
-    try {
-      const result: unknown = this.#sink(entry);
-      if (result instanceof Promise) result.catch(() => this.#failures += 1);
-    } catch {
-      this.#failures += 1;
-    }
+  /**
+   * Logs what was put together so far and waits until everything has gone out, but no longer than this many
+   * milliseconds. False: something has not. What is logged later is not put together.
+   */
+  async end(milliseconds: number): Promise<boolean> {
+    this.#repeats.end();
+    if (this.#target === undefined) return true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), milliseconds));
+    const flushed = await Promise.race([this.#target.flush().then(() => true), late]);
+    clearTimeout(timer);
+    return flushed;
   }
-}
-
-const encoder = new TextEncoder();
-
-function lineSink(output: LogOutput, line: (entry: LogEntry) => string): LogSink {
-  return (entry) => output.write("stderr", encoder.encode(`${line(entry)}\n`));
 }
 
 /**
@@ -90,5 +155,6 @@ export function createLog(
   if (typeof kind === "function") return new Log(kind, level);
   if (kind === "off") return new Log(undefined, level);
   const human = kind === "human" || (kind === "auto" && output.isTerminal("stderr"));
-  return new Log(lineSink(output, human ? humanLine : jsonLine), level);
+  const writer = new LogWriter((bytes) => output.write("stderr", bytes), human ? humanLine : jsonLine);
+  return new Log(writer, level);
 }

@@ -51,6 +51,7 @@ export const logEvents = {
   "limit.released": "info",
   "application.error": "error",
   "application.message": "info",
+  "log.dropped": "warn",
   "metrics.listening": "info",
   "metrics.failed": "warn",
 } as const satisfies Record<string, LogLevel>;
@@ -71,6 +72,8 @@ export interface LogEntry {
   readonly event: LogEvent;
   /** The worker concerned, by its number. */
   readonly worker?: number;
+  /** Further entries like this one, but for their time, that were put together in it. */
+  readonly repeated?: number;
   /** What else is known. Errors are objects of `name`, `message`, `code` and what else they know. */
   readonly [field: string]: unknown;
 }

@@ -219,6 +219,7 @@ export class Fleet {
       acceptQueueOverflows: counters?.queueOverflows,
       acceptQueueDrops: counters?.drops,
       logFailures: this.#log.failures,
+      logDropped: this.#log.dropped,
     };
   }
 

@@ -174,7 +174,7 @@ export class ProcessWorker implements ChannelOwner {
       this.#channel.end();
       await inTime(this.#channel.closed, lastWordsMilliseconds);
     }
-    await inTime(host.flush(), lastWordsMilliseconds);
+    await inTime(Promise.all([host.flush("stdout"), host.flush("stderr")]), lastWordsMilliseconds);
     host.exit(0);
   }
 }

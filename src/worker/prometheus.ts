@@ -105,6 +105,12 @@ function tellServer(text: PrometheusText, server: ServerStatistics): void {
     "Entries the log's sink failed to take.",
     one(server.logFailures),
   );
+  text.family(
+    "ringport_log_dropped_total",
+    "counter",
+    "Entries dropped because nobody read the log fast enough.",
+    one(server.logDropped),
+  );
 }
 
 function tellListeners(text: PrometheusText, { listeners }: ServerStatistics): void {

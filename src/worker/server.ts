@@ -4,6 +4,7 @@
  * @module
  */
 import type { RingportError } from "../base/errors.ts";
+import { logFlushMilliseconds } from "../base/limits.ts";
 import { checkOptions, wholeNumber } from "../base/options.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
@@ -60,6 +61,8 @@ export class Server implements AsyncDisposable {
   readonly #finished = Promise.withResolvers<ShutdownReport>();
   /** Settles when all workers serve, or cannot. */
   readonly #started = Promise.withResolvers<void>();
+  /** The last lines of the log found no reader in time. */
+  #logIsStuck = false;
   #phase: Phase = "running";
   #shutdown: Promise<ShutdownReport> | undefined = undefined;
 
@@ -106,14 +109,18 @@ export class Server implements AsyncDisposable {
       stop: (signal, patience) => server.#stopBySignal(signal, patience),
       dump: () => server.#log.tell("server.statistics", { statistics: server.stats() }),
     }, server.#options.hangup);
+    let code = 1;
     try {
       await server.#start();
       if (server.#shutdown === undefined) started?.(server);
-      return await server.finished;
+      const report = await server.finished;
+      if (server.#fleet.abandoned === 0) code = 0;
+      return report;
     } finally {
       forget();
-      // A thread that never came back would keep the process alive.
-      if (server.#fleet.abandoned > 0) setTimeout(() => host.exit(1), lastWordsMilliseconds);
+      // A thread that never came back, or a line of the log that nobody reads, would keep the process alive.
+      const isKept = server.#fleet.abandoned > 0 || server.#logIsStuck;
+      if (isKept) setTimeout(() => host.exit(code), lastWordsMilliseconds);
     }
   }
 
@@ -214,6 +221,7 @@ export class Server implements AsyncDisposable {
       await this.#fleet.start();
     } catch (error) {
       this.#started.reject(error);
+      this.#logIsStuck = !await this.#log.end(logFlushMilliseconds);
       throw error;
     }
     this.#started.resolve();
@@ -237,6 +245,7 @@ export class Server implements AsyncDisposable {
     });
     await this.#fleet.end();
     this.#log.tell("server.stopped", { ...report });
+    this.#logIsStuck = !await this.#log.end(logFlushMilliseconds);
     this.#finished.resolve(report);
     return report;
   }

@@ -141,4 +141,6 @@ export interface ServerStatistics {
   readonly acceptQueueDrops: number | undefined;
   /** Entries that the log's sink failed to take. */
   readonly logFailures: number;
+  /** Entries of the log dropped because nobody read it fast enough. */
+  readonly logDropped: number;
 }

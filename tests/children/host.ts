@@ -4,7 +4,7 @@ import { host, type SignalName } from "../../src/host/mod.ts";
 const encoder = new TextEncoder();
 
 function print(line: string): void {
-  host.write("stdout", encoder.encode(`${line}\n`));
+  void host.write("stdout", encoder.encode(`${line}\n`));
 }
 
 async function parent(): Promise<void> {
@@ -48,7 +48,7 @@ function awaitEvents(): void {
     host.onSignal(name, () => {
       print(`signal ${name}`);
       names.delete(name);
-      if (names.size === 0) host.exit(0);
+      if (names.size === 0) void host.flush("stdout").then(() => host.exit(0));
     });
   }
   setTimeout(() => host.exit(9), 60_000);
@@ -57,7 +57,7 @@ function awaitEvents(): void {
 
 async function flood(): Promise<void> {
   for (let index = 0; index < 4096; index += 1) print(`${index} `.padEnd(255, "x"));
-  await host.flush();
+  await host.flush("stdout");
   host.exit(0);
 }
 
@@ -68,6 +68,7 @@ switch (what) {
     break;
   case "child":
     print(`child says ${JSON.stringify(rest)} ${host.variable("HOST_TEST")}`);
+    await host.flush("stdout");
     host.exit(7);
     break;
   case "killer":

@@ -122,6 +122,14 @@ export function runScript(script: string, base: string, options: ChildOptions = 
   return new Child(["sh", "-c", `ulimit -n ${options.descriptors}; exec "$@"`, "sh", ...command], options);
 }
 
+/** Fills the pipe `$1`, which the script itself holds open, and starts the rest with it as standard error. */
+const UNREAD = 'mkfifo "$1" && exec 9<>"$1" && head -c 65536 /dev/zero >&9 && shift && exec "$@" 2>&9';
+
+/** The same with a standard error that is full from the start, at `path`, and that nobody reads: on Linux. */
+export function runUnread(script: string, base: string, path: string, options: ChildOptions = {}): Child {
+  return new Child(["sh", "-c", UNREAD, "sh", path, ...commandOf(script, base, options)], options);
+}
+
 /**
  * The same on Windows, in a console of its own: `send("c\n")` is Ctrl+C to all processes of that console,
  * `send("break\n")` Ctrl+Break, and `send("close\n")` the closing of its window (zig/src/console.zig).

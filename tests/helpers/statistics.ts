@@ -69,6 +69,7 @@ export function serverStatistics(workers: number, changes: Partial<ServerStatist
     acceptQueueOverflows: 2,
     acceptQueueDrops: undefined,
     logFailures: 0,
+    logDropped: 0,
     ...changes,
   };
 }

@@ -38,10 +38,6 @@ export class TestTerminal implements Terminal {
     this.#press?.(keys);
   }
 
-  flush(): Promise<void> {
-    return Promise.resolve();
-  }
-
   isTerminal(): boolean {
     return this.size !== undefined;
   }
@@ -73,9 +69,10 @@ export class TestTerminal implements Terminal {
     return this.#options.variables?.[name];
   }
 
-  write(stream: "stdout" | "stderr", bytes: Uint8Array): void {
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> {
     const text = new TextDecoder().decode(bytes);
     if (stream === "stdout") this.output += text;
     else this.errors += text;
+    return Promise.resolve();
   }
 }
