@@ -1,7 +1,7 @@
 /** The listener of figures, over real sockets. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, serveMetrics } from "../src/mod.ts";
+import { connect, createLoop, serveMetrics } from "../src/mod.ts";
 import { metricsAnswer, metricsConnectionsMax } from "../src/worker/metrics_listener.ts";
 import type { ServerStatistics } from "../src/worker/statistics_types.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
@@ -75,6 +75,35 @@ describe("serveMetrics", () => {
     await until(() => loop.stats().connections === metricsConnectionsMax, "the limit");
     for (const peer of silent) peer.close();
     expect(await exchange(listener.port, [get("/healthz")])).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("answers although many slow clients are there: the oldest of the address that has most goes", async () => {
+    await using loop = createLoop();
+    await using listener = serveMetrics({ loop, timeout: 60_000 }, statistics);
+    const { port } = listener;
+    const cut: string[] = [];
+    let answers = "";
+    const slow = (localAddress: string) =>
+      connect({
+        hostname: "127.0.0.1",
+        port,
+        localAddress,
+        socket: {
+          open: (connection) => void connection.write("GET /he"),
+          data: (_, window) => void (answers += window.text()),
+          close: () => void cut.push(localAddress),
+        },
+      }).catch(() => undefined);
+    const few = [await slow("127.0.0.1"), await slow("127.0.0.1")];
+    for (let count = 0; count < 40; count++) await slow("127.0.0.2");
+    expect(await exchange(port, [get("/healthz")])).toMatch(/^HTTP\/1\.1 200 /);
+    await until(() => loop.stats().connections <= metricsConnectionsMax, "the crowd to shrink");
+    // One more of the crowd has gone for the exchange.
+    await until(() => cut.length === 40 + 2 + 1 - metricsConnectionsMax, "the ends of those that were cut");
+    expect(new Set(cut)).toEqual(new Set(["127.0.0.2"]));
+    few[0]!.write("althz HTTP/1.0\r\n\r\n");
+    await until(() => cut.includes("127.0.0.1"), "the answer to one of the few");
+    expect(answers).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it("cuts who takes longer than an exchange may", async () => {

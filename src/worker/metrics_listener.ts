@@ -18,6 +18,9 @@ export const exchangeTimeoutMilliseconds = 5_000;
 /** Connections at once: scrapers are few, and no crowd there may take descriptors from the application. */
 export const metricsConnectionsMax = 16;
 
+/** Connections accepted at once: those beyond the limit are on their way out and leave in the next turn. */
+const acceptedMax = 4 * metricsConnectionsMax;
+
 /** Where the figures are handed out. */
 export interface MetricsListenOptions {
   /** An IP address. `"127.0.0.1"` by default. */
@@ -58,10 +61,47 @@ export function metricsAnswer(path: string, statistics: () => ServerStatistics):
 
 /** What one connection has sent so far, until it is answered. */
 interface Exchange {
+  /** Where it comes from; "" for a Unix socket. */
+  readonly address: string;
   readonly head: Uint8Array<ArrayBuffer>;
   length: number;
   answered: boolean;
   timer: ReturnType<typeof setTimeout>;
+}
+
+/**
+ * The connections there are, the oldest first. When there are too many, the oldest of the address that has
+ * most is cut: so slow clients displace each other and not a scraper, which has its answer within a turn.
+ */
+class Crowd {
+  readonly #connections = new Set<Connection<Exchange | undefined>>();
+
+  add(connection: Connection<Exchange | undefined>): void {
+    this.#connections.add(connection);
+    if (this.#connections.size > metricsConnectionsMax) this.#cutOne();
+  }
+
+  delete(connection: Connection<Exchange | undefined>): void {
+    this.#connections.delete(connection);
+  }
+
+  #cutOne(): void {
+    const byAddress = Map.groupBy(this.#connections, ({ data }) => data!.address);
+    const [most] = [...byAddress.values()].toSorted((one, other) => other.length - one.length);
+    // An answer on its way is worth more than a request that does not come.
+    const connection = most.find(({ data }) => !data!.answered) ?? most[0];
+    this.#connections.delete(connection);
+    connection.abort();
+  }
+}
+
+function addressOf(connection: Connection<Exchange | undefined>): string {
+  try {
+    return connection.peerAddress.hostname;
+  } catch {
+    // It has gone already, and the system does not know its address any more.
+    return "";
+  }
 }
 
 /** An empty line may stand before the head. */
@@ -113,22 +153,28 @@ export function serveMetrics(
   const { hostname = "127.0.0.1", port = 0, unix, loop, error: failed } = options;
   const { timeout = exchangeTimeoutMilliseconds } = options;
   const place = unix === undefined ? { hostname, port } : { unix };
+  const crowd = new Crowd();
   const listening: ListenOptions<Exchange | undefined> = {
     ...place,
     loop,
-    connections: metricsConnectionsMax,
+    connections: acceptedMax,
     lingerTimeout: timeout,
     socket: {
       open(connection) {
         connection.data = {
+          address: addressOf(connection),
           head: new Uint8Array(receivedMaxBytes),
           length: 0,
           answered: false,
           timer: setTimeout(() => connection.abort(), timeout),
         };
+        crowd.add(connection);
       },
       data: (connection, window) => receive(connection, window.bytes, statistics, failed),
-      close: (connection) => clearTimeout(connection.data?.timer),
+      close(connection) {
+        clearTimeout(connection.data?.timer);
+        crowd.delete(connection);
+      },
       // A client that resets is no fault of the server.
       error: () => {},
     },
