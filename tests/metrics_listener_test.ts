@@ -77,7 +77,7 @@ describe("serveMetrics", () => {
     expect(await exchange(listener.port, [get("/healthz")])).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it("answers although many slow clients are there: the oldest of the address that has most goes", async () => {
+  it("cuts the oldest slow client of the address that has most, and answers others", async () => {
     await using loop = createLoop();
     await using listener = serveMetrics({ loop, timeout: 60_000 }, statistics);
     const { port } = listener;
