@@ -162,6 +162,10 @@ class OpenedLoop implements NativeLoop {
     return this.#closing;
   }
 
+  seize(): number {
+    return -this.#functions.ringport_loop_seize(this.handle);
+  }
+
   /** Ends the loop with what is open on it, the process being about to end. */
   endNow(): void {
     this.ended = true;

@@ -126,6 +126,11 @@ export interface NativeLoop {
   listenerQueue(id: number): { length: number; limit: number } | undefined;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
+  /**
+   * Closes what is open on the loop, which is polled no more; its memory stays until `close`. Returns a
+   * status: ok, or busy where the kernel still holds something, and the same call goes on with it later.
+   */
+  seize(): number;
   /** Ends the loop with what is open on it, at once: the thread is about to end. */
   endNow(): void;
   /** The runtime is about to end and has ended the loop: poll it no more. */

@@ -3,6 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressInUseError } from "../src/mod.ts";
 import { repeatIntervalMilliseconds, repeatKeysMax } from "../src/base/limits.ts";
+import { ODD_VALUES } from "./helpers/odd_values.ts";
 import { createLog, humanLine, jsonLine, Log, type LogEntry } from "../src/server/log.ts";
 import { Repeats } from "../src/server/repeats.ts";
 import { delay, until } from "./helpers/wait.ts";
@@ -70,6 +71,19 @@ describe("the log", () => {
     await new Promise((resolve) => setTimeout(resolve, 0));
     expect(calls).toBe(3);
     expect(log.failures).toBe(2);
+  });
+
+  it("tells of every odd value that was thrown", () => {
+    for (const [name, make] of Object.entries(ODD_VALUES)) {
+      const { log, entries } = collected();
+      log.tell("worker.error", { error: make(), worker: 1 });
+      expect(entries.length, name).toBe(1);
+      expect(humanLine(entries[0])).toContain("worker.error");
+      expect(JSON.parse(jsonLine(entries[0]))).toMatchObject({ worker: 1 });
+    }
+    const { log, entries } = collected();
+    log.tell("worker.error", { error: ODD_VALUES["an error whose cause throws"]() });
+    expect(entries[0].error).toMatchObject({ name: "Error", message: "odd" });
   });
 
   it("survives any value", () => {

@@ -117,6 +117,8 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
   const owner = {
     log: (message: string) => void logged.push(message),
     shutdown() {},
+    exception: (thrown: unknown) => void logged.push(`exception: ${thrown}`),
+    broken: (error: Error) => void logged.push(`broken: ${error}`),
     banned() {},
     refusing() {},
   };

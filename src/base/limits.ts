@@ -277,3 +277,6 @@ export const repeatIntervalMilliseconds = 1_000;
 
 /** Things told apart while they repeat: more than a server has kinds of trouble at once. */
 export const repeatKeysMax = 64;
+
+/** Milliseconds between two reports of exceptions that escape into a loop: one a second fills no disk. */
+export const reportIntervalMilliseconds = 1_000;

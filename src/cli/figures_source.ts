@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import { type OptionSources, resolveServerOptions } from "../server/options.ts";
 import type { ServerStatistics } from "../worker/statistics_types.ts";
 import { UsageError } from "./arguments.ts";
@@ -98,7 +99,7 @@ export async function fetchFigures(url: string): Promise<ServerStatistics> {
     text = await response.text();
     if (!response.ok) throw new Error(`it answers ${response.status}`);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`no figures at ${url}: ${reason}`, { cause: error });
   }
   let figures: unknown;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import { OptionError } from "../base/errors.ts";
 import {
   type OptionSources,
@@ -42,16 +43,11 @@ export function readRunOptions(list: readonly string[]): RunOptions {
   };
 }
 
-/** An error in words: what it is, and what led to it where that says more. */
-function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 async function importModule(url: string): Promise<Record<string, unknown>> {
   try {
     return await import(url) as Record<string, unknown>;
   } catch (error) {
-    throw new Error(`${url} cannot be loaded: ${describeError(error)}`, { cause: error });
+    throw new Error(`${url} cannot be loaded: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -76,7 +72,7 @@ export async function runServer(
     await (await runner()).run(url, options, sources);
     return 0;
   } catch (error) {
-    complain(terminal, `ringport run: ${describeError(error)}`);
+    complain(terminal, `ringport run: ${messageOf(error)}`);
     return error instanceof OptionError ? 2 : 1;
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import type { ServerStatistics } from "../worker/statistics_types.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { fetchFigures, figuresUrl, figuresUrlOf, figuresUrlOfPid } from "./figures_source.ts";
@@ -75,7 +76,7 @@ async function printOnce({ url }: TopOptions, terminal: Terminal): Promise<numbe
     print(terminal, `${renderTop({ now }, columns ?? plainColumns, plainRows)}\n`);
     return 0;
   } catch (error) {
-    complain(terminal, `ringport top: ${error instanceof Error ? error.message : error}`);
+    complain(terminal, `ringport top: ${messageOf(error)}`);
     return 1;
   }
 }
@@ -133,7 +134,7 @@ async function showLive({ url, interval }: TopOptions, terminal: Terminal): Prom
     } catch (error) {
       // It may be starting again: go on asking.
       before = undefined;
-      return fit(`${error instanceof Error ? error.message : error}`, columns);
+      return fit(`${messageOf(error)}`, columns);
     }
   }
 }

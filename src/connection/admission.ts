@@ -21,9 +21,9 @@ export interface Admission {
 /**
  * Why a connection was cut before the application saw it. `"limit"`: too many at once on this listener.
  * `"connections"`, `"rate"`, `"banned"`: by its address. `"untrusted"`: no trusted source of the PROXY
- * protocol. `"proxy"`: its PROXY header was wrong, or did not come in time.
+ * protocol. `"proxy"`: its PROXY header was wrong, or did not come in time. `"failed"`: the admission threw.
  */
-export type RefusalReason = "limit" | "connections" | "rate" | "banned" | "untrusted" | "proxy";
+export type RefusalReason = "limit" | "connections" | "rate" | "banned" | "untrusted" | "proxy" | "failed";
 
 /** How many were refused, by reason, since the listener began. */
 export type Refusals = Readonly<Record<RefusalReason, number>>;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { RingportError } from "../base/errors.ts";
+import { follow } from "../base/follow.ts";
+import { errorOf, report } from "../base/thrown.ts";
 import type { ConnectionCore } from "./core.ts";
 import { Flag } from "./state.ts";
 import type { CloseReason } from "./types.ts";
@@ -32,10 +33,10 @@ export function callClose<D>(connection: ConnectionCore<D>, reason: CloseReason)
 /** Calls the `error` handler; false when there is none. */
 export function callError<D>(connection: ConnectionCore<D>, error: Error): boolean {
   const { handlers } = connection.group;
-  if (handlers.error === undefined) return false;
   try {
+    if (handlers.error === undefined) return false;
     const result: unknown = handlers.error(connection, error);
-    if (isPromise(result)) result.then(undefined, (inner: unknown) => reportUnhandled(connection, inner));
+    follow(result, () => {}, (inner) => reportUnhandled(connection, inner));
   } catch (inner) {
     reportUnhandled(connection, inner);
   }
@@ -44,16 +45,13 @@ export function callError<D>(connection: ConnectionCore<D>, error: Error): boole
 
 /** Follows what a handler returned, when it is a promise. */
 export function settle<D>(connection: ConnectionCore<D>, result: unknown): void {
-  if (!isPromise(result)) return;
   const { group } = connection;
   const { engine, generation, watch } = group;
   const watched = (connection.flags & Flag.watched) !== 0;
-  engine.promises += 1;
-  if (watched) watch.promises(connection, 1);
-  result.then(() => {
+  const isPromise = follow(result, () => {
     engine.promises -= 1;
     if (watched) watch.promises(connection, -1);
-  }, (error: unknown) => {
+  }, (error) => {
     engine.promises -= 1;
     if (watched) watch.promises(connection, -1);
     if (group.generation === generation) return handlerFailed(connection, error);
@@ -61,6 +59,9 @@ export function settle<D>(connection: ConnectionCore<D>, result: unknown): void 
     engine.handlerErrors += 1;
     reportUnhandled(connection, error);
   });
+  if (!isPromise) return;
+  engine.promises += 1;
+  if (watched) watch.promises(connection, 1);
 }
 
 /**
@@ -68,27 +69,11 @@ export function settle<D>(connection: ConnectionCore<D>, result: unknown): void 
  * handler has itself ended it.
  */
 export function handlerFailed<D>(connection: ConnectionCore<D>, thrown: unknown): void {
-  const error = asError(thrown, connection.number >>> 0);
+  const error = errorOf(thrown, connection.number >>> 0);
   connection.group.engine.handlerErrors += 1;
   const { stateNumber } = connection;
   if (!callError(connection, error)) reportUnhandled(connection, error);
   if (connection.stateNumber === stateNumber) connection.cut("error", error);
-}
-
-function isPromise(result: unknown): result is PromiseLike<unknown> {
-  return typeof result === "object" && result !== null &&
-    typeof (result as PromiseLike<unknown>).then === "function";
-}
-
-function asError(thrown: unknown, connectionId: number): Error {
-  if (thrown instanceof Error) return thrown;
-  return new RingportError(`a handler threw ${String(thrown)}`, {
-    code: "ERR_HANDLER",
-    operation: "handler",
-    origin: "application",
-    connectionId,
-    cause: thrown,
-  });
 }
 
 /** Nobody takes the error: the first of a group is printed, all are counted. */
@@ -97,5 +82,5 @@ function reportUnhandled<D>(connection: ConnectionCore<D>, error: unknown): void
   group.unhandledErrors += 1;
   group.engine.unhandledErrors += 1;
   if (group.unhandledErrors > 1) return;
-  console.error("a handler failed and there is no `error` handler (further ones are only counted):", error);
+  report("a handler failed and there is no `error` handler (further ones are only counted):", error);
 }

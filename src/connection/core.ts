@@ -10,7 +10,7 @@ import { slotOf } from "../base/ids.ts";
 import { Status } from "../base/layout.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import type { Waiter } from "../loop/engine.ts";
-import { callHandler } from "./calling.ts";
+import { callError, callHandler } from "./calling.ts";
 import {
   abort,
   closed,
@@ -329,6 +329,13 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     if (extras.error !== undefined) return;
     this.flags = withEndedBy(this.flags, by);
     extras.error = error;
+  }
+
+  /** Handling what came for it has thrown: nobody knows how far it got. */
+  broken(error: Error): void {
+    this.note("error", error);
+    callError(this, error);
+    this.cut("error", error);
   }
 
   /** The loop is gone, and the connection with it. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { report } from "../base/thrown.ts";
 import { StateError } from "../base/errors.ts";
 import {
   COMPLETIONS_PER_TURN_DEFAULT,
@@ -258,5 +259,5 @@ export function loopFor(given: EventLoop | undefined): EventLoop {
 function endThreadLoop(): void {
   const loop = threadLoop;
   threadLoop = undefined;
-  loop?.close().catch((error: unknown) => console.error("the thread's event loop did not end:", error));
+  loop?.close().catch((error: unknown) => report("the thread's event loop did not end:", error));
 }

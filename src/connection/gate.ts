@@ -4,6 +4,10 @@
  *
  * @module
  */
+import { describe } from "../base/options.ts";
+import { OptionError } from "../base/errors.ts";
+import { follow } from "../base/follow.ts";
+import { report } from "../base/thrown.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { Operation } from "../base/layout.ts";
 import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
@@ -51,7 +55,12 @@ export class Gate<D> implements Greeted {
     banned: 0,
     untrusted: 0,
     proxy: 0,
+    failed: 0,
   };
+  /** Of the connection that was let in last: what `leave` is given; negative where there is nothing. */
+  #ticket = -1;
+  /** A callback has failed and was reported: further failures are only counted. */
+  #reported = false;
 
   constructor(group: Group<D>, options: GateOptions<D>, owner: GateOwner<D>) {
     this.#group = group;
@@ -128,14 +137,13 @@ export class Gate<D> implements Greeted {
       if (!this.#trusted.includes(this.#words)) return this.turnAway(id, "untrusted");
       return this.#greet(id);
     }
-    const verdict = this.#admission!.admit(this.#words);
+    const verdict = this.#judge(this.#words);
     if (verdict !== "ok") return this.turnAway(id, verdict);
     const connection = this.#make(this.#group, id);
-    const { ticket } = this.#admission!;
     // Where only bans are asked for there is nothing to give back.
-    if (ticket >= 0) {
+    if (this.#ticket >= 0) {
       connection.origin = new Origin();
-      connection.origin.ticket = ticket;
+      connection.origin.ticket = this.#ticket;
     }
     this.#owner.opened(connection);
   }
@@ -153,8 +161,9 @@ export class Gate<D> implements Greeted {
     origin.header = header;
     const { source } = header;
     if (source?.address !== undefined) {
-      const verdict = this.#judge(origin, source.address);
+      const verdict = this.#judge(source.address);
       if (verdict !== "ok") return this.#cut(connection, { reason: verdict, address: `${source.address}` });
+      origin.ticket = this.#ticket;
       const family = source.address.family === 4 ? "IPv4" : "IPv6";
       origin.client = { hostname: `${source.address}`, port: source.port, family };
     }
@@ -185,11 +194,20 @@ export class Gate<D> implements Greeted {
     this.#owner.turnedAway();
   }
 
-  #judge(origin: Origin, address: AddressWords): AdmissionVerdict {
-    if (this.#admission === undefined) return "ok";
-    const verdict = this.#admission.admit(address);
-    if (verdict === "ok") origin.ticket = this.#admission.ticket;
-    return verdict;
+  /** Asks the admission, which is the application's: where it fails, nobody is let in. */
+  #judge(address: AddressWords): AdmissionVerdict | "failed" {
+    this.#ticket = -1;
+    const admission = this.#admission;
+    if (admission === undefined) return "ok";
+    try {
+      const verdict = admission.admit(address);
+      if (verdict === "ok") this.#ticket = admission.ticket;
+      else if (!Object.hasOwn(this.refusals, verdict)) throw unknownVerdict(verdict);
+      return verdict;
+    } catch (thrown) {
+      this.#callbackFailed("admission", thrown);
+      return "failed";
+    }
   }
 
   #greet(id: number): void {
@@ -217,16 +235,36 @@ export class Gate<D> implements Greeted {
 
   #left(connection: ConnectionCore<D>): void {
     const { origin } = connection;
-    if (origin !== undefined && origin.ticket >= 0) this.#admission?.leave(origin.ticket);
+    if (origin !== undefined && origin.ticket >= 0) this.#giveBack(origin.ticket);
     origin?.greeting?.end();
     this.#owner.left();
   }
 
   #tell(refusal: Refusal): void {
     try {
-      this.#told?.(refusal);
-    } catch (error) {
-      console.error("the refused callback of a listener failed:", error);
+      follow(this.#told?.(refusal), () => {}, (thrown) => this.#callbackFailed("refused", thrown));
+    } catch (thrown) {
+      this.#callbackFailed("refused", thrown);
     }
   }
+
+  #giveBack(ticket: number): void {
+    try {
+      this.#admission?.leave(ticket);
+    } catch (thrown) {
+      this.#callbackFailed("admission", thrown);
+    }
+  }
+
+  /** The first failure of a listener is reported, all are counted. */
+  #callbackFailed(name: string, thrown: unknown): void {
+    this.#group.engine.handlerErrors += 1;
+    if (this.#reported) return;
+    this.#reported = true;
+    report(`the ${name} callback of a listener failed (further failures are only counted):`, thrown);
+  }
+}
+
+function unknownVerdict(verdict: unknown): OptionError {
+  return new OptionError("admit", "admission", `the admission answered ${describe(verdict)}`);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { report } from "../base/thrown.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
 import { Flags, Operation } from "../base/layout.ts";
@@ -172,7 +173,7 @@ export class RawListener implements AsyncDisposable {
       this.#take(descriptor, family, word0, word1, word2, word3);
     } catch (error) {
       this.#engine.native.discard(descriptor);
-      console.error("handing a connection on failed:", error);
+      report("handing a connection on failed:", error);
     }
   }
 

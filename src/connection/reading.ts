@@ -17,12 +17,12 @@ export function deliver<D>(
   length: number,
 ): void {
   const { handlers, segments, engine } = connection.group;
-  if (handlers.data === undefined) return segments.release(segment, offset, length);
   const window = segments.borrow(segment, offset, length);
   engine.window = window;
   let result;
   try {
-    result = handlers.data(connection, window);
+    // Read here, since even the table's getters are the application's. Without a handler the hold ends below.
+    result = handlers.data?.(connection, window);
   } catch (error) {
     window.endBorrow();
     engine.window = undefined;

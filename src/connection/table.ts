@@ -6,6 +6,7 @@
  */
 import { slotOf } from "../base/ids.ts";
 import { Operation, Status } from "../base/layout.ts";
+import { brokenLoop } from "../loop/native_errors.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { TraceRole } from "../loop/trace.ts";
@@ -48,6 +49,8 @@ export interface DatagramPort {
   sent(status: number, systemError: number): void;
   /** Close at once. */
   abort(): void;
+  /** The loop is gone, and the socket with it. */
+  lost(error: Error): void;
   left(): void;
 }
 
@@ -211,19 +214,43 @@ export class ConnectionTable implements CompletionSink {
     this.#engine.whenWoken?.();
   }
 
-  /** Another thread has taken the loop away: everything on it has ended, and nobody else will say so. */
-  lost(status: number): void {
+  broken(id: number, error: Error): void {
+    const connection = this.#find(id);
+    if (connection !== undefined) return connection.broken(error);
+    // A listener or a datagram socket serves others as well and goes on.
+    if (this.roleOf(id) === undefined) this.#engine.submit(Operation.abort, id);
+  }
+
+  /** The loop is gone: everything on it has ended, and nobody else will say so. */
+  lost(status: number, cause?: Error): void {
+    const errorFor = (connectionId?: number) =>
+      cause === undefined
+        ? this.#engine.errorOf(status, 0, "poll", connectionId)
+        : brokenLoop(cause, connectionId);
     for (const connection of [...this.connections()]) {
       this.#slots[connection.slot] = undefined;
       this.count -= 1;
-      connection.lost(this.#engine.errorOf(status, 0, "poll", connection.id));
+      this.#end(() => connection.lost(errorFor(connection.id)));
     }
-    for (const acceptor of [...this.#acceptors.values()]) acceptor.left();
+    for (const acceptor of [...this.#acceptors.values()]) this.#end(() => acceptor.left());
+    for (const port of [...this.#datagramPorts.values()]) this.#end(() => port.lost(errorFor()));
     for (const attempt of [...this.#attempts.values()]) {
-      attempt.loopEnds();
-      attempt.connected(noId, Status.canceled, 0);
+      this.#end(() => {
+        attempt.loopEnds();
+        attempt.connected(noId, Status.canceled, 0);
+      });
     }
+    this.#datagramPorts.clear();
     this.#attempts.clear();
+  }
+
+  /** One end that fails must not keep the others from hearing of theirs. */
+  #end(action: () => void): void {
+    try {
+      action();
+    } catch (thrown) {
+      this.#engine.exceptions.tell(thrown);
+    }
   }
 
   connected(id: number, tag: number, status: number, systemError: number): void {

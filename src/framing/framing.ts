@@ -8,6 +8,7 @@
  * @module
  */
 import { MessageError, MessageTooLargeError } from "../base/errors.ts";
+import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
 import { callError, handlerFailed, settle } from "../connection/calling.ts";
 import type { ConnectionCore } from "../connection/core.ts";
@@ -208,12 +209,22 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** The message stays in work until the promise settles. */
   #follow(core: ConnectionCore<D>, reply: MessageReply<D>, result: unknown): void {
-    if (typeof (result as PromiseLike<unknown> | null)?.then !== "function") return;
-    reply.deferUnlessDone();
-    const promise = (result as PromiseLike<unknown>).then(
-      () => reply.skip(),
-      (error: unknown) => this.#answerFailure(core, reply, error),
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const finish = (action: () => void) => {
+      try {
+        action();
+        resolve();
+      } catch (unanswered) {
+        reject(unanswered);
+      }
+    };
+    const isPromise = follow(
+      result,
+      () => finish(() => reply.skip()),
+      (error) => finish(() => this.#answerFailure(core, reply, error)),
     );
+    if (!isPromise) return;
+    reply.deferUnlessDone();
     settle(core, promise);
   }
 

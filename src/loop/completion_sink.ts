@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Takes the completions of one loop, each as plain numbers. Must not throw. */
+/**
+ * Takes the completions of one loop, each as plain numbers. What it throws is reported, and `broken` is told
+ * of the id.
+ */
 export interface CompletionSink {
   /** Bytes have come; the one hold on their segments is the sink's. */
   received(id: number, segment: number, offset: number, length: number): void;
@@ -56,6 +59,8 @@ export interface CompletionSink {
   closed(id: number, bytesLost: number): void;
   /** Another thread has called `wake`. */
   woken(): void;
+  /** Handling a completion of this id has failed: what it names, if it names anything, is to be cut. */
+  broken(id: number, error: Error): void;
   /** The loop is gone with all that was open on it; no completion comes any more. */
-  lost(status: number): void;
+  lost(status: number, cause?: Error): void;
 }

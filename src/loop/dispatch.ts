@@ -11,28 +11,42 @@ import type { TimerTable } from "./timers.ts";
 const rawFlag = ACCEPT_RAW_FLAG;
 const familyMask = ACCEPT_RAW_FLAG - 1;
 
-/** Hands every completion in the ring to the sink. */
-export function dispatch(ring: CompletionRing, sink: CompletionSink, timers: TimerTable): void {
+/** Told of what handling one completion has thrown. */
+export type DispatchFailed = (operation: number, id: number, thrown: unknown) => void;
+
+/** Hands every completion in the ring to the sink. What one of them throws does not keep the others. */
+export function dispatch(
+  ring: CompletionRing,
+  sink: CompletionSink,
+  timers: TimerTable,
+  failed: DispatchFailed,
+): void {
   while (ring.next()) {
     const operation = ring.operation;
-    if (operation === Operation.receive) {
-      if (ring.status === Status.ok) sink.received(ring.id | 0, ring.segment, ring.offset, ring.length);
-      else sink.receiveEnded(ring.id | 0, ring.status, ring.systemError);
-    } else if (operation === Operation.datagramReceive) {
-      datagramReceived(ring.id | 0, ring, sink);
-    } else {
-      dispatchOther(operation, ring, sink, timers);
+    // Read before: a handler that listens or binds moves the ring's cursor.
+    const id = ring.id | 0;
+    try {
+      if (operation === Operation.receive) {
+        if (ring.status === Status.ok) sink.received(id, ring.segment, ring.offset, ring.length);
+        else sink.receiveEnded(id, ring.status, ring.systemError);
+      } else if (operation === Operation.datagramReceive) {
+        datagramReceived(id, ring, sink);
+      } else {
+        dispatchOther(operation, id, ring, sink, timers);
+      }
+    } catch (thrown) {
+      failed(operation, id, thrown);
     }
   }
 }
 
 function dispatchOther(
   operation: number,
+  id: number,
   ring: CompletionRing,
   sink: CompletionSink,
   timers: TimerTable,
 ): void {
-  const id = ring.id | 0;
   switch (operation) {
     case Operation.send:
       return sink.sent(id, ring.status, ring.systemError);

@@ -27,10 +27,12 @@ import {
 } from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
+import { errorOf } from "../base/thrown.ts";
 import { Clock } from "./clock.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
-import { errorOfStatus, type StatusPlace, unanswered } from "./native_errors.ts";
+import { Exceptions } from "./exceptions.ts";
+import { brokenLoop, errorOfStatus, type StatusPlace, unanswered } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import type { Pressure } from "./pressure.ts";
 import { segmentsOf } from "./segments_of.ts";
@@ -40,9 +42,14 @@ import { TimerTable } from "./timers.ts";
 import type { Trace } from "./trace.ts";
 import { WakePolicy } from "./wake_policy.ts";
 
+/** Milliseconds between two attempts to close a broken loop: the kernel gives its sockets back soon. */
+const seizeRetryMilliseconds = 100;
+
 /** Somebody who could not go on for want of a record or a segment, and tries again after the next poll. */
 export interface Waiter {
   tryAgain(): void;
+  /** Its `tryAgain` has thrown. */
+  broken?(error: Error): void;
 }
 
 /** The engine of one loop. Its sink is given once, before the first submission. */
@@ -74,7 +81,11 @@ export class Engine {
   unhandledErrors = 0;
   /** Connections that failed, by the library's status. */
   readonly failures: Uint32Array = new Uint32Array(statusesMax);
-  /** Called when another thread has woken the loop. Must not throw. */
+  /** What escaped into a turn. */
+  readonly exceptions: Exceptions = new Exceptions();
+  /** Called when an exception has left the loop in a state that nobody knows, and it was ended for that. */
+  whenBroken: ((error: RingportError) => void) | undefined = undefined;
+  /** Called when another thread has woken the loop. */
   whenWoken: (() => void) | undefined = undefined;
   /** Told of every record, where somebody asked for that. */
   trace: Trace | undefined = undefined;
@@ -89,11 +100,24 @@ export class Engine {
   readonly #poll: (waitMilliseconds: number) => number;
   readonly #overflow = new Overflow();
   readonly #policy = new WakePolicy();
-  readonly #run = () => this.#runTurns();
+  readonly #run = () => {
+    // Nobody stands above a turn: what leaves it would end the loop in silence, or the process.
+    try {
+      this.#runTurns();
+    } catch (thrown) {
+      this.#break(thrown);
+    }
+  };
   readonly #ring = () => {
     if (this.#awake) return;
     this.#policy.rang(this.#sleep.milliseconds);
-    this.#runTurns();
+    this.#run();
+  };
+  readonly #dispatchFailed = (operation: number, id: number, thrown: unknown) => {
+    this.exceptions.tell(thrown);
+    if (operation !== Operation.timer && operation !== Operation.wake) {
+      this.#contain(() => this.#sink?.broken(id, errorOf(thrown)));
+    }
   };
   readonly #sleep: Sleep;
   #sink: CompletionSink | undefined = undefined;
@@ -318,7 +342,9 @@ export class Engine {
       const count = this.#pollOnce();
       if (count < 0) return this.#lost ? undefined : void setImmediate(this.#run);
       policy.polled(count);
-      if (count > 0) dispatch(this.#completions, this.#sink!, this.timers);
+      if (count > 0) {
+        dispatch(this.#completions, this.#sink!, this.timers, this.#dispatchFailed);
+      }
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
       this.pressure?.check();
@@ -382,11 +408,46 @@ export class Engine {
   #wakeWaiters(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const waiter of waiters) waiter.tryAgain();
+    for (const waiter of waiters) {
+      try {
+        waiter.tryAgain();
+      } catch (thrown) {
+        this.exceptions.tell(thrown);
+        this.#contain(() => waiter.broken?.(errorOf(thrown)));
+      }
+    }
+  }
+
+  /** What is done about an exception may throw as well. */
+  #contain(action: () => void): void {
+    try {
+      action();
+    } catch (thrown) {
+      this.exceptions.tell(thrown);
+    }
+  }
+
+  /**
+   * An exception has left a turn where it stood, so that nobody knows what is polled, armed or owed. The loop
+   * ends: its sockets are closed, and all that was on it hears of it.
+   */
+  #break(thrown: unknown): void {
+    if (this.#lost) return;
+    this.exceptions.tell(thrown);
+    const error = errorOf(thrown);
+    this.#contain(() => this.#seize());
+    this.#contain(() => this.#lose(Status.invalidState, error));
+    this.#contain(() => this.whenBroken?.(brokenLoop(error)));
+  }
+
+  /** Closes the loop's sockets; again as long as the kernel holds one of them. */
+  #seize(): void {
+    if (this.#closed || this.#native.seize() !== Status.busy) return;
+    setTimeout(() => this.#contain(() => this.#seize()), seizeRetryMilliseconds);
   }
 
   /** The loop is gone. Told once; never thrown, since nobody stands above a turn to catch it. */
-  #lose(status: number): void {
+  #lose(status: number, cause?: Error): void {
     if (this.#lost) return;
     this.#lost = true;
     this.#awake = false;
@@ -394,6 +455,6 @@ export class Engine {
     this.sendBudget = 0;
     this.segmentBudget = 0;
     this.#sleep.end();
-    this.#sink?.lost(status);
+    this.#sink?.lost(status, cause);
   }
 }

@@ -20,6 +20,7 @@ import {
   UnreachableError,
 } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
+import { messageOf } from "../base/thrown.ts";
 
 export { statusCode } from "../../ffi/status.ts";
 
@@ -96,5 +97,15 @@ export function unanswered(operation: string): RingportError {
     code: "ERR_LISTEN_UNANSWERED",
     operation,
     origin: "library",
+  });
+}
+
+/** The error of a loop that an exception has ended, and of everything that was on it. */
+export function brokenLoop(cause: Error, connectionId?: number): StateError {
+  return new StateError(`the event loop was ended by an exception: ${messageOf(cause)}`, {
+    code: "ERR_LOOP_BROKEN",
+    operation: "poll",
+    connectionId,
+    cause,
   });
 }

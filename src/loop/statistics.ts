@@ -29,6 +29,8 @@ export interface LoopStatistics extends NativeStatistics {
   /** Handlers that threw or rejected, and those of them that no `error` handler took. */
   handlerErrors: number;
   unhandledErrors: number;
+  /** Exceptions that escaped into the loop itself: of callbacks without a catch, or of this library. */
+  exceptions: number;
   /** Limits of time that were reached, by kind. */
   timeouts: TimeoutCounts;
   /**
@@ -52,6 +54,7 @@ export function readStatistics(engine: Engine, connections: number): LoopStatist
     timersArmed: engine.timers.armed,
     handlerErrors: engine.handlerErrors,
     unhandledErrors: engine.unhandledErrors,
+    exceptions: engine.exceptions.count,
     timeouts: { ...engine.timeouts },
     messagesJoinedInPlace: engine.segments.joinedInPlace,
     messagesJoinedByCopy: engine.segments.joinedByCopy,

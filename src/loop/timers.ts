@@ -4,10 +4,14 @@
  * @module
  */
 
+import { errorOf } from "../base/thrown.ts";
+
 /** Who is told that a timer is due. */
 export interface TimerTarget {
   /** `timer` is the number {@linkcode TimerTable.arm} returned, free again from now on. */
   timerDue(timer: number): void;
+  /** Its `timerDue` has thrown. */
+  broken?(error: Error): void;
 }
 
 /** How a timer reaches the submission ring. */
@@ -62,7 +66,12 @@ export class TimerTable {
     const target = this.#targets[index];
     if (target === undefined || this.#tags[index] !== tag) return;
     this.#retire(index);
-    target.timerDue(index);
+    try {
+      target.timerDue(index);
+    } catch (thrown) {
+      target.broken?.(errorOf(thrown));
+      throw thrown;
+    }
   }
 
   #retire(index: number): void {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { report } from "../base/thrown.ts";
 import { Operation, Status } from "../../ffi/layout.gen.ts";
 import type { NativeLoop } from "../../ffi/port.ts";
 import { statusCode } from "./native_errors.ts";
@@ -122,7 +123,7 @@ export class Trace {
       });
     } catch (error) {
       this.#sink = undefined;
-      console.error("a trace sink failed and is told of nothing more:", error);
+      report("a trace sink failed and is told of nothing more:", error);
     }
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import { OptionError, RingportError } from "../base/errors.ts";
 import type { Connection, SocketHandlers } from "../connection/types.ts";
 import type { SocketAddress } from "../base/address.ts";
@@ -121,8 +122,4 @@ function construct(exported: object, moduleUrl: string): unknown {
 
 function fault(moduleUrl: string, key: string, message: string): OptionError {
   return new OptionError("application", key, `${moduleUrl}: ${message}`);
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

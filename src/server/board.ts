@@ -23,6 +23,7 @@ const names = [
   "bufferedBytes",
   "handlerErrors",
   "unhandledErrors",
+  "exceptions",
   "accepted",
   "refusedLimit",
   "refusedAddress",

@@ -43,6 +43,7 @@ export const logEvents = {
   "worker.retiring": "info",
   "worker.stopped": "info",
   "worker.error": "error",
+  "loop.exception": "error",
   "connection.refused": "debug",
   "connection.error": "warn",
   "address.banned": "warn",

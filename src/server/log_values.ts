@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isError, messageOf, stackOf, textOf } from "../base/thrown.ts";
 
 /** Depth of objects in objects at most: a log is for lines. */
 const depthMax = 4;
@@ -20,22 +21,33 @@ const errorKeys = ["code", "operation", "systemError", "systemName", "address", 
 
 function plainError(error: Error, depth: number): Record<string, unknown> {
   const plain: Record<string, unknown> = {
-    name: String(error.name),
-    message: shorten(String(error.message)),
+    name: readable(error, "name"),
+    message: shorten(messageOf(error)),
   };
   for (const key of errorKeys) {
-    const value = (error as unknown as Record<string, unknown>)[key];
+    const value = readable(error, key);
     if (typeof value === "string" ? value !== "" : typeof value === "number" && value !== 0) {
       plain[key] = value;
     }
   }
-  if (error.cause !== undefined) plain.cause = plainAt(error.cause, depth + 1);
-  if (!("code" in plain) && typeof error.stack === "string") plain.stack = shorten(error.stack);
+  const cause = readable(error, "cause");
+  if (cause !== undefined) plain.cause = plainAt(cause, depth + 1);
+  const stack = "code" in plain ? undefined : stackOf(error);
+  if (stack !== undefined) plain.stack = shorten(stack);
   return plain;
 }
 
+/** Undefined where reading it throws: the rest of the error is told all the same. */
+function readable(error: Error, key: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}
+
 function plainObject(value: object, depth: number): unknown {
-  if (value instanceof Error) return plainError(value, depth);
+  if (isError(value)) return plainError(value, depth);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (depth >= depthMax) return Array.isArray(value) ? "[…]" : "{…}";
@@ -58,7 +70,7 @@ function plainAt(value: unknown, depth: number): unknown {
     case "object":
       return value === null ? null : plainObject(value, depth);
     default:
-      return shorten(String(value));
+      return shorten(textOf(value));
   }
 }
 
@@ -71,6 +83,6 @@ function plainField(fields: Readonly<Record<string, unknown>>, key: string): unk
   try {
     return plainAt(fields[key], 0);
   } catch (error) {
-    return `unreadable: ${error instanceof Error ? error.message : typeof error}`;
+    return `unreadable: ${messageOf(error)}`;
   }
 }

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { follow } from "../base/follow.ts";
+import { textOf } from "../base/thrown.ts";
 import { parseAddressWords } from "../base/address_words.ts";
 import { connect as connectOn } from "../connection/connect.ts";
 import { createLoopIn, type EventLoop } from "../connection/event_loop.ts";
@@ -51,6 +53,10 @@ export interface RunnerMemory {
 /** Whom a runner tells. */
 export interface RunnerOwner {
   log(message: string, fields?: Record<string, unknown>): void;
+  /** An exception has escaped into the loop; `unreported` more came since the last one that was told. */
+  exception(thrown: unknown, unreported: number): void;
+  /** An exception has ended the loop. */
+  broken(error: Error): void;
   /** An address was banned for its offences. */
   banned(address: string): void;
   /** Its listeners are closed. */
@@ -94,6 +100,9 @@ export class Runner {
     this.#settings = settings;
     this.#owner = owner;
     this.loop = createLoopIn(memory?.loop, { ...loopOptionsOf(settings.options), seed: settings.seed });
+    const { engine } = this.loop;
+    engine.exceptions.sink = (thrown, unreported) => owner.exception(thrown, unreported);
+    engine.whenBroken = (error) => owner.broken(error);
     // A worker without connections is still there to serve.
     this.loop.ref();
     this.#context = this.#makeContext();
@@ -226,7 +235,7 @@ export class Runner {
       try {
         await application.stop?.();
       } catch (error) {
-        this.#owner.log("the application's stop failed", { error: String(error) });
+        this.#owner.log("the application's stop failed", { error: textOf(error) });
       }
     }));
     await this.loop.close();
@@ -323,7 +332,7 @@ export class Runner {
       try {
         await application.stopping?.(phase);
       } catch (error) {
-        this.#owner.log("the application's stopping failed", { phase, error: String(error) });
+        this.#owner.log("the application's stopping failed", { phase, error: textOf(error) });
       }
     }));
   }
@@ -360,6 +369,7 @@ export class Runner {
     }
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
+    board.set("exceptions", this.loop.engine.exceptions.count);
     board.setTimeouts(this.loop.engine.timeouts);
     board.setErrors(this.loop.engine.failures);
     const states = stateNames.map(() => 0);
@@ -373,8 +383,7 @@ export class Runner {
   #idle(): void {
     for (const application of this.#applications.values()) {
       try {
-        const result: unknown = application.idle?.(this.#context);
-        if (result instanceof Promise) result.catch((error: unknown) => this.#idleFailed(error));
+        follow(application.idle?.(this.#context), () => {}, (error) => this.#idleFailed(error));
       } catch (error) {
         this.#idleFailed(error);
       }
@@ -382,7 +391,7 @@ export class Runner {
   }
 
   #idleFailed(error: unknown): void {
-    this.#owner.log("the application's idle failed", { error: String(error) });
+    this.#owner.log("the application's idle failed", { error: textOf(error) });
   }
 }
 

@@ -98,6 +98,8 @@ function errorsOf(board: Board): CountsByName {
   });
   const handlers = board.get("handlerErrors");
   if (handlers > 0) errors.ERR_HANDLER = handlers;
+  const exceptions = board.get("exceptions");
+  if (exceptions > 0) errors.ERR_LOOP_EXCEPTION = exceptions;
   return errors;
 }
 

@@ -126,6 +126,10 @@ export class Fleet {
    */
   async start(): Promise<void> {
     const loop = createLoop({ ...ownLoopSizes, library: this.#options.library });
+    loop.engine.exceptions.sink = (error, unreported) => {
+      this.#log.tell("loop.exception", { error, unreported });
+    };
+    loop.engine.whenBroken = (error) => this.#owner.failed(error);
     loop.ref();
     this.#loop = loop;
     try {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { textOf } from "../base/thrown.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { giveDescriptor, type Taker } from "../loop/open.ts";
 import type { Channel, ChannelOwner } from "./channel.ts";
@@ -86,7 +87,7 @@ export class HandOverPoint {
     if (this.#visitor !== undefined) return refuse("another server is about to take its place");
     this.#visitor = channel;
     this.#owner.told("come");
-    this.#offer(channel, { processId: pid, token: inbox }).catch((error: unknown) => refuse(String(error)));
+    this.#offer(channel, { processId: pid, token: inbox }).catch((error: unknown) => refuse(textOf(error)));
   }
 
   async #offer(channel: Channel, taker: Taker): Promise<void> {

@@ -31,6 +31,8 @@ export type FromWorker =
   | { kind: "stopped"; counts: DrainCounts }
   | { kind: "failed"; code: string; message: string; stack?: string }
   | { kind: "log"; message: string; fields?: Record<string, unknown> }
+  /** An exception has escaped into its loop: the error as the log tells it. */
+  | { kind: "exception"; error: unknown; unreported: number }
   /** An address was banned for its offences. */
   | { kind: "banned"; address: string }
   /** The application asks for a shutdown. */

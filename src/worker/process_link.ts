@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import { type ChildProcess, type ChildStatus, host } from "../host/mod.ts";
 import { discardDescriptor, giveDescriptor, type Taker } from "../loop/open.ts";
 import type { LoopOptions } from "../connection/event_loop.ts";
@@ -208,7 +209,3 @@ const noChild: ChildProcess = {
   ref() {},
   unref() {},
 };
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { RingportError } from "../base/errors.ts";
+import { plainFields } from "../server/log_values.ts";
+import { codeOf, messageOf, stackOf } from "../base/thrown.ts";
 import type { HandOver } from "../server/hand_over.ts";
 import { noDrains, type Phase } from "../server/phases.ts";
 import { Runner, type RunnerMemory, type RunnerSettings } from "../server/runner.ts";
@@ -67,6 +68,9 @@ export class WorkerService {
     const { post } = this.#host;
     const owner = {
       log: (message: string, fields?: Record<string, unknown>) => post({ kind: "log", message, fields }),
+      exception: (thrown: unknown, unreported: number) =>
+        post({ kind: "exception", error: plainFields({ error: thrown }).error, unreported }),
+      broken: (error: Error) => this.crashed(error),
       banned: (address: string) => post({ kind: "banned", address }),
       refusing: () => post({ kind: "refusing" }),
       shutdown: () => post({ kind: "shutdown" }),
@@ -100,9 +104,9 @@ export class WorkerService {
   #tellFailure(error: unknown): void {
     this.#host.post({
       kind: "failed",
-      code: error instanceof RingportError ? error.code : "ERR_WORKER",
-      message: error instanceof Error ? error.message : String(error),
-      stack: error instanceof Error ? error.stack : undefined,
+      code: codeOf(error) ?? "ERR_WORKER",
+      message: messageOf(error),
+      stack: stackOf(error),
     });
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import { RingportError } from "../base/errors.ts";
 import {
   createSharedMemory,
@@ -87,7 +88,7 @@ function roomOfAll(sizes: readonly number[]): number {
 }
 
 function failure(what: string, cause: unknown): RingportError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const message = `memory shared by the processes of the server ${what} (option "isolation"): ${reason}`;
   const { systemError, systemName } = cause instanceof RingportError ? cause : {};
   const details = { code: "ERR_SHARED_MEMORY", operation: "start", origin: "kernel", cause } as const;

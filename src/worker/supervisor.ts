@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { textOf } from "../base/thrown.ts";
 import { RingportError } from "../base/errors.ts";
 import type { Log } from "../server/log.ts";
 import type { DoorPlan } from "../server/door.ts";
@@ -165,6 +166,10 @@ export class Supervisor implements HandleOwner {
     this.#settings.log.tell("application.message", { worker: worker.index, message, ...fields });
   }
 
+  exception({ index }: WorkerHandle, error: unknown, unreported: number): void {
+    this.#settings.log.tell("loop.exception", { worker: index, error, unreported });
+  }
+
   banned(worker: WorkerHandle, address: string): void {
     this.#settings.log.tell("address.banned", { worker: worker.index, address });
   }
@@ -228,7 +233,7 @@ export class Supervisor implements HandleOwner {
       this.#settings.log.tell("worker.failed", { worker: index, error });
       this.#owner.lost(worker);
       this.#arriving.delete(worker);
-      if (!this.#ending && this.#isEmpty(index)) this.#refill(index, String(error));
+      if (!this.#ending && this.#isEmpty(index)) this.#refill(index, textOf(error));
       return false;
     }
     if (!this.#ending) await worker.serve();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "../base/thrown.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
 import { discardDescriptor, type Inbox, openInbox } from "../loop/open.ts";
@@ -91,7 +92,7 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
       try {
         take(inbox!, taken, message as ToSuccessor, all.resolve, done.resolve);
       } catch (error) {
-        all.reject(fault(error instanceof Error ? error.message : String(error)));
+        all.reject(fault(messageOf(error)));
       }
     },
     closed() {

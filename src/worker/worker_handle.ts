@@ -22,6 +22,7 @@ export interface HandleOwner {
   /** The worker is gone and nobody asked it to go. */
   died(handle: WorkerHandle, end: WorkerEnd): void;
   log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
+  exception(handle: WorkerHandle, error: unknown, unreported: number): void;
   banned(handle: WorkerHandle, address: string): void;
   shutdown(): void;
 }
@@ -153,6 +154,8 @@ export class WorkerHandle implements LinkOwner {
         return this.#ready.reject(this.#failure(message.code, message.message, message.stack));
       case "log":
         return this.#owner.log(this, message.message, message.fields);
+      case "exception":
+        return this.#owner.exception(this, message.error, message.unreported);
       case "banned":
         return this.#owner.banned(this, message.address);
       case "shutdown":

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { RingportError } from "../../base/errors.ts";
+import { follow } from "../../base/follow.ts";
+import { errorOf, report } from "../../base/thrown.ts";
 import type { Engine } from "../../loop/engine.ts";
 import type { UdpSocket } from "./socket.ts";
 import type { UdpHandlers } from "./types.ts";
@@ -38,35 +39,29 @@ export class HandlerTable<D> {
 
   /** Follows what a handler returned, when it is a promise. */
   settle(result: unknown): void {
-    if (!isPromise(result)) return;
     const engine = this.#engine;
-    engine.promises += 1;
-    result.then(() => {
+    const isPromise = follow(result, () => {
       engine.promises -= 1;
-    }, (error: unknown) => {
+    }, (error) => {
       engine.promises -= 1;
       this.failed(error);
     });
+    if (isPromise) engine.promises += 1;
   }
 
   /** A handler has thrown or rejected. */
   failed(thrown: unknown): void {
     this.#engine.handlerErrors += 1;
-    const error = thrown instanceof Error ? thrown : new RingportError(`a handler threw ${String(thrown)}`, {
-      code: "ERR_HANDLER",
-      operation: "handler",
-      origin: "application",
-      cause: thrown,
-    });
+    const error = errorOf(thrown);
     if (!this.#callError(error)) this.#report(error);
   }
 
   #callError(error: Error): boolean {
     const { handlers } = this;
-    if (handlers.error === undefined) return false;
     try {
+      if (handlers.error === undefined) return false;
       const result: unknown = handlers.error(this.#socket, error);
-      if (isPromise(result)) result.then(undefined, (inner: unknown) => this.#report(inner));
+      follow(result, () => {}, (inner) => this.#report(inner));
     } catch (inner) {
       this.#report(inner);
     }
@@ -78,11 +73,6 @@ export class HandlerTable<D> {
     this.#unhandled += 1;
     this.#engine.unhandledErrors += 1;
     if (this.#unhandled > 1) return;
-    console.error("a handler failed and there is no `error` handler (further ones are only counted):", error);
+    report("a handler failed and there is no `error` handler (further ones are only counted):", error);
   }
-}
-
-function isPromise(result: unknown): result is PromiseLike<unknown> {
-  return typeof result === "object" && result !== null &&
-    typeof (result as PromiseLike<unknown>).then === "function";
 }

@@ -296,6 +296,11 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
         else this.#outgoing.goOn();
       },
       abort: () => this.#abort(),
+      lost: (error) => {
+        this.#table.error(error);
+        this.#queue.end();
+        this.#left();
+      },
       left: () => this.#left(),
     };
   }
@@ -313,13 +318,11 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
       datagram.receive(segment, offset, length, originalLength);
     }
     const { handlers } = this.#table;
-    if (handlers.data === undefined) {
-      this.#queue.push(datagram);
-      return datagram.endBorrow();
-    }
     engine.window = datagram;
     try {
-      const result = handlers.data(this, datagram, datagram.sender);
+      let result: unknown = undefined;
+      if (handlers.data === undefined) this.#queue.push(datagram);
+      else result = handlers.data(this, datagram, datagram.sender);
       datagram.endBorrow();
       if (result !== undefined) this.#table.settle(result);
     } catch (error) {
