@@ -111,6 +111,7 @@ export {
   type ShutdownOptions,
   type SupervisorOptions,
   type TimeoutOptions,
+  type UdpListenerOptions,
 } from "./server/options.ts";
 export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log.ts";
 export type {
@@ -125,13 +126,14 @@ export type {
   OperationRole,
   Phase,
   ServerStatistics,
+  UdpListenerStatistics,
   WorkerStatistics,
 } from "./worker/statistics_types.ts";
 export { renderPrometheus } from "./worker/prometheus.ts";
 export { type MetricsListenOptions, serveMetrics } from "./worker/metrics_listener.ts";
 export { Server, type ShutdownRequest } from "./worker/server.ts";
 export type { PhaseReport, ShutdownReport } from "./worker/shutdown.ts";
-export type { Application, ListenerInfo } from "./server/application.ts";
+export type { Application, ListenerInfo, UdpInfo } from "./server/application.ts";
 export type { WorkerContext } from "./server/worker_context.ts";
 export type { SelfTestResult } from "./worker/self_test.ts";
 export type { ServerBans } from "./server/judges.ts";

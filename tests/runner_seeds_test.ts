@@ -129,6 +129,7 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
     application,
     options,
     doors: [plan],
+    udp: [],
     connectionsMax: Infinity,
     seed,
   };

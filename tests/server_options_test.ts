@@ -98,7 +98,7 @@ describe("options of a server", () => {
       [{ isolation: "fork" }, "isolation", '"thread" or "process"'],
       [{ mode: 0o1000 }, "mode", "permission bits"],
       [{ scaling: { high: 1.5 } }, "scaling.high", "from 0 to 1"],
-      [{ listeners: [] }, "listeners", "a list of 1 to 64 listeners"],
+      [{ listeners: 1 }, "listeners", "a list of at most 64 listeners"],
       [{ listeners: [5] }, "listeners[0]", "must be an object, not 5"],
       [{ proxyProtocol: { trusted: "10.0.0.1" } }, "proxyProtocol.trusted", "a list of addresses"],
       [{ log: 1 }, "log", "or a function"],

@@ -6,6 +6,8 @@
 import { messageOf } from "../base/thrown.ts";
 import { OptionError, RingportError } from "../base/errors.ts";
 import type { Connection, SocketHandlers } from "../connection/types.ts";
+import type { Datagram, DatagramSender } from "../connection/datagram/datagram.ts";
+import type { UdpSocket } from "../connection/datagram/socket.ts";
 import type { SocketAddress } from "../base/address.ts";
 import type { Phase } from "./phases.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -13,6 +15,14 @@ import type { WorkerContext } from "./worker_context.ts";
 /** The listener a connection came through. */
 export interface ListenerInfo {
   /** The listener's name among the server's options; `"main"` where there is only one. */
+  readonly name: string;
+  /** The address bound. */
+  readonly address: SocketAddress;
+}
+
+/** A UDP address of the server. */
+export interface UdpInfo {
+  /** The name of the address among the server's options; `"udp"` where there is only one. */
   readonly name: string;
   /** The address bound. */
   readonly address: SocketAddress;
@@ -38,6 +48,17 @@ export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "ope
   start?(worker: WorkerContext): void | Promise<void>;
   /** A connection is there. */
   open?(connection: Connection<D>, listener: ListenerInfo): void | Promise<void>;
+  /**
+   * A datagram has come to an address of the option `udp`. It is borrowed until the callback returns or, in
+   * an async one, reaches its first `await`; `sender` is the same as `datagram.sender`. Answer with
+   * `socket.reply(datagram)` or `socket.send(bytes, sender)`. A shutdown waits for the promises of this
+   * callback before it closes the socket.
+   */
+  datagram?(socket: UdpSocket, datagram: Datagram, sender: DatagramSender): void | Promise<void>;
+  /** After `send` answered "queued" or "refused": what waits has fallen to the low mark. */
+  datagramDrain?(socket: UdpSocket): void | Promise<void>;
+  /** The network returned an error for a datagram sent earlier, or `datagram` threw. The socket goes on. */
+  datagramError?(socket: UdpSocket, error: Error): void | Promise<void>;
   /** The worker's loop has nothing to do: called at most once a second, for housekeeping. */
   idle?(worker: WorkerContext): void | Promise<void>;
   /**
@@ -60,6 +81,9 @@ export const callbackNames = [
   "close",
   "error",
   "timeout",
+  "datagram",
+  "datagramDrain",
+  "datagramError",
   "idle",
   "stopping",
   "stop",

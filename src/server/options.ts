@@ -14,11 +14,13 @@ export type {
   ShutdownOptions,
   SupervisorOptions,
   TimeoutOptions,
+  UdpListenerOptions,
 } from "./options/types.ts";
 export type {
   ResolvedListenerOptions,
   ResolvedMetricsOptions,
   ResolvedServerOptions,
+  ResolvedUdpOptions,
 } from "./options/resolved.ts";
 export type { OptionSources } from "./options/sources.ts";
 export { variableNames } from "./options/sources.ts";

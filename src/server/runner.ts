@@ -7,6 +7,8 @@
 import { follow } from "../base/follow.ts";
 import { textOf } from "../base/thrown.ts";
 import { parseAddressWords } from "../base/address_words.ts";
+import { OptionError } from "../base/errors.ts";
+import type { UdpSocket } from "../connection/datagram/socket.ts";
 import { connect as connectOn } from "../connection/connect.ts";
 import { createLoopIn, type EventLoop } from "../connection/event_loop.ts";
 import { Counters } from "../loop/counters.ts";
@@ -20,8 +22,9 @@ import type { CloseSink } from "./handlers.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { isJudgedInWorker, Judges, type JudgesMemory } from "./judges.ts";
 import { loopOptionsOf } from "./loop_options.ts";
-import type { ResolvedListenerOptions, ResolvedServerOptions } from "./options.ts";
+import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./options.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
+import { UdpListener, type UdpPlan } from "./udp_listener.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** What a runner is made with. */
@@ -33,6 +36,8 @@ export interface RunnerSettings {
   options: ResolvedServerOptions;
   /** How the worker comes to the connections of each listener. */
   doors: DoorPlan[];
+  /** Where the worker has its UDP sockets. */
+  udp: UdpPlan[];
   /** Connections of the whole server at most. */
   connectionsMax: number;
   /** Of a library over the fake kernel: what happens by chance. */
@@ -74,6 +79,9 @@ const letInTurnsMax = 100;
 export class Runner {
   readonly loop: EventLoop;
   readonly doors: Door[] = [];
+  readonly udp: UdpListener[] = [];
+  /** Opens the sockets that the worker before this one still has. */
+  readonly #inherited: (() => Promise<void>)[] = [];
   readonly #settings: RunnerSettings;
   readonly #owner: RunnerOwner;
   readonly #applications = new Map<string, Application<unknown>>();
@@ -137,7 +145,8 @@ export class Runner {
   }
 
   async #startAll(): Promise<void> {
-    for (const listener of this.#settings.options.listeners) {
+    const { listeners, udp } = this.#settings.options;
+    for (const listener of [...listeners, ...udp]) {
       const url = listener.application ?? this.#settings.application;
       if (this.#applications.has(url)) continue;
       this.#applications.set(url, await loadApplication(url));
@@ -148,9 +157,40 @@ export class Runner {
       await application.start?.(this.#context);
     }
     if (this.#phase !== "running") return;
-    this.#settings.options.listeners.forEach((listener, place) => {
-      this.doors.push(this.#makeDoor(listener, place));
-    });
+    listeners.forEach((listener, place) => this.doors.push(this.#makeDoor(listener, place)));
+    for (const [place, options] of udp.entries()) await this.#openUdp(options, this.#settings.udp[place]);
+  }
+
+  async #openUdp(options: ResolvedUdpOptions, plan: UdpPlan): Promise<void> {
+    const url = options.application ?? this.#settings.application;
+    const application = this.#applications.get(url)!;
+    if (application.datagram === undefined) {
+      throw new OptionError(
+        "application",
+        "datagram",
+        `${url}: UDP address "${options.name}" needs the callback "datagram"`,
+      );
+    }
+    const { onlyWorker } = plan;
+    if (onlyWorker !== undefined && onlyWorker !== this.#settings.index) return;
+    const open = async () => {
+      const listener = await UdpListener.open(this.loop, options, plan, application, () => this.#counted());
+      this.udp.push(listener);
+      return listener;
+    };
+    if (onlyWorker === undefined || this.#settings.generation === 0) return void await open();
+    this.#inherited.push(() => this.#inherit(options.name, open()));
+  }
+
+  /** The worker that is replaced gives its socket up only when this one serves. */
+  async #inherit(name: string, opening: Promise<UdpListener>): Promise<void> {
+    try {
+      const listener = await opening;
+      if (this.#phase === "running") listener.serve();
+      else listener.close();
+    } catch (error) {
+      this.#owner.log(`UDP address "${name}" cannot be bound`, { error: String(error) });
+    }
   }
 
   /** Takes the connections somebody else accepts, each time the loop is woken. */
@@ -174,6 +214,7 @@ export class Runner {
   get #load(): number {
     let sum = 0;
     for (const door of this.doors) sum += door.load;
+    for (const { load } of this.udp) sum += load;
     return sum;
   }
 
@@ -185,6 +226,8 @@ export class Runner {
   /** From now on connections are served. */
   serve(): void {
     for (const door of this.doors) door.serve();
+    for (const listener of this.udp) listener.serve();
+    for (const inherit of this.#inherited.splice(0)) void inherit();
     this.#housekeeping.begin();
   }
 
@@ -196,6 +239,7 @@ export class Runner {
     await this.#letIn();
     // Meanwhile a later phase may have begun.
     if (this.#phase !== phase) return await this.#empty();
+    for (const listener of this.udp) listener.refuse();
     void Promise.all(this.doors.map((door) => door.close())).then(() => this.#owner.refusing());
     clearInterval(this.#drainTimer);
     if (!isBefore(phase, "draining")) this.#draining.abort();
@@ -231,6 +275,7 @@ export class Runner {
     // A last time: what comes by the hand-over now belongs to nobody.
     this.#adopt();
     for (const door of this.doors) door.abortAll();
+    for (const listener of this.udp) listener.close();
     await Promise.all(this.#begun.map(async (application) => {
       try {
         await application.stop?.();
@@ -248,7 +293,7 @@ export class Runner {
 
   #makeContext(): WorkerContext {
     const { loop } = this;
-    const { connect } = this.#settings.options.listeners[0].timeouts;
+    const { connectTimeout: connect } = this.#settings.options;
     const connectTimeout = connect > 0 ? connect : undefined;
     return {
       index: this.#settings.index,
@@ -262,10 +307,21 @@ export class Runner {
           timeout: options.timeout ?? options.timeouts?.connect ?? connectTimeout,
           loop,
         }),
+      udpSocket: (name) => this.#udpSocket(name),
       log: (message, fields) => this.#owner.log(message, fields),
       stats: () => loop.stats(),
       shutdown: () => this.#owner.shutdown(),
     };
+  }
+
+  #udpSocket(name?: string): UdpSocket | undefined {
+    const known = this.#settings.options.udp.map((options) => options.name);
+    const wanted = name ?? known[0];
+    if (wanted === undefined || !known.includes(wanted)) {
+      const message = `the server has no UDP address "${name}" (known: ${known.join(", ") || "none"})`;
+      throw new OptionError("udpSocket", "name", message);
+    }
+    return this.udp.find((listener) => listener.name === wanted)?.socket;
   }
 
   #makeDoor(listener: ResolvedListenerOptions, place: number): Door {
@@ -338,6 +394,7 @@ export class Runner {
   }
 
   #endConnections(phase: Phase): void {
+    if (!isBefore(phase, "closing")) { for (const listener of this.udp) listener.close(); }
     for (const door of this.doors) {
       if (phase === "draining") door.endIdle();
       if (phase === "closing") door.endAll();

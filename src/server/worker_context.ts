@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection, ConnectOptions } from "../connection/types.ts";
+import type { UdpSocket } from "../connection/datagram/socket.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import type { LoopStatistics } from "../loop/statistics.ts";
 
@@ -21,6 +22,14 @@ export interface WorkerContext {
   readonly signal: AbortSignal;
   /** `connect` on the worker's loop. */
   connect<D = undefined>(options: ConnectOptions<D>): Promise<Connection<D>>;
+  /**
+   * The worker's socket at an address of the option `udp`, to send what answers no datagram.
+   *
+   * @param name the name of the address; the first one by default.
+   * @returns undefined before the worker serves and where another worker has the only socket.
+   * @throws {OptionError} for a name that no address of the server has.
+   */
+  udpSocket(name?: string): UdpSocket | undefined;
   /** Writes to the server's log. */
   log(message: string, fields?: Record<string, unknown>): void;
   /** The loop's counters. */

@@ -9,8 +9,9 @@ import { acceptCounters } from "../loop/accept_counters.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
-import type { ListenerInfo } from "../server/application.ts";
+import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import type { DoorPlan } from "../server/door.ts";
+import { probeUdp, type UdpPlan } from "../server/udp_listener.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import type { Log } from "../server/log.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
@@ -73,6 +74,7 @@ export class Fleet {
   #loop: EventLoop | undefined = undefined;
   #acceptor: Acceptor | undefined = undefined;
   #listeners: ListenerInfo[] = [];
+  #udp: UdpInfo[] = [];
   #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
   /** What workers that are gone have done. */
   #past: ActivityStatistics = noActivity;
@@ -97,6 +99,7 @@ export class Fleet {
       log,
       makeLink: (handle) => this.#makeLink(handle),
       doors: () => this.#doors(),
+      udp: () => this.#udpPlans(),
       connectionsMax: () => this.#connectionsMax,
       wake: (worker) => worker.link.wake === undefined ? this.#wake(worker) : worker.link.wake(),
       backlog: () => this.#backlog(),
@@ -109,6 +112,10 @@ export class Fleet {
 
   get listeners(): readonly ListenerInfo[] {
     return this.#listeners;
+  }
+
+  get udp(): readonly UdpInfo[] {
+    return this.#udp;
   }
 
   /** The bans of all workers. */
@@ -145,6 +152,10 @@ export class Fleet {
         address,
       }));
       if (this.#spreading === "reusePort") await acceptor.close();
+      for (const options of this.#options.udp) {
+        const address = await probeUdp(loop, options, this.#replacement.hasPredecessor);
+        this.#udp.push({ name: options.name, address });
+      }
       await this.#supervisor.start(this.#options.workers);
       if (this.#ending) return this.#replacement.giveUp();
     } catch (error) {
@@ -218,6 +229,7 @@ export class Fleet {
       workers,
       deaths: this.#supervisor.deaths,
       listeners: this.#listeners.map((listener, place) => this.#listenerStatistics(listener, place)),
+      udp: this.#udp.map(({ name, address }) => ({ name, address: formatSocketAddress(address) })),
       total: totalOf([this.#past, ...workers]),
       skew: skewOf(open),
       acceptQueueOverflows: counters?.queueOverflows,
@@ -269,6 +281,16 @@ export class Fleet {
           return { kind: "share", descriptor: this.#acceptor!.listeners[place].descriptor };
       }
     });
+  }
+
+  #udpPlans(): UdpPlan[] {
+    // Only Linux shares a port between sockets and spreads what comes there.
+    const reusePort = host.operatingSystem === "linux";
+    return this.#udp.map(({ address: { port } }) => ({
+      port,
+      reusePort,
+      onlyWorker: reusePort ? undefined : 0,
+    }));
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {

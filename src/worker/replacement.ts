@@ -48,6 +48,11 @@ export class Replacement {
     return descriptors;
   }
 
+  /** Another server runs that goes when this one serves. */
+  get hasPredecessor(): boolean {
+    return this.#predecessor !== undefined;
+  }
+
   /** This server does not start: the other one goes on. */
   giveUp(): void {
     this.#predecessor?.giveUp();

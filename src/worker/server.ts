@@ -8,7 +8,8 @@ import { logFlushMilliseconds } from "../base/limits.ts";
 import { checkOptions, wholeNumber } from "../base/options.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
-import type { ListenerInfo } from "../server/application.ts";
+import type { SocketAddress } from "../base/address.ts";
+import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import { createLog, type Log } from "../server/log.ts";
 import {
   type OptionSources,
@@ -167,16 +168,23 @@ export class Server implements AsyncDisposable {
     return this.#fleet.listeners;
   }
 
-  /** The port of the first listener; 0 where that is a Unix socket. */
-  get port(): number {
-    const { address } = this.#fleet.listeners[0];
-    return "port" in address ? address.port : 0;
+  /** Names and addresses of its UDP sockets. */
+  get udp(): readonly UdpInfo[] {
+    return this.#fleet.udp;
   }
 
-  /** The address of the first listener. */
+  /** The port of the first listener, or of the first UDP address where there is none; 0 of a Unix socket. */
+  get port(): number {
+    return this.#firstAddress?.port ?? 0;
+  }
+
+  /** The address of the first listener, or the first UDP address where there is none. */
   get hostname(): string {
-    const { address } = this.#fleet.listeners[0];
-    return "hostname" in address ? address.hostname : "";
+    return this.#firstAddress?.hostname ?? "";
+  }
+
+  get #firstAddress(): SocketAddress | undefined {
+    return (this.#fleet.listeners[0] ?? this.#fleet.udp[0])?.address;
   }
 
   /** Workers that serve now. */
@@ -226,7 +234,10 @@ export class Server implements AsyncDisposable {
     }
     this.#started.resolve();
     if (this.#shutdown === undefined) {
-      this.#log.tell("server.listening", { listeners: this.listeners.map(describe) });
+      this.#log.tell("server.listening", {
+        listeners: this.listeners.map(describe),
+        udp: this.udp.map(describe),
+      });
     }
   }
 
@@ -286,6 +297,6 @@ const shutdownSchema = {
   reason: { wants: "text", accepts: (value: unknown) => typeof value === "string" },
 };
 
-function describe({ name, address }: ListenerInfo): Record<string, unknown> {
+function describe({ name, address }: ListenerInfo | UdpInfo): Record<string, unknown> {
   return { name, ...address };
 }

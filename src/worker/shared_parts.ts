@@ -83,8 +83,9 @@ function roomOf(size: number): number {
   return Math.ceil(size / alignment) * alignment;
 }
 
+/** The system gives no memory of zero bytes, and a server without listeners has no parts. */
 function roomOfAll(sizes: readonly number[]): number {
-  return sizes.reduce((sum, size) => sum + roomOf(size), 0);
+  return Math.max(alignment, sizes.reduce((sum, size) => sum + roomOf(size), 0));
 }
 
 function failure(what: string, cause: unknown): RingportError {

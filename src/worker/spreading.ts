@@ -20,6 +20,10 @@ export type Spreading = "handOver" | "reusePort" | "direct";
  * listeners on one port is not to be had.
  */
 export function spreadingOf(options: ResolvedServerOptions, operatingSystem: string): Spreading {
+  if (options.udp.length > 0 && options.handOver !== undefined && operatingSystem !== "linux") {
+    // Two servers cannot share a UDP port there, and a successor binds before the other one goes.
+    throw new OptionError("server", "udp", 'options "handOver" and "udp" exclude each other on this system');
+  }
   if (options.spreading === "auto" && isDirect(options, operatingSystem)) return "direct";
   if (options.spreading !== "reusePort") return "handOver";
   if (operatingSystem !== "linux") {

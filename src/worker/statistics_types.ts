@@ -112,6 +112,13 @@ export interface ListenerStatistics {
   readonly acceptQueue: AcceptQueue | undefined;
 }
 
+/** One UDP address, over all workers. */
+export interface UdpListenerStatistics {
+  readonly name: string;
+  /** As `"127.0.0.1:53"`. */
+  readonly address: string;
+}
+
 /** A server, all of it. */
 export interface ServerStatistics {
   /** When the figures were read, in milliseconds since 1970. */
@@ -129,6 +136,7 @@ export interface ServerStatistics {
   /** Workers that died or were given up since the start. */
   readonly deaths: number;
   readonly listeners: readonly ListenerStatistics[];
+  readonly udp: readonly UdpListenerStatistics[];
   /** Over all workers, those that are gone included. */
   readonly total: ActivityStatistics;
   /** Most connections of a worker over the mean of all; 1 where nothing is open. */

@@ -8,6 +8,7 @@ import { textOf } from "../base/thrown.ts";
 import { RingportError } from "../base/errors.ts";
 import type { Log } from "../server/log.ts";
 import type { DoorPlan } from "../server/door.ts";
+import type { UdpPlan } from "../server/udp_listener.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { Deaths } from "./deaths.ts";
 import { HealthWatch } from "./health.ts";
@@ -24,6 +25,8 @@ export interface SupervisorSettings {
   makeLink: LinkMaker;
   /** How a new worker of this place comes to its connections. */
   doors(index: number): DoorPlan[];
+  /** Where a new worker has its UDP sockets. */
+  udp(): UdpPlan[];
   /** Connections of the whole server at most. */
   connectionsMax(): number;
   /** Wakes the loop of a worker. */
@@ -187,7 +190,8 @@ export class Supervisor implements HandleOwner {
     const health = new HealthWatch(options.supervisor, performance.now());
     const doors = this.#settings.doors(index);
     const connectionsMax = this.#settings.connectionsMax();
-    const settings = { index, generation, application, options, doors, connectionsMax };
+    const udp = this.#settings.udp();
+    const settings = { index, generation, application, options, doors, udp, connectionsMax };
     return new WorkerHandle(settings, health, this, makeLink);
   }
 

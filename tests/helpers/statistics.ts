@@ -64,6 +64,7 @@ export function serverStatistics(workers: number, changes: Partial<ServerStatist
         acceptQueue: { length: 3, max: 4096 },
       },
     ],
+    udp: [{ name: "udp", address: "127.0.0.1:53" }],
     total: totalOf(all),
     skew: skewOf(all.map(({ connections }) => connections.open)),
     acceptQueueOverflows: 2,

@@ -20,6 +20,11 @@ export class DatagramQueue {
     this.#setReading = setReading;
   }
 
+  /** Somebody iterates, and there is room. */
+  get isWanted(): boolean {
+    return this.#iterators > 0 && !this.#full;
+  }
+
   push(datagram: Datagram): void {
     const value = {
       bytes: datagram.slice(),

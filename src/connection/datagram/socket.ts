@@ -178,7 +178,8 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     }
     checkUdpHandlers("reload", options.socket);
     this.#table.handlers = options.socket;
-    if (options.socket.data !== undefined) this.#read(true);
+    // Without the handler the kernel keeps what comes, until somebody iterates.
+    this.#read(options.socket.data !== undefined || this.#queue.isWanted);
   }
 
   /** Allows sending to broadcast addresses, or not. Throws a StateError once the socket is closed. */

@@ -6,7 +6,7 @@
 import { SEGMENTS_BYTES_MAX } from "../../base/layout.ts";
 import { OptionError } from "../../base/errors.ts";
 import { optionOperation } from "./flatten.ts";
-import type { ResolvedListenerOptions, ResolvedServerOptions } from "./resolved.ts";
+import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./resolved.ts";
 
 /** Two numbers of which the first must not be above the second. */
 type Pair = readonly [low: string, lowValue: number, high: string, highValue: number];
@@ -25,7 +25,7 @@ function checkPairs(pairs: readonly Pair[]): void {
 /** Names stand in logs and as labels of figures. */
 const listenerName = /^[\w.:-]{1,64}$/;
 
-function checkListener(listener: ResolvedListenerOptions, prefix: string): void {
+function checkListener(listener: ResolvedListenerOptions | ResolvedUdpOptions, prefix: string): void {
   const { highWaterMark, lowWaterMark, bufferLimit, name } = listener;
   if (!listenerName.test(name)) {
     throw new OptionError(
@@ -40,17 +40,26 @@ function checkListener(listener: ResolvedListenerOptions, prefix: string): void 
   ]);
 }
 
-function placeOf({ unix, inherited, hostname, port }: ResolvedListenerOptions): string | undefined {
+/** What names and addresses of listeners need to be told apart. */
+type Addressed = Pick<ResolvedListenerOptions, "name" | "hostname" | "port"> & {
+  unix?: string;
+  inherited?: string | number;
+};
+
+function placeOf({ unix, inherited, hostname, port }: Addressed): string | undefined {
   if (unix !== undefined) return `unix:${unix}`;
   if (inherited !== undefined) return `inherited:${inherited}`;
   return port === 0 ? undefined : `${hostname}:${port}`;
 }
 
-function checkListeners(listeners: readonly ResolvedListenerOptions[]): void {
+function checkListeners(
+  listeners: readonly (ResolvedListenerOptions | ResolvedUdpOptions)[],
+  prefixOf: (index: number) => string,
+): void {
   const names = new Set<string>();
   const places = new Set<string>();
   for (const [index, listener] of listeners.entries()) {
-    const prefix = listeners.length === 1 ? "" : `listeners[${index}].`;
+    const prefix = prefixOf(index);
     checkListener(listener, prefix);
     const place = placeOf(listener);
     if (names.has(listener.name)) {
@@ -89,7 +98,8 @@ function checkMemory({ segmentSize, segmentCount, headroom, tailroom }: Resolved
 /** Throws an OptionError where options contradict one another. */
 export function checkRelations(options: ResolvedServerOptions): void {
   const { shutdown, supervisor, scaling, limits } = options;
-  checkListeners(options.listeners);
+  checkListeners(options.listeners, (index) => options.listeners.length === 1 ? "" : `listeners[${index}].`);
+  checkListeners(options.udp, (index) => `udp[${index}].`);
   checkPairs([
     ["minWorkers", options.minWorkers, "workers", options.workers],
     ["workers", options.workers, "maxWorkers", options.maxWorkers],

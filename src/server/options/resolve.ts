@@ -6,13 +6,21 @@
 import { OptionError } from "../../base/errors.ts";
 import { type FlatOptions, flatten, optionOperation } from "./flatten.ts";
 import { checkRelations } from "./relations.ts";
-import type { ResolvedListenerOptions, ResolvedMetricsOptions, ResolvedServerOptions } from "./resolved.ts";
+import type {
+  ResolvedListenerOptions,
+  ResolvedMetricsOptions,
+  ResolvedServerOptions,
+  ResolvedUdpOptions,
+} from "./resolved.ts";
 import { type OptionSources, readFallbacks, readFlags, readVariables } from "./sources.ts";
 import { listenerOptionPaths, listenerOptionTable, serverOptionPaths, serverOptionTable } from "./table.ts";
+import { udpOptionPaths, udpOptionTable } from "./udp_table.ts";
 import type { ServerOptions } from "./types.ts";
 
 /** Name of the listener of a server that has only one. */
 export const singleListenerName = "main";
+/** Name of the UDP address of a server that has only one. */
+const singleUdpName = "udp";
 
 /** Ways to say where a listener listens, of which there can be one. */
 const addressKinds: readonly (readonly string[])[] = [["hostname", "port"], ["unix"], ["inherited"]];
@@ -66,15 +74,20 @@ function resolveListener(flat: FlatOptions, shared: FlatOptions, name: string): 
   });
   own.set("name", flat.get("name") ?? name);
   // Who sets only the high mark has not asked for a low one above it.
-  if (!flat.has("lowWaterMark") && !shared.has("lowWaterMark")) {
-    own.set("lowWaterMark", Math.min(own.get("lowWaterMark") as number, own.get("highWaterMark") as number));
-  }
+  if (!flat.has("lowWaterMark") && !shared.has("lowWaterMark")) lowerLowMark(own);
   return nest(own) as unknown as ResolvedListenerOptions;
+}
+
+function lowerLowMark(own: FlatOptions): void {
+  own.set("lowWaterMark", Math.min(own.get("lowWaterMark") as number, own.get("highWaterMark") as number));
 }
 
 function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
   const entries = options.get("listeners") as unknown[] | undefined;
   if (entries === undefined) {
+    const isDatagramServer = (options.get("udp") as unknown[] | undefined ?? []).length > 0;
+    const saysWhere = ["port", "unix", "inherited"].some((key) => options.has(key));
+    if (isDatagramServer && !saysWhere) return [];
     const { "limits.connections": _, ...own } = Object.fromEntries(options);
     return [resolveListener(new Map(Object.entries(own)), options, singleListenerName)];
   }
@@ -91,6 +104,20 @@ function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
     const flat = flatten(entry, listenerOptionTable, prefix);
     checkAddress(flat, prefix);
     return resolveListener(flat, options, String(index));
+  });
+}
+
+function resolveUdp(options: FlatOptions): ResolvedUdpOptions[] {
+  const entries = options.get("udp") as unknown[] | undefined ?? [];
+  return entries.map((entry, index) => {
+    const flat = flatten(entry, udpOptionTable, `udp[${index}].`);
+    const own = filled(flat, udpOptionPaths, (path) => {
+      const shared = path === "hostname" || path === "application" ? options.get(path) : undefined;
+      return shared ?? udpOptionTable[path as keyof typeof udpOptionTable].fallback;
+    });
+    own.set("name", flat.get("name") ?? (entries.length === 1 ? singleUdpName : String(index)));
+    if (!flat.has("lowWaterMark")) lowerLowMark(own);
+    return nest(own) as unknown as ResolvedUdpOptions;
   });
 }
 
@@ -135,8 +162,8 @@ export function resolveServerOptions(
 ): ResolvedServerOptions {
   const given: FlatOptions = new Map();
   const code = flatten(options, serverOptionTable);
-  // With several listeners nobody knows which one the platform means.
-  if (!code.has("listeners")) overlay(given, readFallbacks(sources));
+  // With several listeners, or with UDP, nobody knows which one the platform means.
+  if (!code.has("listeners") && !code.has("udp")) overlay(given, readFallbacks(sources));
   for (const source of [code, readVariables(sources), readFlags(sources.flags ?? [])]) overlay(given, source);
   const listeners = resolveListeners(given);
   const rows = serverOptionTable as Readonly<Record<string, { fallback: unknown }>>;
@@ -145,6 +172,8 @@ export function resolveServerOptions(
     ...nest(filled(given, paths, (path) => rows[path].fallback)),
     ...resolveWorkers(given, sources.cores ?? 1),
     listeners,
+    udp: resolveUdp(given),
+    connectTimeout: given.get("timeouts.connect") ?? serverOptionTable["timeouts.connect"].fallback,
     metrics: resolveMetrics(given),
   } as unknown as ResolvedServerOptions;
   checkRelations(resolved);

@@ -15,6 +15,7 @@ import type {
   ShutdownOptions,
   SupervisorOptions,
   TimeoutOptions,
+  UdpListenerOptions,
 } from "./types.ts";
 
 /** Options that have no value where nobody gives one. */
@@ -27,7 +28,8 @@ type Optional =
   | "typeOfService"
   | "library"
   | "argument"
-  | "handOver";
+  | "handOver"
+  | "ttl";
 
 /** All there, but for what has no value by default. */
 type Filled<Options> = {
@@ -44,6 +46,9 @@ export interface ResolvedListenerOptions
   readonly proxyProtocol: Readonly<Required<ProxyProtocolOptions>>;
 }
 
+/** What a UDP socket does, all of it. */
+export type ResolvedUdpOptions = Filled<UdpListenerOptions>;
+
 /** Where the figures can be fetched: a path, or an address and a port. */
 export type ResolvedMetricsOptions = Readonly<
   Required<Pick<MetricsOptions, "hostname">> & { port: number | undefined; unix: string | undefined }
@@ -51,13 +56,15 @@ export type ResolvedMetricsOptions = Readonly<
 
 type OwnOptions = Omit<
   ServerOptions,
-  keyof ListenerOptions | "listeners" | "metrics" | "shutdown" | "supervisor" | "scaling" | "workers"
+  keyof ListenerOptions | "listeners" | "udp" | "metrics" | "shutdown" | "supervisor" | "scaling" | "workers"
 >;
 
 /** What a server does, all of it. It can be sent to a worker where `log` is no function. */
 export interface ResolvedServerOptions extends Filled<OwnOptions> {
-  /** At least one. */
   readonly listeners: readonly ResolvedListenerOptions[];
+  readonly udp: readonly ResolvedUdpOptions[];
+  /** Milliseconds that connections of the application may take to be made; 0 is off. */
+  readonly connectTimeout: number;
   /** Workers at the start; never "auto". */
   readonly workers: number;
   /** `connections` may still be "auto": the system's limit of descriptors is asked where the sockets are. */

@@ -54,13 +54,23 @@ const room = bytes(0, SEGMENT_SIZE_MAX_BYTES / 2);
 export const limitTable = {
   listeners: unset(
     json(
-      `a list of 1 to ${LISTENERS_MAX} listeners`,
+      `a list of at most ${LISTENERS_MAX} listeners`,
       "<json>",
-      (value) => Array.isArray(value) && value.length > 0 && value.length <= LISTENERS_MAX,
+      (value) => Array.isArray(value) && value.length <= LISTENERS_MAX,
     ),
     "one, of the options above",
-    "several listeners, each with options of its own",
+    "several listeners, each with options of its own, or none",
     "most servers have one",
+  ),
+  udp: row(
+    json(
+      `a list of at most ${LISTENERS_MAX} UDP addresses`,
+      "<json>",
+      (value) => Array.isArray(value) && value.length <= LISTENERS_MAX,
+    ),
+    [],
+    "UDP addresses whose datagrams the application takes",
+    "most servers speak TCP alone",
   ),
   "limits.connections": row(
     countOr(1, countMax, "auto"),

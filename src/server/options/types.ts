@@ -118,6 +118,42 @@ export interface ListenerOptions {
   proxyProtocol?: ProxyProtocolOptions;
 }
 
+/**
+ * One UDP address of a server. On Linux every worker has a socket of its own at it, and the kernel sends the
+ * datagrams of one sender always to the same worker while the number of workers stays the same
+ * (SO_REUSEPORT, socket(7)). Windows has nothing like it: the first worker alone has the socket there.
+ */
+export interface UdpListenerOptions {
+  /** The name in statistics and in the log. `"udp"`, or its place in the list where there are several. */
+  name?: string;
+  /** URL of the application's module. The server's own module by default. */
+  application?: string;
+  /** An IP address of this machine. `"0.0.0.0"` by default. */
+  hostname?: string;
+  /** The port; 0, the default, takes any that is free, the same one for all workers. */
+  port?: number;
+  /** With an IPv6 address: no IPv4. False by default. */
+  ipv6Only?: boolean;
+  /** Bytes of a received datagram at most; the rest is cut off. 2,048 by default. */
+  datagramSize?: number;
+  /** Bytes of the kernel's receive buffer. The system's own by default. */
+  receiveBuffer?: number;
+  /** Bytes of the kernel's send buffer. The system's own by default. */
+  sendBuffer?: number;
+  /** Type of service, 0 to 255. The system's own by default. */
+  typeOfService?: number;
+  /** Allow sending to broadcast addresses. False by default. */
+  broadcast?: boolean;
+  /** Routers a datagram may pass, 1 to 255. The system's own by default. */
+  ttl?: number;
+  /** Bytes waiting above which `send` answers "queued". 65,536 by default. */
+  highWaterMark?: number;
+  /** Bytes waiting at which `datagramDrain` is called. 16,384 by default. */
+  lowWaterMark?: number;
+  /** Bytes waiting above which `send` refuses. 16,777,216 by default. */
+  bufferLimit?: number;
+}
+
 /** Milliseconds that each phase of a shutdown may take. */
 export interface ShutdownOptions {
   /** Until all listeners are closed or handed on. 1,000 by default. */
@@ -197,8 +233,13 @@ export interface MetricsOptions {
  * ```
  */
 export interface ServerOptions extends Omit<ListenerOptions, "name" | "limits"> {
-  /** The listeners, where there are several. */
+  /** The listeners, where there are several. An empty list: the server accepts no connections. */
   listeners?: ListenerOptions[];
+  /**
+   * Addresses at which the application's `datagram` is called. None by default. A server that has some and
+   * names neither `listeners` nor an address of its own accepts no connections.
+   */
+  udp?: UdpListenerOptions[];
   /** How much there may be, over all listeners. */
   limits?: LimitOptions;
   /** Workers; "auto", the default, is one for each logical core. */
