@@ -8,7 +8,7 @@ import { readRunOptions, type ServerRunner } from "../src/cli/run.ts";
 import { moduleUrl } from "../src/host/module_url.ts";
 import { listen, serveMetrics } from "../src/mod.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";
-import { type OptionSources, resolveServerOptions, type ServerOptions } from "../src/server/options.ts";
+import { type OptionSources, resolveServerOptions } from "../src/server/options.ts";
 import { serverStatistics } from "./helpers/statistics.ts";
 import { type Child, runInConsole, runScript } from "./helpers/process.ts";
 import { pathOf, system } from "./helpers/runtime.ts";
@@ -24,7 +24,6 @@ function command(list: string[], environment: Record<string, string> = {}, start
 
 interface Run {
   moduleUrl: string;
-  options: ServerOptions;
   sources: OptionSources;
 }
 
@@ -37,8 +36,8 @@ async function tryRun(
   const terminal = new TestTerminal({ variables });
   const runs: Run[] = [];
   const runner: ServerRunner = {
-    run(moduleUrl, options, sources) {
-      runs.push({ moduleUrl, options, sources });
+    run(moduleUrl, sources) {
+      runs.push({ moduleUrl, sources });
       return failure === undefined ? Promise.resolve() : Promise.reject(failure);
     },
   };
@@ -46,24 +45,29 @@ async function tryRun(
 }
 
 describe("ringport run", () => {
-  it("runs the module with its own options, and the command line's over them", async () => {
-    const { code, runs } = await tryRun(
+  it("runs the module with the options of the command line over those of the environment", async () => {
+    const { code, runs, terminal } = await tryRun(
       ["run", APP, "--port=0", "--timeouts.message", "7", "--development", "--", "--own"],
       { RINGPORT_WORKERS: "2", PORT: "9" },
     );
     expect(code).toBe(0);
-    const [{ moduleUrl, options, sources }] = runs;
+    const [{ moduleUrl, sources }] = runs;
     expect(moduleUrl).toBe(APP);
-    const resolved = resolveServerOptions(options, sources);
+    const resolved = resolveServerOptions({}, {
+      ...sources,
+      exported: { timeouts: { idle: 5, message: 6 } },
+    });
     const [listener] = resolved.listeners;
     expect([listener.port, listener.timeouts.idle, listener.timeouts.message]).toEqual([0, 5, 7]);
     expect([resolved.workers, resolved.development]).toEqual([2, true]);
+    // Its handlers of signals are gone when the server's are there.
+    expect(terminal.handlers).toBe(0);
   });
 
   it("takes an address of another kind from the command line", async () => {
     const { runs } = await tryRun(["run", "--unix", "a.sock", APP]);
-    const [listener] = resolveServerOptions(runs[0].options, runs[0].sources).listeners;
-    expect([listener.unix, listener.port, listener.timeouts.idle]).toEqual(["a.sock", 0, 5]);
+    const [listener] = resolveServerOptions({ port: 4 }, runs[0].sources).listeners;
+    expect([listener.unix, listener.port]).toEqual(["a.sock", 0]);
   });
 
   it("names what is wrong before it loads anything", async () => {
@@ -76,8 +80,11 @@ describe("ringport run", () => {
       [["run", missing, "--port"], {}, "--port needs a value"],
       [["run", missing, "-p", "1"], {}, "unknown flag -p"],
       [["run", missing], { RINGPORT_WORKERS: "x" }, "RINGPORT_WORKERS must be"],
-      [["run", missing, "--shutdown.draining=70000"], {}, '"shutdown.draining" (70000) must not be above'],
-      [["run", APP, "--listeners=[{}]"], {}, 'with "listeners" write it there'],
+      [
+        ["run", missing],
+        { RINGPORT_PROT: "x" },
+        "unknown variable RINGPORT_PROT (did you mean RINGPORT_PORT?)",
+      ],
     ];
     for (const [list, variables, part] of cases) {
       const { code, terminal, runs } = await tryRun(list, variables);
@@ -87,10 +94,7 @@ describe("ringport run", () => {
     }
   });
 
-  it("fails where the module cannot be loaded or the server fails", async () => {
-    const absent = await tryRun(["run", `${APP}.not_there.ts`]);
-    expect(absent.code).toBe(1);
-    expect(absent.terminal.errors).toContain("cannot be loaded");
+  it("fails where the server fails", async () => {
     const failed = await tryRun(["run", APP], {}, new Error("five deaths"));
     expect(failed.code).toBe(1);
     expect(failed.terminal.errors).toContain("ringport run: five deaths");
@@ -132,6 +136,20 @@ describe("ringport run as a process", () => {
     const { code, errors } = await child.end();
     expect(errors).toContain('"server.stopped"');
     expect(code).toBe(0);
+  });
+
+  it("ends with 2 where options do not fit together", async () => {
+    for (
+      const [flag, part] of [
+        ["--shutdown.draining=70000", '"shutdown.draining" (70000) must not be above'],
+        ["--listeners=[{}]", 'with "listeners" write it there'],
+      ]
+    ) {
+      await using child = command(["run", APP_PATH, flag]);
+      const { code, errors } = await child.end();
+      expect(errors).toContain(part);
+      expect(code).toBe(2);
+    }
   });
 
   it("ends with 1 and the reason where the address is taken", async () => {

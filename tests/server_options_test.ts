@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { OptionError } from "../src/mod.ts";
 import { serverOptionsHelp } from "../src/server/options/help.ts";
 import { optionSections } from "../src/server/options/sections.ts";
-import { pathOfFlag, variableName, variableNames } from "../src/server/options/sources.ts";
+import { otherVariables, pathOfFlag, variableName, variableNames } from "../src/server/options/sources.ts";
 import { serverOptionPaths, serverOptionTable } from "../src/server/options/table.ts";
 import {
   checkServerOptions,
@@ -14,7 +14,7 @@ import {
   serverOptionsOfFlags,
 } from "../src/server/options.ts";
 import { renderOptionsPage } from "../tools/options_page.ts";
-import { readSource } from "./house/files.ts";
+import { readSource, readSources } from "./house/files.ts";
 
 function errorOf(options: unknown, sources: OptionSources = {}): OptionError {
   try {
@@ -292,5 +292,16 @@ describe("the help and the page of options", () => {
 
   it("are as the table is: bun tools/options_page.ts > docs/options.md", async () => {
     expect((await readSource("docs/options.md")).trimEnd()).toBe(renderOptionsPage().trimEnd());
+  });
+});
+
+describe("the variables of this project", () => {
+  it("are known, so that no server takes them for a slip", async () => {
+    const known = new Set([...variableNames, ...otherVariables]);
+    for (const [path, text] of await readSources(["src", "ffi", "tools", "bench"], /\.(ts|sh)$|\/[a-z_]+$/)) {
+      for (const [name] of text.matchAll(/\bRINGPORT_[A-Z][A-Z_]*[A-Z]\b/g)) {
+        expect(known.has(name), `${name} in ${path}`).toBe(true);
+      }
+    }
   });
 });

@@ -73,7 +73,7 @@ describeWorkers("a server", (isolation) => {
     expect(missing.code).toBe("ERR_APPLICATION");
     const wrong = new URL("./helpers/wait.ts", import.meta.url);
     const error = await errorOf(() => Server.start(wrong, options)) as RingportError;
-    expect(error.message).toContain("default export must be a class or an object");
+    expect(error.message).toContain("no default export");
     expect(await errorOf(() => Server.start(application, { nonsense: 1 } as object))).toBeInstanceOf(
       OptionError,
     );

@@ -111,3 +111,15 @@ describe("SIGHUP on Linux", () => {
     expect(code).toBe(0);
   });
 });
+
+describe("SIGTERM while ringport run loads the application", () => {
+  it("ends it with 0", async () => {
+    if (skipped()) return;
+    await using child = runScript("../src/cli.ts", import.meta.url, {
+      arguments: ["run", pathOf("./applications/slow_to_load.ts", import.meta.url), "--port=0"],
+    });
+    await child.line(/loading/);
+    child.signal("SIGTERM");
+    expect((await child.end()).code).toBe(0);
+  });
+});

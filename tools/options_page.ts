@@ -36,10 +36,14 @@ The same option has the same name everywhere: \`timeouts.firstByte\` is \`{ time
 \`--no-development\`. Lists are separated by commas; \`listeners\` and an object for \`keepAlive\` are JSON;
 \`mode\` is octal.
 
-Who operates a server has the last word: flags win over variables, variables over code, code over the
-defaults. \`PORT\` and \`HOST\`, which many platforms set, count only where nothing else gives port or
-hostname and there is no list of \`listeners\`. \`HOSTNAME\` is not read: containers and shells set it to
-the machine's own name. A variable that is set to nothing counts as not set.
+The operator of a server has the last word: flags win over variables, variables over code, code over the
+defaults. In code, what is passed to \`Server.run\` wins over the application's export \`options\`.
+\`Server.run\` and \`ringport run\` read all of them; \`Server.start\` reads what it is passed and the
+variables, and flags where it is given some. An unknown flag, and an unknown variable that begins with
+\`RINGPORT_\`, is an error that names the nearest known one. \`PORT\` and \`HOST\`, which many platforms
+set, count only where nothing else gives port or hostname and there is no list of \`listeners\`.
+\`HOSTNAME\` is not read: containers and shells set it to the machine's own name. A variable
+that is set to nothing counts as not set.
 
 A source that says in another way where to listen takes the place of what the sources below it say:
 \`--unix=app.sock\` over \`port: 3000\` in code is a Unix socket.

@@ -6,18 +6,17 @@
 import { messageOf } from "../base/thrown.ts";
 import { OptionError } from "../base/errors.ts";
 import {
+  checkOptionSources,
   type OptionSources,
-  resolveServerOptions,
   serverFlagTakesValue,
   serverOptionPaths,
-  type ServerOptions,
 } from "../server/options.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { complain, type Terminal } from "./terminal.ts";
 
-/** What runs the server with options of code and of other sources. Resolves when it has stopped. */
+/** Runs the server of a module with options from these sources. Resolves when it has stopped. */
 export interface ServerRunner {
-  run(moduleUrl: string, options: ServerOptions, sources: OptionSources): Promise<unknown>;
+  run(moduleUrl: string, sources: OptionSources): Promise<unknown>;
 }
 
 /** What a command line asks for. */
@@ -43,12 +42,15 @@ export function readRunOptions(list: readonly string[]): RunOptions {
   };
 }
 
-async function importModule(url: string): Promise<Record<string, unknown>> {
-  try {
-    return await import(url) as Record<string, unknown>;
-  } catch (error) {
-    throw new Error(`${url} cannot be loaded: ${messageOf(error)}`, { cause: error });
-  }
+/** Stops the program before there is a server that takes signals. */
+function listenForStop(terminal: Terminal): { stopped: Promise<undefined>; forget(): void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const signals = ["SIGTERM", "SIGINT", "SIGBREAK"] as const;
+  const offs = signals.map((signal) => terminal.onSignal(signal, () => resolve(undefined)));
+  return {
+    stopped: promise,
+    forget: () => offs.splice(0).forEach((off) => off?.()),
+  };
 }
 
 /** Runs `ringport run`; gives the exit code. `runner` is fetched only when the arguments are right. */
@@ -61,18 +63,23 @@ export async function runServer(
   const sources: OptionSources = {
     flags,
     variable: (name) => terminal.variable(name),
+    variableNames: terminal.variableNames(),
     cores: terminal.cores,
   };
+  const { stopped, forget } = listenForStop(terminal);
   try {
     // What is wrong with flags and variables is told before anything is loaded.
-    resolveServerOptions({}, sources);
-    const url = terminal.moduleUrl(module);
-    const options = (await importModule(url)).options as ServerOptions | undefined ?? {};
-    resolveServerOptions(options, sources);
-    await (await runner()).run(url, options, sources);
+    checkOptionSources(sources);
+    const server = await Promise.race([runner(), stopped]);
+    // From here on the server takes the signals.
+    const running = server?.run(terminal.moduleUrl(module), sources);
+    forget();
+    await running;
     return 0;
   } catch (error) {
     complain(terminal, `ringport run: ${messageOf(error)}`);
     return error instanceof OptionError ? 2 : 1;
+  } finally {
+    forget();
   }
 }

@@ -18,6 +18,7 @@ export type Terminal = Pick<
   | "runtime"
   | "terminalSize"
   | "variable"
+  | "variableNames"
   | "write"
 >;
 

@@ -18,7 +18,7 @@ const quota = operatingSystem === "linux" ? await readText(quotaPath) : undefine
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await bun.file(path).text();
+    return await bun.file(/^file:/.test(path) ? bun.fileURLToPath(path) : path).text();
   } catch {
     return undefined;
   }
@@ -111,9 +111,11 @@ export const host: Host = {
   runtime: "bun",
   operatingSystem,
   pid: self.pid,
+  mainModule: bun.pathToFileURL(bun.main).href,
   arguments: self.argv.slice(2),
   cores: usableCores(navigator.hardwareConcurrency, quota),
   variable: (name) => bun.env[name],
+  variableNames: () => Object.keys(bun.env),
   takeVariable(name) {
     const value = bun.env[name];
     delete bun.env[name];

@@ -34,6 +34,8 @@ export interface BunGlobal {
   readonly stderr: { writer(): BunSink };
   file(path: string): { text(): Promise<string>; delete(): Promise<void> };
   write(path: string, text: string, options: { createPath: boolean }): Promise<number>;
+  readonly main: string;
+  pathToFileURL(path: string): URL;
   fileURLToPath(url: string | URL): string;
   spawn(command: string[], options: BunSpawnOptions): BunChild;
 }

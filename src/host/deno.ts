@@ -155,7 +155,8 @@ function onKeys(handler: (keys: string) => void): (() => void) | undefined {
   };
 }
 
-async function readText(path: string): Promise<string | undefined> {
+async function readText(place: string): Promise<string | undefined> {
+  const path = pathOf(place);
   if (!granted({ name: "read", path })) return undefined;
   try {
     return await Deno.readTextFile(path);
@@ -180,9 +181,11 @@ export const host: Host = {
   runtime: "deno",
   operatingSystem,
   pid: Deno.pid,
+  mainModule: (Deno.mainModule as string | undefined) ?? "",
   arguments: Deno.args,
   cores: usableCores(navigator.hardwareConcurrency, quota),
   variable: (name) => granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined,
+  variableNames: () => granted({ name: "env" }) ? Object.keys(Deno.env.toObject()) : [],
   takeVariable(name) {
     if (!granted({ name: "env", variable: name })) return undefined;
     const value = Deno.env.get(name);

@@ -63,6 +63,8 @@ export interface Host {
   readonly operatingSystem: "linux" | "windows";
   /** The number of this process. */
   readonly pid: number;
+  /** The URL of the module that this program was started with. */
+  readonly mainModule: string;
   /** The arguments after the name of the script. */
   readonly arguments: readonly string[];
   /**
@@ -71,7 +73,9 @@ export interface Host {
   readonly cores: number;
   /** A variable of the environment; undefined where it is not set or may not be read. Never prompts. */
   variable(name: string): string | undefined;
-  /** The same, and removes it, so that no child of this process sees it. */
+  /** Names of the variables that are set; empty where they may not be listed. Never prompts. */
+  variableNames(): readonly string[];
+  /** The same as `variable`, and removes it, so that no child of this process sees it. */
   takeVariable(name: string): string | undefined;
   /** The URL of a module that a command line names by a path, from the current folder, or by a URL. */
   moduleUrl(name: string): string;
@@ -111,7 +115,7 @@ export interface Host {
    * undefined where the standard input is no terminal.
    */
   onKeys(handler: (keys: string) => void): (() => void) | undefined;
-  /** The text of a small file; undefined where there is none or it may not be read. Never prompts. */
+  /** The text of a small file, by its path or URL; undefined where it may not be read. Never prompts. */
   readText(path: string): Promise<string | undefined>;
   /** Writes a small file, over one that is there; rejects with the runtime's own error. */
   writeText(path: string, text: string): Promise<void>;

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { messageOf } from "../base/thrown.ts";
-import { OptionError, RingportError } from "../base/errors.ts";
+import { OptionError } from "../base/errors.ts";
+import { distanceBetween, nearestOf } from "../base/nearest.ts";
+import { describe } from "../base/options.ts";
 import type { Connection, SocketHandlers } from "../connection/types.ts";
 import type { Datagram, DatagramSender } from "../connection/datagram/datagram.ts";
 import type { UdpSocket } from "../connection/datagram/socket.ts";
 import type { SocketAddress } from "../base/address.ts";
+import { importApplication } from "./application_module.ts";
 import type { Phase } from "./phases.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -93,8 +95,11 @@ export const callbackNames = [
 const mistaken: Readonly<Record<string, string>> = {
   onOpen: "open",
   onData: "data",
+  onDrain: "drain",
+  onEnd: "end",
   onClose: "close",
   onError: "error",
+  onTimeout: "timeout",
   message: "data, or framed(...) for messages",
   fetch: "data: HTTP is not served by this version",
   connection: "open",
@@ -104,40 +109,91 @@ const mistaken: Readonly<Record<string, string>> = {
 
 /** Imports the module and makes its application. */
 export async function loadApplication(moduleUrl: string): Promise<Application<unknown>> {
-  let module: { default?: unknown };
-  try {
-    module = await import(moduleUrl);
-  } catch (cause) {
-    throw new RingportError(`application ${moduleUrl}: the module cannot be loaded: ${messageOf(cause)}`, {
-      code: "ERR_APPLICATION",
-      operation: "load",
-      origin: "application",
-      cause,
-    });
+  const exported = await importApplication(moduleUrl);
+  if (!("default" in exported)) {
+    const others = Object.keys(exported);
+    const hint = others.length === 0 ? "it exports nothing" : `it exports ${others.join(", ")}`;
+    throw fault(moduleUrl, "default", `no default export (${hint}): write "export default class { ... }"`);
   }
-  return applicationOf(module.default, moduleUrl);
+  return applicationOf(exported.default, moduleUrl);
 }
 
 /** An application out of a default export; throws an OptionError that says what is wrong with it. */
 export function applicationOf(exported: unknown, moduleUrl: string): Application<unknown> {
   const made = typeof exported === "function" ? construct(exported, moduleUrl) : exported;
   if (typeof made !== "object" || made === null) {
-    throw fault(moduleUrl, "default", `the default export must be a class or an object, not ${typeof made}`);
+    throw fault(
+      moduleUrl,
+      "default",
+      `the default export must be a class or an object, not ${describe(made)}`,
+    );
   }
   const application = made as Record<string, unknown>;
   for (const name of callbackNames) {
     const value = application[name];
     if (value === undefined || typeof value === "function") continue;
-    throw fault(moduleUrl, name, `"${name}" must be a function, not ${typeof value}`);
+    throw fault(moduleUrl, name, `"${name}" must be a function, not ${describe(value)}`);
   }
-  for (const [name, right] of Object.entries(mistaken)) {
-    if (typeof application[name] !== "function" || callbackNames.some((known) => application[known])) {
-      continue;
-    }
-    throw fault(moduleUrl, name, `"${name}" is no callback of an application; write ${right}`);
-  }
+  checkNames(application, moduleUrl);
   return made as Application<unknown>;
 }
+
+/**
+ * Refuses a function whose name is that of a callback with a slip, since nothing would ever call it. Other
+ * functions are the application's own, and so is one beside the callback that may have been meant.
+ */
+function checkNames(application: Record<string, unknown>, moduleUrl: string): void {
+  const missing = callbackNames.filter((name) => application[name] === undefined);
+  const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(application));
+  for (const name of functionNames(application)) {
+    if (callbackNames.some((known) => known === name)) continue;
+    const right = foreignName(name, missing) ?? missing.find((known) => isSlip(name, known)) ??
+      (isPlain ? nearestOf(name, missing) : undefined);
+    if (right === undefined) continue;
+    throw fault(moduleUrl, name, `"${name}" is no callback of an application (did you mean ${right}?)`);
+  }
+}
+
+/** What a name from elsewhere is called here, where the application has nothing under the right name. */
+function foreignName(name: string, missing: readonly string[]): string | undefined {
+  if (!Object.hasOwn(mistaken, name)) return undefined;
+  const isSure = /^on[A-Z]/.test(name) || missing.length === callbackNames.length;
+  return isSure && missing.includes(mistaken[name].split(/[,:]/)[0]) ? mistaken[name] : undefined;
+}
+
+/** Names of functions of an object and of its classes. */
+function functionNames(application: Record<string, unknown>): Set<string> {
+  const names = new Set<string>();
+  for (
+    let owner: object | null = application;
+    owner !== null && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner) as object | null
+  ) {
+    for (const name of Object.getOwnPropertyNames(owner)) {
+      const { value } = Object.getOwnPropertyDescriptor(owner, name)!;
+      if (name !== "constructor" && typeof value === "function") names.add(name);
+    }
+  }
+  return names;
+}
+
+/**
+ * Whether a name is a slip of the keyboard and not a word of its own: other case, two letters exchanged, one
+ * doubled, or one left out behind the first. `send` and `date` are helpers, `edn` and `dta` are not.
+ */
+function isSlip(name: string, known: string): boolean {
+  const lower = name.toLowerCase();
+  if (lower === known) return true;
+  if (distanceBetween(lower, known) !== 1 || lower[0] !== known[0] && lower.length !== known.length) {
+    return false;
+  }
+  if (lower.length === known.length) return [...lower].sort().join() === [...known].sort().join();
+  if (lower.length > known.length) return lower.replace(/(.)\1/, "$1") === known;
+  return !ownWords.has(lower);
+}
+
+/** Words that are a callback's name with a letter left out. */
+const ownWords: ReadonlySet<string> = new Set(["stat", "star"]);
 
 function construct(exported: object, moduleUrl: string): unknown {
   if (exported.toString().startsWith("class")) return new (exported as new () => unknown)();

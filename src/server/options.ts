@@ -25,6 +25,8 @@ export type {
 export type { OptionSources } from "./options/sources.ts";
 export { variableNames } from "./options/sources.ts";
 export {
+  checkExportedOptions,
+  checkOptionSources,
   checkServerOptions,
   resolveServerOptions,
   serverOptionsOfFlags,

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { type OptionsRead, type ReadOptions, readOptions } from "./exported_options.ts";
 import { HandOverQueue } from "./hand_over_queue.ts";
 import type { FromWorker } from "./messages.ts";
 import { WorkerService } from "./service.ts";
 import type { ThreadMessage } from "./thread_link.ts";
 
 interface WorkerScope {
-  postMessage(message: FromWorker): void;
+  postMessage(message: FromWorker | OptionsRead): void;
   addEventListener(type: string, listener: (event: Event) => void): void;
   removeEventListener(type: string, listener: (event: Event) => void): void;
   close?(): void;
@@ -18,21 +19,28 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 
 const received = (event: Event) => {
-  const { message, shared } = (event as MessageEvent<ThreadMessage>).data;
+  const { data } = event as MessageEvent<ThreadMessage | ReadOptions>;
+  if ("readOptionsOf" in data) return void answerOptions(data);
+  const { message, shared } = data;
   const means = shared === undefined
     ? undefined
     : { memory: shared, handOver: new HandOverQueue(shared.queue) };
   service.received(message, means);
 };
 
-const service = new WorkerService({
-  post: (message) => scope.postMessage(message),
-  end() {
-    // Bun ends a thread that listens for nothing any more, Deno one that closes itself.
-    scope.removeEventListener("message", received);
-    scope.close?.();
-  },
-});
+function end(): void {
+  // Bun ends a thread that listens for nothing any more, Deno one that closes itself.
+  scope.removeEventListener("message", received);
+  scope.close?.();
+}
+
+/** A thread that is no worker: it reads what a module exports. */
+async function answerOptions(question: ReadOptions): Promise<void> {
+  scope.postMessage(await readOptions(question));
+  end();
+}
+
+const service = new WorkerService({ post: (message) => scope.postMessage(message), end });
 
 scope.addEventListener("message", received);
 

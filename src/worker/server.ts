@@ -12,6 +12,8 @@ import type { SocketAddress } from "../base/address.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import { createLog, type Log } from "../server/log.ts";
 import {
+  checkExportedOptions,
+  checkOptionSources,
   type OptionSources,
   type ResolvedServerOptions,
   resolveServerOptions,
@@ -20,8 +22,9 @@ import {
 } from "../server/options.ts";
 import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
+import { exportedOptions } from "./exported_options.ts";
 import { Fleet } from "./fleet.ts";
-import { deadlinesWithin, runShutdown, type ShutdownReport } from "./shutdown.ts";
+import { deadlinesWithin, emptyReport, runShutdown, type ShutdownReport } from "./shutdown.ts";
 import type { SelfTestResult } from "./self_test.ts";
 import { listenForSignals } from "./signals.ts";
 import type { ServerStatistics } from "./statistics_types.ts";
@@ -70,7 +73,8 @@ export class Server implements AsyncDisposable {
   /**
    * Starts a server and resolves when all of its workers serve.
    *
-   * @param application URL of the module whose default export is the application: `import.meta.url`.
+   * @param application the module whose default export is the application: `import.meta.url`, another URL, or
+   * a path, which is taken from the working directory.
    * @param sources where options come from beside code. The environment by default; `flags` are the
    * arguments of a command line, which win over it.
    * @throws {OptionError} for an unknown option or a wrong value.
@@ -82,7 +86,8 @@ export class Server implements AsyncDisposable {
     options: ServerOptions = {},
     sources: OptionSources = {},
   ): Promise<Server> {
-    const server = Server.#make(application, options, sources);
+    const moduleUrl = host.moduleUrl(String(application));
+    const server = new Server(moduleUrl, resolveServerOptions(options, { ...hostSources(), ...sources }));
     await server.#start();
     return server;
   }
@@ -91,12 +96,19 @@ export class Server implements AsyncDisposable {
    * Starts a server and serves until it is told to stop: by SIGTERM or SIGINT (Ctrl+C, on Windows Ctrl+Break
    * and the closing of its window, too), a second one of which cuts everything, by the application, or
    * because its workers keep dying. Resolves with the report of the shutdown; rejects when the server had
-   * to stop for a fault. Signals are handled from the call on: one that comes while the workers start ends
-   * the start, and the workers that are there go through the phases. The option `hangup` says what SIGHUP
-   * does on Linux.
+   * to stop for a fault.
    *
+   * Options come from the module's export `options`, over which those given here win, then the environment,
+   * then the program's arguments up to `--`, as with `ringport run`.
+   *
+   * Signals are handled from the call on: one that comes while the workers start ends the start, and the
+   * workers that are there go through the phases. The option `hangup` says what SIGHUP does on Linux.
+   *
+   * @param application as for {@linkcode Server.start}.
    * @param started called with the server when it serves; not called where it was stopped before.
-   * @param sources as for {@linkcode Server.start}.
+   * @param sources where options come from beside code, in place of the environment and the program's
+   * arguments: a program with arguments of its own gives `{ flags: [] }`.
+   * @throws {OptionError} for an unknown option, variable or flag, or a wrong value.
    */
   static async run(
     application: string | URL,
@@ -104,39 +116,68 @@ export class Server implements AsyncDisposable {
     started?: (server: Server) => void,
     sources: OptionSources = {},
   ): Promise<ShutdownReport> {
-    const server = Server.#make(application, options, sources);
+    let server: Server | undefined = undefined;
+    const tell = (act: (server: Server) => void) => server !== undefined && act(server);
+    let stoppedBy: string | undefined = undefined;
+    const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
     const forget = listenForSignals({
-      received: (signal) => server.#log.tell("server.signal", { signal }),
-      stop: (signal, patience) => server.#stopBySignal(signal, patience),
-      dump: () => server.#log.tell("server.statistics", { statistics: server.stats() }),
-    }, server.#options.hangup);
-    let code = 1;
+      received: (signal) => tell((it) => it.#log.tell("server.signal", { signal })),
+      stop(signal, patience) {
+        stoppedBy ??= signal;
+        stop();
+        tell((it) => it.#stopBySignal(signal, patience));
+      },
+      dump: () => tell((it) => it.#log.tell("server.statistics", { statistics: it.stats() })),
+    }, () => server === undefined ? "auto" : server.#options.hangup);
     try {
-      await server.#start();
-      if (server.#shutdown === undefined) started?.(server);
-      const report = await server.finished;
-      if (server.#fleet.abandoned === 0) code = 0;
-      return report;
+      // A module that does not come to its end must not keep the program from ending.
+      const made = await Promise.race([Server.#prepare(application, options, sources), stopped]);
+      if (stoppedBy !== undefined || made === undefined) return emptyReport(stoppedBy!);
+      server = made;
+      return await made.#serve(started);
     } finally {
       forget();
+    }
+  }
+
+  /** A server with options from everywhere, not started. */
+  static async #prepare(
+    application: string | URL,
+    options: ServerOptions,
+    given: OptionSources,
+  ): Promise<Server> {
+    const moduleUrl = host.moduleUrl(String(application));
+    const sources = { ...hostSources(), flags: host.arguments, ...given };
+    // What is wrong with flags and variables is told before the application is loaded.
+    checkOptionSources(sources);
+    const exported = await exportedOptions(moduleUrl);
+    checkExportedOptions(exported, moduleUrl);
+    return new Server(moduleUrl, resolveServerOptions(options, { exported, ...sources }));
+  }
+
+  /** Starts and serves until the shutdown. */
+  async #serve(started: ((server: Server) => void) | undefined): Promise<ShutdownReport> {
+    let code = 1;
+    try {
+      await this.#start();
+      if (this.#shutdown === undefined) started?.(this);
+      const report = await this.finished;
+      if (this.#fleet.abandoned === 0) code = 0;
+      return report;
+    } finally {
       // A thread that never came back, or a line of the log that nobody reads, would keep the process alive.
-      const isKept = server.#fleet.abandoned > 0 || server.#logIsStuck;
+      const isKept = this.#fleet.abandoned > 0 || this.#logIsStuck;
       if (isKept) setTimeout(() => host.exit(code), lastWordsMilliseconds);
     }
   }
 
-  static #make(application: string | URL, options: ServerOptions, sources: OptionSources): Server {
-    const all = { variable: (name: string) => host.variable(name), cores: host.cores, ...sources };
-    return new Server(String(application), resolveServerOptions(options, all));
-  }
-
   /** Use {@linkcode Server.start}. @internal */
   private constructor(application: string, options: ResolvedServerOptions) {
-    this.#options = options;
+    this.#options = withModuleUrls(options);
     this.#log = createLog(options.log, options.logLevel, host);
     this.#finished.promise.catch(() => {});
     this.#started.promise.catch(() => {});
-    this.#fleet = new Fleet(application, options, this.#log, {
+    this.#fleet = new Fleet(application, this.#options, this.#log, {
       stats: () => this.stats(),
       // A server that is not there yet ends when it is; whoever starts it hears of one that never will be.
       failed: (error) => this.#whenStarted(() => this.#fail(error)),
@@ -282,6 +323,24 @@ export class Server implements AsyncDisposable {
     this.#finished.reject(error);
     void this.shutdown({ reason: error.message });
   }
+}
+
+/** Applications of listeners, too, are named by URLs, or by paths from the working directory. */
+function withModuleUrls(options: ResolvedServerOptions): ResolvedServerOptions {
+  const listeners = options.listeners.map((listener) => {
+    const { application } = listener;
+    return application === undefined ? listener : { ...listener, application: host.moduleUrl(application) };
+  });
+  return { ...options, listeners };
+}
+
+/** The environment and the machine. */
+function hostSources(): OptionSources {
+  return {
+    variable: (name) => host.variable(name),
+    variableNames: host.variableNames(),
+    cores: host.cores,
+  };
 }
 
 /** Milliseconds the caller of `run` has for its last words before a process with a lost thread is ended. */

@@ -56,6 +56,11 @@ export interface ShutdownReport extends DrainCounts {
   workersKilled: number;
 }
 
+/** The report of a server that was stopped before there was anything to shut down. */
+export function emptyReport(reason: string): ShutdownReport {
+  return { reason, milliseconds: 0, phases: [], workersKilled: 0, ...noDrains() };
+}
+
 /** A worker as the shutdown needs it. */
 export interface EndingWorker {
   readonly counts: DrainCounts;

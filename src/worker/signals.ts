@@ -32,7 +32,7 @@ export type Hangup = "auto" | "ignore" | "shutdown";
  * @param hangup where it is "auto", SIGHUP shuts down a server whose standard error is a terminal: that was
  * closed. Elsewhere the signal asks daemons to reload, and must not end them.
  */
-export function listenForSignals(target: SignalTarget, hangup: Hangup): () => void {
+export function listenForSignals(target: SignalTarget, hangup: () => Hangup): () => void {
   const offs: ((() => void) | undefined)[] = [];
   const on = (signal: SignalName, act: () => void) => {
     offs.push(host.onSignal(signal, () => {
@@ -45,8 +45,11 @@ export function listenForSignals(target: SignalTarget, hangup: Hangup): () => vo
   if (host.operatingSystem === "windows") {
     on("SIGHUP", () => target.stop("SIGHUP", closedWindowMilliseconds));
   } else {
-    const stops = hangup === "shutdown" || (hangup === "auto" && host.isTerminal("stderr"));
-    on("SIGHUP", () => stops && target.stop("SIGHUP"));
+    const isOnTerminal = host.isTerminal("stderr");
+    on("SIGHUP", () => {
+      const asked = hangup();
+      if (asked === "shutdown" || (asked === "auto" && isOnTerminal)) target.stop("SIGHUP");
+    });
   }
   return () => {
     for (const off of offs) off?.();

@@ -69,6 +69,10 @@ export class TestTerminal implements Terminal {
     return this.#options.variables?.[name];
   }
 
+  variableNames(): string[] {
+    return Object.keys(this.#options.variables ?? {});
+  }
+
   write(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> {
     const text = new TextDecoder().decode(bytes);
     if (stream === "stdout") this.output += text;

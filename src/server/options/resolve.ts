@@ -152,19 +152,21 @@ const listenerOnly: ReadonlySet<string> = new Set(
 );
 
 /**
- * All options of a server, from all sources: flags over variables of the environment over code over the
- * platforms' `PORT` and `HOST` over the defaults, so that whoever operates a server has the last word. Throws
- * an {@linkcode OptionError} that names what is wrong and what is wanted.
+ * All options of a server, from all sources: flags over variables of the environment over code over what the
+ * application exports over the platforms' `PORT` and `HOST` over the defaults. So the operator of a server
+ * has the last word. Throws an {@linkcode OptionError} that names what is wrong and what is wanted.
  */
 export function resolveServerOptions(
   options: ServerOptions = {},
   sources: OptionSources = {},
 ): ResolvedServerOptions {
   const given: FlatOptions = new Map();
-  const code = flatten(options, serverOptionTable);
+  const inCode = [sources.exported ?? {}, options].map((object) => flatten(object, serverOptionTable));
   // With several listeners, or with UDP, nobody knows which one the platform means.
-  if (!code.has("listeners") && !code.has("udp")) overlay(given, readFallbacks(sources));
-  for (const source of [code, readVariables(sources), readFlags(sources.flags ?? [])]) overlay(given, source);
+  const isOpen = !inCode.some((source) => source.has("listeners") || source.has("udp"));
+  if (isOpen) overlay(given, readFallbacks(sources));
+  const outside = [readVariables(sources), readFlags(sources.flags ?? [])];
+  for (const source of [...inCode, ...outside]) overlay(given, source);
   const listeners = resolveListeners(given);
   const rows = serverOptionTable as Readonly<Record<string, { fallback: unknown }>>;
   const paths = serverOptionPaths.filter((path) => !listenerOnly.has(path) && !path.startsWith("metrics."));
@@ -178,6 +180,27 @@ export function resolveServerOptions(
   } as unknown as ResolvedServerOptions;
   checkRelations(resolved);
   return resolved;
+}
+
+/**
+ * Checks what variables and flags say, each for itself: an unknown one or a wrong value throws an
+ * {@linkcode OptionError}. Whether the values fit together is seen when the options in code are known.
+ */
+export function checkOptionSources(sources: OptionSources): void {
+  readFallbacks(sources);
+  readVariables(sources);
+  readFlags(sources.flags ?? []);
+}
+
+/** Checks what a module exports as its options; throws an {@linkcode OptionError} that names the module. */
+export function checkExportedOptions(exported: ServerOptions | undefined, moduleUrl: string): void {
+  try {
+    if (exported !== undefined) flatten(exported, serverOptionTable);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    const said = error.message.replace(`${optionOperation}: `, "");
+    throw new OptionError(optionOperation, error.key, `${moduleUrl} exports "options": ${said}`);
+  }
 }
 
 /** Checks options as they stand in code; throws an {@linkcode OptionError} that names the key. */

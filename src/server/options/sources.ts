@@ -8,14 +8,24 @@ import { OptionError } from "../../base/errors.ts";
 import { nearestOf } from "../../base/nearest.ts";
 import { checkValue, type FlatOptions, optionOperation } from "./flatten.ts";
 import { serverOptionPaths, serverOptionTable } from "./table.ts";
-import type { ServerOptionPath } from "./types.ts";
+import type { ServerOptionPath, ServerOptions } from "./types.ts";
 
 /** Where options come from beside code. */
 export interface OptionSources {
   /** Reads a variable of the environment. Left out: there are none. */
   readonly variable?: (name: string) => string | undefined;
-  /** Arguments of a command line, such as `["--port=3000", "--workers", "2"]`. Left out: none. */
+  /**
+   * Names of all variables that are set: one that begins with `RINGPORT_` and is not known is an error. Left
+   * out: only those that are known are looked at.
+   */
+  readonly variableNames?: readonly string[];
+  /**
+   * Arguments of a command line, such as `["--port=3000", "--workers", "2"]`. Those behind `"--"` are the
+   * program's own. Left out: none.
+   */
   readonly flags?: readonly string[];
+  /** Options that the application's module exports. Those in code win over them. Left out: none. */
+  readonly exported?: ServerOptions;
   /** Logical cores, for `workers: "auto"`. Left out: 1. */
   readonly cores?: number;
 }
@@ -41,6 +51,11 @@ export const variableNames: readonly string[] = [
   ...fallbackVariables.map(([name]) => name),
 ];
 
+const knownVariables: ReadonlySet<string> = new Set(variableNames);
+const bareNames: readonly string[] = serverOptionPaths.map((path) =>
+  variableName(path).slice("RINGPORT_".length)
+);
+
 /** The value that a text means for an option; throws an OptionError that names `name`. */
 export function parseValue(path: ServerOptionPath, name: string, text: string): unknown {
   const row = serverOptionTable[path];
@@ -55,8 +70,37 @@ function readVariable(flat: FlatOptions, sources: OptionSources, name: string, p
   if (text !== undefined && text !== "") flat.set(path, parseValue(path, name, text));
 }
 
+const prefix = "RINGPORT_";
+
+/**
+ * Variables of this prefix that are no options: where the native library is unpacked, how a worker's process
+ * finds its server, and what this project's own tests and tools read.
+ */
+export const otherVariables: ReadonlySet<string> = new Set([
+  "RINGPORT_CACHE",
+  "RINGPORT_CHANNEL",
+  "RINGPORT_SEED",
+  "RINGPORT_SEEDS",
+  "RINGPORT_STARTS",
+  "RINGPORT_WINE_FOLDER",
+  "RINGPORT_WINE_PATH",
+  "RINGPORT_WINE_PREFIX",
+]);
+
+/** Throws an OptionError for a variable of our prefix that nothing reads. */
+function checkVariableNames({ variableNames: names = [], variable }: OptionSources): void {
+  for (const name of names) {
+    if (!name.startsWith(prefix) || otherVariables.has(name) || knownVariables.has(name)) continue;
+    if (!variable?.(name)) continue;
+    const bare = nearestOf(name.slice(prefix.length), bareNames);
+    const hint = bare === undefined ? "" : ` (did you mean ${prefix}${bare}?)`;
+    throw new OptionError(optionOperation, name, `unknown variable ${name}${hint}`);
+  }
+}
+
 /** The options that variables of their own names give. */
 export function readVariables(sources: OptionSources): FlatOptions {
+  checkVariableNames(sources);
   const flat: FlatOptions = new Map();
   for (const path of serverOptionPaths) readVariable(flat, sources, variableName(path), path);
   return flat;
@@ -109,13 +153,13 @@ function unknownFlag(name: string): OptionError {
  */
 export function readFlags(flags: readonly string[]): FlatOptions {
   const flat: FlatOptions = new Map();
-  for (let index = 0; index < flags.length; index += 1) {
+  for (let index = 0; index < flags.length && flags[index] !== "--"; index += 1) {
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(flags[index]);
     if (match === null) {
       throw new OptionError(
         optionOperation,
         flags[index],
-        `"${flags[index]}" is not a flag: write --name=value`,
+        `"${flags[index]}" is not a flag: write --name=value, and a program's own arguments behind --`,
       );
     }
     const [, name, written] = match;
