@@ -5,6 +5,8 @@
  */
 import {
   RECORD_ARGUMENT,
+  RECORD_FLAGS_MASK,
+  RECORD_FLAGS_SHIFT,
   RECORD_ID,
   RECORD_LENGTH,
   RECORD_OPERATION_MASK,
@@ -19,6 +21,7 @@ export type RecordViewer = (
   length: number,
   status: number,
   argument: number,
+  flags: number,
 ) => void;
 
 /**
@@ -42,6 +45,7 @@ export function look(
       words[at + RECORD_LENGTH] >>> 0,
       words[at] >>> RECORD_STATUS_SHIFT,
       words[at + RECORD_ARGUMENT] >>> 0,
+      (words[at] >> RECORD_FLAGS_SHIFT) & RECORD_FLAGS_MASK,
     );
   }
   return tail;

@@ -320,7 +320,7 @@ function mail(random: Random): Uint8Array {
   return toBytes(text === "" || text.endsWith("\r\n") ? text : `${text}\r\n`);
 }
 
-/** Framers, and the characters that mean something to them: noise of these is most likely to be taken wrongly. */
+/** Framers, with noise of the characters that mean something to them, most likely to be taken wrongly. */
 const NOISY: { name: string; framer: Framer; characters: string }[] = [
   { name: "lines", framer: lines({ maxMessage: 12 }), characters: "a.\r\n" },
   { name: "CRLF", framer: crlfLines({ maxMessage: 12 }), characters: "a.\r\n" },

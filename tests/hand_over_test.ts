@@ -107,25 +107,29 @@ describe("connections accepted on one loop", () => {
 
   it("come with the address of their peer", async () => {
     await using acceptor = createLoop(SMALL);
-    const seen: { family: number; bytes: number[] }[] = [];
+    const seen: { family: number; bytes: number[]; port: number }[] = [];
     const take = (descriptor: number, family: number, ...words: number[]) => {
-      seen.push({ family, bytes: bytesOf(...words) });
+      const port = words.pop()!;
+      seen.push({ family, bytes: bytesOf(...words), port });
       acceptor.engine.native.discard(descriptor);
     };
     const rest = new Array(12).fill(0);
     const four = listenRaw(acceptor, LOCAL, take);
-    (await connectPeer({ port: four.port })).close();
+    const first = await connectPeer({ port: four.port });
     await until(() => seen.length === 1, "the IPv4 peer was seen");
-    expect(seen.pop()).toEqual({ family: 4, bytes: [127, 0, 0, 1, ...rest] });
+    expect(seen.pop()).toEqual({ family: 4, bytes: [127, 0, 0, 1, ...rest], port: first.localPort });
+    first.close();
     await four.close();
 
     const both = listenRaw(acceptor, { hostname: "::", port: 0 }, take);
-    (await connectPeer({ port: both.port })).close();
+    const second = await connectPeer({ port: both.port });
     await until(() => seen.length === 1, "the IPv4 peer of the IPv6 listener was seen");
-    expect(seen.pop()).toEqual({ family: 4, bytes: [127, 0, 0, 1, ...rest] });
+    expect(seen.pop()).toEqual({ family: 4, bytes: [127, 0, 0, 1, ...rest], port: second.localPort });
+    second.close();
     const six = await connect({ hostname: "::1", port: both.port, loop: acceptor });
     await until(() => seen.length === 1, "the IPv6 peer was seen");
-    expect(seen.pop()).toEqual({ family: 6, bytes: [...new Array(15).fill(0), 1] });
+    const { port } = six.localAddress;
+    expect(seen.pop()).toEqual({ family: 6, bytes: [...new Array(15).fill(0), 1], port });
     six.abort();
     await both.close();
     expect(acceptor.stats().descriptorsDiscarded).toBe(3);

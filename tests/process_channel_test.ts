@@ -109,7 +109,7 @@ describe("the door for processes", () => {
 });
 
 function handed(descriptor: number): HandedOver {
-  return { descriptor, listener: 0, family: 4, word0: 1, word1: 2, word2: 3, word3: 4 };
+  return { descriptor, listener: 0, family: 4, word0: 1, word1: 2, word2: 3, word3: 4, port: 5 };
 }
 
 /** A queue whose taker has room for so many. */
@@ -144,6 +144,7 @@ describe("sockets on their way to a process", () => {
       word1: 2,
       word2: 3,
       word3: 4,
+      port: 5,
     });
     state.room = 1;
     queue.took(1, [1], false);

@@ -58,7 +58,9 @@ describe("a listener behind a proxy", () => {
     await greet(server, clientHeader([203, 0, 113, 9], 4711), []);
     expect(remotes).toEqual(["192.0.2.1 56324", "2001:db8::1 1", "203.0.113.9 4711"]);
     expect(peers).toEqual(["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
-    expect(() => line.connection.remoteAddress).toThrow("closed");
+    expect(line.connection.remoteAddress.hostname).toBe("192.0.2.1");
+    expect(line.connection.peerAddress.hostname).toBe("127.0.0.1");
+    expect(line.connection.proxyHeader?.version).toBe(1);
   });
 
   it("keeps the real addresses where the proxy speaks for itself or does not know", async () => {

@@ -144,8 +144,8 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
   const runner = new Runner(handed, owner);
   const queue = new HandOverQueue();
   const acceptor = listenRaw(runner.loop, { hostname: "127.0.0.1", port: 0 }, (descriptor, ...address) => {
-    const [family, word0, word1, word2, word3] = address;
-    const socket = { descriptor, listener: 0, family, word0, word1, word2, word3 };
+    const [family, word0, word1, word2, word3, port] = address;
+    const socket = { descriptor, listener: 0, family, word0, word1, word2, word3, port };
     if (!queue.give(socket)) runner.loop.engine.native.discard(descriptor);
     runner.loop.wake();
   });

@@ -112,6 +112,7 @@ describe("the queue of handed-over sockets", () => {
     word1: -1,
     word2: 0x7fffffff,
     word3: descriptor | 0,
+    port: descriptor & 0xffff,
   });
 
   it("gives back what was given, in order, over many rounds", () => {

@@ -35,6 +35,8 @@ const ipv6Bytes = 16;
 const ipv6Groups = 8;
 /** Digits of one group. */
 const groupDigitsMax = 4;
+/** How IPv4 addresses mapped into IPv6 are written. */
+const mappedPrefix = "::ffff:";
 /** The largest interface number that fits the record's field. */
 const scopeMax = 0xffff_ffff;
 
@@ -43,6 +45,17 @@ export const unixPathMaxBytes = 107;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** An IPv4 address in the clothes of IPv6 (RFC 4291, section 2.5.5.2) as what it is; others as they are. */
+export function unmapped(address: SocketAddress): SocketAddress {
+  if (address.family !== "IPv6" || !address.hostname.startsWith(mappedPrefix)) return address;
+  return { hostname: address.hostname.slice(mappedPrefix.length), port: address.port, family: "IPv4" };
+}
+
+/** Whether a listener bound to the address takes connections to every address of the machine. */
+export function isWildcard({ hostname, family }: SocketAddress): boolean {
+  return family !== "Unix" && (hostname === "0.0.0.0" || hostname === "::");
+}
 
 /** The path as the systems take it. */
 export function unixPathBytes(path: string): Uint8Array {
@@ -139,7 +152,9 @@ export function formatAddress(address: AddressBytes): string {
   const groups: number[] = [];
   for (let index = 0; index < ipv6Bytes; index += 2) groups.push(bytes[index] << 8 | bytes[index + 1]);
   const zone = scope === 0 ? "" : `%${scope}`;
-  if (isMappedIpv4(groups)) return `::ffff:${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}${zone}`;
+  if (isMappedIpv4(groups)) {
+    return `${mappedPrefix}${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}${zone}`;
+  }
   const [start, length] = longestZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
   if (length < 2) return hex.join(":") + zone;

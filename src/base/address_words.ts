@@ -7,6 +7,9 @@ import { type AddressBytes, formatAddress, parseAddress } from "./address.ts";
 
 /** The third word of an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */
 const mappedMark = 0xffff;
+/** Link-local unicast addresses, fe80::/10 (RFC 4291, section 2.5.6), in the first word. */
+const linkLocalMask = 0xffc0_0000 | 0;
+const linkLocalPrefix = 0xfe80_0000 | 0;
 
 /**
  * One address: its family and four words of 32 bits, each the number its bytes in network order make
@@ -42,7 +45,10 @@ export class AddressWords {
    */
   setRecord(family: number, w0: number, w1: number, w2: number, w3: number): this {
     const known = family === 4 || family === 6 ? family : 0;
-    return this.set(known, swapped(w0), swapped(w1), swapped(w2), swapped(w3));
+    const first = swapped(w0);
+    // Of a link-local address (fe80::/10) the second word is the interface it was met at: no part of it.
+    const second = known === 6 && (first & linkLocalMask) === linkLocalPrefix ? 0 : swapped(w1);
+    return this.set(known, first, second, swapped(w2), swapped(w3));
   }
 
   /** Takes the address of bytes in network order. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SocketAddress } from "../base/address.ts";
 import { Flags, Operation, Status } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
@@ -13,6 +14,7 @@ import { Gate, type GateOptions } from "./gate.ts";
 import { Group } from "./group.ts";
 import { checkHandlers, checkListenOptions } from "./options.ts";
 import { applyUnixOptions } from "./settings.ts";
+import { type PeerWords, readPeer, unknownPeer } from "./peer_address.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Connection, SocketHandlers } from "./types.ts";
 
@@ -25,16 +27,16 @@ export interface AdoptOptions<D = undefined> extends GateOptions<D> {
 }
 
 /**
- * Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. `isUnix`: they are
- * Unix sockets.
+ * Makes a listener whose connections come by {@linkcode AdoptingListener.adopt} alone. `address`: where they
+ * were accepted.
  */
 export function adoptingListener<D = undefined>(
   options: AdoptOptions<D>,
-  isUnix = false,
+  address: SocketAddress = { hostname: "0.0.0.0", port: 0, family: "IPv4" },
 ): AdoptingListener<D> {
   checkListenOptions(options);
   options.loop.retain();
-  return new AdoptingListener(options, isUnix);
+  return new AdoptingListener(options, address);
 }
 
 /**
@@ -59,19 +61,19 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   #cutting = false;
   #closed = false;
   #count = 0;
-  #pending = 0;
+  /** The peers of descriptors the library has not answered yet: it answers in their order. */
+  readonly #pending: (PeerWords | undefined)[] = [];
   #refused = 0;
   #referenced = true;
 
   /** Use {@linkcode adoptingListener}. */
-  constructor(options: AdoptOptions<D>, isUnix: boolean) {
+  constructor(options: AdoptOptions<D>, address: SocketAddress) {
     const { loop } = options;
     this.#options = options;
     this.#loop = loop;
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#group = new Group<D>(loop, loop.engine, loop.table, options);
-    this.#group.isUnix = isUnix;
     const leave = () => {
       this.#count -= 1;
       this.#loop.release();
@@ -81,6 +83,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
       turnedAway: leave,
       left: leave,
     });
+    this.#gate.listensAt(address);
     this.#connectionsMax = options.connections ?? Infinity;
     this.#startPaused = this.#gate.startsPaused;
     this.#tag = this.#table.nextTag();
@@ -105,7 +108,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
 
   /** Descriptors the library has not answered yet. */
   get pendingCount(): number {
-    return this.#pending;
+    return this.#pending.length;
   }
 
   /** Descriptors closed: the limit was reached, the listener had stopped, or the library refused them. */
@@ -119,17 +122,18 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
 
   /**
    * Makes a connection out of the descriptor of an accepted socket, which belongs to this loop from now on:
-   * one that cannot be a connection is closed. False: it was closed at once, since the listener has stopped
-   * or is at its limit.
+   * one that cannot be a connection is closed. `peer` is the address that came with its accept; without it
+   * the system is asked, which knows it as long as the peer is there. False: it was closed at once, since the
+   * listener has stopped or is at its limit.
    */
-  adopt(descriptor: number): boolean {
-    if (this.#stopped || this.#count + this.#pending >= this.#connectionsMax) {
+  adopt(descriptor: number, peer?: PeerWords): boolean {
+    if (this.#stopped || this.#count + this.#pending.length >= this.#connectionsMax) {
       this.#refused += 1;
       this.#engine.native.discard(descriptor);
       return false;
     }
     const taken = this.#engine.submitAdopt(descriptor, this.#tag, this.#startPaused ? Flags.paused : 0);
-    if (taken) this.#pending += 1;
+    if (taken) this.#pending.push(peer);
     else this.#refused += 1;
     return taken;
   }
@@ -144,7 +148,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     if (!this.#stopped) {
       this.#stopped = true;
       this.#queue.end();
-      if (this.#pending === 0) this.#left();
+      if (this.#pending.length === 0) this.#left();
     }
     if (!closeActiveConnections) return;
     this.#cutting = true;
@@ -195,11 +199,11 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   }
 
   #adopted(id: number, status: number): void {
-    this.#pending -= 1;
+    const peer = this.#pending.shift();
     if (status !== Status.ok) this.#refused += 1;
     else if (this.#stopped && this.#unwanted) this.#engine.submit(Operation.abort, id);
-    else this.#enter(id);
-    if (this.#stopped && this.#pending === 0) this.#left();
+    else this.#enter(id, peer);
+    if (this.#stopped && this.#pending.length === 0) this.#left();
   }
 
   /** Nobody would take a connection that comes now. */
@@ -207,11 +211,13 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     return this.#cutting || this.#loop.ending || !this.#group.handled;
   }
 
-  #enter(id: number): void {
+  #enter(id: number, told: PeerWords | undefined): void {
     if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
-    this.#gate.enterAdopted(id);
+    const peer = told ?? readPeer(this.#engine, id) ?? unknownPeer;
+    const { family, word0, word1, word2, word3, port } = peer;
+    this.#gate.enter(id, family, word0, word1, word2, word3, port);
   }
 
   #open(connection: ConnectionCore<D>): void {

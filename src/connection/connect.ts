@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { formatHostAndPort, parseAddress } from "../base/address.ts";
+import {
+  formatAddress,
+  formatHostAndPort,
+  parseAddress,
+  type SocketAddress,
+  unixAddress,
+} from "../base/address.ts";
 import { OptionError, ResolveError, RingportError, StateError, TimeoutError } from "../base/errors.ts";
 import { CONNECT_REQUEST_SIZE, Flags, Operation, Status } from "../base/layout.ts";
 import { backlogFullDelayMaxMilliseconds, connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
@@ -15,6 +21,7 @@ import { ConnectionCore } from "./core.ts";
 import { type EventLoop, loopFor } from "./event_loop.ts";
 import { Group } from "./group.ts";
 import { checkConnectOptions } from "./options.ts";
+import { keepPeerRead } from "./peer_address.ts";
 import { checkUnixConnect, type Endpoint, statusPlace, type UnixEndpoint, unixEndpoint } from "./places.ts";
 import { readConnectId, writeConnectRequest } from "./requests.ts";
 import { applySocketOptions, applyUnixOptions } from "./settings.ts";
@@ -80,6 +87,12 @@ function localEndpoint<D>({ localAddress, localPort }: ConnectOptions<D>): Endpo
   const address = parseAddress(localAddress);
   if (address !== undefined) return { kind: "internet", address, port: localPort ?? 0 };
   throw new OptionError("connect", "localAddress", 'option "localAddress" must be an IP address');
+}
+
+function reachedAt(place: Endpoint | UnixEndpoint): SocketAddress {
+  if (place.kind === "unix") return unixAddress(place.path);
+  const { address, port } = place;
+  return { hostname: formatAddress(address), port, family: address.family === 4 ? "IPv4" : "IPv6" };
 }
 
 function timeoutOf<D>({ timeout, timeouts }: ConnectOptions<D>): number {
@@ -246,6 +259,7 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     const { engine, table } = this.#loop;
     connection.number = id;
     table.add(connection as unknown as ConnectionCore);
+    keepPeerRead(connection, reachedAt(this.#places[this.#next - 1]));
     const paused = connection.group.handlers.data === undefined;
     try {
       if (connection.group.isUnix) applyUnixOptions(engine, id, this.#options);

@@ -28,9 +28,18 @@ import { Extras, type FramingMemory } from "./extras.ts";
 import type { Group } from "./group.ts";
 import { deliver, deliverSpecially, deliverStash, discard, endReading, pause, resume } from "./reading.ts";
 import type { Origin } from "./origin.ts";
+import { noPeer } from "./peer_address.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { createReadable } from "./readable.ts";
-import { addressOf, clientOf, setKeepAlive, setNoDelay, setTimeouts, setTypeOfService } from "./settings.ts";
+import {
+  clientOf,
+  localOf,
+  remoteOf,
+  setKeepAlive,
+  setNoDelay,
+  setTimeouts,
+  setTypeOfService,
+} from "./settings.ts";
 import {
   type ConnectionRole,
   endedByMask,
@@ -68,6 +77,8 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   inFlight = 0;
   extras: Extras | undefined = undefined;
   origin: Origin | undefined = undefined;
+  /** The peer's address as `peer_address.ts` keeps it. */
+  peer: number = noPeer;
   framing: FramingMemory | undefined = undefined;
 
   constructor(group: Group<D>, number: number) {
@@ -102,7 +113,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   get localAddress(): SocketAddress {
-    return addressOf(this, "local");
+    return localOf(this);
   }
 
   get remoteAddress(): SocketAddress {
@@ -110,7 +121,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   get peerAddress(): SocketAddress {
-    return addressOf(this, "remote");
+    return remoteOf(this);
   }
 
   get proxyHeader(): ProxyHeader | undefined {

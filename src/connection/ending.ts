@@ -7,6 +7,7 @@ import { Operation, Status } from "../base/layout.ts";
 import { callClose, callError } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Extras } from "./extras.ts";
+import { takePeerAlong } from "./peer_address.ts";
 import { discard, dropStash } from "./reading.ts";
 import { endedBy, Flag, State, withEndedBy } from "./state.ts";
 import type { CloseReason } from "./types.ts";
@@ -157,6 +158,7 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
 export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): void {
   if ((connection.flags & Flag.watched) !== 0) connection.group.watch.end(connection);
   dropStash(connection);
+  takePeerAlong(connection);
   connection.framing?.forget();
   const reason = connection.extras === undefined && bytesLost === 0
     ? reasonInOrder(connection)

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { isWildcard, type SocketAddress, unmapped } from "../base/address.ts";
 import { describe } from "../base/options.ts";
 import { OptionError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
 import { report } from "../base/thrown.ts";
 import { AddressWords } from "../base/address_words.ts";
-import { Operation } from "../base/layout.ts";
+import { AddressFamily, Operation } from "../base/layout.ts";
 import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { NetworkList } from "../base/networks.ts";
 import type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./admission.ts";
@@ -17,6 +18,7 @@ import { ConnectionCore } from "./core.ts";
 import { type Greeted, Greeting } from "./greeting.ts";
 import { Group } from "./group.ts";
 import { Origin } from "./origin.ts";
+import { keepPeer, peerOf } from "./peer_address.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { State } from "./state.ts";
 import type { Connection, ConnectionOptions, ListenOptions } from "./types.ts";
@@ -79,6 +81,14 @@ export class Gate<D> implements Greeted {
     this.#greetingGroup.owner = groupOwner;
   }
 
+  /** Where the connections come in. */
+  listensAt(address: SocketAddress): void {
+    for (const group of [this.#group, this.#greetingGroup]) {
+      group.isUnix = address.family === "Unix";
+      group.localAddress = isWildcard(unmapped(address)) ? undefined : unmapped(address);
+    }
+  }
+
   /** True when the library is to begin without reading. */
   get startsPaused(): boolean {
     return this.#startsPaused;
@@ -107,52 +117,68 @@ export class Gate<D> implements Greeted {
   }
 
   /** A connection was accepted, from the address its record tells. */
-  enter(id: number, family: number, w0: number, w1: number, w2: number, w3: number): void {
-    if (!this.#judges) return this.#owner.opened(this.#make(this.#group, id));
-    if (this.#group.isUnix) return this.#enterUnix(id);
-    this.#words.setRecord(family, w0, w1, w2, w3);
-    this.#enter(id);
-  }
-
-  /** A connection somebody else has accepted. */
-  enterAdopted(id: number): void {
-    if (!this.#judges) return this.#owner.opened(this.#make(this.#group, id));
-    if (this.#group.isUnix) this.#enterUnix(id);
-    else if (this.#readPeer(id)) this.#enter(id);
-    else this.#dismiss(id);
-  }
-
-  /** Who may open the socket's file is trusted, and has no address to be judged by. */
-  #enterUnix(id: number): void {
-    if (this.#trusted !== undefined) this.#greet(id);
-    else this.#owner.opened(this.#make(this.#group, id));
-  }
-
-  get #judges(): boolean {
-    return this.#trusted !== undefined || this.#admission !== undefined;
-  }
-
-  #enter(id: number): void {
-    if (this.#trusted !== undefined) {
-      if (!this.#trusted.includes(this.#words)) return this.turnAway(id, "untrusted");
-      return this.#greet(id);
-    }
-    const verdict = this.#judge(this.#words);
-    if (verdict !== "ok") return this.turnAway(id, verdict);
-    const connection = this.#make(this.#group, id);
+  enter(
+    id: number,
+    family: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    port: number,
+  ): void {
+    const verdict = this.#judgeSocket(family, w0, w1, w2, w3);
+    if (verdict === "unknown") return this.#dismiss(id);
+    if (verdict !== "ok") return this.turnAway(id, verdict, family, w0, w1, w2, w3);
+    const greeted = this.#trusted !== undefined;
+    const connection = new ConnectionCore<D>(greeted ? this.#greetingGroup : this.#group, id);
+    keepPeer(connection, family, w0, w1, w2, w3, port);
+    this.#group.table.add(connection as unknown as ConnectionCore);
+    if (greeted) return this.#greet(connection);
     // Where only bans are asked for there is nothing to give back.
     if (this.#ticket >= 0) {
-      connection.origin = new Origin();
+      connection.origin ??= new Origin();
       connection.origin.ticket = this.#ticket;
     }
     this.#owner.opened(connection);
   }
 
+  /** Judges the address of a socket. Who may open the file of a Unix socket is trusted, and has none. */
+  #judgeSocket(
+    family: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+  ): AdmissionVerdict | "untrusted" | "failed" | "unknown" {
+    this.#ticket = -1;
+    if (this.#group.isUnix || (this.#trusted === undefined && this.#admission === undefined)) return "ok";
+    // The peer went before anybody asked for its address.
+    if (family === AddressFamily.unspecified) return "unknown";
+    this.#words.setRecord(family, w0, w1, w2, w3);
+    if (this.#trusted !== undefined) return this.#trusted.includes(this.#words) ? "ok" : "untrusted";
+    return this.#judge(this.#words);
+  }
+
   /** Cuts a connection that never was one. */
-  turnAway(id: number, reason: RefusalReason): void {
+  turnAway(
+    id: number,
+    reason: RefusalReason,
+    family: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+  ): void {
     this.refusals[reason] += 1;
-    if (this.#told !== undefined) this.#tell({ reason, address: this.#readPeer(id) ? `${this.#words}` : "" });
+    if (this.#told !== undefined) {
+      this.#tell({ reason, address: `${this.#words.setRecord(family, w0, w1, w2, w3)}` });
+    }
     this.#dismiss(id);
+  }
+
+  #dismiss(id: number): void {
+    this.#group.engine.submit(Operation.abort, id);
+    this.#owner.turnedAway();
   }
 
   introduced(core: ConnectionCore, header: ProxyHeader): void {
@@ -173,25 +199,8 @@ export class Gate<D> implements Greeted {
 
   failed(core: ConnectionCore, error: Error): void {
     const connection = core as unknown as ConnectionCore<D>;
-    const address = this.#told !== undefined && this.#readPeer(connection.number) ? `${this.#words}` : "";
+    const address = this.#told === undefined ? "" : peerOf(connection)?.hostname ?? "";
     this.#cut(connection, { reason: "proxy", address, error });
-  }
-
-  /** Fills in the peer's address; false where the peer has gone already and the system knows it no more. */
-  #readPeer(id: number): boolean {
-    try {
-      const { family, bytes } = this.#group.engine.address(id, "remote");
-      if (family === 1) return false;
-      this.#words.setBytes(family, bytes);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #dismiss(id: number): void {
-    this.#group.engine.submit(Operation.abort, id);
-    this.#owner.turnedAway();
   }
 
   /** Asks the admission, which is the application's: where it fails, nobody is let in. */
@@ -210,21 +219,14 @@ export class Gate<D> implements Greeted {
     }
   }
 
-  #greet(id: number): void {
-    const connection = this.#make(this.#greetingGroup, id);
+  #greet(connection: ConnectionCore<D>): void {
     connection.stateNumber = State.open;
-    connection.origin = new Origin();
+    connection.origin ??= new Origin();
     connection.origin.greeting = new Greeting(
       connection as unknown as ConnectionCore,
       this,
       this.#proxyTimeout,
     );
-  }
-
-  #make(group: Group<D>, id: number): ConnectionCore<D> {
-    const connection = new ConnectionCore<D>(group, id);
-    group.table.add(connection as unknown as ConnectionCore);
-    return connection;
   }
 
   #cut(connection: ConnectionCore<D>, refusal: Refusal): void {

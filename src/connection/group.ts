@@ -10,6 +10,7 @@ import {
   lingerTimeoutDefaultMilliseconds,
   lowWaterMarkDefaultBytes,
 } from "../base/limits.ts";
+import type { SocketAddress } from "../base/address.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
@@ -50,6 +51,8 @@ export class Group<D = unknown> {
   generation = 0;
   /** Whether its connections were accepted or made by `connect`. */
   role: ConnectionRole = "server";
+  /** This end of all of them, where their listener is bound to one address alone. */
+  localAddress: SocketAddress | undefined = undefined;
   /** Unix sockets, that know less options. */
   isUnix = false;
   /** Exceptions of handlers that no `error` handler took. */

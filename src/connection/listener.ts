@@ -118,7 +118,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     });
     this.#id = bound.id;
     this.address = bound.address;
-    this.#group.isUnix = bound.address.family === "Unix";
+    this.#gate.listensAt(bound.address);
     this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
     this.#table.addAcceptor(this.#tag, this.#acceptor());
     this.#engine.ref();
@@ -284,13 +284,21 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   #acceptor(): Acceptor {
     return {
       number: this.#id,
-      accepted: (id, family, w0, w1, w2, w3) => this.#accept(id, family, w0, w1, w2, w3),
+      accepted: (id, family, w0, w1, w2, w3, port) => this.#accept(id, family, w0, w1, w2, w3, port),
       stop: () => this.stop(),
       left: () => this.#left(),
     };
   }
 
-  #accept(id: number, family: number, w0: number, w1: number, w2: number, w3: number): void {
+  #accept(
+    id: number,
+    family: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    port: number,
+  ): void {
     // Accepted in the same turn in which the listener stopped.
     if (this.#state === "closing" || this.#state === "closed") {
       this.#engine.submit(Operation.abort, id);
@@ -301,8 +309,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#count += 1;
     const isTooMany = this.#count > this.#connectionsMax ||
       (this.#refuses && this.#engine.pressure?.on === true);
-    if (isTooMany) this.#gate.turnAway(id, "limit");
-    else this.#gate.enter(id, family, w0, w1, w2, w3);
+    if (isTooMany) this.#gate.turnAway(id, "limit", family, w0, w1, w2, w3);
+    else this.#gate.enter(id, family, w0, w1, w2, w3, port);
   }
 
   #open(connection: ConnectionCore<D>): void {

@@ -13,6 +13,8 @@ export class Origin {
   /** Reading of its PROXY header, while that lasts. */
   greeting: Greeting | undefined = undefined;
   header: ProxyHeader | undefined = undefined;
+  /** The peer's address where no number holds it. */
+  peer: SocketAddress | undefined = undefined;
   /** The client a proxy has named. */
   client: SocketAddress | undefined = undefined;
 }

@@ -19,8 +19,9 @@ export type RawListenOptions = BindOptions;
 
 /**
  * Takes a descriptor, which is the callee's from then on: it must reach {@linkcode AdoptingListener.adopt} of
- * some loop or `discard` of the library. The peer's address: an `AddressFamily` and the words of its sixteen
- * bytes in network order; IPv4 is the first. Must not throw; where it does, the descriptor is closed.
+ * some loop or `discard` of the library. The peer's address: an `AddressFamily`, the words of its sixteen
+ * bytes in network order, of which IPv4 is the first, and its port. Must not throw; where it does, the
+ * descriptor is closed.
  */
 export type DescriptorTaker = (
   descriptor: number,
@@ -29,6 +30,7 @@ export type DescriptorTaker = (
   word1: number,
   word2: number,
   word3: number,
+  port: number,
 ) => void;
 
 /**
@@ -84,8 +86,7 @@ export class RawListener implements AsyncDisposable {
     this.address = bound.address;
     this.#table.addAcceptor(this.#tag, {
       number: this.#id,
-      acceptedRaw: (descriptor, family, word0, word1, word2, word3) =>
-        this.#accepted(descriptor, family, word0, word1, word2, word3),
+      acceptedRaw: (descriptor, ...peer) => this.#accepted(descriptor, ...peer),
       stop: () => this.stop(),
       left: () => this.#left(),
     });
@@ -160,17 +161,10 @@ export class RawListener implements AsyncDisposable {
     return this.close();
   }
 
-  #accepted(
-    descriptor: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-  ): void {
+  #accepted(...[descriptor, ...peer]: Parameters<DescriptorTaker>): void {
     if (this.#stopped && !this.#handedOn) return void this.#engine.native.discard(descriptor);
     try {
-      this.#take(descriptor, family, word0, word1, word2, word3);
+      this.#take(descriptor, ...peer);
     } catch (error) {
       this.#engine.native.discard(descriptor);
       report("handing a connection on failed:", error);

@@ -11,6 +11,7 @@ import type { Engine } from "../loop/engine.ts";
 import type { ConnectionCore } from "./core.ts";
 import { keepAliveSchema } from "./options.ts";
 import { Flag, State } from "./state.ts";
+import { connectedAddress, peerOf } from "./peer_address.ts";
 import type { ConnectionOptions, KeepAliveOptions } from "./types.ts";
 import { checkLimits, isLimited, limitsOf } from "./watch/limits.ts";
 import type { ConnectionTimeoutOptions, RateOptions } from "./watch/types.ts";
@@ -29,18 +30,36 @@ export function readAddress(engine: Engine, id: number, end: "local" | "remote")
   };
 }
 
-/** One end of a connection. */
-export function addressOf<D>(connection: ConnectionCore<D>, end: "local" | "remote"): SocketAddress {
-  checkAlive(connection, "address");
-  return readAddress(connection.group.engine, connection.number, end);
+/** The peer's end of a connection, also when it is gone. */
+export function remoteOf<D>(connection: ConnectionCore<D>): SocketAddress {
+  return peerOf(connection) ?? askAddress(connection, "remote");
+}
+
+/** This end: where its listener listens, or what the system tells while the connection is there. */
+export function localOf<D>(connection: ConnectionCore<D>): SocketAddress {
+  const { localAddress } = connection.group;
+  return localAddress === undefined ? askAddress(connection, "local") : { ...localAddress };
 }
 
 /** The client: the one a trusted proxy has named, or the peer itself. */
 export function clientOf<D>(connection: ConnectionCore<D>): SocketAddress {
   const client = connection.origin?.client;
-  if (client === undefined) return addressOf(connection, "remote");
+  return client === undefined ? remoteOf(connection) : { ...client };
+}
+
+function askAddress<D>(connection: ConnectionCore<D>, end: "local" | "remote"): SocketAddress {
   checkAlive(connection, "address");
-  return { ...client };
+  try {
+    return connectedAddress(connection, end);
+  } catch (cause) {
+    throw new StateError("address: the system no longer knows it", {
+      code: "ERR_STATE",
+      operation: "address",
+      origin: "kernel",
+      connectionId: connection.id,
+      cause,
+    });
+  }
 }
 
 export function setNoDelay<D>(connection: ConnectionCore<D>, on: boolean): void {

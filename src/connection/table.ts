@@ -13,6 +13,7 @@ import type { TraceRole } from "../loop/trace.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Group } from "./group.ts";
 import type { Connection } from "./types.ts";
+import { PeerTable } from "./peer_address.ts";
 import { Watch } from "./watch/watch.ts";
 
 /** A listener as the table knows it. */
@@ -20,7 +21,15 @@ export interface Acceptor {
   /** The listener's id as a signed number; undefined where it has no socket of its own. */
   readonly number: number | undefined;
   /** A connection has come, with its peer's address as in {@linkcode CompletionSink.accepted}. */
-  accepted?(id: number, family: number, word0: number, word1: number, word2: number, word3: number): void;
+  accepted?(
+    id: number,
+    family: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+    port: number,
+  ): void;
   acceptedRaw?(
     descriptor: number,
     family: number,
@@ -28,6 +37,7 @@ export interface Acceptor {
     word1: number,
     word2: number,
     word3: number,
+    port: number,
   ): void;
   adopted?(id: number, status: number, systemError: number): void;
   /** Accept no more. */
@@ -60,6 +70,8 @@ const slotsAtFirst = 64;
 export class ConnectionTable implements CompletionSink {
   /** Watches over the time of the loop's connections. */
   readonly watch: Watch;
+  /** Peers' addresses that do not fit the connections themselves. */
+  readonly peers: PeerTable = new PeerTable();
   readonly #engine: Engine;
   #slots: (ConnectionCore | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
@@ -180,9 +192,10 @@ export class ConnectionTable implements CompletionSink {
     word1: number,
     word2: number,
     word3: number,
+    port: number,
   ): void {
     const acceptor = this.#acceptors.get(listener);
-    if (acceptor?.accepted !== undefined) acceptor.accepted(id, family, word0, word1, word2, word3);
+    if (acceptor?.accepted !== undefined) acceptor.accepted(id, family, word0, word1, word2, word3, port);
     else this.#engine.submit(Operation.abort, id);
   }
 
@@ -194,10 +207,11 @@ export class ConnectionTable implements CompletionSink {
     word1: number,
     word2: number,
     word3: number,
+    port: number,
   ): void {
     const acceptor = this.#acceptors.get(listener);
     if (acceptor?.acceptedRaw !== undefined) {
-      acceptor.acceptedRaw(descriptor, family, word0, word1, word2, word3);
+      acceptor.acceptedRaw(descriptor, family, word0, word1, word2, word3, port);
     } else this.#engine.native.discard(descriptor);
   }
 

@@ -307,14 +307,18 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   readonly highWaterMark: number;
   /** Bytes buffered at which `drain` is called. */
   readonly lowWaterMark: number;
-  /** This end. Throws a StateError once the connection is gone. */
+  /**
+   * This end. Accepted by a listener that is bound to one address, it stays readable when the connection is
+   * gone; any other throws a StateError then.
+   */
   readonly localAddress: SocketAddress;
   /**
-   * The client: the peer's end, or what a trusted proxy has named. Throws a StateError once the connection is
-   * gone.
+   * The client: the peer's end, or what a trusted proxy has named. It is kept: `open` and `close` can read it
+   * when the peer has gone already, and so can anybody later. IPv4 clients of an IPv6 listener are told as
+   * IPv4.
    */
   readonly remoteAddress: SocketAddress;
-  /** The peer's end of the socket, a proxy where there is one. Throws a StateError as above. */
+  /** The peer's end of the socket, a proxy where there is one. Kept like `remoteAddress`. */
   readonly peerAddress: SocketAddress;
   /** What a trusted proxy has said of the connection; undefined without one. */
   readonly proxyHeader: ProxyHeader | undefined;

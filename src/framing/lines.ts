@@ -14,8 +14,8 @@ const crlfBytes = new Uint8Array([carriageReturn, lineFeed]);
 
 /**
  * A framer for lines as people and programs write them: each ends with LF, and a CR right before it is taken
- * off as well. Sent lines end with LF, so a message that has an LF in it or ends with a CR, which the receiver
- * would take off, is an OptionError.
+ * off as well. Sent lines end with LF. A message that has an LF in it, or ends with a CR, which the receiver
+ * would take off, is an OptionError when it is sent.
  *
  * @throws {OptionError} for an unknown key or a wrong value.
  *

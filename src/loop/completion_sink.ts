@@ -18,8 +18,8 @@ export interface CompletionSink {
   /** The FIN is out, or could not be sent. */
   writeEnded(id: number, status: number, systemError: number): void;
   /**
-   * A listener has accepted a connection. The peer's address: an `AddressFamily` and the words of its sixteen
-   * bytes in network order, as they lie in memory; IPv4 is the first word.
+   * A listener has accepted a connection. The peer's address: an `AddressFamily`, the words of its sixteen
+   * bytes in network order, as they lie in memory, and the port; IPv4 is the first word.
    */
   accepted(
     id: number,
@@ -29,6 +29,7 @@ export interface CompletionSink {
     word1: number,
     word2: number,
     word3: number,
+    port: number,
   ): void;
   /** The same from a listener that hands its connections on: the descriptor is the sink's. */
   acceptedRaw(
@@ -39,6 +40,7 @@ export interface CompletionSink {
     word1: number,
     word2: number,
     word3: number,
+    port: number,
   ): void;
   /** A listener could not accept. */
   acceptFailed(listener: number, status: number, systemError: number): void;

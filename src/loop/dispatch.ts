@@ -75,9 +75,12 @@ function accepted(id: number, ring: CompletionRing, sink: CompletionSink): void 
   if (status !== Status.ok) return sink.acceptFailed(tag, status, ring.systemError);
   const family = ring.flags & familyMask;
   // The address lies where other completions have their bytes.
-  const { segment, offset, length, systemError } = ring;
-  if ((ring.flags & rawFlag) === 0) sink.accepted(id, tag, family, segment, offset, length, systemError);
-  else sink.acceptedRaw(ring.argument, tag, family, segment, offset, length, systemError);
+  const { segment, offset, length, systemError, argument: port } = ring;
+  if ((ring.flags & rawFlag) === 0) {
+    sink.accepted(id, tag, family, segment, offset, length, systemError, port);
+  } else {
+    sink.acceptedRaw(ring.id, tag, family, segment, offset, length, systemError, port);
+  }
 }
 
 function datagramReceived(id: number, ring: CompletionRing, sink: CompletionSink): void {

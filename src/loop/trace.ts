@@ -5,7 +5,7 @@
  * @module
  */
 import { report } from "../base/thrown.ts";
-import { Operation, Status } from "../../ffi/layout.gen.ts";
+import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
 import type { NativeLoop } from "../../ffi/port.ts";
 import { statusCode } from "./native_errors.ts";
 
@@ -104,9 +104,14 @@ export class Trace {
 
   /** After a poll, before anything that came is handed on. */
   afterPoll(): void {
-    this.#completed = this.#native.completions.look(this.#completed, (operation, id, length, status) => {
-      this.#tell("completed", operation, id, length, status);
-    });
+    this.#completed = this.#native.completions.look(
+      this.#completed,
+      (operation, id, length, status, _argument, flags) => {
+        // A raw descriptor stands where others have their id.
+        const isRaw = operation === Operation.accept && (flags & ACCEPT_RAW_FLAG) !== 0;
+        this.#tell("completed", operation, isRaw ? noId : id, length, status);
+      },
+    );
   }
 
   #tell(stage: TraceEvent["stage"], operation: number, id: number, length: number, status: number): void {

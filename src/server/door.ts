@@ -67,7 +67,7 @@ export class Door {
       proxyProtocol: proxyProtocol.trusted.length > 0 ? proxyProtocol : undefined,
     };
     if (plan.kind === "adopt") {
-      this.#listener = adoptingListener<unknown>(common, plan.address.family === "Unix");
+      this.#listener = adoptingListener<unknown>(common, plan.address);
       this.address = plan.address;
       return;
     }
@@ -104,7 +104,7 @@ export class Door {
 
   /** Takes a connection somebody else has accepted. */
   adopt(handed: HandedOver): void {
-    (this.#listener as AdoptingListener<unknown>).adopt(handed.descriptor);
+    (this.#listener as AdoptingListener<unknown>).adopt(handed.descriptor, handed);
   }
 
   /** Accepts no more; the connections stay. Resolves when the kernel accepts no more either. */

@@ -4,18 +4,14 @@
  * @module
  */
 
-/** One accepted socket. */
-export interface HandedOver {
+import type { PeerWords } from "../connection/peer_address.ts";
+
+/** One accepted socket, with its peer's address. */
+export interface HandedOver extends PeerWords {
   /** The raw descriptor. */
   descriptor: number;
   /** Place of its listener among the server's options. */
   listener: number;
-  /** The peer's address as the accept record carries it: a family, and sixteen bytes in four words. */
-  family: number;
-  word0: number;
-  word1: number;
-  word2: number;
-  word3: number;
 }
 
 /** Where a runner gets accepted sockets from. */

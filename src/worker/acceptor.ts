@@ -133,8 +133,8 @@ export class Acceptor {
   }
 
   #taker(place: number): DescriptorTaker {
-    return (descriptor, family, word0, word1, word2, word3) => {
-      const handed = { descriptor, listener: place, family, word0, word1, word2, word3 };
+    return (descriptor, family, word0, word1, word2, word3, port) => {
+      const handed = { descriptor, listener: place, family, word0, word1, word2, word3, port };
       this.#accepted[place] += 1;
       if (this.#closed || !this.#owner.admits(handed)) return this.#refuse(handed);
       if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);

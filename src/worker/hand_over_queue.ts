@@ -18,7 +18,7 @@ const pressureWord = 2;
 const listenersWord = 3;
 const listenerWords = 3;
 const headWords = listenersWord + LISTENERS_MAX * listenerWords;
-const entryWords = 7;
+const entryWords = 8;
 
 /**
  * Connections on their way at once: a worker that does not take this many is stuck, and the kernel's own
@@ -77,6 +77,7 @@ export class HandOverQueue implements HandOver {
     words[at + 4] = handed.word1;
     words[at + 5] = handed.word2;
     words[at + 6] = handed.word3;
+    words[at + 7] = handed.port;
     Atomics.add(words, listenersWord + handed.listener * listenerWords, 1);
     // The entry is written before this is seen.
     Atomics.store(words, givenWord, (given + 1) | 0);
@@ -99,6 +100,7 @@ export class HandOverQueue implements HandOver {
         word1: words[at + 4],
         word2: words[at + 5],
         word3: words[at + 6],
+        port: words[at + 7],
       });
       this.setOpen(listener, open);
       Atomics.add(words, listenersWord + listener * listenerWords + 1, 1);

@@ -20,11 +20,13 @@ pub const Operation = enum(u8) {
     /// allowed, 0 for any number. Completion: id = listener id; the request's
     /// address field then holds the bound address.
     listen = 1,
-    /// Completion only, repeating: id = new connection, argument = listener id, tag = listener's tag. The peer's
-    /// address: its AddressFamily in flags; segment, offset, length and system_error hold its sixteen bytes in
-    /// network order, of which IPv4 uses the first four (an IPv4 peer of an IPv6 listener is told as IPv4).
-    /// From a listener with `hand_over`: id = invalid_id, flags has accept_raw_flag beside the family, and
-    /// argument = the raw descriptor, to be adopted by another loop. A failed one has no address.
+    /// Completion only, repeating: id = new connection, tag = listener's tag. The peer's address: its AddressFamily
+    /// in flags, its port in argument; segment, offset, length and system_error hold its sixteen bytes in network
+    /// order, of which IPv4 uses the first four (an IPv4 peer of an IPv6 listener is told as IPv4). The second four
+    /// of a link-local IPv6 address, zero in all of them, hold the number of its interface. Of a Unix socket the
+    /// first word is 1 where it has a path. From a listener with `hand_over`: flags has accept_raw_flag beside the
+    /// family, and id = the raw descriptor, to be adopted by another loop. A failed one has no address, and
+    /// argument = the listener's id.
     accept = 2,
     /// Submission: segment/offset/length = a ConnectRequest. Completion: id = connection id. From the poll that
     /// took it on, the request's id field names the attempt, so that close or abort can end it (its completion

@@ -123,8 +123,9 @@ const Honest = struct {
         while (self.log_seen < h.log.items.len) : (self.log_seen += 1) {
             const record = h.log.items[self.log_seen];
             const operation: abi.Operation = @fromBackingInt(record.operation);
-            const handed_over = operation == .accept and record.status == 0 and record.id == abi.invalid_id;
-            if (handed_over) try self.adopt(record.argument);
+            const handed_over = operation == .accept and record.status == 0 and
+                record.flags & abi.accept_raw_flag != 0;
+            if (handed_over) try self.adopt(record.id);
             for (self.requests[0..self.request_count], 0..) |request, position| {
                 if (request.tag != record.tag or request.operation != operation) continue;
                 if (operation == .listen and record.status == 0) self.port = self.bound_port(request.segment);

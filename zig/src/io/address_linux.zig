@@ -36,11 +36,11 @@ pub const SystemAddress = extern union {
         }
     }
 
-    pub fn peer(system: *const SystemAddress) common.Peer {
+    pub fn peer(system: *const SystemAddress, length: linux.socklen_t) common.Peer {
         return switch (system.any.family) {
-            linux.AF.INET => .ipv4(system.v4.addr),
-            linux.AF.INET6 => .ipv6(system.v6.addr),
-            linux.AF.UNIX => .{ .family = .unix },
+            linux.AF.INET => .ipv4(system.v4.addr, system.v4.port),
+            linux.AF.INET6 => .ipv6(system.v6.addr, system.v6.port, system.v6.scope_id),
+            linux.AF.UNIX => .unix(length > @offsetOf(linux.sockaddr.un, "path")),
             else => .{},
         };
     }

@@ -1,5 +1,6 @@
 //! What the backends share: the events they report and the results they answer with. No mechanism.
 
+const std = @import("std");
 const abi = @import("../abi.zig");
 
 /// One of the byte strings a gathered send is made of.
@@ -102,28 +103,49 @@ pub const Peer = struct {
     family: abi.AddressFamily = .unspecified,
     /// Bytes in network order as they lie; IPv4 uses the first.
     words: [4]u32 = @splat(0),
+    port: u16 = 0,
 
-    pub fn ipv4(bytes: u32) Peer {
-        return .{ .family = .ipv4, .words = .{ bytes, 0, 0, 0 } };
+    /// `bytes` and `port` in network order.
+    pub fn ipv4(bytes: u32, port: u16) Peer {
+        return .{ .family = .ipv4, .words = .{ bytes, 0, 0, 0 }, .port = std.mem.bigToNative(u16, port) };
     }
 
-    /// An IPv4 address in the clothes of IPv6 (RFC 4291, 2.5.5.2) is told as what it is.
-    pub fn ipv6(bytes: [16]u8) Peer {
-        const words: [4]u32 = @bitCast(bytes);
-        if (words[0] == 0 and words[1] == 0 and words[2] == mapped_mark) return .ipv4(words[3]);
-        return .{ .family = .ipv6, .words = words };
+    /// An IPv4 address in the clothes of IPv6 (RFC 4291, 2.5.5.2) is told as what it is. The interface of a
+    /// link-local one goes into its second word, which is zero in all of them (RFC 4291, 2.5.6).
+    pub fn ipv6(bytes: [16]u8, port: u16, scope: u32) Peer {
+        var words: [4]u32 = @bitCast(bytes);
+        if (words[0] == 0 and words[1] == 0 and words[2] == mapped_mark) return .ipv4(words[3], port);
+        if (is_link_local(bytes) and words[1] == 0) words[1] = scope;
+        return .{ .family = .ipv6, .words = words, .port = std.mem.bigToNative(u16, port) };
+    }
+
+    /// A Unix socket has no address in the record; the first word says whether it has a path to be asked for.
+    pub fn unix(has_path: bool) Peer {
+        return .{ .family = .unix, .words = .{ @intFromBool(has_path), 0, 0, 0 } };
+    }
+
+    fn is_link_local(bytes: [16]u8) bool {
+        return bytes[0] == 0xfe and bytes[1] & 0xc0 == 0x80;
     }
 
     const mapped_mark: u32 = @bitCast([4]u8{ 0, 0, 0xff, 0xff });
 };
 
 test "an IPv4 peer of an IPv6 listener is told as IPv4" {
-    const std = @import("std");
     const mapped = [_]u8{ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7 };
-    try std.testing.expectEqual(Peer.ipv4(@bitCast([4]u8{ 192, 0, 2, 7 })), Peer.ipv6(mapped));
+    const port = std.mem.nativeToBig(u16, 4711);
+    try std.testing.expectEqual(Peer.ipv4(@bitCast([4]u8{ 192, 0, 2, 7 }), port), Peer.ipv6(mapped, port, 0));
     var other = mapped;
     other[0] = 0x20;
-    const peer = Peer.ipv6(other);
+    const peer = Peer.ipv6(other, port, 5);
+    try std.testing.expectEqual(@as(u16, 4711), peer.port);
     try std.testing.expectEqual(abi.AddressFamily.ipv6, peer.family);
     try std.testing.expectEqual(other, @as([16]u8, @bitCast(peer.words)));
+}
+
+test "a link-local peer keeps its interface" {
+    var bytes = std.mem.zeroes([16]u8);
+    bytes[0..2].* = .{ 0xfe, 0x80 };
+    bytes[15] = 1;
+    try std.testing.expectEqual(@as(u32, 7), Peer.ipv6(bytes, 0, 7).words[1]);
 }

@@ -111,7 +111,7 @@ pub const Io = struct {
         var length: linux.socklen_t = @sizeOf(SystemAddress);
         const accepted = linux.accept4(socket.descriptor, &peer.any, &length, flags);
         const code = linux.errno(accepted);
-        if (code == .SUCCESS) return .{ .handle = @intCast(accepted), .peer = peer.peer() };
+        if (code == .SUCCESS) return .{ .handle = @intCast(accepted), .peer = peer.peer(length) };
         const status: abi.Status = switch (code) {
             // Memory comes back as descriptors do: later.
             .NOBUFS, .NOMEM => .descriptors_exhausted,

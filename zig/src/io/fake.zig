@@ -101,10 +101,16 @@ pub const Io = struct {
         }
         const family: abi.AddressFamily = @fromBackingInt(network.at(raw).family);
         network.at(raw).kind = .raw;
+        const accepted = network.at(raw);
         return .{ .handle = raw - 1 + descriptor_first, .peer = switch (family) {
-            .ipv4 => .ipv4(loopback_ipv4),
-            .ipv6 => .{ .family = .ipv6, .words = .{ 0, 0, 0, loopback_ipv6_end } },
-            .unix, .unspecified => .{ .family = family },
+            .ipv4 => .ipv4(loopback_ipv4, std.mem.nativeToBig(u16, accepted.remote_port)),
+            .ipv6 => .{
+                .family = .ipv6,
+                .words = .{ 0, 0, 0, loopback_ipv6_end },
+                .port = accepted.remote_port,
+            },
+            .unix => .unix(accepted.remote_path.length > 0),
+            .unspecified => .{},
         } };
     }
 

@@ -17,7 +17,7 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
         const result = loop.io.accept(&slot.socket, &entry.listener);
         switch (result.status) {
             .ok => {
-                take(loop, index, slot, &result);
+                take(loop, slot, &result);
                 if (entry.limited) entry.allowed -= 1;
             },
             .would_block => {
@@ -33,10 +33,10 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
     loop.list_ready(index, slot);
 }
 
-fn take(loop: anytype, index: u32, listener: anytype, result: *const common.AcceptResult) void {
+fn take(loop: anytype, listener: anytype, result: *const common.AcceptResult) void {
     if (listener.flags.hand_over) {
         loop.count(.connections_accepted, 1);
-        return answer(loop, listener.tag, abi.invalid_id, result.handle, abi.accept_raw_flag, &result.peer);
+        return answer(loop, listener.tag, result.handle, abi.accept_raw_flag, &result.peer);
     }
     const taken = loop.take_slot(.open, listener.tag).?;
     const slot = &loop.slots.elements[taken];
@@ -48,14 +48,14 @@ fn take(loop: anytype, index: u32, listener: anytype, result: *const common.Acce
         return loop.count(.accept_errors, 1);
     }
     loop.count(.connections_accepted, 1);
-    answer(loop, listener.tag, id, loop.id_of(index, listener), 0, &result.peer);
+    answer(loop, listener.tag, id, 0, &result.peer);
 }
 
-fn answer(loop: anytype, tag: u32, id: u32, argument: u32, flags: u32, peer: *const common.Peer) void {
+fn answer(loop: anytype, tag: u32, id: u32, flags: u32, peer: *const common.Peer) void {
     loop.complete(.accept, .{
         .id = id,
         .tag = tag,
-        .argument = argument,
+        .argument = peer.port,
         .flags = @intCast(flags | @backingInt(peer.family)),
         .segment = peer.words[0],
         .offset = peer.words[1],

@@ -111,7 +111,7 @@ fn discard_descriptors(loop: anytype) void {
         const record = loop.completions.peek() orelse break;
         const raw = record.operation == @backingInt(abi.Operation.accept) and
             record.flags & abi.accept_raw_flag != 0;
-        if (raw) _ = loop.discard(record.argument);
+        if (raw) _ = loop.discard(record.id);
         loop.completions.drop(1);
     }
 }

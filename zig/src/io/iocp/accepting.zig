@@ -93,12 +93,21 @@ fn finish(port: *const Port, socket: *Socket, listener: *const Listener, taken: 
         handles.close(handle);
         return .{ .status = blame(failure.status), .system_error = failure.system_error };
     }
+    return told(listener, handle, peer_of(port, taken));
+}
+
+/// An accepted socket and its peer. One whose peer the system does not know was reset before it was taken.
+pub fn told(listener: *const Listener, handle: u32, peer: common.Peer) common.AcceptResult {
+    if (peer.family == .unspecified and listener.family != windows.af_unix) {
+        handles.close(handle);
+        return .{ .status = .connection_aborted };
+    }
     pass_on(listener, handle);
-    return .{ .handle = handle, .peer = peer_of(port, taken) };
+    return .{ .handle = handle, .peer = peer };
 }
 
 /// Gives an accepted socket the options that were set on its listener.
-pub fn pass_on(listener: *const Listener, handle: u32) void {
+fn pass_on(listener: *const Listener, handle: u32) void {
     const inherited = &listener.inherited;
     for (inherited.values, 0..) |value, index| {
         if (inherited.mask & inherited_bit(index) == 0) continue;

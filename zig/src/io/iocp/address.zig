@@ -101,9 +101,10 @@ pub fn is_loopback(address: *const abi.Address) bool {
 
 pub fn peer(native: *const Native) common.Peer {
     return switch (native.bytes.ipv4.family) {
-        windows.af_inet => .ipv4(native.bytes.ipv4.addr),
-        windows.af_inet6 => .ipv6(native.bytes.ipv6.addr),
-        windows.af_unix => .{ .family = .unix },
+        windows.af_inet => .ipv4(native.bytes.ipv4.addr, native.bytes.ipv4.port),
+        windows.af_inet6 => .ipv6(native.bytes.ipv6.addr, native.bytes.ipv6.port, native.bytes.ipv6.scope_id),
+        // No program on Windows binds a path to connect from.
+        windows.af_unix => .unix(false),
         else => .{},
     };
 }

@@ -107,8 +107,7 @@ pub fn accept(port: *Port, socket: *Socket, listener: *Listener) common.AcceptRe
     const handle = accepted.handle;
     // Unlike other sockets of ours it would be opened in every process that this one starts.
     _ = windows.SetHandleInformation(@ptrFromInt(handle), windows.handle_flag_inherit, 0);
-    accepting.pass_on(listener, handle);
-    return .{ .handle = handle, .peer = addresses.peer(&native) };
+    return accepting.told(listener, handle, addresses.peer(&native));
 }
 
 fn refused(port: *Port, listener: *Listener, result: common.Result) common.AcceptResult {

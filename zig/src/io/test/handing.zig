@@ -13,7 +13,7 @@ fn take(h: anytype, mark: *usize) u32 {
         const record = h.log.items[mark.*];
         if (record.operation != @backingInt(abi.Operation.accept)) continue;
         if (record.flags & abi.accept_raw_flag == 0) continue;
-        if (h.loop.discard(record.argument)) count += 1;
+        if (h.loop.discard(record.id)) count += 1;
     }
     return count;
 }

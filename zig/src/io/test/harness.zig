@@ -195,7 +195,7 @@ pub fn HarnessType(comptime Io: type) type {
             const operation: abi.Operation = @fromBackingInt(record.operation);
             if (operation != .receive) try self.log.append(allocator, record);
             const status: abi.Status = @fromBackingInt(record.status);
-            const named = status == .ok and record.id != abi.invalid_id;
+            const named = status == .ok and record.flags & abi.accept_raw_flag == 0;
             switch (operation) {
                 .accept => if (named) try self.add_peer(record.id, self.accept_mode),
                 .connect, .adopt => if (status == .ok) try self.add_peer(record.id, .check),
