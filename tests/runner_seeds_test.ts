@@ -120,6 +120,7 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
     exception: (thrown: unknown) => void logged.push(`exception: ${thrown}`),
     broken: (error: Error) => void logged.push(`broken: ${error}`),
     banned() {},
+    event() {},
     refusing() {},
   };
   const plan = { kind: "bind", reusePort: false } as const;

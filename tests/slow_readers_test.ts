@@ -22,6 +22,8 @@ for (const size of [64, 60_000]) {
         port: 0,
         loop,
         sendBuffer: KERNEL_BUFFER,
+        // The ring is to be filled by what nobody reads.
+        autoPause: false,
         socket: { data: (connection, bytes) => void connection.write(bytes) },
       });
       const slow: Connection[] = [];

@@ -126,6 +126,8 @@ class ConnectAttempt<D> implements Attempt, TimerTarget, Waiter {
     const { engine, table } = loop;
     const group = new Group<D>(loop, engine, table, options);
     group.role = "client";
+    // Two ends that both stop reading until the other one reads would wait for ever.
+    group.autoPause = options.autoPause ?? false;
     group.isUnix = options.unix !== undefined;
     group.owner = { left: () => loop.release() };
     this.#connection = new ConnectionCore<D>(group, -1);

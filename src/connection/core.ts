@@ -26,7 +26,16 @@ import {
 } from "./ending.ts";
 import { Extras, type FramingMemory } from "./extras.ts";
 import type { Group } from "./group.ts";
-import { deliver, deliverSpecially, deliverStash, discard, endReading, pause, resume } from "./reading.ts";
+import {
+  deliver,
+  deliverSpecially,
+  deliverStash,
+  discard,
+  endReading,
+  pause,
+  resume,
+  resumeFrom,
+} from "./reading.ts";
 import type { Origin } from "./origin.ts";
 import { noPeer } from "./peer_address.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
@@ -59,7 +68,7 @@ import type {
 } from "./types.ts";
 import type { ConnectionTimeoutOptions, RateOptions } from "./watch/types.ts";
 import { createWritable } from "./writable.ts";
-import { asBytes, bufferedBytes, feed, write } from "./writing.ts";
+import { asBytes, bufferedBytes, feed, heedsDrain, write } from "./writing.ts";
 
 /** A connection. Its fields are few, because there may be very many of it. */
 export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, Waiter {
@@ -132,6 +141,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     if (this.stateNumber === State.open || this.stateNumber === State.readEnded) return write(this, bytes);
     if (typeof bytes === "object" && "live" in bytes) bytes.checkLive();
     else if (typeof bytes !== "string") asBytes(bytes);
+    this.group.engine.writesAfterEnd += 1;
     return "refused";
   }
 
@@ -295,7 +305,10 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     }
     this.flags &= ~Flag.drainOwed;
     this.extras?.writer?.drained();
+    if (this.extras !== undefined && heedsDrain(this.group.handlers)) this.extras.refusedBytes = 0;
     if (this.stateNumber === State.open || this.stateNumber === State.readEnded) callHandler(this, "drain");
+    // After the handler, which may have filled the buffer again.
+    if ((this.flags & Flag.drainOwed) === 0) resumeFrom(this, Flag.pausedByWriting);
   }
 
   /** After the next poll, {@linkcode tryAgain}. */

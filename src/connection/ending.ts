@@ -133,7 +133,7 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const { flags } = connection;
   const buffered = bufferedBytes(connection);
   const alive = (flags & Flag.alive) !== 0;
-  const held = (flags & Flag.paused) !== 0 && (flags & (Flag.discarding | Flag.unread | Flag.heldBack)) === 0;
+  const held = (flags & (Flag.pausedByApplication | Flag.pausedByStream)) !== 0;
   const waitsForFin = connection.stateNumber === State.closing && (flags & Flag.closeSubmitted) === 0;
   if (waitsForFin && buffered === 0) {
     extras.lingerFlushed += 1;
@@ -181,7 +181,7 @@ export function reasonInOrder<D>(connection: ConnectionCore<D>): CloseReason {
 function reasonWithExtras<D>(connection: ConnectionCore<D>, extras: Extras, bytesLost: number): CloseReason {
   if (extras.lingerTimer >= 0) connection.group.engine.timers.cancel(extras.lingerTimer);
   extras.lingerTimer = -1;
-  const lost = bytesLost + extras.outbox.length;
+  const lost = bytesLost + extras.outbox.length + extras.refusedBytes;
   connection.group.engine.outboxBytes -= extras.outbox.length;
   extras.outbox.clear();
   const reason: CloseReason = { by: endedBy(connection.flags), bytesLost: lost, flushed: lost === 0 };

@@ -48,7 +48,11 @@ export interface LoopOptions {
   headroom?: number;
   /** Bytes kept free behind received bytes. 0 by default. */
   tailroom?: number;
-  /** Look for mistakes with windows, and fill released memory with `0xdd`. False by default. */
+  /**
+   * Development mode: look for mistakes with windows, fill released memory with `0xdd`, and throw where a
+   * refused write would lose bytes. For servers it is their option `development` (`RINGPORT_DEVELOPMENT`).
+   * False by default.
+   */
   development?: boolean;
   /**
    * Handlers waiting for promises at once; above it no connection is accepted until three quarters of it are

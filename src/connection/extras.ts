@@ -29,6 +29,8 @@ export class Extras {
   stash: Stashed[] = [];
   /** The peer's end came while paused. */
   stashedEnd = false;
+  /** Bytes `write` has refused since the application last heard `drain`. */
+  refusedBytes = 0;
   error: Error | undefined = undefined;
   /** Limits of its own, instead of the group's. */
   limits: Limits | undefined = undefined;

@@ -62,6 +62,7 @@ const connectionSchema: OptionSchema = {
   highWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
   lowWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
   bufferLimit: bytes,
+  autoPause: flag,
   lingerTimeout: milliseconds,
   timeouts: objectOf("an object of firstByte, message, writeStall, idle and lifetime"),
   ...rateSchema,

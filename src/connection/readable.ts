@@ -6,7 +6,7 @@
 import { readableHighWaterMarkBytes } from "../base/limits.ts";
 import type { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
-import { discard, pause, resume } from "./reading.ts";
+import { discard, pauseFor, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
 
 /** Makes the stream; from now on what comes goes there. */
@@ -18,7 +18,8 @@ export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream
   if (!over) {
     connection.flags = (connection.flags | Flag.streaming) & ~Flag.discarding;
     // The first pull begins to read.
-    pause(connection);
+    pauseFor(connection, Flag.pausedByStream);
+    connection.flags &= ~Flag.unread;
   }
   return new ReadableStream(
     {
@@ -56,7 +57,7 @@ export class StreamReader {
   }
 
   pull(): void {
-    if (!this.#over) resume(this.#connection);
+    if (!this.#over) resumeFrom(this.#connection, Flag.pausedByStream);
   }
 
   cancel(): void {
@@ -77,7 +78,7 @@ export class StreamReader {
       controller.byobRequest!.respond(taken);
     }
     if (taken < window.length) controller.enqueue(window.slice(taken));
-    if ((controller.desiredSize ?? 0) <= 0) pause(this.#connection);
+    if ((controller.desiredSize ?? 0) <= 0) pauseFor(this.#connection, Flag.pausedByStream);
   }
 
   /** The peer has ended its side. */

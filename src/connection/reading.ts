@@ -7,7 +7,7 @@ import { Operation, Status } from "../base/layout.ts";
 import type { Window } from "../memory/window.ts";
 import { callHandler, handlerFailed, settle } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
-import { Flag, State } from "./state.ts";
+import { Flag, pauseReasons, State } from "./state.ts";
 
 /** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
 export function deliver<D>(
@@ -92,19 +92,35 @@ function peerEnded<D>(connection: ConnectionCore<D>): void {
   }
 }
 
-/** Stops reading. */
+/** The application's `pause`. */
 export function pause<D>(connection: ConnectionCore<D>): void {
+  pauseFor(connection, Flag.pausedByApplication);
+  connection.flags &= ~Flag.unread;
+}
+
+/** The application's `resume`. What others have paused stays paused. */
+export function resume<D>(connection: ConnectionCore<D>): void {
+  resumeFrom(connection, Flag.pausedByApplication | Flag.unread);
+}
+
+/** Stops reading for one of the {@linkcode pauseReasons}. */
+export function pauseFor<D>(connection: ConnectionCore<D>, reason: number): void {
   const { flags } = connection;
-  connection.flags &= ~(Flag.resuming | Flag.unread | Flag.heldBack);
-  if ((flags & (Flag.paused | Flag.discarding)) !== 0 || !readsOn(connection)) return;
+  if ((flags & Flag.discarding) !== 0 || !readsOn(connection)) return;
+  connection.flags = (flags | reason) & ~Flag.resuming;
+  if ((flags & Flag.paused) !== 0) return;
   setPaused(connection, true);
   connection.group.engine.submit(Operation.pause, connection.number);
 }
 
-/** Reads again, beginning with what came in while paused. */
-export function resume<D>(connection: ConnectionCore<D>): void {
-  if ((connection.flags & Flag.paused) === 0) return;
-  connection.flags &= ~(Flag.unread | Flag.heldBack);
+/**
+ * Takes reasons for a pause back. When none is left, reading goes on, beginning with what came in while
+ * paused.
+ */
+export function resumeFrom<D>(connection: ConnectionCore<D>, reasons: number): void {
+  if ((connection.flags & reasons) === 0) return;
+  connection.flags &= ~reasons;
+  if ((connection.flags & pauseReasons) !== 0 || (connection.flags & Flag.paused) === 0) return;
   const { extras } = connection;
   if (extras !== undefined && (extras.stash.length > 0 || extras.stashedEnd)) {
     connection.flags |= Flag.resuming;
@@ -112,20 +128,7 @@ export function resume<D>(connection: ConnectionCore<D>): void {
     return;
   }
   setPaused(connection, false);
-  connection.flags &= ~Flag.resuming;
   if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
-}
-
-/** Stops reading on the framework's own account, unless it is stopped already. */
-export function holdBack<D>(connection: ConnectionCore<D>): void {
-  if ((connection.flags & (Flag.paused | Flag.discarding)) !== 0) return;
-  pause(connection);
-  if ((connection.flags & Flag.paused) !== 0) connection.flags |= Flag.heldBack;
-}
-
-/** Ends {@linkcode holdBack}; what the application has paused itself stays paused. */
-export function letGo<D>(connection: ConnectionCore<D>): void {
-  if ((connection.flags & Flag.heldBack) !== 0) resume(connection);
 }
 
 /**
@@ -169,7 +172,7 @@ export function discard<D>(connection: ConnectionCore<D>): void {
   const paused = (connection.flags & Flag.paused) !== 0;
   connection.flags |= Flag.discarding;
   if (paused) setPaused(connection, false);
-  connection.flags &= ~(Flag.unread | Flag.resuming);
+  connection.flags &= ~(pauseReasons | Flag.resuming);
   const end = dropStash(connection);
   if (paused && readsOn(connection)) {
     connection.group.engine.submit(Operation.resumeReading, connection.number);

@@ -32,7 +32,7 @@ export const stateNames: readonly ConnectionState[] = [
 
 /** Flags beside the state. */
 export const Flag = {
-  /** Reading is paused. */
+  /** Reading is paused, or what came in while paused is yet to be handed over. */
   paused: 1 << 0,
   /** Paused by the framework because nobody reads yet, not by the application. */
   unread: 1 << 1,
@@ -74,7 +74,20 @@ export const Flag = {
   greeting: 1 << 20,
   /** Paused by the framing, which has enough in work, not by the application. */
   heldBack: 1 << 10,
+  /** Paused by the application's `pause`. */
+  pausedByApplication: 1 << 21,
+  /** Paused because `write` did not answer "sent": until `drain`. */
+  pausedByWriting: 1 << 22,
+  /** Paused by the readable stream, which has enough for its reader. */
+  pausedByStream: 1 << 23,
 } as const;
+
+/**
+ * Why reading is paused. Each part of the framework sets and takes back its own reason, so that none of them
+ * resumes what another has paused; reading goes on when the last one is gone.
+ */
+export const pauseReasons = Flag.unread | Flag.heldBack | Flag.pausedByApplication | Flag.pausedByWriting |
+  Flag.pausedByStream;
 
 /**
  * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end

@@ -35,7 +35,10 @@ export type ConnectionState =
  * What `write` did, always with all of the bytes or with none. `"sent"`: taken, go on. `"queued"`: taken, but
  * the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because the buffer
  * would exceed `bufferLimit` or because the connection no longer writes; where it still writes, `drain` will
- * follow.
+ * follow, and whoever has a handler for it is expected to write the bytes again. Refused writes are counted
+ * (`loop.stats().writesRefused`); without a `drain` handler the first one is also logged, and in development
+ * mode (`createLoop({ development: true })`) each one throws a {@linkcode LimitError} with the code
+ * `ERR_WRITE_REFUSED`.
  */
 export type WriteResult = "sent" | "queued" | "refused";
 
@@ -54,9 +57,12 @@ export interface CloseReason {
   by: "local" | "peer" | "error" | "timeout";
   /** The error, where one was the cause. */
   error?: Error;
-  /** Bytes accepted by `write` that were never handed to the kernel. */
+  /**
+   * Bytes given to `write` that were never handed to the kernel: those it accepted, and those it refused for
+   * want of room since the last `drain` that the application has heard.
+   */
   bytesLost: number;
-  /** True when all accepted bytes were handed to the kernel. */
+  /** True when `bytesLost` is 0. */
   flushed: boolean;
 }
 
@@ -131,6 +137,13 @@ export interface ConnectionOptions<D = undefined> {
   lowWaterMark?: number;
   /** Bytes buffered above which `write` refuses. 16,777,216 by default. */
   bufferLimit?: number;
+  /**
+   * Once `write` has not answered "sent", nothing more is read until `drain`: a peer that does not read what
+   * it is sent cannot make this side buffer without end, even where the application ignores what `write`
+   * answers. It is independent of `pause` and `resume`. True by default for accepted connections, false for
+   * those of `connect`: two ends that both stop reading would wait for each other.
+   */
+  autoPause?: boolean;
   /**
    * Milliseconds a connection that was ended or closed waits for the peer to take bytes or to end its side,
    * counted from the last sign of life, before it is given up: what is still buffered here is lost, what the

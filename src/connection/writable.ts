@@ -7,6 +7,7 @@ import { OptionError, StateError } from "../base/errors.ts";
 import type { ConnectionCore } from "./core.ts";
 import { Flag, State } from "./state.ts";
 import type { CloseReason } from "./types.ts";
+import { mustWait } from "./writing.ts";
 
 /** Makes the stream. */
 export function createWritable<D>(connection: ConnectionCore<D>): WritableStream<Uint8Array | string> {
@@ -44,7 +45,7 @@ export class StreamWriter {
     const step = connection.group.bufferLimit;
     for (let at = 0; at < bytes.length;) {
       const piece = bytes.length <= step ? bytes : bytes.subarray(at, at + step);
-      const result = connection.write(piece);
+      const result = mustWait(connection, piece.length) ? "refused" : connection.write(piece);
       if (result !== "refused") at += piece.length;
       else if (!this.#writes()) throw this.#gone();
       if (result !== "sent") await this.#drain();

@@ -7,15 +7,16 @@
  *
  * @module
  */
-import { OptionError } from "../base/errors.ts";
+import { LimitError, OptionError } from "../base/errors.ts";
 import { slotOf } from "../base/ids.ts";
 import { Flags } from "../base/layout.ts";
 import { crowdedCopyShare, pieceCopyMaxBytes } from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
 import { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
+import { pauseFor } from "./reading.ts";
 import { Flag } from "./state.ts";
-import type { Writable, WriteResult } from "./types.ts";
+import type { SocketHandlers, Writable, WriteResult } from "./types.ts";
 
 /** Of a send record: its completion is wanted. */
 const { notify } = Flags;
@@ -202,13 +203,64 @@ function admit<D>(connection: ConnectionCore<D>, length: number): WriteResult {
     connection.group.watch.written(connection, length, total === length);
   }
   if (total <= highWaterMark) return "sent";
-  if (total > bufferLimit) {
-    // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.
-    if (total > length) connection.flags |= Flag.drainOwed;
-    return "refused";
-  }
-  connection.flags |= Flag.drainOwed;
+  if (total > bufferLimit) return refuse(connection, length);
+  oweDrain(connection);
   return "queued";
+}
+
+/** From here on the peer is behind, until the buffer has fallen to its low mark. */
+function oweDrain<D>(connection: ConnectionCore<D>): void {
+  connection.flags |= Flag.drainOwed;
+  if (connection.group.autoPause) pauseFor(connection, Flag.pausedByWriting);
+}
+
+/**
+ * Whether `length` bytes would be refused now, and a `drain` is owed for them: for writers that wait for it.
+ */
+export function mustWait<D>(connection: ConnectionCore<D>, length: number): boolean {
+  const buffered = bufferedBytes(connection);
+  if (buffered === 0 || buffered + length <= connection.group.bufferLimit) return false;
+  oweDrain(connection);
+  return true;
+}
+
+/**
+ * Takes nothing of a write, since it would exceed `bufferLimit`. Throws in development mode, where nobody
+ * listens for the `drain` that says when to write again: those bytes are lost.
+ */
+export function refuse<D>(connection: ConnectionCore<D>, length: number): "refused" {
+  const { group } = connection;
+  group.engine.writesRefused += 1;
+  // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.
+  const waits = bufferedBytes(connection) > 0;
+  if (waits) oweDrain(connection);
+  const heeded = heedsDrain(group.handlers);
+  // Whoever hears `drain` writes again then; until it comes these bytes went nowhere.
+  if (waits || !heeded) connection.needExtras().refusedBytes += length;
+  if (heeded) return "refused";
+  const { bufferLimit } = group;
+  const message = `write: ${length} bytes would exceed the ${bufferLimit} bytes of "bufferLimit"`;
+  group.engine.writeLost(message, connection.id);
+  if (!group.loop.development) return "refused";
+  throw new LimitError(`${message}, and there is no "drain" handler to write them again`, {
+    code: "ERR_WRITE_REFUSED",
+    operation: "write",
+    origin: "application",
+    connectionId: connection.id,
+  });
+}
+
+/** Handler tables whose `drain` is the framework's own: nobody behind it hears it. */
+const drainsOfTheFramework = new WeakSet<object>();
+
+/** Marks a table whose `drain` handler the application does not hear. */
+export function drainUnheard(handlers: object): void {
+  drainsOfTheFramework.add(handlers);
+}
+
+/** Whether the application hears of `drain`, and so can write again what was refused. */
+export function heedsDrain<D>(handlers: SocketHandlers<D>): boolean {
+  return handlers.drain !== undefined && !drainsOfTheFramework.has(handlers);
 }
 
 /** Whether a send of so many segments may be submitted now: nothing waits before it, and there is room. */

@@ -6,8 +6,9 @@
  */
 import type { ConnectionCore } from "../connection/core.ts";
 import type { FramingMemory } from "../connection/extras.ts";
-import { discard, letGo } from "../connection/reading.ts";
+import { discard, resumeFrom } from "../connection/reading.ts";
 import { Flag, State } from "../connection/state.ts";
+import { mustWait } from "../connection/writing.ts";
 import type { Pending } from "./pending.ts";
 import type { MessageReply } from "./reply.ts";
 
@@ -105,7 +106,7 @@ export class Channel<D = unknown> implements FramingMemory {
       }
       if (this.deaf) return connection.close();
     }
-    if (!this.congested && this.#count <= this.owner.pipelineMax >> 1) letGo(connection);
+    if (!this.congested && this.#count <= this.owner.pipelineMax >> 1) resumeFrom(connection, Flag.heldBack);
     this.rest();
   }
 
@@ -167,7 +168,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   #write(frame: Uint8Array): string {
     const { connection } = this;
-    const result = connection.write(frame);
+    const result = mustWait(connection, frame.length) ? "refused" : connection.write(frame);
     const { stateNumber } = connection;
     // A connection that no longer writes loses its replies: nothing waits for them.
     if (stateNumber !== State.open && stateNumber !== State.readEnded) return "sent";

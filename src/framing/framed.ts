@@ -8,6 +8,7 @@ import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { callback, checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
 import { ConnectionCore } from "../connection/core.ts";
 import type { Connection, SocketHandlers } from "../connection/types.ts";
+import { drainUnheard } from "../connection/writing.ts";
 import type { Channel } from "./channel.ts";
 import { Framer } from "./framer.ts";
 import { Framing } from "./framing.ts";
@@ -88,6 +89,7 @@ export function framed<D = undefined>(
     (table as Record<string, unknown>)[name] = (...parts: unknown[]) => given.apply(handlers, parts);
   }
   tables.add(table);
+  if (handlers.drain === undefined) drainUnheard(table);
   return table;
 }
 

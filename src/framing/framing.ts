@@ -12,7 +12,7 @@ import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
 import { callError, handlerFailed, settle } from "../connection/calling.ts";
 import type { ConnectionCore } from "../connection/core.ts";
-import { holdBack, putBack } from "../connection/reading.ts";
+import { pauseFor, putBack } from "../connection/reading.ts";
 import { Flag, State } from "../connection/state.ts";
 import type { CloseReason } from "../connection/types.ts";
 import type { Segments } from "../memory/segments.ts";
@@ -286,7 +286,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     const channel = core.framing as Channel<D> | undefined;
     if (channel?.deaf || (core.flags & Flag.discarding) !== 0) return;
-    if (channel?.stopped) holdBack(core);
+    if (channel?.stopped) pauseFor(core, Flag.heldBack);
     if (position < end && (core.flags & Flag.paused) !== 0) putBack(core, window, position);
   }
 }

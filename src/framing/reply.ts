@@ -7,6 +7,7 @@ import { StateError } from "../base/errors.ts";
 import type { ConnectionCore } from "../connection/core.ts";
 import { State } from "../connection/state.ts";
 import type { Writable, WriteResult } from "../connection/types.ts";
+import { refuse } from "../connection/writing.ts";
 import { Window } from "../memory/window.ts";
 import type { Channel } from "./channel.ts";
 import type { Framer } from "./framer.ts";
@@ -161,7 +162,7 @@ export class MessageReply<D = unknown> implements Reply {
   #giveInTurn(channel: Channel<D>, message: Writable | undefined, last: boolean): WriteResult {
     const frame = message === undefined ? undefined : encodeMessage(this.#owner.replyFramer, message);
     if (frame !== undefined) {
-      if (!channel.hasRoom(frame.length)) return "refused";
+      if (!channel.hasRoom(frame.length)) return refuse(this.#connection, frame.length);
       channel.queued(frame.length);
     }
     this.frame = frame;

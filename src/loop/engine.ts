@@ -79,6 +79,12 @@ export class Engine {
   handlerErrors = 0;
   /** Of those, the ones no `error` handler took. */
   unhandledErrors = 0;
+  /** Writes that were refused because a connection's buffer was full. */
+  writesRefused = 0;
+  /** Writes to connections that no longer wrote. */
+  writesAfterEnd = 0;
+  /** Told of the first refused write whose bytes nobody will write again. Must not throw. */
+  whenWriteLost: ((message: string, connectionId: number) => void) | undefined = undefined;
   /** Connections that failed, by the library's status. */
   readonly failures: Uint32Array = new Uint32Array(statusesMax);
   /** What escaped into a turn. */
@@ -125,6 +131,7 @@ export class Engine {
   /** A turn is running or its task is in the host's queue. */
   #awake = false;
   #closed = false;
+  #writeLostTold = false;
   /** The library has no such loop any more. */
   #lost = false;
   #references = 0;
@@ -280,6 +287,16 @@ export class Engine {
   /** Sets an option of a socket; returns the status with the system's number. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {
     return this.#native.setOption(id >>> 0, option, value);
+  }
+
+  /** A refused write went nowhere: told once for a loop. */
+  writeLost(message: string, connectionId: number): void {
+    if (this.#writeLostTold) return;
+    this.#writeLostTold = true;
+    if (this.whenWriteLost !== undefined) return this.whenWriteLost(message, connectionId);
+    console.warn(
+      `${message}: they are lost. Wait for "drain" after "queued" (told once; writesRefused counts)`,
+    );
   }
 
   /** Calls `waiter` after the next poll. */

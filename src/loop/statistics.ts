@@ -31,6 +31,10 @@ export interface LoopStatistics extends NativeStatistics {
   unhandledErrors: number;
   /** Exceptions that escaped into the loop itself: of callbacks without a catch, or of this library. */
   exceptions: number;
+  /** Writes that were refused because a connection's buffer was full (`bufferLimit`). */
+  writesRefused: number;
+  /** Writes to connections that no longer wrote: ended, closed or cut. */
+  writesAfterEnd: number;
   /** Limits of time that were reached, by kind. */
   timeouts: TimeoutCounts;
   /**
@@ -55,6 +59,8 @@ export function readStatistics(engine: Engine, connections: number): LoopStatist
     handlerErrors: engine.handlerErrors,
     unhandledErrors: engine.unhandledErrors,
     exceptions: engine.exceptions.count,
+    writesRefused: engine.writesRefused,
+    writesAfterEnd: engine.writesAfterEnd,
     timeouts: { ...engine.timeouts },
     messagesJoinedInPlace: engine.segments.joinedInPlace,
     messagesJoinedByCopy: engine.segments.joinedByCopy,

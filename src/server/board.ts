@@ -24,6 +24,8 @@ const names = [
   "handlerErrors",
   "unhandledErrors",
   "exceptions",
+  "writesRefused",
+  "writesAfterEnd",
   "accepted",
   "refusedLimit",
   "refusedAddress",

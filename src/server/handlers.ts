@@ -5,6 +5,7 @@
  * @module
  */
 import type { CloseReason, Connection, SocketHandlers } from "../connection/types.ts";
+import { drainUnheard, heedsDrain } from "../connection/writing.ts";
 import type { TimeoutKind } from "../connection/watch/types.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 
@@ -44,6 +45,7 @@ export function handlersOf(
     if (typeof callback !== "function") continue;
     (handlers as Record<string, unknown>)[name] = callback.bind(application);
   }
+  if (!heedsDrain(application as SocketHandlers<unknown>)) drainUnheard(handlers);
   return handlers;
 }
 

@@ -9,7 +9,7 @@ import type { ResolvedListenerOptions } from "./options.ts";
 
 /** What concerns each connection; options of the sockets themselves are inherited from the listening one. */
 export function connectionOptionsOf(options: ResolvedListenerOptions): ConnectionOptions<unknown> {
-  const { highWaterMark, lowWaterMark, bufferLimit, lingerTimeout, allowHalfOpen } = options;
+  const { highWaterMark, lowWaterMark, bufferLimit, autoPause, lingerTimeout, allowHalfOpen } = options;
   const { firstByte, message, writeStall, idle, lifetime } = options.timeouts;
   const { receiveRate, sendRate, rateGrace } = options.limits;
   return {
@@ -17,6 +17,7 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
     highWaterMark,
     lowWaterMark,
     bufferLimit,
+    autoPause,
     lingerTimeout,
     timeouts: { firstByte, message, writeStall, idle, lifetime },
     receiveRate,

@@ -46,6 +46,7 @@ export const logEvents = {
   "loop.exception": "error",
   "connection.refused": "debug",
   "connection.error": "warn",
+  "write.refused": "warn",
   "address.banned": "warn",
   "address.released": "info",
   "limit.reached": "warn",

@@ -21,6 +21,7 @@ import type { HandOver } from "./hand_over.ts";
 import type { CloseSink } from "./handlers.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { isJudgedInWorker, Judges, type JudgesMemory } from "./judges.ts";
+import type { LogEvent } from "./log_events.ts";
 import { loopOptionsOf } from "./loop_options.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./options.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
@@ -64,6 +65,8 @@ export interface RunnerOwner {
   broken(error: Error): void;
   /** An address was banned for its offences. */
   banned(address: string): void;
+  /** Something of the closed list of events has happened. */
+  event(event: LogEvent, fields: Record<string, unknown>): void;
   /** Its listeners are closed. */
   refusing(): void;
   /** The application wants the server to shut down. */
@@ -113,6 +116,8 @@ export class Runner {
     engine.whenBroken = (error) => owner.broken(error);
     // A worker without connections is still there to serve.
     this.loop.ref();
+    this.loop.engine.whenWriteLost = (message, connectionId) =>
+      owner.event("write.refused", { message, connectionId });
     this.#context = this.#makeContext();
     this.#board = new Board(memory?.board);
     this.#counters = new Counters(this.loop.engine.native.shareable);
@@ -427,6 +432,8 @@ export class Runner {
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
     board.set("exceptions", this.loop.engine.exceptions.count);
+    board.set("writesRefused", this.loop.engine.writesRefused);
+    board.set("writesAfterEnd", this.loop.engine.writesAfterEnd);
     board.setTimeouts(this.loop.engine.timeouts);
     board.setErrors(this.loop.engine.failures);
     const states = stateNames.map(() => 0);

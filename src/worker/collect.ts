@@ -66,6 +66,7 @@ export function activityOf(board: Board, native: NativeStatistics | undefined): 
       end: byRole(native.connectionsEndedServer, native.connectionsEndedClient),
     },
     errors: errorsOf(board),
+    writesRefused: chosen(board, writesRefused),
     timeouts: chosen(board, timeoutNames),
     turns: native.turns.counts.reduce((sum, count) => sum + count, 0),
     busyTime: native.ticksPerMillisecond === 0 ? 0 : native.busyTicks / native.ticksPerMillisecond,
@@ -81,6 +82,12 @@ const refusals: Readonly<Record<string, BoardName>> = {
   banned: "refusedBanned",
   proxy: "refusedProxy",
   untrusted: "refusedUntrusted",
+};
+
+/** Names of the refused writes on the board, by the reason that is told. */
+const writesRefused: Readonly<Record<string, BoardName>> = {
+  buffer: "writesRefused",
+  ended: "writesAfterEnd",
 };
 
 function chosen(board: Board, names: Readonly<Record<string, BoardName>>): CountsByName {

@@ -6,6 +6,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
+import type { LogEvent } from "../server/log_events.ts";
 import type { DrainCounts, Phase } from "../server/phases.ts";
 import type { RunnerSettings } from "../server/runner.ts";
 
@@ -33,6 +34,8 @@ export type FromWorker =
   | { kind: "log"; message: string; fields?: Record<string, unknown> }
   /** An exception has escaped into its loop: the error as the log tells it. */
   | { kind: "exception"; error: unknown; unreported: number }
+  /** An event of the closed list, which the server's log tells. */
+  | { kind: "event"; event: LogEvent; fields: Record<string, unknown> }
   /** An address was banned for its offences. */
   | { kind: "banned"; address: string }
   /** The application asks for a shutdown. */

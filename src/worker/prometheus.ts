@@ -189,6 +189,11 @@ function tellWork(text: PrometheusText, workers: Workers): void {
     ),
   );
   counter("errors", "Errors, by code.", eachNamed(workers, "code", ({ errors }) => errors));
+  counter(
+    "writes_refused",
+    "Writes refused, as the buffer was full or the connection ended.",
+    eachNamed(workers, "reason", ({ writesRefused }) => writesRefused),
+  );
   counter("timeouts", "Timeouts, by kind.", eachNamed(workers, "kind", ({ timeouts }) => timeouts));
 }
 

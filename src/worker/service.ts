@@ -6,6 +6,7 @@
 import { plainFields } from "../server/log_values.ts";
 import { codeOf, messageOf, stackOf } from "../base/thrown.ts";
 import type { HandOver } from "../server/hand_over.ts";
+import type { LogEvent } from "../server/log_events.ts";
 import { noDrains, type Phase } from "../server/phases.ts";
 import { Runner, type RunnerMemory, type RunnerSettings } from "../server/runner.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -71,6 +72,7 @@ export class WorkerService {
       exception: (thrown: unknown, unreported: number) =>
         post({ kind: "exception", error: plainFields({ error: thrown }).error, unreported }),
       broken: (error: Error) => this.crashed(error),
+      event: (event: LogEvent, fields: Record<string, unknown>) => post({ kind: "event", event, fields }),
       banned: (address: string) => post({ kind: "banned", address }),
       refusing: () => post({ kind: "refusing" }),
       shutdown: () => post({ kind: "shutdown" }),

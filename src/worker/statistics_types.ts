@@ -62,6 +62,10 @@ export interface ActivityStatistics {
   readonly operations: Readonly<Record<string, Readonly<Record<OperationRole, number>>>>;
   /** Errors by code, such as `"ECONNRESET"`. */
   readonly errors: CountsByName;
+  /**
+   * Writes that were refused: `"buffer"`, the connection's buffer was full, or `"ended"`, it no longer wrote.
+   */
+  readonly writesRefused: CountsByName;
   /** Timeouts by kind, such as `"idle"`. */
   readonly timeouts: CountsByName;
   /** Turns of the loop. */

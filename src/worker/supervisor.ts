@@ -6,7 +6,7 @@
  */
 import { textOf } from "../base/thrown.ts";
 import { RingportError } from "../base/errors.ts";
-import type { Log } from "../server/log.ts";
+import type { Log, LogEvent } from "../server/log.ts";
 import type { DoorPlan } from "../server/door.ts";
 import type { UdpPlan } from "../server/udp_listener.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
@@ -55,6 +55,8 @@ export class Supervisor implements HandleOwner {
   /** Workers by place; undefined while a place waits for its replacement. */
   readonly #places: (WorkerHandle | undefined)[] = [];
   readonly #generations: number[] = [];
+  /** Every worker tells it once, and the server does so for all of them. */
+  #writeRefusedTold = false;
   /** Workers that were retired and are draining. */
   readonly #leaving = new Set<WorkerHandle>();
   /** Workers that are being started beside those that serve. */
@@ -171,6 +173,14 @@ export class Supervisor implements HandleOwner {
 
   exception({ index }: WorkerHandle, error: unknown, unreported: number): void {
     this.#settings.log.tell("loop.exception", { worker: index, error, unreported });
+  }
+
+  event(worker: WorkerHandle, event: LogEvent, fields: Record<string, unknown>): void {
+    if (event === "write.refused") {
+      if (this.#writeRefusedTold) return;
+      this.#writeRefusedTold = true;
+    }
+    this.#settings.log.tell(event, { worker: worker.index, ...fields });
   }
 
   banned(worker: WorkerHandle, address: string): void {

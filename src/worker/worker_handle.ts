@@ -7,6 +7,7 @@ import { RingportError } from "../base/errors.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { keepNumbers, RemoteStatistics, type ShareableLoop } from "../loop/remote_statistics.ts";
 import { Board } from "../server/board.ts";
+import type { LogEvent } from "../server/log_events.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase } from "../server/phases.ts";
 import type { RunnerSettings } from "../server/runner.ts";
 import { HandOverQueue } from "./hand_over_queue.ts";
@@ -23,6 +24,7 @@ export interface HandleOwner {
   died(handle: WorkerHandle, end: WorkerEnd): void;
   log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
   exception(handle: WorkerHandle, error: unknown, unreported: number): void;
+  event(handle: WorkerHandle, event: LogEvent, fields: Record<string, unknown>): void;
   banned(handle: WorkerHandle, address: string): void;
   shutdown(): void;
 }
@@ -156,6 +158,8 @@ export class WorkerHandle implements LinkOwner {
         return this.#owner.log(this, message.message, message.fields);
       case "exception":
         return this.#owner.exception(this, message.error, message.unreported);
+      case "event":
+        return this.#owner.event(this, message.event, message.fields);
       case "banned":
         return this.#owner.banned(this, message.address);
       case "shutdown":

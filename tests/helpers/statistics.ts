@@ -29,6 +29,7 @@ export function workerStatistics(worker: number, health: Health = "healthy"): Wo
     bytesSent: 9_876_543_210,
     operations: { receive: { server: 5000, client: 12 }, send: { server: 4000, client: 11 } },
     errors: { ECONNRESET: 4 },
+    writesRefused: { buffer: 2, ended: 0 },
     timeouts: { idle: 2, firstByte: 1 },
     turns: 12_000,
     busyTime: 3_456.5,

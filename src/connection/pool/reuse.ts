@@ -4,8 +4,8 @@
  * @module
  */
 import type { ConnectionCore } from "../core.ts";
-import { resume } from "../reading.ts";
-import { Flag, State } from "../state.ts";
+import { pauseFor, resumeFrom } from "../reading.ts";
+import { Flag, pauseReasons, State } from "../state.ts";
 import type { SocketHandlers } from "../types.ts";
 import type { PoolEvictions } from "./types.ts";
 
@@ -24,8 +24,7 @@ export function uncleanBecause(connection: ConnectionCore): keyof PoolEvictions 
     if ((extras.reader?.bufferedBytes ?? 0) > 0) return "unread";
   }
   // Paused by the application: it has seen more coming than it could take.
-  const byApplication = (flags & Flag.paused) !== 0 && (flags & (Flag.unread | Flag.streaming)) === 0;
-  return byApplication ? "unread" : undefined;
+  return (flags & Flag.pausedByApplication) !== 0 ? "unread" : undefined;
 }
 
 /** Ends the streams of a lease, so that whoever still holds them reads and writes nothing of the next one. */
@@ -51,10 +50,11 @@ export function handTo<D>(connection: ConnectionCore, handlers: SocketHandlers<D
   group.handled = handlers !== undefined;
   const paused = (connection.flags & Flag.paused) !== 0;
   if (handlers?.data !== undefined) {
-    resume(connection);
+    resumeFrom(connection, pauseReasons);
     return paused;
   }
-  if (!paused) connection.pause();
-  connection.flags |= Flag.unread;
+  // Whatever the last lease had paused it for is over.
+  pauseFor(connection, Flag.unread);
+  connection.flags &= ~(pauseReasons & ~Flag.unread);
   return paused;
 }

@@ -21,6 +21,12 @@ const millisecondsPerSecond = 1000;
 /** So many milliseconds have not passed: what was noted while the loop slept may lie a little ahead. */
 const backwards = 0xc000_0000;
 
+/**
+ * Pauses that are the application's own. The others end with what they wait for: bytes that are buffered,
+ * which `writeStall` watches, or replies in work.
+ */
+const pausedByUse = Flag.unread | Flag.pausedByApplication | Flag.pausedByStream;
+
 /** Looks at one connection after the other. */
 export class Examination {
   readonly #watch: Watch;
@@ -135,7 +141,7 @@ export class Examination {
     const wasBuffered = (flags & Flag.wasBuffered) !== 0;
     if (buffered > 0) connection.flags |= Flag.wasBuffered;
     else connection.flags &= ~Flag.wasBuffered;
-    const busy = words[at + Word.promises] > 0 || (flags & Flag.paused) !== 0 ||
+    const busy = words[at + Word.promises] > 0 || (flags & pausedByUse) !== 0 ||
       (limits.message > 0 && (flags & Flag.inMessage) !== 0) ||
       (buffered > 0 ? this.#goesOut(at, limits, buffered) : wasBuffered);
     if (busy) {

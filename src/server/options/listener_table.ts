@@ -122,6 +122,12 @@ export const socketTable = {
     "bytes buffered above which write refuses",
     "one slow reader must not fill the memory",
   ),
+  autoPause: row(
+    flag,
+    true,
+    'after "queued" read nothing more until drain',
+    "an application that ignores what write answers loses nothing and stays bounded",
+  ),
   lingerTimeout: row(
     delay,
     lingerTimeoutDefaultMilliseconds,

@@ -182,7 +182,12 @@ export const workerTable = {
   ),
   headroom: row(room, 0, "bytes kept free in front of received bytes", "only stages need room"),
   tailroom: row(room, 0, "bytes kept free behind received bytes", "only stages need room"),
-  development: row(flag, false, "look for mistakes with windows", "looking costs time"),
+  development: row(
+    flag,
+    false,
+    "look for mistakes with windows, and throw where a refused write loses bytes",
+    "looking costs time",
+  ),
   library: unset(
     text("<path>"),
     "searched for",

@@ -106,6 +106,8 @@ export interface ListenerOptions {
   lowWaterMark?: number;
   /** Bytes buffered above which `write` refuses. 16,777,216 by default. */
   bufferLimit?: number;
+  /** After "queued" read nothing more until `drain`. True by default. */
+  autoPause?: boolean;
   /** Milliseconds an ended connection waits for its peer. 5,000 by default. */
   lingerTimeout?: number;
   /** True: the peer ending its side never ends this side. False by default. */
