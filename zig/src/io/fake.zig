@@ -158,8 +158,9 @@ pub const Io = struct {
         if (!request.flags.bind_local) local.port = 0;
         endpoint.local_port = self.port_for(&local);
         socket.endpoint = number;
-        network.connect(number, request.address.port);
-        return .ok;
+        const status = network.connect(number, &request.address);
+        if (status != .ok) network.free_endpoint(number);
+        return .{ .status = status };
     }
 
     pub fn receive(self: *Io, socket: *Socket, id: u32, buffer: []u8) common.ReceiveResult {

@@ -47,6 +47,8 @@ pub const Endpoint = struct {
     /// The connection was broken by either side; told by each operation from now on.
     reset: bool,
     connect_status: abi.Status,
+    /// When the answer to a connect comes, 0 where it is there already.
+    connect_due_us: u64,
     /// A send answered would_block and its writable event has not been told.
     send_waits: bool,
     /// The next arrival is worth a readable event, because the last receive found everything taken.

@@ -67,7 +67,7 @@ pub const Events = struct {
     fn tell_one(network: *Network, number: u32, target: []common.Event) usize {
         const endpoint = network.at(number);
         var written: usize = 0;
-        if (endpoint.pending.connected and written < target.len) {
+        if (endpoint.pending.connected and written < target.len and network.connect_is_due(number)) {
             endpoint.pending.connected = false;
             target[written] = .{ .kind = .connected, .id = endpoint.id, .status = endpoint.connect_status };
             written += 1;

@@ -7,6 +7,7 @@ const common = @import("../common.zig");
 const constants = @import("../../constants.zig");
 const endpoint_file = @import("endpoint.zig");
 const faults_file = @import("faults.zig");
+const reach = @import("reach.zig");
 const Endpoint = endpoint_file.Endpoint;
 const Events = @import("events.zig").Events;
 const Faults = faults_file.Faults;
@@ -29,6 +30,8 @@ pub const Network = struct {
     next_port: u16,
     /// Accepts that will still fail for want of descriptors.
     accepts_to_fail: u32,
+    /// Virtual time as of the last wait.
+    now_us: u64,
 
     pub fn endpoint_count(configuration: *const abi.Configuration) u32 {
         // Two ends for each slot's connection, so a connection storm meets the loop's limit first.
@@ -58,6 +61,7 @@ pub const Network = struct {
             .listeners = @splat(0),
             .next_port = ephemeral_port_first,
             .accepts_to_fail = 0,
+            .now_us = 0,
         };
         self.faults = .from_seed(configuration.seed, self.random());
     }
@@ -169,12 +173,29 @@ pub const Network = struct {
         }
     }
 
-    /// Connects an endpoint to the listener of a port; what came of it is told by a connected event.
-    pub fn connect(self: *Network, number: u32, port: u16) void {
+    /// Connects an endpoint to the listener of a port; what came of it is told by a connected event, unless the
+    /// answer is a failure at once.
+    pub fn connect(self: *Network, number: u32, to: *const abi.Address) abi.Status {
         const endpoint = self.at(number);
-        endpoint.remote_port = port;
-        endpoint.connect_status = self.join(number, port);
+        endpoint.remote_port = to.port;
+        switch (reach.of(to)) {
+            .at_once => endpoint.connect_status = self.join(number, to.port),
+            .after_ms => |delay| endpoint.connect_due_us = self.now_us + @as(u64, delay) * 1000,
+            .never => return .ok,
+            .fails => |status| return status,
+        }
         self.events.tell(self, number, .{ .connected = true });
+        return .ok;
+    }
+
+    /// False while the answer to a connect is on its way.
+    pub fn connect_is_due(self: *Network, number: u32) bool {
+        const endpoint = self.at(number);
+        if (endpoint.connect_due_us == 0) return true;
+        if (self.now_us < endpoint.connect_due_us) return false;
+        endpoint.connect_due_us = 0;
+        endpoint.connect_status = self.join(number, endpoint.remote_port);
+        return true;
     }
 
     fn join(self: *Network, number: u32, port: u16) abi.Status {

@@ -19,24 +19,29 @@ pub fn wait(io: anytype, events: []common.Event, timeout_ms: u32) usize {
 
 fn wait_in_virtual_time(io: anytype, events: []common.Event, timeout_ms: u32) usize {
     var waited_ms: u32 = 0;
-    var written = io.network.events.collect(&io.network, events);
+    var written = collect(io, events);
     while (written == 0 and waited_ms < timeout_ms and !io.woken.load(.acquire)) {
         // With nothing to tell at all the rest of the time passes at once.
         const step = if (io.network.events.count == 0) timeout_ms - waited_ms else 1;
         waited_ms += step;
         pass(io, @as(u64, step) * 1000);
-        written = io.network.events.collect(&io.network, events);
+        written = collect(io, events);
     }
     if (waited_ms == 0) pass(io, if (written > 0) busy_wait_us else empty_wait_us);
     return written;
 }
 
+fn collect(io: anytype, events: []common.Event) usize {
+    io.network.now_us = io.clock_us.load(.acquire);
+    return io.network.events.collect(&io.network, events);
+}
+
 fn wait_in_real_time(io: anytype, events: []common.Event, timeout_ms: u32) usize {
-    const written = io.network.events.collect(&io.network, events);
+    const written = collect(io, events);
     if (written > 0 or timeout_ms == 0) return written;
     io.waiting.store(io.network.events.count, .release);
     _ = wait_ready(io, timeout_ms);
-    return io.network.events.collect(&io.network, events);
+    return collect(io, events);
 }
 
 pub fn wait_ready(io: anytype, timeout_ms: u32) common.Result {
