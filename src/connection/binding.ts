@@ -53,8 +53,7 @@ function bind(
   { paused = false, handOver = false, accepts = 0 }: BindManner,
 ): number {
   const place = placeOfListen(options);
-  const { segments } = engine;
-  const segment = writeListenRequest(segments, {
+  const segment = writeListenRequest(engine.segments, {
     place,
     mode: options.mode ?? 0,
     replaceStale: options.replaceStale ?? true,
@@ -66,9 +65,5 @@ function bind(
     paused,
     handOver,
   });
-  try {
-    return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, statusPlace("listen", place), accepts);
-  } finally {
-    segments.release(segment, 0, LISTEN_REQUEST_SIZE);
-  }
+  return engine.listenNow(segment, LISTEN_REQUEST_SIZE, tag, statusPlace("listen", place), accepts);
 }

@@ -6,6 +6,7 @@
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
 import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
 import type { CompletionSink } from "./completion_sink.ts";
+import type { LateAnswers } from "./late_answers.ts";
 import type { TimerTable } from "./timers.ts";
 
 const rawFlag = ACCEPT_RAW_FLAG;
@@ -19,6 +20,7 @@ export function dispatch(
   ring: CompletionRing,
   sink: CompletionSink,
   timers: TimerTable,
+  late: LateAnswers,
   failed: DispatchFailed,
 ): void {
   while (ring.next()) {
@@ -32,7 +34,7 @@ export function dispatch(
       } else if (operation === Operation.datagramReceive) {
         datagramReceived(id, ring, sink);
       } else {
-        dispatchOther(operation, id, ring, sink, timers);
+        dispatchOther(operation, id, ring, sink, timers, late);
       }
     } catch (thrown) {
       failed(operation, id, thrown);
@@ -46,6 +48,7 @@ function dispatchOther(
   ring: CompletionRing,
   sink: CompletionSink,
   timers: TimerTable,
+  late: LateAnswers,
 ): void {
   switch (operation) {
     case Operation.send:
@@ -67,6 +70,10 @@ function dispatchOther(
       return timers.fired(id, ring.tag | 0);
     case Operation.wake:
       return sink.woken();
+    case Operation.listen:
+    case Operation.datagramOpen:
+    case Operation.membership:
+      return late.answered(operation, ring.tag, id, ring.status);
   }
 }
 

@@ -32,6 +32,7 @@ import { Clock } from "./clock.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
 import { Exceptions } from "./exceptions.ts";
+import { LateAnswers } from "./late_answers.ts";
 import { brokenLoop, errorOfStatus, type StatusPlace, unanswered } from "./native_errors.ts";
 import { Overflow } from "./overflow.ts";
 import type { Pressure } from "./pressure.ts";
@@ -105,6 +106,7 @@ export class Engine {
   readonly #completions: CompletionRing;
   readonly #poll: (waitMilliseconds: number) => number;
   readonly #overflow = new Overflow();
+  readonly #late: LateAnswers;
   readonly #policy = new WakePolicy();
   readonly #run = () => {
     // Nobody stands above a turn: what leaves it would end the loop in silence, or the process.
@@ -150,6 +152,7 @@ export class Engine {
     this.segments.whenFreed = () => {
       if (!this.#awake && !this.#closed) this.#touch();
     };
+    this.#late = new LateAnswers(this.segments, (id) => this.submit(Operation.close, id));
     this.timers = new TimerTable(this, native.sizes.timers);
     this.#ration();
     this.#sleep = new Sleep(native.doorbell, this.#ring, () => native.wake());
@@ -245,7 +248,10 @@ export class Engine {
     return this.askNow(Operation.listen, 0, segment, length, tag, place, accepts);
   }
 
-  /** The same for any request in a segment. Returns the id in the answer. */
+  /**
+   * The same for any request in a segment. Returns the id in the answer. The hold on the segment passes to the
+   * engine, which keeps it until the library has read the request.
+   */
   askNow(
     operation: number,
     id: number,
@@ -256,16 +262,26 @@ export class Engine {
     argument = 0,
   ): number {
     this.#push(operation, id, segment, 0, length, tag, argument, 0);
-    for (let attempt = 0; attempt < askPollsMax; attempt++) {
+    let submitted = this.#submitted;
+    for (let idle = 0; idle < askPollsMax; idle++) {
       if (this.#pollOnce() < 0 && this.#lost) throw this.errorOf(Status.seized, 0, place.operation);
       const ring = this.#completions;
-      if (!ring.takeAhead(operation, tag)) continue;
-      if (ring.status !== Status.ok) {
-        throw errorOfStatus(ring.status, ring.systemError, place);
+      if (ring.takeAhead(operation, tag)) {
+        this.segments.release(segment, 0, length);
+        if (ring.status !== Status.ok) throw errorOfStatus(ring.status, ring.systemError, place);
+        return ring.id | 0;
       }
-      return ring.id | 0;
+      // Many submissions may lie before it; what counts is that they become fewer.
+      if (this.#submitted < submitted) idle = 0;
+      submitted = this.#submitted;
     }
+    this.#late.abandon(tag, segment, length);
     throw unanswered(place.operation);
+  }
+
+  /** Submissions the library has not taken. */
+  get #submitted(): number {
+    return this.#overflow.length + this.#submissions.pending;
   }
 
   /** The error of a status that came with a completion. */
@@ -360,7 +376,7 @@ export class Engine {
       if (count < 0) return this.#lost ? undefined : void setImmediate(this.#run);
       policy.polled(count);
       if (count > 0) {
-        dispatch(this.#completions, this.#sink!, this.timers, this.#dispatchFailed);
+        dispatch(this.#completions, this.#sink!, this.timers, this.#late, this.#dispatchFailed);
       }
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;

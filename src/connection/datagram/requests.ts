@@ -61,14 +61,8 @@ export function openDatagramNow(
     (request.remote !== undefined ? DatagramFlags.connected : 0);
   view.setUint32(DATAGRAM_REQUEST_FLAGS_BYTE, flags, true);
   view.setUint32(DATAGRAM_REQUEST_DATAGRAM_BYTES_BYTE, request.datagramSize, true);
-  try {
-    return engine.askNow(Operation.datagramOpen, 0, segment, DATAGRAM_REQUEST_SIZE, tag, {
-      operation: "udpSocket",
-      address: place,
-    });
-  } finally {
-    segments.release(segment, 0, DATAGRAM_REQUEST_SIZE);
-  }
+  const where = { operation: "udpSocket", address: place };
+  return engine.askNow(Operation.datagramOpen, 0, segment, DATAGRAM_REQUEST_SIZE, tag, where);
 }
 
 /** Joins or leaves a group. Throws what the system says. */
@@ -90,12 +84,6 @@ export function changeMembershipNow(
   write(MEMBERSHIP_REQUEST_SOURCE_BYTE, request.source);
   write(MEMBERSHIP_REQUEST_INTERFACE_BYTE, request.interface);
   view.setUint32(MEMBERSHIP_REQUEST_FLAGS_BYTE, request.leave ? MembershipFlags.leave : 0, true);
-  try {
-    engine.askNow(Operation.membership, id, segment, MEMBERSHIP_REQUEST_SIZE, tag, {
-      operation,
-      address: place,
-    });
-  } finally {
-    segments.release(segment, 0, MEMBERSHIP_REQUEST_SIZE);
-  }
+  const where = { operation, address: place };
+  engine.askNow(Operation.membership, id, segment, MEMBERSHIP_REQUEST_SIZE, tag, where);
 }
