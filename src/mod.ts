@@ -22,6 +22,7 @@
 // Servers and clients.
 export { listen, Listener, type ListenerState } from "./connection/listener.ts";
 export { connect } from "./connection/connect.ts";
+export type { ConnectRetryOptions } from "./connection/connect/retry.ts";
 export type {
   CloseReason,
   Connection,

@@ -70,6 +70,7 @@ const TYPES: string[] = [
   "BanList",
   "CloseReason",
   "ConnectOptions",
+  "ConnectRetryOptions",
   "ConnectTimeoutOptions",
   "Connection",
   "ConnectionCounts",

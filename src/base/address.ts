@@ -31,6 +31,8 @@ export interface AddressBytes {
 const ipv4Bytes = 4;
 /** Bytes of an IPv6 address. */
 const ipv6Bytes = 16;
+/** Where the IPv4 address stands in `::ffff:1.2.3.4` (RFC 4291 section 2.5.5.2). */
+const mappedAt = ipv6Bytes - ipv4Bytes;
 /** Groups of sixteen bits in an IPv6 address. */
 const ipv6Groups = 8;
 /** Digits of one group. */
@@ -180,4 +182,22 @@ function longestZeroRun(groups: readonly number[]): [start: number, length: numb
 /** `"127.0.0.1:80"` or `"[::1]:80"`: the form used in messages. */
 export function formatHostAndPort(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** An IPv4 address as one of IPv6, which a dual socket takes. */
+export function mapped({ bytes }: AddressBytes): AddressBytes {
+  const all = new Uint8Array(ipv6Bytes);
+  all.fill(0xff, mappedAt - 2, mappedAt);
+  all.set(bytes, mappedAt);
+  return { family: 6, bytes: all, scope: 0 };
+}
+
+/** The address as a socket of `family` takes it; undefined where it does not. */
+export function asFamily(address: AddressBytes, family: 4 | 6): AddressBytes | undefined {
+  if (address.family === family) return address;
+  if (family === 6) return mapped(address);
+  const { bytes } = address;
+  const isMapped = bytes.subarray(0, mappedAt - 2).every((byte) => byte === 0) &&
+    bytes[mappedAt - 1] === 0xff && bytes[mappedAt - 2] === 0xff;
+  return isMapped ? { family: 4, bytes: bytes.slice(mappedAt), scope: 0 } : undefined;
 }

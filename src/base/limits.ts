@@ -82,6 +82,33 @@ export const lingerTimeoutDefaultMilliseconds = 5_000;
 export const connectTimeoutDefaultMilliseconds = 30_000;
 
 /**
+ * Milliseconds after which the next address of a name is tried while the one before has not answered: what
+ * RFC 8305 (section 8) recommends, as a reachable server answers sooner almost everywhere.
+ */
+export const connectionAttemptDelayMilliseconds = 250;
+
+/** Attempts of a `connect` that retries, the first one included. */
+export const connectAttemptsDefault = 5;
+
+/** Attempts of a `connect` that retries at most: with the longest delays they take years. */
+export const connectAttemptsMax = 1_000_000;
+
+/** Milliseconds before the first retry of a `connect`: a service that restarts needs some of these. */
+export const retryDelayDefaultMilliseconds = 100;
+
+/** Milliseconds between two retries of a `connect` at most: the default timeout has room for several. */
+export const retryDelayMaxDefaultMilliseconds = 5_000;
+
+/** How much longer each delay between retries is than the one before. */
+export const retryFactorDefault = 2;
+
+/**
+ * Part of a delay between retries that is left to chance: half of it spreads clients that failed together,
+ * and still leaves a restarting server at least the other half.
+ */
+export const retryJitterDefault = 0.5;
+
+/**
  * Milliseconds between two attempts to connect to a Unix socket whose queue is full, at most: they double
  * from 1.
  */

@@ -87,6 +87,14 @@ export function wholeNumber(min: number, max: number, unit = ""): OptionCheck {
   };
 }
 
+/** Any number between two bounds, both allowed. */
+export function numberBetween(min: number, max: number): OptionCheck {
+  return {
+    wants: `a number from ${min} to ${max}`,
+    accepts: (value) => typeof value === "number" && value >= min && value <= max,
+  };
+}
+
 /** A power of two between two bounds, both allowed. */
 export function powerOfTwo(min: number, max: number): OptionCheck {
   const inBounds = wholeNumber(min, max);

@@ -19,6 +19,7 @@ import {
   text,
   wholeNumber,
 } from "../base/options.ts";
+import { checkRetryOptions } from "./connect/retry.ts";
 import { EventLoop } from "./event_loop.ts";
 import type { ConnectionOptions, ConnectOptions, ListenOptions, SocketHandlers } from "./types.ts";
 import { checkOneTimeout, checkTimeouts, rateSchema } from "./watch/limits.ts";
@@ -114,6 +115,7 @@ const connectSchema: OptionSchema = {
   localAddress: text,
   localPort: wholeNumber(0, portMax),
   timeout: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
+  retry: objectOf("an object of attempts, delay, maxDelay, factor, jitter, attemptTimeout and when"),
   signal: abortSignal,
 };
 
@@ -130,6 +132,7 @@ export function checkListenOptions<D>(options: ListenOptions<D>): void {
 export function checkConnectOptions<D>(options: ConnectOptions<D>): void {
   const required = options?.unix === undefined ? ["hostname", "port"] : [];
   checkOptions("connect", options, connectSchema, required);
+  if (options.retry !== undefined) checkRetryOptions("connect", options.retry);
   checkConnectionOptions("connect", options);
   checkOneTimeout(options.timeout, options.timeouts?.connect);
 }

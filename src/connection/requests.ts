@@ -28,6 +28,7 @@ import {
   PATH_BYTES_BYTE,
   PATH_LENGTH_BYTE,
 } from "../base/layout.ts";
+import type { Engine, Waiter } from "../loop/engine.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Endpoint, Place, UnixEndpoint } from "./places.ts";
 
@@ -79,10 +80,16 @@ export function writeListenRequest(segments: Segments, request: ListenRequest): 
 }
 
 /**
- * Writes a connect request among the small writes of this turn. Returns its position, held once for the
- * caller; -1 when no segment is free.
+ * Writes a connect request among the small writes of this turn and returns its position, to be submitted at
+ * once; -1 when no segment is free. The request is held until the library has taken it, then `taken` gets the
+ * id the library gave it.
  */
-export function writeConnectRequest(segments: Segments, request: ConnectRequest): number {
+export function placeConnectRequest(
+  engine: Engine,
+  request: ConnectRequest,
+  taken: (id: number) => void,
+): number {
+  const { segments } = engine;
   const position = segments.copySpace(CONNECT_REQUEST_SIZE);
   if (position < 0) return -1;
   segments.copied(CONNECT_REQUEST_SIZE);
@@ -94,23 +101,49 @@ export function writeConnectRequest(segments: Segments, request: ConnectRequest)
     (request.local !== undefined ? ConnectFlags.bindLocal : 0);
   view.setUint32(CONNECT_REQUEST_FLAGS_BYTE, flags, true);
   view.setUint32(CONNECT_REQUEST_ID_BYTE, notTaken, true);
+  engine.waitForPoll(new PlacedRequest(engine, position, taken));
   return position;
 }
 
 /** The id of the last generation, which the library never gives out. */
 const notTaken = 0xffff_fffe;
 
-/** The id the library wrote into a request, as a signed number; undefined where it has not taken it yet. */
-export function readConnectId(segments: Segments, position: number): number | undefined {
-  const id = viewAt(segments, position, CONNECT_REQUEST_SIZE).getUint32(CONNECT_REQUEST_ID_BYTE, true);
-  return id === notTaken ? undefined : id | 0;
+/**
+ * The hold on a connect request until the library has taken it. Each request has an object of its own: an
+ * object that served several could forget where an earlier request lies while it still waits for the library.
+ */
+class PlacedRequest implements Waiter {
+  readonly #engine: Engine;
+  readonly #position: number;
+  readonly #taken: (id: number) => void;
+
+  constructor(engine: Engine, position: number, taken: (id: number) => void) {
+    this.#engine = engine;
+    this.#position = position;
+    this.#taken = taken;
+  }
+
+  /** A poll is over, in which the library has taken the request unless the ring was full. */
+  tryAgain(): void {
+    const { segments } = this.#engine;
+    const view = viewAt(segments, this.#position, CONNECT_REQUEST_SIZE);
+    const id = view.getUint32(CONNECT_REQUEST_ID_BYTE, true);
+    if (id === notTaken) return this.#engine.waitForPoll(this);
+    segments.releaseAt(this.#position, CONNECT_REQUEST_SIZE);
+    this.#taken(id | 0);
+  }
 }
 
 /** A free segment, held once. */
 export function takeSegment(segments: Segments, operation: string): number {
   const segment = segments.takeRun(1);
   if (segment >= 0) return segment;
-  throw new LimitError(`${operation}: no segment of the ring is free`, {
+  throw segmentsExhausted(operation);
+}
+
+/** The error of a request that finds no segment free. */
+export function segmentsExhausted(operation: string): LimitError {
+  return new LimitError(`${operation}: no segment of the ring is free`, {
     code: "ERR_SEGMENTS_EXHAUSTED",
     operation,
   });

@@ -45,10 +45,13 @@ export interface Acceptor {
   left(): void;
 }
 
-/** A connect under way. */
+/** A connect under way at one address. */
 export interface Attempt {
   connected(id: number, status: number, systemError: number): void;
-  /** The loop ends. */
+}
+
+/** Something under way on the loop that has no socket yet, and is to be given up when the loop ends. */
+export interface Pending {
   loopEnds(): void;
 }
 
@@ -76,6 +79,7 @@ export class ConnectionTable implements CompletionSink {
   #slots: (ConnectionCore | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
   readonly #attempts = new Map<number, Attempt>();
+  readonly #pending = new Set<Pending>();
   readonly #datagramPorts = new Map<number, DatagramPort>();
   #lastTag = 0;
   /** Connections in the table. */
@@ -105,6 +109,15 @@ export class ConnectionTable implements CompletionSink {
 
   addAttempt(tag: number, attempt: Attempt): void {
     this.#attempts.set(tag, attempt);
+  }
+
+  /** `pending` hears of the loop's end until it is removed. */
+  addPending(pending: Pending): void {
+    this.#pending.add(pending);
+  }
+
+  removePending(pending: Pending): void {
+    this.#pending.delete(pending);
   }
 
   /** Puts a datagram socket under its id. */
@@ -158,10 +171,10 @@ export class ConnectionTable implements CompletionSink {
     return undefined;
   }
 
-  /** Stops every listener, gives up every attempt, aborts every connection and datagram socket. */
+  /** Stops every listener, gives up what is under way, aborts every connection and datagram socket. */
   endAll(): void {
     for (const acceptor of [...this.#acceptors.values()]) acceptor.stop();
-    for (const attempt of [...this.#attempts.values()]) attempt.loopEnds();
+    for (const pending of [...this.#pending]) pending.loopEnds();
     for (const connection of [...this.connections()]) connection.abort();
     for (const port of [...this.#datagramPorts.values()]) port.abort();
   }
@@ -248,14 +261,11 @@ export class ConnectionTable implements CompletionSink {
     }
     for (const acceptor of [...this.#acceptors.values()]) this.#end(() => acceptor.left());
     for (const port of [...this.#datagramPorts.values()]) this.#end(() => port.lost(errorFor()));
-    for (const attempt of [...this.#attempts.values()]) {
-      this.#end(() => {
-        attempt.loopEnds();
-        attempt.connected(noId, Status.canceled, 0);
-      });
-    }
     this.#datagramPorts.clear();
+    for (const pending of [...this.#pending]) this.#end(() => pending.loopEnds());
+    const attempts = [...this.#attempts.values()];
     this.#attempts.clear();
+    for (const attempt of attempts) this.#end(() => attempt.connected(noId, Status.canceled, 0));
   }
 
   /** One end that fails must not keep the others from hearing of theirs. */

@@ -6,6 +6,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { Window } from "../memory/window.ts";
 import type { Admission, Refusal } from "./admission.ts";
+import type { ConnectRetryOptions } from "./connect/retry.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import type { ConnectionRole } from "./state.ts";
@@ -269,18 +270,23 @@ export interface ProxyProtocol {
 
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions<D = undefined> extends ConnectionOptions<D> {
-  /** An IP address or a name; the addresses of a name are tried one after the other. */
+  /** An IP address or a name; the addresses of a name are tried as RFC 8305 (Happy Eyeballs) says. */
   hostname?: string;
   /** 1 to 65535. */
   port?: number;
   /** The path of a Unix socket, instead of `hostname` and `port`. */
   unix?: string;
-  /** An IP address of this machine to connect from. */
+  /** An IP address of this machine to connect from. Only addresses of its family are tried. */
   localAddress?: string;
-  /** The port to connect from. */
+  /**
+   * The port to connect from. The addresses of a name are then tried one after the other, each for its share
+   * of the time.
+   */
   localPort?: number;
-  /** Milliseconds the whole of it may take. 30,000 by default. */
+  /** Milliseconds the whole of it may take, name resolution and retries included. 30,000 by default. */
   timeout?: number;
+  /** Try again after a failure that may pass. One attempt by default. */
+  retry?: ConnectRetryOptions;
   /** Limits of time; `connect` is another name for `timeout`. None by default. */
   timeouts?: ConnectTimeoutOptions;
   /** Abort gives up: the promise rejects with the signal's reason. */

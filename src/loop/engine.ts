@@ -249,8 +249,8 @@ export class Engine {
   }
 
   /**
-   * The same for any request in a segment. Returns the id in the answer. The hold on the segment passes to the
-   * engine, which keeps it until the library has read the request.
+   * The same for any request in a segment. Returns the id in the answer. The hold on the segment passes to
+   * the engine, which keeps it until the library has read the request.
    */
   askNow(
     operation: number,

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type AddressBytes, formatHostAndPort, parseAddress } from "../../base/address.ts";
-import { OptionError, ResolveError } from "../../base/errors.ts";
+import { type AddressBytes, asFamily, formatHostAndPort, parseAddress } from "../../base/address.ts";
+import { OptionError, ResolveError, StateError } from "../../base/errors.ts";
 import { DATAGRAM_BYTES_DEFAULT, Operation } from "../../base/layout.ts";
 import {
   bufferLimitDefaultBytes,
@@ -15,7 +15,6 @@ import { resolve } from "../../loop/open.ts";
 import { type EventLoop, loopFor } from "../event_loop.ts";
 import type { AddressAndPort } from "../requests.ts";
 import { checkUdpOptions } from "./options.ts";
-import { asFamily } from "./receivers.ts";
 import { openDatagramNow } from "./requests.ts";
 import { UdpSocket } from "./socket.ts";
 import type { UdpSocketOptions } from "./types.ts";
@@ -58,6 +57,9 @@ export async function udpSocket<D = undefined>(options: UdpSocketOptions<D> = {}
   try {
     const remote = await remoteEndpoint(options, local);
     options.signal?.throwIfAborted();
+    if (loop.ending || loop.engine.lost) {
+      throw new StateError("udpSocket: the loop is closed", { code: "ERR_STATE", operation: "udpSocket" });
+    }
     return open(loop, options, local, remote);
   } catch (error) {
     loop.release();

@@ -57,7 +57,12 @@ pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
 
 pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
     var request = read(loop, abi.ConnectRequest, record) orelse return .invalid_argument;
-    const index = loop.take_slot(.connecting, record.tag) orelse return .slots_exhausted;
+    const index = loop.take_slot(.connecting, record.tag) orelse {
+        // The submitter holds the request until an id lies in it.
+        request.id = abi.invalid_id;
+        write(loop, record, abi.ConnectRequest, &request);
+        return .slots_exhausted;
+    };
     const slot = &loop.slots.elements[index];
     const flags: abi.Flags = @bitCast(record.flags);
     slot.flags.paused = flags.paused;

@@ -18,8 +18,8 @@ pub const Reach = union(enum) {
 /// Milliseconds the answer of an address takes for each unit of its last byte.
 const late_step_ms = 10;
 
-/// `192.0.2.0/24` and `2001:db8::/33` never answer, `198.51.100.0/24` and `2001:db8:8000::/33` cannot be reached at all,
-/// `203.0.113.n` answers after n times ten milliseconds.
+/// `192.0.2.0/24` and `2001:db8::/33` never answer, `198.51.100.0/24` and `2001:db8:8000::/33` cannot be reached at
+/// all, `203.0.113.n` answers after n times ten milliseconds.
 pub fn of(address: *const abi.Address) Reach {
     const bytes = &address.bytes;
     switch (std.enums.fromInt(abi.AddressFamily, address.family) orelse .unspecified) {
