@@ -7,10 +7,10 @@ import { connect, type Connection, createLoop, type EventLoop } from "../src/mod
 import { discardDescriptor } from "../src/loop/open.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { connectLogged } from "./helpers/log.ts";
-import { connectPeer, readText } from "./helpers/peer.ts";
+import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { errorOf, until, within } from "./helpers/wait.ts";
+import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
 const SMALL = { segmentCount: 256, connections: 64 };
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
@@ -133,6 +133,33 @@ describe("connections accepted on one loop", () => {
     six.abort();
     await both.close();
     expect(acceptor.stats().descriptorsDiscarded).toBe(3);
+  });
+});
+
+describe("a rationed listener", () => {
+  it("accepts what it is allowed and no more, although all come at once", async () => {
+    await using acceptor = createLoop(SMALL);
+    let taken = 0;
+    const raw = listenRaw(acceptor, LOCAL, (descriptor) => {
+      taken += 1;
+      acceptor.engine.native.discard(descriptor);
+    }, { rationed: true, paused: true });
+    raw.allow(5);
+    raw.resume();
+    const peers = await Promise.all(Array.from({ length: 20 }, () => tryPeer(raw.port)));
+    await until(() => taken === 5, "those that are allowed");
+    await delay(50);
+    expect([taken, raw.allowed]).toEqual([5, 0]);
+    raw.allow(4);
+    raw.allow(2);
+    await until(() => taken === 7, "two more");
+    await delay(50);
+    expect([taken, raw.allowed]).toEqual([7, 0]);
+    raw.allow(100);
+    await until(() => taken === 20, "all of them");
+    expect(raw.allowed).toBe(87);
+    for (const peer of peers) peer?.close();
+    await raw.close();
   });
 });
 

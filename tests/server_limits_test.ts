@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
 import { host } from "../src/host/mod.ts";
 import { connect, ConnectionResetError, Server } from "../src/mod.ts";
-import { CommandServer, describeWorkers, type LineClient } from "./helpers/commands.ts";
+import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
 
@@ -19,6 +19,11 @@ async function isServed(fixture: CommandServer): Promise<boolean> {
     if (error instanceof ConnectionResetError) return false;
     throw error;
   }
+}
+
+/** As many clients as are wanted, all at once. */
+async function crowd(port: number, count: number): Promise<LineClient[]> {
+  return await Promise.all(Array.from({ length: count }, () => LineClient.connect(port)));
 }
 
 /** Four connections that are served, two by each of two workers. */
@@ -48,6 +53,74 @@ describeWorkers("a server's limit of connections", (isolation) => {
     clients[1].connection.end();
     await until(() => late.every(({ lines }) => lines.length === 1), "both were served", patience);
     expect(fixture.server.stats().total.connections.open).toBeLessThanOrEqual(3);
+  });
+
+  it("is exact in a crowd: nobody is accepted who has to wait", async () => {
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits: { connections: 3 } });
+    const { server } = fixture;
+    const clients = await crowd(server.port, 40);
+    await until(() => server.stats().listeners[0].accepted >= 3, "the first are accepted", patience);
+    await delay(scaled(200, 800));
+    expect(server.stats().listeners[0]).toMatchObject({ accepted: 3, open: 3, waiting: 0, paused: true });
+    if (system === "linux") expect(server.stats().listeners[0].acceptQueue?.length).toBe(37);
+    for (const client of clients) client.tell("echo hello");
+    let served = 0;
+    while (served < clients.length) {
+      await until(
+        () => clients.some(({ lines, gone }) => lines.length > 0 && !gone),
+        "one is served",
+        patience,
+      );
+      expect(server.stats().listeners[0].open).toBeLessThanOrEqual(3);
+      const client = clients.find(({ lines, gone }) => lines.length > 0 && !gone)!;
+      client.connection.abort();
+      client.gone = true;
+      served += 1;
+    }
+    await until(() => server.stats().listeners[0].open === 0, "all have gone", patience);
+    expect(server.stats().listeners[0].accepted).toBe(40);
+  });
+
+  it("is exact over several listeners, none of which keeps the others out", async () => {
+    const listeners = ["a", "b"].map((name) => ({ name, hostname: "127.0.0.1", port: 0 }));
+    const limits = { connections: 4 };
+    await using fixture = await CommandServer.start({ isolation, workers: 2, limits, listeners });
+    const { server } = fixture;
+    const ports = server.listeners.map(({ address }) => address.port);
+    const first = await crowd(ports[0], 20);
+    await until(() => server.stats().listeners[0].accepted === 4, "the first are accepted", patience);
+    const second = await crowd(ports[1], 20);
+    await delay(scaled(200, 800));
+    expect(server.stats().listeners.map(({ accepted }) => accepted)).toEqual([4, 0]);
+    for (const client of first) client.connection.abort();
+    await until(() => server.stats().listeners[1].accepted === 4, "the others get in", patience);
+    await delay(scaled(200, 800));
+    expect(server.stats().listeners[1]).toMatchObject({ accepted: 4, open: 4, waiting: 0 });
+    second[0].tell("echo hello");
+    await until(() => second.some(({ lines }) => lines.length > 0), "one is served", patience);
+    for (const client of second) client.connection.abort();
+  });
+
+  it("holds while a worker retires with connections of its own", async () => {
+    await using fixture = await CommandServer.start({
+      isolation,
+      workers: 2,
+      minWorkers: 1,
+      maxWorkers: 2,
+      limits: { connections: 4 },
+      scaling: { interval: 50, holdDown: 2 },
+      shutdown: { draining: 60_000 },
+    });
+    const clients = [];
+    for (let count = 0; count < 4; count++) clients.push(await fixture.connect());
+    for (const client of clients) expect(await served(client)).toBe(true);
+    await fixture.event("worker.retiring", patience);
+    const late = await fixture.connect();
+    late.tell("echo hello");
+    await delay(scaled(300, 1_000));
+    expect(late.lines).toEqual([]);
+    expect(fixture.server.stats().listeners[0]).toMatchObject({ open: 4, accepted: 4 });
+    for (const client of [...clients, late]) client.connection.abort();
   });
 
   it("cuts those beyond it where the option says so, and counts them", async () => {
@@ -264,19 +337,37 @@ describeWorkers("a server's limits by address", (isolation) => {
 describeWorkers("a worker that has taken on too much", (isolation) => {
   it("gets no connections until its handlers are done", async () => {
     await using fixture = await CommandServer.start({ isolation, workers: 1, limits: { tasks: 2 } });
-    const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
-    for (const client of clients) expect(await served(client)).toBe(true);
-    for (const client of clients) client.tell(`later ${scaled(800, 2_500)}`);
-    await delay(scaled(200, 600));
-    const late = await fixture.connect();
-    late.tell("echo hello");
-    await delay(scaled(200, 600));
-    expect(late.lines).toEqual([]);
-    await until(() => late.lines[0] === "hello", "it was served", patience);
-    // Accepting goes on once three quarters of the limit are left: that is one of the three.
-    expect(clients.filter(({ lines }) => lines.includes("later")).length).toBeGreaterThanOrEqual(2);
+    await fillTasks(fixture);
+  });
+
+  it("gets none that others accept for it, and says so", async () => {
+    await using fixture = await CommandServer.start({
+      isolation,
+      workers: 1,
+      spreading: "handOver",
+      limits: { tasks: 2 },
+    });
+    await fillTasks(fixture);
+    expect(fixture.events("limit.reached")[0]).toMatchObject({ level: "warn", worker: 0, limit: "tasks" });
+    expect(await fixture.event("limit.released", patience)).toMatchObject({ worker: 0, limit: "tasks" });
   });
 });
+
+/** Three handlers wait, one more than there may be; a client that comes meanwhile waits for one of them. */
+async function fillTasks(fixture: CommandServer): Promise<void> {
+  const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
+  for (const client of clients) expect(await served(client)).toBe(true);
+  for (const client of clients) client.tell(`later ${scaled(800, 2_500)}`);
+  await delay(scaled(200, 600));
+  const late = await fixture.connect();
+  late.tell("echo hello");
+  await delay(scaled(200, 600));
+  expect(late.lines).toEqual([]);
+  expect(fixture.server.stats().listeners[0].waiting).toBe(0);
+  await until(() => late.lines[0] === "hello", "it was served", patience);
+  // Accepting goes on once three quarters of the limit are left: that is one of the three.
+  expect(clients.filter(({ lines }) => lines.includes("later")).length).toBeGreaterThanOrEqual(2);
+}
 
 describeWorkers("a server behind a balancer", (isolation) => {
   it("believes the PROXY header of a trusted source, and judges the client by it", async () => {

@@ -33,16 +33,20 @@ export type DescriptorTaker = (
   port: number,
 ) => void;
 
-/**
- * Listens on `loop` and gives every accepted descriptor to `take`. Throws as `listen` does.
- *
- * @param paused accept nothing before `resume`.
- */
+/** How a raw listener begins. */
+export interface RawManner {
+  /** It accepts nothing before `resume`. False by default. */
+  paused?: boolean;
+  /** It accepts only what {@linkcode RawListener.allow} says; one connection before. False by default. */
+  rationed?: boolean;
+}
+
+/** Listens on `loop` and gives every accepted descriptor to `take`. Throws as `listen` does. */
 export function listenRaw(
   loop: EventLoop,
   options: RawListenOptions,
   take: DescriptorTaker,
-  paused = false,
+  manner: RawManner = {},
 ): RawListener {
   if (typeof take !== "function") {
     throw new OptionError("listen", "take", "listenRaw wants a function that takes the descriptors");
@@ -50,7 +54,7 @@ export function listenRaw(
   checkListenOptions(options);
   loop.retain();
   try {
-    return new RawListener(loop, options, take, paused);
+    return new RawListener(loop, options, take, manner);
   } catch (error) {
     loop.release();
     throw error;
@@ -72,16 +76,21 @@ export class RawListener implements AsyncDisposable {
   #handedOn = false;
   #paused = false;
   #referenced = true;
+  /** Connections it may still accept; undefined for any number. Under 0 when some came as it was lowered. */
+  #allowed: number | undefined = undefined;
 
   /** Use {@linkcode listenRaw}. */
-  constructor(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker, paused: boolean) {
+  constructor(loop: EventLoop, options: RawListenOptions, take: DescriptorTaker, manner: RawManner) {
+    const { paused = false, rationed = false } = manner;
     this.#loop = loop;
     this.#engine = loop.engine;
     this.#table = loop.table;
     this.#take = take;
     this.#paused = paused;
     this.#tag = this.#table.nextTag();
-    const bound = bindListener(this.#engine, this.#tag, options, { handOver: true, paused });
+    const accepts = rationed ? 1 : 0;
+    this.#allowed = rationed ? accepts : undefined;
+    const bound = bindListener(this.#engine, this.#tag, options, { handOver: true, paused, accepts });
     this.#id = bound.id;
     this.address = bound.address;
     this.#table.addAcceptor(this.#tag, {
@@ -110,6 +119,19 @@ export class RawListener implements AsyncDisposable {
     if (!this.#paused || this.#stopped) return;
     this.#paused = false;
     this.#engine.submit(Operation.resumeReading, this.#id);
+  }
+
+  /** Connections a rationed listener may still accept; Infinity where it is not rationed. */
+  get allowed(): number {
+    return this.#allowed ?? Infinity;
+  }
+
+  /** Sets how many connections a rationed listener may accept from now on. The others wait in the kernel. */
+  allow(count: number): void {
+    if (this.#allowed === undefined || this.#stopped || count === this.#allowed) return;
+    // The library adds what it is told, in 32 bits: so what it has accepted meanwhile is counted as well.
+    this.#engine.submit(Operation.allowAccepts, this.#id, (count - this.#allowed) >>> 0);
+    this.#allowed = count;
   }
 
   /** Accepts no more, for good. What the kernel had accepted already is closed. */
@@ -162,6 +184,7 @@ export class RawListener implements AsyncDisposable {
   }
 
   #accepted(...[descriptor, ...peer]: Parameters<DescriptorTaker>): void {
+    if (this.#allowed !== undefined) this.#allowed -= 1;
     if (this.#stopped && !this.#handedOn) return void this.#engine.native.discard(descriptor);
     try {
       this.#take(descriptor, ...peer);

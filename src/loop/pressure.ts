@@ -33,6 +33,8 @@ export class Pressure implements TimerTarget {
   /** Times accepting stopped, by limit. */
   tasksReached = 0;
   memoryReached = 0;
+  /** Called when one of the limits is reached or kept again, after those who watch. Must not throw. */
+  changed: ((limit: keyof PressureLimits, reached: boolean) => void) | undefined = undefined;
   readonly #pressed: Pressed;
   readonly #limits: PressureLimits;
   readonly #listeners = new Set<(on: boolean) => void>();
@@ -67,13 +69,16 @@ export class Pressure implements TimerTarget {
     const before = this.on;
     const tasksOver = promises > (this.#tasksOver ? tasks * pressureReliefShare : tasks);
     const memoryOver = held > (this.#memoryOver ? memory * pressureReliefShare : memory);
-    if (tasksOver && !this.#tasksOver) this.tasksReached += 1;
-    if (memoryOver && !this.#memoryOver) this.memoryReached += 1;
+    const tasksChanged = tasksOver !== this.#tasksOver;
+    const memoryChanged = memoryOver !== this.#memoryOver;
+    if (tasksOver && tasksChanged) this.tasksReached += 1;
+    if (memoryOver && memoryChanged) this.memoryReached += 1;
     this.#tasksOver = tasksOver;
     this.#memoryOver = memoryOver;
     if (this.on && !this.#armed) this.#armed = this.#pressed.timers.arm(pressureCheckMilliseconds, this) >= 0;
-    if (this.on === before) return;
-    for (const listener of this.#listeners) listener(this.on);
+    if (this.on !== before) { for (const listener of this.#listeners) listener(this.on); }
+    if (tasksChanged) this.changed?.("tasks", tasksOver);
+    if (memoryChanged) this.changed?.("memory", memoryOver);
   }
 
   /** Promises settle and windows are released without a turn of the loop: it looks by itself. */

@@ -114,6 +114,10 @@ export class Runner {
     const { engine } = this.loop;
     engine.exceptions.sink = (thrown, unreported) => owner.exception(thrown, unreported);
     engine.whenBroken = (error) => owner.broken(error);
+    if (engine.pressure !== undefined) {
+      engine.pressure.changed = (limit, reached) =>
+        owner.event(reached ? "limit.reached" : "limit.released", { limit });
+    }
     // A worker without connections is still there to serve.
     this.loop.ref();
     this.loop.engine.whenWriteLost = (message, connectionId) =>

@@ -17,6 +17,8 @@ import type { WorkerHandle } from "./worker_handle.ts";
 export interface AcceptorOwner {
   /** The workers that serve now. */
   serving(): readonly WorkerHandle[];
+  /** All workers that have connections: those that serve, and those that are leaving. */
+  workers(): readonly WorkerHandle[];
   wake(worker: WorkerHandle): void;
   /** Closes a socket nobody takes. */
   discard(descriptor: number): void;
@@ -27,6 +29,8 @@ export interface AcceptorOwner {
   readonly connectionsPerWorkerMax: number;
 }
 
+/** Connections a listener may accept before the acceptor looks again: some turns of the library. */
+const acceptedAheadMax = 256;
 /** Milliseconds between two looks whether accepting may go on, while it does not. */
 const retryInterval = 10;
 /** Looks for room for those that wait, before a server that hands its listeners on cuts them. */
@@ -36,12 +40,16 @@ export class Acceptor {
   readonly #owner: AcceptorOwner;
   readonly #options: readonly ResolvedListenerOptions[];
   readonly #listeners: RawListener[];
-  /** Accepted in the turn in which nobody could take them. */
+  /** Accepted, and on their way to nobody: their worker has died, or its queue is full. */
   readonly #waiting: HandedOver[] = [];
   /** Places of the listeners whose sockets belong to another server as well. */
   readonly #shared = new Set<number>();
   #next = 0;
-  readonly #paused: boolean[] = [];
+  /** The listener that gets its ration first, so that one nobody calls keeps none of the others out. */
+  #first = 0;
+  /** Places of listeners that wait for room, or for somebody to serve. */
+  readonly #paused = new Set<number>();
+  #serves = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Of each listener: connections accepted, and cut because they were too many or not admitted. */
@@ -66,8 +74,11 @@ export class Acceptor {
       options.forEach((listener, place) => {
         const take = this.#taker(place);
         if (taken[place] !== undefined) this.#shared.add(place);
-        this.#listeners.push(listenRaw(loop, bindingOptionsOf(listener, taken[place]), take, true));
-        this.#paused.push(true);
+        // A listener that refuses at a limit has to accept for it.
+        const rationed = listener.limits.atLimit === "pause";
+        const binding = bindingOptionsOf(listener, taken[place]);
+        this.#listeners.push(listenRaw(loop, binding, take, { paused: true, rationed }));
+        this.#paused.add(place);
         this.#accepted.push(0);
         this.#refused.push(0);
       });
@@ -91,13 +102,26 @@ export class Acceptor {
   }
 
   /** How one listener fares. */
-  listenerStatistics(place: number): { accepted: number; refused: number; paused: boolean } {
-    return { accepted: this.#accepted[place], refused: this.#refused[place], paused: this.#paused[place] };
+  listenerStatistics(
+    place: number,
+  ): { accepted: number; refused: number; paused: boolean; waiting: number } {
+    return {
+      accepted: this.#accepted[place],
+      refused: this.#refused[place],
+      paused: this.#paused.has(place),
+      waiting: this.#waitingOf(place),
+    };
   }
 
   /** Accepts from now on. */
   serve(): void {
-    this.#retry();
+    this.#serves = true;
+    this.#ration();
+  }
+
+  /** Other workers serve than before, or want connections: there is more room, or less. */
+  changed(): void {
+    if (this.#serves) this.#ration();
   }
 
   /** The sockets are this server's alone from now on. */
@@ -112,7 +136,7 @@ export class Acceptor {
 
   /** A connection whose worker is gone before it took it finds another one. */
   again(handed: HandedOver): void {
-    if (this.#closed) return this.#owner.discard(handed.descriptor);
+    if (this.#closed) return this.#refuse(handed);
     if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
   }
 
@@ -128,7 +152,7 @@ export class Acceptor {
     }
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const handed of this.#waiting.splice(0)) this.#owner.discard(handed.descriptor);
+    for (const handed of this.#waiting.splice(0)) this.#refuse(handed);
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
@@ -136,9 +160,9 @@ export class Acceptor {
     return (descriptor, family, word0, word1, word2, word3, port) => {
       const handed = { descriptor, listener: place, family, word0, word1, word2, word3, port };
       this.#accepted[place] += 1;
-      if (this.#closed || !this.#owner.admits(handed)) return this.#refuse(handed);
-      if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
-      else if (!this.#hasRoom(place)) this.#pause();
+      if (this.#closed || !this.#owner.admits(handed)) this.#refuse(handed);
+      else if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
+      if (this.#listeners[place].allowed <= 0) this.#ration();
     };
   }
 
@@ -151,38 +175,55 @@ export class Acceptor {
     return true;
   }
 
-  /** The worker that is to get the next connection of a listener; undefined where none may have one more. */
+  /**
+   * The worker that is to get the next connection of a listener; undefined where none may have one more. One
+   * that wants no more gets it only where none does and the listener does not refuse: it was accepted before
+   * they said so.
+   */
   #choose(listener: number): WorkerHandle | undefined {
-    const { connectionsMax, connectionsPerWorkerMax } = this.#owner;
-    const { connections } = this.#options[listener].limits;
+    const { connectionsPerWorkerMax } = this.#owner;
+    if (this.#roomOfAll() <= 0 || this.#roomOf(listener) <= 0) return undefined;
+    const refuses = this.#options[listener].limits.atLimit === "refuse";
     const workers = this.#owner.serving();
     let best: WorkerHandle | undefined;
-    let bestLoad = connectionsPerWorkerMax;
-    let all = 0;
-    let ofListener = 0;
     for (let step = 0; step < workers.length; step++) {
       const worker = workers[(this.#next + step) % workers.length];
-      const { load, queue } = worker;
-      all += load;
-      ofListener += queue.loadOf(listener);
-      if (load >= bestLoad || queue.pressure) continue;
-      best = worker;
-      bestLoad = load;
+      if (worker.load >= connectionsPerWorkerMax || (refuses && worker.queue.pressure)) continue;
+      if (best === undefined || isBetter(worker, best)) best = worker;
     }
-    if (all >= connectionsMax || (connections > 0 && ofListener >= connections)) return undefined;
     return best;
   }
 
-  #hasRoom(listener: number): boolean {
-    return this.#choose(listener) !== undefined;
+  #waitingOf(listener: number): number {
+    return this.#waiting.reduce((count, handed) => count + (handed.listener === listener ? 1 : 0), 0);
   }
 
-  /** At a limit: the connection waits here and the next ones in the kernel's queue, or both are cut. */
+  /** Connections the server may have beside those that workers have; what waits here is yet to be given. */
+  #roomOfAll(): number {
+    return this.#owner.connectionsMax - this.#owner.workers().reduce((sum, { load }) => sum + load, 0);
+  }
+
+  /** Connections one listener may have beside those that workers have. */
+  #roomOf(listener: number): number {
+    const { connections } = this.#options[listener].limits;
+    if (connections === 0) return Infinity;
+    return connections - this.#owner.workers().reduce((sum, { queue }) => sum + queue.loadOf(listener), 0);
+  }
+
+  /** Connections the workers that want more may have beside those they have. */
+  #roomOfWorkers(): number {
+    const { connectionsPerWorkerMax } = this.#owner;
+    return this.#owner.serving().reduce((room, { load, queue }) => {
+      return queue.pressure ? room : room + Math.max(0, connectionsPerWorkerMax - load);
+    }, 0);
+  }
+
+  /** Nobody takes it for now: the next ones wait in the kernel's queue, or all are cut. */
   #hold(handed: HandedOver): void {
     const refuses = this.#options[handed.listener].limits.atLimit === "refuse";
     if (refuses && this.#owner.serving().length > 0) return this.#refuse(handed);
     this.#waiting.push(handed);
-    this.#pause();
+    this.#ration();
   }
 
   #refuse(handed: HandedOver): void {
@@ -190,37 +231,51 @@ export class Acceptor {
     this.#owner.discard(handed.descriptor);
   }
 
-  #pause(): void {
-    // Who refuses at a limit has to accept for it.
-    const pauses = ({ limits }: ResolvedListenerOptions) => limits.atLimit === "pause";
-    this.#options.forEach((options, place) => {
-      if (!pauses(options) && this.#waiting.length === 0) return;
-      if (this.#paused[place] || (this.#waiting.length === 0 && this.#hasRoom(place))) return;
-      this.#paused[place] = true;
-      this.#listeners[place].pause();
-    });
-    this.#timer ??= setTimeout(() => this.#retry(), retryInterval);
-  }
-
   #giveWaiting(): void {
     while (this.#waiting.length > 0 && this.#give(this.#waiting[0])) this.#waiting.shift();
   }
 
-  #retry(): void {
+  /**
+   * Gives what waits here to whoever takes it, and then each listener its part of the room there is. The
+   * library accepts no more than that, so that the rest waits in the kernel's queue.
+   */
+  #ration(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#closed) return;
     this.#giveWaiting();
-    if (this.#waiting.length > 0) return this.#pause();
-    this.#resume();
-    if (this.#paused.includes(true)) this.#timer = setTimeout(() => this.#retry(), retryInterval);
+    let room = this.#waiting.length > 0 ? 0 : Math.min(this.#roomOfAll(), this.#roomOfWorkers());
+    const count = this.#serves ? this.#listeners.length : 0;
+    for (let step = 0; step < count; step++) {
+      const place = (this.#first + step) % count;
+      const part = Math.ceil(Math.max(0, room) / (count - step));
+      room -= this.#allow(place, Math.min(acceptedAheadMax, part, Math.max(0, this.#roomOf(place))));
+    }
+    this.#first = (this.#first + 1) % Math.max(1, count);
+    const isWaiting = this.#waiting.length > 0 || (this.#serves && this.#paused.size > 0);
+    if (isWaiting) this.#timer = setTimeout(() => this.#ration(), retryInterval);
   }
 
-  /** Those accept again that have room. */
-  #resume(): void {
-    this.#listeners.forEach((listener, place) => {
-      if (!this.#paused[place] || !this.#hasRoom(place)) return;
-      this.#paused[place] = false;
+  /** Says how many connections one listener may accept; returns how many it may. */
+  #allow(place: number, part: number): number {
+    const listener = this.#listeners[place];
+    const isRationed = listener.allowed !== Infinity;
+    const isNobodyThere = this.#waiting.length > 0 || this.#owner.serving().length === 0;
+    listener.allow(part);
+    if (isRationed ? part === 0 : isNobodyThere) {
+      this.#paused.add(place);
+      // What comes now need not wake this thread.
+      listener.pause();
+    } else {
+      this.#paused.delete(place);
       listener.resume();
-    });
+    }
+    return isRationed ? part : 0;
   }
+}
+
+/** Whether a worker is to be preferred: it wants connections and the other does not, or it has fewer. */
+function isBetter(worker: WorkerHandle, other: WorkerHandle): boolean {
+  if (worker.queue.pressure !== other.queue.pressure) return other.queue.pressure;
+  return worker.load < other.load;
 }

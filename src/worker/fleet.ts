@@ -39,7 +39,7 @@ import type { WorkerHandle } from "./worker_handle.ts";
 import { WorkerProcesses } from "./worker_processes.ts";
 
 /** Of a listener, whoever accepts there. */
-type Accepted = Pick<ListenerStatistics, "accepted" | "refused" | "paused">;
+type Accepted = Pick<ListenerStatistics, "accepted" | "refused" | "paused" | "waiting">;
 
 /** Whom a fleet tells. */
 export interface FleetOwner {
@@ -106,6 +106,7 @@ export class Fleet {
     }, {
       failed: (error) => owner.failed(error),
       lost: (worker) => this.#lost(worker),
+      changed: () => this.#acceptor?.changed(),
       shutdown: (reason) => owner.shutdown(reason),
     });
   }
@@ -324,6 +325,7 @@ export class Fleet {
     const { limits } = this.#options;
     return {
       serving: () => this.#supervisor.serving,
+      workers: () => this.#supervisor.workers,
       wake: (worker) => this.#wake(worker),
       discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
       admits: (handed) => this.#admits(handed),
@@ -350,7 +352,7 @@ export class Fleet {
   }
 
   #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
-    const open = this.#supervisor.serving.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0);
+    const open = this.#supervisor.workers.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0);
     const queue = this.#acceptor?.backlog(place);
     return {
       name,
@@ -362,7 +364,7 @@ export class Fleet {
   }
 
   #acceptedHere(place: number): Accepted {
-    return this.#acceptor?.listenerStatistics(place) ?? { accepted: 0, refused: 0, paused: true };
+    return this.#acceptor?.listenerStatistics(place) ?? { accepted: 0, refused: 0, paused: true, waiting: 0 };
   }
 
   /** Of each listener alone where there is one; workers that accept do not count by listener. */
@@ -371,10 +373,15 @@ export class Fleet {
     const { connections, atLimit } = this.#options.listeners[place].limits;
     const isFull = open >= this.#connectionsMax || (connections > 0 && open >= connections);
     const paused = atLimit === "pause" && (isFull || serving.every(({ queue }) => queue.pressure));
-    if (place > 0) return { accepted: 0, refused: 0, paused };
+    if (place > 0) return { accepted: 0, refused: 0, paused, waiting: 0 };
     const all = [this.#past, ...workers.map((worker) => workerStatistics(worker, 0))];
     const { accepted, refused } = totalOf(all).connections;
-    return { accepted, refused: Object.values(refused).reduce((sum, count) => sum + count, 0), paused };
+    return {
+      accepted,
+      refused: Object.values(refused).reduce((sum, count) => sum + count, 0),
+      paused,
+      waiting: 0,
+    };
   }
 
   /** What a worker that is gone has done still counts; sockets on their way to it find another one. */

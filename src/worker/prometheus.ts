@@ -135,6 +135,12 @@ function tellListeners(text: PrometheusText, { listeners }: ServerStatistics): v
     "Connections the listener cut at once.",
     samples(({ refused }) => refused),
   );
+  tell(
+    "waiting_connections",
+    "gauge",
+    "Connections accepted that no worker has yet.",
+    samples(({ waiting }) => waiting),
+  );
   tell("paused", "gauge", "1 while the listener does not accept.", samples(({ paused }) => paused ? 1 : 0));
   tell(
     "accept_queue_connections",

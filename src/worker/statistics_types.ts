@@ -110,6 +110,8 @@ export interface ListenerStatistics {
   readonly open: number;
   readonly accepted: number;
   readonly refused: number;
+  /** Accepted, and with no worker yet: theirs has died, or has too many on their way to it. */
+  readonly waiting: number;
   /** True while the listener leaves connections in the kernel's queue. */
   readonly paused: boolean;
   /** Undefined where the system does not tell. */

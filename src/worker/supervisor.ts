@@ -41,6 +41,8 @@ export interface SupervisorOwner {
   failed(error: RingportError): void;
   /** A worker has been lost; what was counted for it is to be taken back. */
   lost(worker: WorkerHandle): void;
+  /** Other workers serve than before, or they want connections that wanted none. */
+  changed(): void;
   /** The application asks for a shutdown. */
   shutdown(reason: string): void;
 }
@@ -181,6 +183,8 @@ export class Supervisor implements HandleOwner {
       this.#writeRefusedTold = true;
     }
     this.#settings.log.tell(event, { worker: worker.index, ...fields });
+    // It says when it wants no more connections, and when it wants some again.
+    if (event === "limit.reached" || event === "limit.released") this.#owner.changed();
   }
 
   banned(worker: WorkerHandle, address: string): void {
@@ -275,6 +279,7 @@ export class Supervisor implements HandleOwner {
     this.#serving = this.#places.filter((worker) =>
       worker !== undefined && worker.state === "serving" && worker.health.health !== "stuck"
     ) as WorkerHandle[];
+    this.#owner.changed();
   }
 
   #round(): void {

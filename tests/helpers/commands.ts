@@ -30,7 +30,8 @@ export class CommandServer implements AsyncDisposable {
     const entries: Entry[] = [];
     const log = (entry: object) => void entries.push(entry as Entry);
     const sizes = { segmentCount: 256, connectionSlots: 4096, timers: 8192 };
-    const isElsewhere = options.unix !== undefined || options.inherited !== undefined;
+    const { unix, inherited, listeners } = options;
+    const isElsewhere = unix !== undefined || inherited !== undefined || listeners !== undefined;
     const module = name === undefined ? application : new URL(`../applications/${name}`, import.meta.url);
     const server = await Server.start(module, {
       ...(isElsewhere ? {} : { hostname: "127.0.0.1", port: 0 }),

@@ -62,6 +62,7 @@ export function serverStatistics(workers: number, changes: Partial<ServerStatist
         accepted: 2001,
         refused: 4,
         paused: false,
+        waiting: 0,
         acceptQueue: { length: 3, max: 4096 },
       },
     ],
