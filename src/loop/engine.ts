@@ -92,6 +92,8 @@ export class Engine {
   readonly exceptions: Exceptions = new Exceptions();
   /** Called when an exception has left the loop in a state that nobody knows, and it was ended for that. */
   whenBroken: ((error: RingportError) => void) | undefined = undefined;
+  /** Called once when another thread has taken the loop away. */
+  whenSeized: (() => void) | undefined = undefined;
   /** Called when another thread has woken the loop. */
   whenWoken: (() => void) | undefined = undefined;
   /** Told of every record, where somebody asked for that. */
@@ -489,5 +491,6 @@ export class Engine {
     this.segmentBudget = 0;
     this.#sleep.end();
     this.#sink?.lost(status, cause);
+    if (status === Status.seized) this.#contain(() => this.whenSeized?.());
   }
 }

@@ -67,6 +67,8 @@ export interface RunnerOwner {
   banned(address: string): void;
   /** Something of the closed list of events has happened. */
   event(event: LogEvent, fields: Record<string, unknown>): void;
+  /** The supervisor has taken the loop away from this thread. */
+  seized?(): void;
   /** Its listeners are closed. */
   refusing(): void;
   /** The application wants the server to shut down. */
@@ -118,6 +120,7 @@ export class Runner {
       engine.pressure.changed = (limit, reached) =>
         owner.event(reached ? "limit.reached" : "limit.released", { limit });
     }
+    engine.whenSeized = () => owner.seized?.();
     // A worker without connections is still there to serve.
     this.loop.ref();
     this.loop.engine.whenWriteLost = (message, connectionId) =>

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RingportError } from "../base/errors.ts";
+import { RingportError } from "../base/errors.ts";
 import { acceptCounters } from "../loop/accept_counters.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
@@ -82,7 +82,7 @@ export class Fleet {
   /** A shutdown has begun, before all was started or after. */
   #ending = false;
   readonly #abandonedLoops = new Set<ShareableLoop>();
-  /** Threads that lost their loop and still run. */
+  /** Threads that lost their loop and have not come back since. */
   abandoned = 0;
 
   constructor(application: string, options: ResolvedServerOptions, log: Log, owner: FleetOwner) {
@@ -229,6 +229,7 @@ export class Fleet {
       phase,
       workers,
       deaths: this.#supervisor.deaths,
+      abandonedThreads: this.abandoned,
       listeners: this.#listeners.map((listener, place) => this.#listenerStatistics(listener, place)),
       udp: this.#udp.map(({ name, address }) => ({ name, address: formatSocketAddress(address) })),
       total: totalOf([this.#past, ...workers]),
@@ -301,10 +302,26 @@ export class Fleet {
     const { shared, board } = handle;
     const memory = { queue: shared.buffer, board: board.buffer, judges, place };
     const name = `ringport worker ${handle.index}`;
-    return new ThreadLink(name, host.pid, memory, handle, ({ reason }) => {
-      if (reason === "killed") this.abandoned += 1;
-      this.#seize(handle);
+    return new ThreadLink(name, host.pid, memory, handle, {
+      lost: ({ reason }) => {
+        this.#seize(handle);
+        if (reason === "killed") this.#abandon();
+      },
+      returned: () => this.abandoned -= 1,
     });
+  }
+
+  /** A thread runs on that nobody can end. A few of them a server bears; each may use a core up. */
+  #abandon(): void {
+    this.abandoned += 1;
+    const { abandonedMax } = this.#options.supervisor;
+    if (this.#ending || this.abandoned <= abandonedMax) return;
+    this.#owner.failed(
+      new RingportError(
+        `server: ${this.abandoned} threads do not come back, and no more than ${abandonedMax} are borne`,
+        { code: "ERR_THREADS_STUCK", operation: "supervise", origin: "application" },
+      ),
+    );
   }
 
   #wake({ loop, link }: WorkerHandle): void {

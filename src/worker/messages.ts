@@ -30,6 +30,8 @@ export type FromWorker =
   /** No connection is left since the worker went into this phase. */
   | { kind: "emptied"; phase: Phase; counts: DrainCounts }
   | { kind: "stopped"; counts: DrainCounts }
+  /** Its loop was taken away, and the thread, which was stuck, sees it now and ends. */
+  | { kind: "returned" }
   | { kind: "failed"; code: string; message: string; stack?: string }
   | { kind: "log"; message: string; fields?: Record<string, unknown> }
   /** An exception has escaped into its loop: the error as the log tells it. */

@@ -82,6 +82,12 @@ function tellServer(text: PrometheusText, server: ServerStatistics): void {
     one(server.deaths),
   );
   text.family(
+    "ringport_abandoned_threads",
+    "gauge",
+    "Threads of workers that did not come back and still run.",
+    one(server.abandonedThreads),
+  );
+  text.family(
     "ringport_connection_skew_ratio",
     "gauge",
     "Most connections of a worker over the mean of all.",

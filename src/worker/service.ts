@@ -74,6 +74,7 @@ export class WorkerService {
       broken: (error: Error) => this.crashed(error),
       event: (event: LogEvent, fields: Record<string, unknown>) => post({ kind: "event", event, fields }),
       banned: (address: string) => post({ kind: "banned", address }),
+      seized: () => this.#seized(),
       refusing: () => post({ kind: "refusing" }),
       shutdown: () => post({ kind: "shutdown" }),
     };
@@ -87,6 +88,13 @@ export class WorkerService {
       addresses: runner.doors.map((door) => door.address),
       loop: runner.loop.engine.native.shareable,
     });
+  }
+
+  /** The thread was stuck and given up. It is of no use any more, and says that it has come back. */
+  #seized(): void {
+    this.#crashed = true;
+    this.#host.post({ kind: "returned" });
+    this.#host.end();
   }
 
   async #enter(phase: Phase): Promise<void> {

@@ -141,6 +141,8 @@ export interface ServerStatistics {
   readonly workers: readonly WorkerStatistics[];
   /** Workers that died or were given up since the start. */
   readonly deaths: number;
+  /** Threads of workers that did not come back, lost their sockets, and still run. */
+  readonly abandonedThreads: number;
   readonly listeners: readonly ListenerStatistics[];
   readonly udp: readonly UdpListenerStatistics[];
   /** Over all workers, those that are gone included. */

@@ -74,11 +74,12 @@ export class Supervisor implements HandleOwner {
   readonly #startEnded = Promise.withResolvers<void>();
   #changing = false;
   restarts = 0;
-  killed = 0;
+  /** Workers that were to retire and did not come to their end. */
+  #unretired = 0;
 
   /** Workers that died or were given up. */
   get deaths(): number {
-    return this.#deaths.count + this.killed;
+    return this.#deaths.count + this.#unretired;
   }
 
   constructor(settings: SupervisorSettings, owner: SupervisorOwner) {
@@ -146,9 +147,10 @@ export class Supervisor implements HandleOwner {
     }));
   }
 
-  /** Replaces a worker: the new one serves before the old one is ended. */
+  /** Replaces a worker, which counts as its death: the new one serves before the old one is ended. */
   async replace(old: WorkerHandle, reason: string): Promise<void> {
     if (this.#ending || this.#replacing.has(old)) return;
+    if (this.#deaths.died(performance.now()) === undefined) return this.#tooManyDied(reason);
     this.#replacing.add(old);
     const filled = await this.#fill(old.index, reason);
     this.#replacing.delete(old);
@@ -212,18 +214,20 @@ export class Supervisor implements HandleOwner {
   /** A dead worker's place is filled again, after a while, unless too many have died. */
   #refill(index: number, reason: string): void {
     const delay = this.#deaths.died(performance.now());
-    if (delay === undefined) {
-      const { deathsMax, deathsWindow } = this.#settings.options.supervisor;
-      return this.#owner.failed(
-        new RingportError(
-          `server: more than ${deathsMax} workers died within ${deathsWindow} ms; the last one: ${reason}`,
-          { code: "ERR_WORKERS_DIE", operation: "supervise", origin: "application" },
-        ),
-      );
-    }
+    if (delay === undefined) return this.#tooManyDied(reason);
     setTimeout(() => {
       if (!this.#ending && this.#isEmpty(index)) void this.#fill(index, reason);
     }, delay);
+  }
+
+  #tooManyDied(reason: string): void {
+    const { deathsMax, deathsWindow } = this.#settings.options.supervisor;
+    this.#owner.failed(
+      new RingportError(
+        `server: more than ${deathsMax} workers died within ${deathsWindow} ms; the last one: ${reason}`,
+        { code: "ERR_WORKERS_DIE", operation: "supervise", origin: "application" },
+      ),
+    );
   }
 
   /** Nobody has this place, and nobody is on the way to it. */
@@ -270,7 +274,6 @@ export class Supervisor implements HandleOwner {
 
   #kill(worker: WorkerHandle, reason: string): void {
     if (worker.state === "gone") return;
-    this.killed += 1;
     this.#settings.log.tell("worker.killed", { worker: worker.index, reason });
     worker.link.kill();
   }
@@ -340,6 +343,7 @@ export class Supervisor implements HandleOwner {
     await Promise.race([worker.enter("draining"), later(draining)]);
     await Promise.race([worker.enter("closing"), later(closing)]);
     await Promise.race([worker.stop(), later(closing)]);
+    if (worker.state !== "gone") this.#unretired += 1;
     this.#kill(worker, "did not retire");
     // One that died on the way was told of as lost.
     if (this.#leaving.delete(worker)) this.#owner.lost(worker);

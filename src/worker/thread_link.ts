@@ -13,26 +13,34 @@ export interface ThreadMessage {
   shared: WorkerMemory | undefined;
 }
 
+/** Told of a thread that cannot be ended. */
+export interface ThreadOwner {
+  /** It has ended without ending its loop, or does not come back: its loop is to be taken away. */
+  lost(end: WorkerEnd): void;
+  /** It was given up and has come back since. */
+  returned(): void;
+}
+
 export class ThreadLink implements WorkerLink {
   readonly pid: number;
   readonly #worker: Worker;
   readonly #owner: LinkOwner;
   readonly #memory: WorkerMemory;
-  readonly #seize: (end: WorkerEnd) => void;
+  readonly #thread: ThreadOwner;
   #ended = false;
+  #abandoned = false;
 
-  /** `seize` takes the loop away from a thread that does not come back. */
   constructor(
     name: string,
     pid: number,
     memory: WorkerMemory,
     owner: LinkOwner,
-    seize: (end: WorkerEnd) => void,
+    thread: ThreadOwner,
   ) {
     this.pid = pid;
     this.#owner = owner;
     this.#memory = memory;
-    this.#seize = seize;
+    this.#thread = thread;
     this.#worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name });
     this.#worker.onmessage = (event: MessageEvent<FromWorker>) => this.#received(event.data);
     this.#worker.onerror = (event: ErrorEvent) => {
@@ -41,6 +49,7 @@ export class ThreadLink implements WorkerLink {
     };
     // Bun tells so; on Deno the silence of the loop does.
     this.#worker.addEventListener("close", () => {
+      this.#returned();
       this.#end({ reason: "failed", message: "the thread ended without a word" });
     });
   }
@@ -53,14 +62,28 @@ export class ThreadLink implements WorkerLink {
 
   kill(): void {
     if (this.#ended) return;
+    this.#abandoned = true;
     this.#end({ reason: "killed", message: "the thread did not come back" });
   }
 
   #received(message: FromWorker): void {
-    if (this.#ended) return;
+    if (this.#ended) return this.#receivedLate(message);
     this.#owner.received(message);
     if (message.kind === "stopped") this.#end({ reason: "stopped", message: "" });
     if (message.kind === "failed") this.#end({ reason: "failed", message: message.message });
+  }
+
+  /** From a thread that was given up: it ends now. */
+  #receivedLate(message: FromWorker): void {
+    // Its start took too long, and nobody wants it any more.
+    if (message.kind === "ready") this.#worker.postMessage({ message: { kind: "stop" }, shared: undefined });
+    if (["returned", "stopped", "failed"].includes(message.kind)) this.#returned();
+  }
+
+  #returned(): void {
+    if (!this.#abandoned) return;
+    this.#abandoned = false;
+    this.#thread.returned();
   }
 
   #end(end: WorkerEnd): void {
@@ -69,7 +92,7 @@ export class ThreadLink implements WorkerLink {
     // What an application has left open in its thread must not keep the process alive.
     (this.#worker as { unref?: () => void }).unref?.();
     // A thread that ended without ending its loop has left its sockets open.
-    if (end.reason !== "stopped") this.#seize(end);
+    if (end.reason !== "stopped") this.#thread.lost(end);
     this.#owner.ended(end);
   }
 }

@@ -54,6 +54,7 @@ export function serverStatistics(workers: number, changes: Partial<ServerStatist
     phase: "running",
     workers: all,
     deaths: 1,
+    abandonedThreads: 0,
     listeners: [
       {
         name: "main",

@@ -262,14 +262,20 @@ export const lifeTable = {
   "supervisor.deathsMax": row(
     count(1, countMax),
     5,
-    "deaths within the window after which the server stops",
-    "who dies at once each time will not get better",
+    "deaths and replacements of stuck workers within the window, above which the server stops",
+    "a worker that keeps failing will not recover",
   ),
   "supervisor.deathsWindow": row(
     positiveDelay,
     60_000,
-    "time in which deaths are counted",
+    "time in which they are counted",
     "a bad minute, not a bad week",
+  ),
+  "supervisor.abandonedMax": row(
+    count(0, countMax),
+    4,
+    "threads given up as stuck and still running, above which the server stops",
+    "each may use up a core, and no runtime can end one",
   ),
   "supervisor.selfTest": row(
     delay,

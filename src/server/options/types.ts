@@ -182,10 +182,18 @@ export interface SupervisorOptions {
   backOff?: number;
   /** Milliseconds that grows to at most. 10,000 by default. */
   backOffMax?: number;
-  /** Deaths within `deathsWindow` after which the server stops. 5 by default. */
+  /**
+   * Deaths within `deathsWindow` above which the server stops; a stuck worker that is replaced is one. 5 by
+   * default.
+   */
   deathsMax?: number;
   /** Milliseconds in which deaths are counted. 60,000 by default. */
   deathsWindow?: number;
+  /**
+   * Threads that were given up as stuck and still run, above which the server stops (`ERR_THREADS_STUCK`). 4
+   * by default.
+   */
+  abandonedMax?: number;
   /** Milliseconds between two calls of the server to its own listeners; failures are logged. 0, off. */
   selfTest?: number;
 }
