@@ -18,6 +18,8 @@ export type DoorbellFunctions = Pick<
 
 /** Lines lost one after the other, without a ring between, until arming fails instead of trying once more. */
 const LOSSES_MAX = 3;
+/** Milliseconds after which it tries again all the same: what kept the lines from living may be over. */
+const LOSSES_FORGOTTEN_MILLISECONDS = 1_000;
 
 export class BunDoorbell implements OwnedDoorbell {
   readonly #loop: number;
@@ -27,8 +29,9 @@ export class BunDoorbell implements OwnedDoorbell {
   #ring: (() => void) | undefined;
   #referenced = true;
   #closed = false;
-  /** Lines lost since the last ring. */
+  /** Lines lost since the last ring, and when the last one was. */
   #losses = 0;
+  #lostAt = 0;
 
   constructor(loop: number, functions: DoorbellFunctions, operatingSystem: OperatingSystem) {
     this.#loop = loop;
@@ -42,7 +45,9 @@ export class BunDoorbell implements OwnedDoorbell {
 
   arm(ring: () => void, milliseconds = Infinity): void {
     if (this.#ring !== undefined || this.#closed) return;
-    if (this.#losses >= LOSSES_MAX) throw new NativeError("doorbell_arm", Status.connectionAborted);
+    const isHopeless = this.#losses >= LOSSES_MAX &&
+      performance.now() - this.#lostAt < LOSSES_FORGOTTEN_MILLISECONDS;
+    if (isHopeless) throw new NativeError("doorbell_arm", Status.connectionAborted);
     const line = this.#line ??= this.#openLine();
     const limit = milliseconds < NO_TIMER ? Math.max(Math.ceil(milliseconds), 0) : NO_TIMER;
     const result = this.#functions.ringport_doorbell_arm(this.#loop, limit);
@@ -91,6 +96,7 @@ export class BunDoorbell implements OwnedDoorbell {
     this.#line = undefined;
     this.#functions.ringport_doorbell_close(this.#loop);
     this.#losses += 1;
+    this.#lostAt = performance.now();
     this.#call();
   }
 

@@ -307,3 +307,9 @@ export const repeatKeysMax = 64;
 
 /** Milliseconds between two reports of exceptions that escape into a loop: one a second fills no disk. */
 export const reportIntervalMilliseconds = 1_000;
+
+/**
+ * Milliseconds between two looks of a loop whose doorbell cannot be armed: late enough to cost little, soon
+ * enough not to look like a hang.
+ */
+export const lookIntervalMilliseconds = 10;

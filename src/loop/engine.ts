@@ -6,6 +6,7 @@
  */
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
 import {
+  HEADER_LAST_SYSTEM_ERROR,
   HEADER_NEXT_TIMER_MS,
   HEADER_SEGMENTS_HELD,
   HEADER_SEND_ENTRIES_FREE,
@@ -157,7 +158,11 @@ export class Engine {
     this.#late = new LateAnswers(this.segments, (id) => this.submit(Operation.close, id));
     this.timers = new TimerTable(this, native.sizes.timers);
     this.#ration();
-    this.#sleep = new Sleep(native.doorbell, this.#ring, () => native.wake());
+    this.#sleep = new Sleep(native.doorbell, {
+      ring: this.#ring,
+      wake: () => native.wake(),
+      failed: (thrown) => this.exceptions.tell(thrown),
+    });
     this.#readHeader();
   }
 
@@ -405,7 +410,7 @@ export class Engine {
     const count = this.#poll(0);
     this.trace?.afterPoll();
     if (count < 0) {
-      if (count !== -Status.busy) this.#lose(-count);
+      if (count !== -Status.busy) this.#refused(-count);
       return count;
     }
     this.turn = (this.turn + 1) | 0;
@@ -473,6 +478,13 @@ export class Engine {
     this.#contain(() => this.#seize());
     this.#contain(() => this.#lose(Status.invalidState, error));
     this.#contain(() => this.whenBroken?.(brokenLoop(error)));
+  }
+
+  /** The library does not poll: the loop was taken away or, for another status, its queue is gone. */
+  #refused(status: number): void {
+    if (status === Status.seized || status === Status.invalidLoop) return this.#lose(status);
+    const systemError = this.#header[HEADER_LAST_SYSTEM_ERROR] >>> 0;
+    this.#break(this.errorOf(status, systemError, "poll"));
   }
 
   /** Closes the loop's sockets; again as long as the kernel holds one of them. */

@@ -5,11 +5,22 @@
  */
 import { NO_TIMER } from "../../ffi/layout.gen.ts";
 import type { Doorbell } from "../../ffi/port.ts";
+import { lookIntervalMilliseconds } from "../base/limits.ts";
+
+/** What a sleep asks of its loop. */
+export interface Sleeper {
+  /** The sleep is over. */
+  ring(): void;
+  /** Makes the doorbell ring. */
+  wake(): void;
+  /** The doorbell cannot be armed; the loop goes on by the host's clock meanwhile. */
+  failed(thrown: unknown): void;
+}
 
 export class Sleep {
   readonly #doorbell: Doorbell;
-  readonly #ring: () => void;
-  readonly #wake: () => void;
+  readonly #sleeper: Sleeper;
+  readonly #ring = () => this.#sleeper.ring();
   /** Keeps the host process alive. */
   #referenced = false;
   #since = 0;
@@ -18,15 +29,13 @@ export class Sleep {
   #hostTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #hostTimerDue = 0;
 
-  /** `ring` is called when the sleep is over; `wake` makes the doorbell ring. */
-  constructor(doorbell: Doorbell, ring: () => void, wake: () => void) {
+  constructor(doorbell: Doorbell, sleeper: Sleeper) {
     this.#doorbell = doorbell;
-    this.#ring = ring;
-    this.#wake = wake;
+    this.#sleeper = sleeper;
     doorbell.unref();
     // Armed once before it is needed: what the doorbell opens for itself must not be missing when the first
     // sleep comes after the last descriptor has gone.
-    doorbell.arm(ring);
+    doorbell.arm(this.#ring);
   }
 
   /** Milliseconds since the loop fell asleep. */
@@ -39,20 +48,37 @@ export class Sleep {
     this.#since = performance.now();
     if (!this.#doorbell.armed) {
       this.#bellDue = next === NO_TIMER ? Infinity : this.#since + next;
-      return this.#doorbell.arm(this.#ring, next === NO_TIMER ? undefined : next);
+      try {
+        return this.#doorbell.arm(this.#ring, next === NO_TIMER ? undefined : next);
+      } catch (thrown) {
+        return this.#lookLater(thrown, next);
+      }
     }
     if (next === NO_TIMER) return;
     const due = this.#since + next;
     // Armed before for a later time: the host's clock wakes the loop instead. It keeps the process alive:
     // where that is not wanted the bell is rung, to be armed anew.
     if (this.#bellDue <= due || (this.#hostTimer !== undefined && this.#hostTimerDue <= due)) return;
-    if (!this.#referenced) return this.#wake();
+    if (!this.#referenced) return this.#sleeper.wake();
+    this.#ringBy(this.#since + next, next);
+  }
+
+  #ringBy(due: number, milliseconds: number): void {
     clearTimeout(this.#hostTimer);
     this.#hostTimerDue = due;
     this.#hostTimer = setTimeout(() => {
       this.#hostTimer = undefined;
       this.#ring();
-    }, next);
+    }, milliseconds);
+  }
+
+  /** Without a doorbell the loop is not woken, so it looks for itself until one can be armed again. */
+  #lookLater(thrown: unknown, next: number): void {
+    this.#sleeper.failed(thrown);
+    const milliseconds = Math.min(next, lookIntervalMilliseconds);
+    this.#ringBy(this.#since + milliseconds, milliseconds);
+    // Only where a call cannot wait in the background can arming fail: there timers have this method.
+    if (!this.#referenced) (this.#hostTimer as { unref?: () => void }).unref?.();
   }
 
   /** From now on the loop keeps the process alive. */
@@ -68,7 +94,7 @@ export class Sleep {
     if (this.#hostTimer === undefined) return;
     clearTimeout(this.#hostTimer);
     this.#hostTimer = undefined;
-    this.#wake();
+    this.#sleeper.wake();
   }
 
   /** The loop ends. */

@@ -201,7 +201,7 @@ export class Runner {
       if (this.#phase === "running") listener.serve();
       else listener.close();
     } catch (error) {
-      this.#owner.log(`UDP address "${name}" cannot be bound`, { error: String(error) });
+      this.#owner.log(`UDP address "${name}" cannot be bound`, { error: textOf(error) });
     }
   }
 

@@ -6,6 +6,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
+const Ring = @import("io/common.zig").Ring;
 
 /// States of one doorbell. Arming goes asleep to armed, ringing armed to asleep, closing any to stopping;
 /// each by one atomic step, so a ring and a close can meet in any order.
@@ -95,7 +96,20 @@ pub fn DoorbellType(
             const armed = @backingInt(State.armed);
             const asleep = @backingInt(State.asleep);
             // Asleep before the byte is out: the ring's receiver may arm again at once.
-            if (doorbell.state.cmpxchgStrong(armed, asleep, .acq_rel, .acquire) == null) doorbell.bell.ring();
+            if (doorbell.state.cmpxchgStrong(armed, asleep, .acq_rel, .acquire) == null) doorbell.ring();
+        }
+
+        /// A ring that is lost leaves the loop asleep for ever: it is repeated until it is out, and where it never
+        /// will be the line is cut, which the host loop hears as well.
+        fn ring(doorbell: *Doorbell) void {
+            while (doorbell.state.load(.acquire) != @backingInt(State.stopping)) {
+                switch (doorbell.bell.ring()) {
+                    .rung => return,
+                    .interrupted => {},
+                    .no_memory => doorbell.bell.nap(),
+                    .broken => return doorbell.bell.cut(),
+                }
+            }
         }
 
         fn find(loop: u32) ?*Doorbell {
@@ -124,7 +138,11 @@ fn failure(status: abi.Status) i32 {
 const TestBell = struct {
     rings: u32 = 0,
     rouses: u32 = 0,
+    naps: u32 = 0,
+    cuts: u32 = 0,
     closed: bool = false,
+    /// What the next attempts to ring meet, the last first; then they succeed.
+    faults: []const Ring = &.{},
 
     fn open(_: *TestBell, _: u32, _: u32, _: *const fn (*anyopaque) void, _: *anyopaque) i32 {
         return 5;
@@ -133,8 +151,19 @@ const TestBell = struct {
         self.rouses += 1;
     }
     fn sleep(_: *TestBell, _: *std.atomic.Value(u32), _: u32) void {}
-    fn ring(self: *TestBell) void {
+    fn ring(self: *TestBell) Ring {
+        if (self.faults.len > 0) {
+            defer self.faults.len -= 1;
+            return self.faults[self.faults.len - 1];
+        }
         self.rings += 1;
+        return .rung;
+    }
+    fn nap(self: *TestBell) void {
+        self.naps += 1;
+    }
+    fn cut(self: *TestBell) void {
+        self.cuts += 1;
     }
     fn close(self: *TestBell) void {
         self.closed = true;
@@ -185,8 +214,29 @@ test "a doorbell rings once for each arming and stops when told" {
     try std.testing.expectEqual(@as(u32, 2), doorbell.bell.rings);
     try std.testing.expectEqual(@as(u32, 250), TestLoop.asked_ms[2]);
 
+    // A ring that fails is repeated until it is out.
+    TestLoop.waits = 0;
+    TestLoop.answers = .{ 1, 1, 1, 1 };
+    doorbell.bell.faults = &.{ .no_memory, .interrupted, .no_memory, .interrupted };
+    try std.testing.expectEqual(@as(i32, 0), Subject.arm(7, 250));
+    try std.testing.expect(doorbell.step());
+    try std.testing.expectEqual(@as(u32, 3), doorbell.bell.rings);
+    try std.testing.expectEqual(@as(u32, 2), doorbell.bell.naps);
+    try std.testing.expectEqual(@as(u32, 0), doorbell.bell.cuts);
+
+    // Where none can get out any more the line is cut, once.
+    doorbell.bell.faults = &.{ .broken, .interrupted };
+    try std.testing.expectEqual(@as(i32, 0), Subject.arm(7, 250));
+    try std.testing.expect(doorbell.step());
+    try std.testing.expectEqual(@as(u32, 3), doorbell.bell.rings);
+    try std.testing.expectEqual(@as(u32, 1), doorbell.bell.cuts);
+
     try std.testing.expectEqual(@as(i32, 0), Subject.arm(7, 250));
     try std.testing.expectEqual(@as(i32, 0), Subject.close(7));
+    // A ring that was under way when the doorbell was closed ends with it.
+    doorbell.bell.faults = &.{ .rung, .no_memory };
+    doorbell.ring();
+    try std.testing.expectEqual(@as(usize, 2), doorbell.bell.faults.len);
     try std.testing.expect(!doorbell.step());
     try std.testing.expect(doorbell.bell.closed);
     try std.testing.expectEqual(@as(u32, 1), TestLoop.wakes);

@@ -97,7 +97,10 @@ pub fn poll(handle: u32, wait_ms: u32) callconv(.c) i32 {
         else => |refused| return answer(refusal(refused)),
     };
     defer registry.end_turn(handle);
-    return @intCast(loop.poll(wait_ms));
+    const count = loop.poll(wait_ms);
+    const failure = loop.io.wait_failure();
+    // The kernel's queue is gone: without it nothing of the loop is ever told again.
+    return if (failure.failed()) answer_on(loop, failure) else @intCast(count);
 }
 
 fn refusal(refused: Registry.Turning) abi.Status {

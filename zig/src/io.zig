@@ -115,6 +115,8 @@ pub fn check(comptime Backend: type) void {
             .{ "keep_path", fn (*Backend, *Listener) void },
             // Milliseconds of waiting at most (0: none). Returns how many events were written.
             .{ "wait", fn (*Backend, []common.Event, u32) usize },
+            // Why the last wait could not ask the kernel at all; ok where it could.
+            .{ "wait_failure", fn (*Backend) common.Result },
             // From any thread: wait until `wait` would have something, take nothing off the queue.
             // Ok: there is something (or a wake). timed_out: nothing.
             .{ "wait_ready", fn (*Backend, u32) common.Result },

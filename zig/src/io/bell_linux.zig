@@ -4,6 +4,9 @@
 
 const std = @import("std");
 const abi = @import("../abi.zig");
+const errno_status = @import("errno_status.zig");
+const sleeping = @import("nap.zig");
+const Ring = @import("common.zig").Ring;
 const linux = std.os.linux;
 
 /// Bytes. Enough for one wait and its event buffer, and above what any libc demands at least.
@@ -45,11 +48,8 @@ pub const Bell = struct {
     pub fn open(self: *Bell, _: u32, _: u32, entry: Entry, argument: *anyopaque) i32 {
         var ends: [2]i32 = undefined;
         const kind = linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK;
-        switch (linux.errno(linux.socketpair(linux.AF.UNIX, kind, 0, &ends))) {
-            .SUCCESS => {},
-            .MFILE, .NFILE => return failure(.descriptors_exhausted),
-            else => return failure(.unexpected),
-        }
+        const code = linux.errno(linux.socketpair(linux.AF.UNIX, kind, 0, &ends));
+        if (code != .SUCCESS) return failure(errno_status.status_of(code));
         self.* = .{ .descriptor = ends[1], .entry = entry, .argument = argument };
         const started = self.start();
         if (started < 0) {
@@ -87,17 +87,31 @@ pub const Bell = struct {
 
     /// Returns at once when `state` no longer is `expected`, else after rouse; may return early.
     pub fn sleep(_: *Bell, state: *std.atomic.Value(u32), expected: u32) void {
-        _ = linux.futex_4arg(&state.raw, .{ .cmd = .WAIT, .private = true }, expected, null);
+        const slept = linux.futex_4arg(&state.raw, .{ .cmd = .WAIT, .private = true }, expected, null);
+        switch (linux.errno(slept)) {
+            .SUCCESS, .AGAIN, .INTR => {},
+            // A system that forbids the call: looking now and then is all that is left.
+            else => nap(undefined),
+        }
     }
 
     pub fn rouse(_: *Bell, state: *std.atomic.Value(u32)) void {
         _ = linux.futex_3arg(&state.raw, .{ .cmd = .WAKE, .private = true }, 1);
     }
 
-    /// A full socket already holds a ring nobody has read: nothing is lost then.
-    pub fn ring(self: *Bell) void {
+    pub fn ring(self: *Bell) Ring {
         const byte = [1]u8{1};
-        _ = linux.sendto(self.descriptor, &byte, byte.len, linux.MSG.NOSIGNAL, null, 0);
+        const sent = linux.sendto(self.descriptor, &byte, byte.len, linux.MSG.NOSIGNAL, null, 0);
+        return ring_of(linux.errno(sent));
+    }
+
+    pub fn nap(_: *Bell) void {
+        sleeping.nap();
+    }
+
+    /// The host loop sees the end of the line and opens another one.
+    pub fn cut(self: *Bell) void {
+        _ = linux.shutdown(self.descriptor, linux.SHUT.RDWR);
     }
 
     pub fn close(self: *Bell) void {
@@ -106,6 +120,44 @@ pub const Bell = struct {
         self.* = .{};
     }
 };
+
+/// A full socket already holds a ring nobody has read: nothing is lost then.
+fn ring_of(code: linux.E) Ring {
+    return switch (code) {
+        .SUCCESS, .AGAIN => .rung,
+        .INTR => .interrupted,
+        .NOBUFS, .NOMEM => .no_memory,
+        else => .broken,
+    };
+}
+
+test "a ring is out, repeated, or known to be lost" {
+    var ends: [2]i32 = undefined;
+    const kind = linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK;
+    try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(linux.socketpair(linux.AF.UNIX, kind, 0, &ends)));
+    defer _ = linux.close(ends[1]);
+    var bell: Bell = .{ .descriptor = ends[1] };
+    // More than the socket holds.
+    for (0..10_000) |_| try std.testing.expectEqual(Ring.rung, bell.ring());
+    _ = linux.close(ends[0]);
+    try std.testing.expectEqual(Ring.broken, bell.ring());
+    try std.testing.expectEqual(Ring.interrupted, ring_of(.INTR));
+    try std.testing.expectEqual(Ring.no_memory, ring_of(.NOBUFS));
+    try std.testing.expectEqual(Ring.no_memory, ring_of(.NOMEM));
+}
+
+test "the other end hears of a line that is cut" {
+    var ends: [2]i32 = undefined;
+    const kind = linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK;
+    try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(linux.socketpair(linux.AF.UNIX, kind, 0, &ends)));
+    defer for (ends) |end| {
+        _ = linux.close(end);
+    };
+    var bell: Bell = .{ .descriptor = ends[1] };
+    bell.cut();
+    var byte: [1]u8 = undefined;
+    try std.testing.expectEqual(@as(usize, 0), linux.read(ends[0], &byte, byte.len));
+}
 
 fn failure(status: abi.Status) i32 {
     return -@as(i32, @backingInt(status));

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const abi = @import("../abi.zig");
+const Ring = @import("common.zig").Ring;
 
 const Entry = *const fn (*anyopaque) void;
 const Handle = ?*anyopaque;
@@ -10,6 +11,11 @@ const Socket = usize;
 
 const invalid_socket: Socket = std.math.maxInt(Socket);
 const infinite: u32 = 0xffff_ffff;
+const wait_failed: u32 = 0xffff_ffff;
+const shutdown_both: i32 = 2;
+const wsa_interrupted: i32 = 10004;
+const wsa_would_block: i32 = 10035;
+const wsa_no_buffers: i32 = 10055;
 /// Bytes. Enough for one wait and its packets; only touched pages are committed.
 const stack_size_bytes: usize = 256 * 1024;
 const stack_size_is_reservation: u32 = 0x0001_0000;
@@ -44,6 +50,9 @@ extern "ws2_32" fn socket(i32, i32, i32) callconv(.winapi) Socket;
 extern "ws2_32" fn connect(Socket, *const SocketAddress, i32) callconv(.winapi) i32;
 extern "ws2_32" fn setsockopt(Socket, i32, i32, *const i32, i32) callconv(.winapi) i32;
 extern "ws2_32" fn send(Socket, [*]const u8, i32, i32) callconv(.winapi) i32;
+extern "ws2_32" fn shutdown(Socket, i32) callconv(.winapi) i32;
+extern "ws2_32" fn WSAGetLastError() callconv(.winapi) i32;
+extern "kernel32" fn Sleep(u32) callconv(.winapi) void;
 extern "ws2_32" fn closesocket(Socket) callconv(.winapi) i32;
 
 pub const Bell = struct {
@@ -96,16 +105,33 @@ pub const Bell = struct {
     /// Returns at once when `state` no longer is `expected`, else after rouse; may return early.
     pub fn sleep(self: *Bell, state: *std.atomic.Value(u32), expected: u32) void {
         if (state.load(.acquire) != expected) return;
-        _ = WaitForSingleObject(self.event, infinite);
+        // A wait that fails leaves nothing but to look now and then.
+        if (WaitForSingleObject(self.event, infinite) == wait_failed) self.nap();
     }
 
     pub fn rouse(self: *Bell, _: *std.atomic.Value(u32)) void {
         _ = SetEvent(self.event);
     }
 
-    pub fn ring(self: *Bell) void {
+    pub fn ring(self: *Bell) Ring {
         const byte = [1]u8{1};
-        _ = send(self.connection, &byte, byte.len, 0);
+        if (send(self.connection, &byte, byte.len, 0) >= 0) return .rung;
+        return switch (WSAGetLastError()) {
+            // A full socket holds a ring nobody has read.
+            wsa_would_block => .rung,
+            wsa_interrupted => .interrupted,
+            wsa_no_buffers => .no_memory,
+            else => .broken,
+        };
+    }
+
+    pub fn nap(_: *Bell) void {
+        Sleep(1);
+    }
+
+    /// The host loop sees the end of the line and opens another one.
+    pub fn cut(self: *Bell) void {
+        _ = shutdown(self.connection, shutdown_both);
     }
 
     pub fn close(self: *Bell) void {

@@ -31,6 +31,9 @@ pub const Event = struct {
     short_receive_unreliable: bool = false,
 };
 
+/// What became of one attempt to ring a doorbell.
+pub const Ring = enum { rung, interrupted, no_memory, broken };
+
 /// The answer of every operation: our status and, where the system spoke, its number.
 pub const Result = struct {
     status: abi.Status = .ok,

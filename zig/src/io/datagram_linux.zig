@@ -82,7 +82,7 @@ pub fn receive(descriptor: i32, rooms: []common.DatagramRoom) common.DatagramsRe
     switch (code) {
         .SUCCESS => {},
         .AGAIN => return .{ .drained = true },
-        .INTR => return .{},
+        .INTR, .NOMEM, .NOBUFS => return .{},
         else => return .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
     }
     const count: u32 = @intCast(received);
@@ -144,7 +144,7 @@ fn send(descriptor: i32, datagrams: []const common.Datagram) common.DatagramsRes
     const code = linux.errno(sent);
     return switch (code) {
         .SUCCESS => .{ .count = @intCast(sent) },
-        .AGAIN, .NOBUFS, .INTR => .{ .status = .would_block, .system_error = @backingInt(code) },
+        .AGAIN, .NOBUFS, .NOMEM, .INTR => .{ .status = .would_block, .system_error = @backingInt(code) },
         else => .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
     };
 }

@@ -13,6 +13,7 @@ const listening = @import("listen_linux.zig");
 const looking = @import("look_linux.zig");
 const monotonic = @import("monotonic.zig");
 const options = @import("options_linux.zig");
+const sleeping = @import("nap.zig");
 const paths = @import("path_linux.zig");
 const system_addresses = @import("address_linux.zig");
 const SystemAddress = system_addresses.SystemAddress;
@@ -38,6 +39,9 @@ const Data = packed struct(u64) {
 /// The id of the descriptor that wakes.
 const wake_data: Data = .{ .id = abi.invalid_id };
 
+/// Writes of one wake. Whoever waits looks at the flag beside it as well, if only after a slice of its wait.
+const wake_attempts_max = 100;
+
 /// A turn may hand out two events for each one of the kernel's.
 const kernel_events_max = constants.events_per_wait_max;
 
@@ -55,6 +59,8 @@ pub const Io = struct {
     wake_descriptor: i32,
     /// 1 between a wake and its being taken: a second wake costs no system call.
     wake_pending: std.atomic.Value(u32),
+    /// Why the last wait could not ask the kernel.
+    failure: common.Result,
     events: [kernel_events_max]linux.epoll_event,
 
     pub fn memory_size(_: *const abi.Configuration) usize {
@@ -72,6 +78,7 @@ pub const Io = struct {
         }
         io.wake_descriptor = @intCast(descriptor);
         io.wake_pending = .init(0);
+        io.failure = .ok;
         const result = io.control(linux.EPOLL.CTL_ADD, io.wake_descriptor, linux.EPOLL.IN | linux.EPOLL.ET, wake_data);
         if (result.failed()) io.deinit();
         return result;
@@ -194,8 +201,8 @@ pub const Io = struct {
         const code = linux.errno(received);
         return switch (code) {
             .AGAIN => .{ .drained = true },
-            // Asked again in the next round.
-            .INTR => .{},
+            // Asked again in the next round. That the kernel lacks memory is no fault of the connection.
+            .INTR, .NOMEM, .NOBUFS => .{},
             else => .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
         };
     }
@@ -217,10 +224,10 @@ pub const Io = struct {
                 for (spans) |span| total += span.length;
                 if (sent == total) return .{ .bytes = @intCast(sent) };
             },
-            .AGAIN, .INTR, .NOBUFS => {},
+            .AGAIN, .INTR, .NOBUFS, .NOMEM => {},
             else => return .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
         }
-        const armed = io.arm_write(socket, id, code == .INTR or code == .NOBUFS);
+        const armed = io.arm_write(socket, id, code != .SUCCESS and code != .AGAIN);
         if (armed.failed()) return .{ .status = armed.status, .system_error = armed.system_error };
         return .{ .status = .would_block, .bytes = if (code == .SUCCESS) @intCast(sent) else 0 };
     }
@@ -305,13 +312,19 @@ pub const Io = struct {
         if (max == 0) return 0;
         const timeout: i32 = @intCast(@min(wait_ms, constants.wait_max_ms));
         const count = linux.epoll_wait(io.epoll, &io.events, max, timeout);
+        const code = linux.errno(count);
         // A signal ends a wait early; the caller comes again.
-        if (linux.errno(count) != .SUCCESS) return 0;
+        io.failure = if (code == .INTR) .ok else errno_status.result_of(code);
+        if (code != .SUCCESS) return 0;
         var written: usize = 0;
         for (io.events[0..count]) |*event| {
             written += io.translate(event.events, @bitCast(event.data.u64), out[written..]);
         }
         return written;
+    }
+
+    pub fn wait_failure(io: *Io) common.Result {
+        return io.failure;
     }
 
     fn translate(io: *Io, events: u32, data: Data, out: []common.Event) usize {
@@ -342,12 +355,18 @@ pub const Io = struct {
     }
 
     pub fn wait_ready(io: *Io, timeout_ms: u32) common.Result {
+        // Whatever became of the write that should have told of it.
+        if (io.wake_pending.load(.acquire) != 0) return .ok;
         var descriptors = [_]linux.pollfd{.{ .fd = io.epoll, .events = linux.POLL.IN }};
         const timeout: i32 = @intCast(@min(timeout_ms, constants.wait_max_ms));
         const count = linux.poll(&descriptors, descriptors.len, timeout);
         const code = linux.errno(count);
         // A signal is answered as "something": asking the queue once for nothing does no harm.
         if (code == .INTR) return .ok;
+        if (code == .NOMEM) {
+            sleeping.nap();
+            return .ok;
+        }
         if (code != .SUCCESS) return errno_status.result_of(code);
         return if (count == 0) .{ .status = .timed_out } else .ok;
     }
@@ -356,7 +375,14 @@ pub const Io = struct {
         if (io.wake_pending.swap(1, .acq_rel) != 0) return;
         // Each write is an edge; the counter is never read and cannot fill in the life of a machine.
         const one: u64 = 1;
-        _ = linux.write(io.wake_descriptor, @ptrCast(&one), @sizeOf(u64));
+        for (0..wake_attempts_max) |_| {
+            switch (linux.errno(linux.write(io.wake_descriptor, @ptrCast(&one), @sizeOf(u64)))) {
+                .INTR => {},
+                .NOMEM, .NOBUFS => sleeping.nap(),
+                // The flag stays: a wait that begins sees it.
+                else => return,
+            }
+        }
     }
 
     pub fn take_wake(io: *Io) bool {

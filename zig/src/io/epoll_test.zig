@@ -245,3 +245,31 @@ test "only sockets are discarded, and no number that names nothing is taken" {
     try std.testing.expectEqual(abi.Status.invalid_argument, bench.io.attach(&socket, 1, 0x7fff_fff0).status);
     bench.io.deinit();
 }
+
+test "a queue that is gone is told, and only then" {
+    var bench: Bench = .{};
+    try bench.open();
+    try std.testing.expectEqual(@as(usize, 0), bench.io.wait(&bench.events, 0));
+    try std.testing.expectEqual(abi.Status.ok, bench.io.wait_failure().status);
+    const duplicate: i32 = @intCast(linux.dup(bench.io.epoll));
+    _ = linux.close(bench.io.epoll);
+    try std.testing.expectEqual(@as(usize, 0), bench.io.wait(&bench.events, 0));
+    try std.testing.expectEqual(abi.Status.invalid_argument, bench.io.wait_failure().status);
+    bench.io.epoll = duplicate;
+    try std.testing.expectEqual(@as(usize, 0), bench.io.wait(&bench.events, 0));
+    try std.testing.expectEqual(abi.Status.ok, bench.io.wait_failure().status);
+    bench.io.deinit();
+}
+
+test "a wake whose write fails is found by the next wait all the same" {
+    var bench: Bench = .{};
+    try bench.open();
+    const wake_descriptor = bench.io.wake_descriptor;
+    bench.io.wake_descriptor = -1;
+    bench.io.wake();
+    bench.io.wake_descriptor = wake_descriptor;
+    try std.testing.expectEqual(abi.Status.ok, bench.io.wait_ready(patience_ms).status);
+    try std.testing.expect(bench.io.take_wake());
+    try std.testing.expectEqual(abi.Status.timed_out, bench.io.wait_ready(0).status);
+    bench.io.deinit();
+}

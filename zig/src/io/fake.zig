@@ -355,6 +355,10 @@ pub const Io = struct {
         return waiting.wait(self, events, timeout_ms);
     }
 
+    pub fn wait_failure(_: *Io) common.Result {
+        return .ok;
+    }
+
     pub fn wait_ready(self: *Io, timeout_ms: u32) common.Result {
         return waiting.wait_ready(self, timeout_ms);
     }

@@ -198,6 +198,10 @@ pub const Io = struct {
         return count;
     }
 
+    pub fn wait_failure(io: *Io) common.Result {
+        return io.port.failure;
+    }
+
     /// Null for a packet that only counts.
     fn complete(io: *Io, operation: *operations.Operation) ?common.Event {
         // Guards against a provider that queues a packet although it was told to skip it.

@@ -25,6 +25,7 @@ pub fn create(memory: *SharedMemory) common.Result {
     if (linux.errno(opened) != .SUCCESS) return errno_status.result_of(linux.errno(opened));
     const descriptor: i32 = @intCast(opened);
     var code = linux.errno(linux.ftruncate(descriptor, memory.bytes));
+    while (code == .INTR) code = linux.errno(linux.ftruncate(descriptor, memory.bytes));
     if (code == .SUCCESS) code = linux.errno(linux.fcntl(descriptor, linux.F.ADD_SEALS, seals));
     const result = if (code == .SUCCESS) map_at(memory, descriptor) else errno_status.result_of(code);
     if (result.failed()) _ = linux.close(descriptor) else memory.descriptor = @intCast(descriptor);

@@ -11,6 +11,12 @@ const status = @import("status.zig");
 /// Milliseconds between two tries to give a packet back while the kernel has no memory for it.
 const post_retry_ms: u32 = 1;
 
+/// Tries of one wake. Whoever waits looks at the flag beside it as well, if only after a slice of its wait.
+const wake_attempts_max = 100;
+
+/// WAIT_TIMEOUT
+const wait_timeout: u32 = 258;
+
 /// Threads the port lets run at once. With one, a thread waiting for readiness would not be let go while
 /// the loop's own thread runs, nor the loop's thread see a packet while the other one runs.
 const concurrency: u32 = 64;
@@ -24,6 +30,8 @@ pub const Port = struct {
     sockets_device: ?windows.Handle,
     /// Set by wake, taken by take_wake.
     wake_pending: std.atomic.Value(bool),
+    /// Why the last take could not ask the port.
+    failure: common.Result,
     /// A wake packet is in the queue: a second one would say nothing more.
     wake_posted: std.atomic.Value(bool),
 
@@ -33,6 +41,7 @@ pub const Port = struct {
         port.wake_pending = .init(false);
         port.wake_posted = .init(false);
         port.sockets_device = null;
+        port.failure = .ok;
         const found = port.find_extensions();
         if (found.failed()) return found;
         port.handle = windows.CreateIoCompletionPort(windows.invalid_handle, null, 0, concurrency) orelse
@@ -125,6 +134,7 @@ pub const Port = struct {
         const length: u32 = @intCast(entries.len);
         const taken =
             windows.GetQueuedCompletionStatusEx(port.handle, entries.ptr, length, &count, timeout_ms, 0);
+        port.failure = if (taken != 0 or windows.GetLastError() == wait_timeout) .ok else status.last_win32();
         return entries[0..if (taken != 0) count else 0];
     }
 
@@ -151,8 +161,13 @@ pub const Port = struct {
     pub fn wake(port: *Port) void {
         port.wake_pending.store(true, .seq_cst);
         if (port.wake_posted.swap(true, .seq_cst)) return;
-        if (windows.PostQueuedCompletionStatus(port.handle, 0, 0, null) == 0)
-            port.wake_posted.store(false, .seq_cst);
+        for (0..wake_attempts_max) |_| {
+            if (windows.PostQueuedCompletionStatus(port.handle, 0, 0, null) != 0) return;
+            if (windows.GetLastError() == @backingInt(status.SystemError.invalid_handle)) break;
+            windows.Sleep(post_retry_ms);
+        }
+        // The other flag stays: a wait that begins sees it.
+        port.wake_posted.store(false, .seq_cst);
     }
 
     /// The wake's packet was taken off the queue for good.
