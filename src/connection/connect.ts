@@ -133,19 +133,15 @@ function candidateOf<D>(
   address: AddressBytes,
   local: AddressBytes | undefined,
 ): Candidate | undefined {
-  const reached = local === undefined ? address : inFamilyOf(local, address);
-  if (reached === undefined) return undefined;
+  // An IPv4 address mapped into IPv6 is one of IPv4: not every system connects from it to the other form.
+  const from = local && (asFamily(local, 4) ?? local);
+  const reached = from === undefined || from.family === address.family ? address : asFamily(address, 4);
+  if (reached === undefined || (from !== undefined && from.family !== reached.family)) return undefined;
   const place: Endpoint = { kind: "internet", address: reached, port };
-  if (local === undefined && localPort === 0) return { place, local: undefined };
+  if (from === undefined && localPort === 0) return { place, local: undefined };
   const { family } = reached;
   const any: AddressBytes = { family, bytes: new Uint8Array(family === 4 ? 4 : 16), scope: 0 };
-  return { place, local: { kind: "internet", address: local ?? any, port: localPort } };
-}
-
-/** The address in the family of the local one, which IPv4 addresses mapped into IPv6 have in either form. */
-function inFamilyOf(local: AddressBytes, address: AddressBytes): AddressBytes | undefined {
-  if (local.family === 4) return asFamily(address, 4);
-  return asFamily(local, 4) === undefined && address.family === 4 ? undefined : asFamily(address, 6);
+  return { place, local: { kind: "internet", address: from ?? any, port: localPort } };
 }
 
 /** One `connect`, until there is a connection or an error. */
