@@ -176,6 +176,126 @@ describe("a reset", () => {
   });
 });
 
+describe("a reset while the connection ends", () => {
+  const SMALL = 100_000;
+  const LARGE = 12 << 20;
+  /** Ways to end, and what the peer did before. */
+  const endings: {
+    name: string;
+    peerEnded?: true;
+    options?: object;
+    end(far: Log, bytes: Uint8Array): void;
+  }[] = [
+    { name: "by close", end: ({ connection }, bytes) => (connection.write(bytes), connection.close()) },
+    { name: "by end", end: ({ connection }, bytes) => void connection.end(bytes) },
+    {
+      name: "by shutdownWrite",
+      end: ({ connection }, bytes) => (connection.write(bytes), connection.shutdownWrite()),
+    },
+    {
+      name: "by end after the peer's end",
+      peerEnded: true,
+      end: ({ connection }, bytes) => void connection.end(bytes),
+    },
+    {
+      name: "by close after the peer's end",
+      peerEnded: true,
+      end: ({ connection }, bytes) => (connection.write(bytes), connection.close()),
+    },
+    {
+      name: "by end without lingering",
+      options: { lingerTimeout: 0 },
+      end: ({ connection }, bytes) => void connection.end(bytes),
+    },
+    {
+      name: "by close without lingering",
+      options: { lingerTimeout: 0 },
+      end: ({ connection }, bytes) => (connection.write(bytes), connection.close()),
+    },
+  ];
+  for (const { name, peerEnded, options, end } of endings) {
+    for (const length of [SMALL, LARGE]) {
+      // Once the kernel has everything and nobody waits for the peer, no reset comes through to this side.
+      if (length === SMALL && (peerEnded || options !== undefined)) continue;
+      it(`${name}, of ${length} bytes, is told, and nothing is called flushed`, async () => {
+        await using server = new TestServer(KEEP_OPEN, { allowHalfOpen: true, ...options });
+        const { near, far } = await server.connectPair(KEEP_OPEN);
+        if (peerEnded) {
+          near.connection.shutdownWrite();
+          await far.gotEnd();
+        }
+        near.connection.pause();
+        await delay(5);
+        end(far, new Uint8Array(length));
+        await delay(50);
+        if (length === LARGE) expect(far.connection.bufferedBytes).toBeGreaterThan(0);
+        else expect(far.connection.bufferedBytes).toBe(0);
+        near.connection.abort();
+        const reason = await far.closed();
+        expect(reason.by).toBe("error");
+        expect(reason.error).toBeInstanceOf(ConnectionResetError);
+        expect(reason.flushed).toBe(false);
+        if (length === LARGE) expect(reason.bytesLost).toBeGreaterThan(0);
+        else expect(reason.bytesLost).toBe(0);
+        // The application that has closed hears of it by the reason alone.
+        expect(far.errors.length).toBeLessThanOrEqual(1);
+        expect(far.events.at(-1)).toBe("close");
+        expect(far.events.filter((event) => event === "close")).toHaveLength(1);
+      });
+    }
+  }
+
+  it("is no news of a connection that ended in order before", async () => {
+    await using server = new TestServer(KEEP_OPEN);
+    const { near, far } = await server.connectPair(KEEP_OPEN);
+    far.connection.write("all of it");
+    far.connection.close();
+    near.connection.end();
+    expect(await far.closed()).toMatchObject({ flushed: true, bytesLost: 0 });
+    expect((await far.closed()).error).toBe(undefined);
+    await near.closed();
+  });
+});
+
+describe("a reset that is first seen by the end of this side", () => {
+  for (const how of ["end", "shutdownWrite", "close"] as const) {
+    it(`is a reset all the same, by ${how}`, async () => {
+      await using server = new TestServer(KEEP_OPEN);
+      for (let round = 0; round < 5; round++) {
+        const { near, far } = await server.connectPair(KEEP_OPEN);
+        // While paused it does not see the reset.
+        far.connection.pause();
+        await delay(5);
+        near.connection.abort();
+        await near.closed();
+        await delay(20);
+        expect(far.reason).toBe(undefined);
+        far.connection[how]();
+        const reason = await far.closed();
+        expect(reason.by).toBe("error");
+        expect(reason.error).toBeInstanceOf(ConnectionResetError);
+        expect(["ECONNRESET", "EPIPE"]).toContain((reason.error as RingportError).code);
+        expect(reason.flushed).toBe(false);
+      }
+    });
+  }
+
+  it("is a reset after the peer's end as well", async () => {
+    await using server = new TestServer(KEEP_OPEN, { allowHalfOpen: true });
+    const { near, far } = await server.connectPair(KEEP_OPEN);
+    near.connection.shutdownWrite();
+    await far.gotEnd();
+    near.connection.abort();
+    await near.closed();
+    await delay(20);
+    // Some bytes, so that the end has something to wait for.
+    far.connection.end("too late");
+    const reason = await far.closed();
+    expect([reason.by, reason.flushed]).toEqual(["error", false]);
+    expect(reason.error).toBeInstanceOf(ConnectionResetError);
+  });
+});
+
 describe("abort", () => {
   it("is seen by a raw peer as a reset", async () => {
     await using server = new TestServer();

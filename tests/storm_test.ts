@@ -149,8 +149,10 @@ describe("closing races with completion", () => {
         const [one, other] = await Promise.all([near.closed(), far.closed()]);
         // Whatever was lost is accounted for: what was written and not lost went to the kernel.
         expect(one.bytesLost).toBeGreaterThanOrEqual(0);
-        expect(one.flushed).toBe(one.bytesLost === 0);
-        expect(other.flushed).toBe(other.bytesLost === 0);
+        for (const { flushed, bytesLost, error } of [one, other]) {
+          // A reset after this side's end may take away what the kernel had taken.
+          if (error === undefined || bytesLost > 0) expect(flushed).toBe(bytesLost === 0);
+        }
         expect(near.events.filter((event) => event === "close").length).toBe(1);
         expect(far.events.filter((event) => event === "close").length).toBe(1);
       }

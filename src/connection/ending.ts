@@ -111,16 +111,22 @@ export function failed<D>(
 ): void {
   const state = connection.stateNumber;
   if (state === State.aborting || state === State.closed) return;
-  if ((connection.flags & Flag.closeSubmitted) !== 0) return;
-  // This side is leaving already: a peer that cuts it short is no news to the application.
-  if (state === State.closing) return cut(connection, "local");
+  // Once the library has been told to close, only a break of the connection itself is news.
+  const closes = (connection.flags & Flag.closeSubmitted) !== 0;
+  if (closes && (connection.extras?.error !== undefined || answersClose.includes(status))) return;
   const { engine } = connection.group;
   engine.failures[status] += 1;
   const error = engine.errorOf(status, systemError, operation, connection.number >>> 0);
   connection.note(status === Status.timedOut ? "timeout" : "error", error);
-  callError(connection, error);
-  cut(connection, "error", error);
+  // What this side wrote before its end may be lost, even where the kernel had taken all of it.
+  if (state === State.writeEnded || state === State.closing) connection.needExtras().undelivered = true;
+  // The application has let go of a connection that is closing: it hears of the failure by the close reason.
+  if (state !== State.closing) callError(connection, error);
+  if (!closes) cut(connection, "error", error);
 }
+
+/** What the library answers to operations that a close has overtaken. */
+const answersClose: readonly number[] = [Status.canceled, Status.invalidId, Status.invalidState];
 
 /**
  * A round of the linger timer is over. After as many rounds without a sign of life as the time is divided
@@ -184,7 +190,8 @@ function reasonWithExtras<D>(connection: ConnectionCore<D>, extras: Extras, byte
   const lost = bytesLost + extras.outbox.length + extras.refusedBytes;
   connection.group.engine.outboxBytes -= extras.outbox.length;
   extras.outbox.clear();
-  const reason: CloseReason = { by: endedBy(connection.flags), bytesLost: lost, flushed: lost === 0 };
+  const flushed = lost === 0 && !extras.undelivered;
+  const reason: CloseReason = { by: endedBy(connection.flags), bytesLost: lost, flushed };
   if (extras.error !== undefined) reason.error = extras.error;
   extras.reason = reason;
   return reason;

@@ -32,6 +32,8 @@ export class Extras {
   /** Bytes `write` has refused since the application last heard `drain`. */
   refusedBytes = 0;
   error: Error | undefined = undefined;
+  /** The connection broke after this side's end and before the peer's. */
+  undelivered = false;
   /** Limits of its own, instead of the group's. */
   limits: Limits | undefined = undefined;
   /** The linger timer, -1 for none. */

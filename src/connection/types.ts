@@ -63,7 +63,10 @@ export interface CloseReason {
    * want of room since the last `drain` that the application has heard.
    */
   bytesLost: number;
-  /** True when `bytesLost` is 0. */
+  /**
+   * True when `bytesLost` is 0 and the connection did not break after this side had ended: a reset then may
+   * take away what the kernel had yet to deliver or the peer had yet to read.
+   */
   flushed: boolean;
 }
 

@@ -258,8 +258,12 @@ pub const Io = struct {
         return io.control(linux.EPOLL.CTL_MOD, socket.descriptor, events, .{ .id = id });
     }
 
+    /// Of a connection that is broken the kernel says only that it is not connected; how it broke waits beside.
     pub fn shutdown_write(_: *Io, socket: *Socket) common.Result {
-        return errno_status.result_of(linux.errno(linux.shutdown(socket.descriptor, linux.SHUT.WR)));
+        const code = linux.errno(linux.shutdown(socket.descriptor, linux.SHUT.WR));
+        if (code != .NOTCONN) return errno_status.result_of(code);
+        const cause = options.take_error(socket.descriptor);
+        return errno_status.result_of(if (cause == .SUCCESS) code else cause);
     }
 
     /// The kernel forgets a closed descriptor by itself where no duplicate of it exists, as one of a listener may.

@@ -302,7 +302,9 @@ pub fn submit_shutdown(loop: anytype, record: *const abi.Record) abi.Status {
 
 fn shut(loop: anytype, index: u32, slot: anytype) void {
     slot.flags.shutdown_owed = false;
-    const result = loop.io.shutdown_write(&slot.socket);
+    var result = loop.io.shutdown_write(&slot.socket);
+    // The connection was there: that it is no more is the first sign of a reset.
+    if (result.status == .not_connected) result.status = .connection_reset;
     loop.complete(.shutdown_write, .{
         .id = loop.id_of(index, slot),
         .tag = slot.shutdown_tag,
