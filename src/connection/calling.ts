@@ -6,11 +6,14 @@
 import { follow } from "../base/follow.ts";
 import { errorOf, report } from "../base/thrown.ts";
 import type { ConnectionCore } from "./core.ts";
+import { discard } from "./reading.ts";
 import { Flag } from "./state.ts";
 import type { CloseReason } from "./types.ts";
 
 /** Calls a handler that takes only the connection. */
 export function callHandler<D>(connection: ConnectionCore<D>, name: "open" | "drain" | "end"): void {
+  // The framing's own handlers still send the replies that are owed, and ask for themselves.
+  if ((connection.flags & Flag.muted) !== 0 && connection.framing === undefined) return;
   const { handlers } = connection.group;
   try {
     const result = handlers[name]?.(connection);
@@ -30,11 +33,12 @@ export function callClose<D>(connection: ConnectionCore<D>, reason: CloseReason)
   }
 }
 
-/** Calls the `error` handler; false when there is none. */
+/** Calls the `error` handler, the last one before `close`; false when there is none or its time is over. */
 export function callError<D>(connection: ConnectionCore<D>, error: Error): boolean {
   const { handlers } = connection.group;
   try {
-    if (handlers.error === undefined) return false;
+    if (handlers.error === undefined || (connection.flags & Flag.muted) !== 0) return false;
+    connection.flags |= Flag.muted;
     const result: unknown = handlers.error(connection, error);
     follow(result, () => {}, (inner) => reportUnhandled(connection, inner));
   } catch (inner) {
@@ -72,8 +76,11 @@ export function handlerFailed<D>(connection: ConnectionCore<D>, thrown: unknown)
   const error = errorOf(thrown, connection.number >>> 0);
   connection.group.engine.handlerErrors += 1;
   const { stateNumber } = connection;
-  if (!callError(connection, error)) reportUnhandled(connection, error);
+  // The connection's own error, which a stream passes on to who reads or writes it, was told already.
+  const told = error === connection.extras?.error;
+  if (!callError(connection, error) && !told) reportUnhandled(connection, error);
   if (connection.stateNumber === stateNumber) connection.cut("error", error);
+  else discard(connection);
 }
 
 /** Nobody takes the error: the first of a group is printed, all are counted. */
@@ -82,5 +89,5 @@ function reportUnhandled<D>(connection: ConnectionCore<D>, error: unknown): void
   group.unhandledErrors += 1;
   group.engine.unhandledErrors += 1;
   if (group.unhandledErrors > 1) return;
-  report("a handler failed and there is no `error` handler (further ones are only counted):", error);
+  report("a handler failed and no `error` handler took it (further ones are only counted):", error);
 }

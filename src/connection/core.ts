@@ -282,6 +282,8 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
    * on to somebody who may read its stream.
    */
   opened(paused: boolean, given: boolean): void {
+    // Cut by what was asked on its way here.
+    if (this.stateNumber >= State.aborting) return;
     this.stateNumber = State.open;
     if (paused) this.flags |= Flag.paused | Flag.unread;
     if (this.group.limited) this.group.watch.begin(this);

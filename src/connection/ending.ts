@@ -98,7 +98,9 @@ export function cut<D>(connection: ConnectionCore<D>, by: CloseReason["by"], err
   if (state === State.closed || state === State.aborting || state === State.connecting) return;
   connection.note(by, error);
   connection.stateNumber = State.aborting;
-  connection.flags |= Flag.closeSubmitted;
+  connection.flags |= Flag.closeSubmitted | Flag.muted;
+  // What the library has received already is not delivered any more.
+  discard(connection);
   connection.group.engine.submit(Operation.abort, connection.number);
 }
 
@@ -172,6 +174,7 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   connection.stateNumber = State.closed;
   connection.extras?.reader?.fail(connection.extras.error);
   connection.extras?.writer?.fail(reason);
+  connection.flags |= Flag.muted;
   callClose(connection, reason);
   // The handler may have asked for it.
   connection.extras?.resolveClosed?.(reason);

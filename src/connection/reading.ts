@@ -154,6 +154,11 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
     setPaused(connection, false);
     deliverSpecially(connection, stashed.segment, stashed.offset, stashed.length);
     if ((connection.flags & Flag.paused) !== 0) return;
+    if ((connection.flags & Flag.discarding) !== 0) {
+      // The handler has closed it: the library reads on, for the peer's end.
+      if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+      return;
+    }
     setPaused(connection, true);
   }
   if ((connection.flags & Flag.resuming) === 0) return;

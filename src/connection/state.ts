@@ -80,6 +80,8 @@ export const Flag = {
   pausedByWriting: 1 << 22,
   /** Paused by the readable stream, which has enough for its reader. */
   pausedByStream: 1 << 23,
+  /** Aborted, or its `error` handler was called: no handler hears of it any more but `close`. */
+  muted: 1 << 27,
 } as const;
 
 /**

@@ -98,9 +98,10 @@ export interface SocketHandlers<D = undefined> {
    */
   timeout?(connection: Connection<D>, kind: TimeoutKind): "keep" | void | Promise<void>;
   /**
-   * The connection failed or a handler threw. Without this handler the exception of a handler is printed by
-   * `console.error` (the first of a listener) and counted; what fails by itself shows in the close reason
-   * only.
+   * The connection failed or a handler threw. Nothing but `close` is called for the connection after it, and
+   * it is aborted unless this handler ends it in its own way. Without this handler the exception of a handler
+   * is printed by `console.error` (the first of a listener) and counted; a failure of the connection shows in
+   * the close reason only.
    */
   error?(connection: Connection<D>, error: Error): void | Promise<void>;
 }
@@ -363,7 +364,9 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    * over.
    */
   close(): void;
-  /** Cuts the connection at once by RST; what is buffered is lost. */
+  /**
+   * Cuts the connection at once by RST; what is buffered is lost. No handler but `close` is called any more.
+   */
   abort(): void;
   /** Takes in no more bytes; the kernel's buffers fill and the peer waits. Its FIN is not seen meanwhile. */
   pause(): void;

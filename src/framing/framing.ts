@@ -81,7 +81,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       channel.congested = false;
       channel.advance();
     }
-    return this.#handlers.drain?.(core);
+    return isMuted(core) ? undefined : this.#handlers.drain?.(core);
   }
 
   /** The peer has ended its side. */
@@ -111,7 +111,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   finishEnd(core: ConnectionCore<D>, incompleteBytes: number): void {
     const handlers = this.#handlers;
-    if (handlers.end === undefined) {
+    if (handlers.end === undefined || isMuted(core)) {
       if (core.stateNumber === State.readEnded && !core.group.allowHalfOpen) core.end();
       return;
     }
@@ -231,7 +231,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   /** The handler of a message has failed: another reply takes its place, or what it threw is thrown again. */
   #answerFailure(core: ConnectionCore<D>, reply: MessageReply<D>, error: unknown): void {
     const { errorReply } = this.#handlers;
-    const instead = reply.done ? undefined : errorReply?.call(this.#handlers, core, error);
+    const instead = reply.done || isMuted(core) ? undefined : errorReply?.call(this.#handlers, core, error);
     if (instead === undefined) throw error;
     core.group.engine.handlerErrors += 1;
     reply.send(instead);
@@ -289,6 +289,11 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     if (channel?.stopped) pauseFor(core, Flag.heldBack);
     if (position < end && (core.flags & Flag.paused) !== 0) putBack(core, window, position);
   }
+}
+
+/** Its handlers hear nothing more of it but `close`. */
+function isMuted<D>({ flags }: ConnectionCore<D>): boolean {
+  return (flags & Flag.muted) !== 0;
 }
 
 /** True while the next message may be handled. */

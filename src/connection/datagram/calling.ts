@@ -15,6 +15,8 @@ export class HandlerTable<D> {
   handlers: UdpHandlers<D>;
   readonly #socket: UdpSocket<D>;
   readonly #engine: Engine;
+  /** The socket was closed: no handler hears of it any more. */
+  muted = false;
   #unhandled = 0;
 
   constructor(socket: UdpSocket<D>, engine: Engine, handlers: UdpHandlers<D>) {
@@ -24,6 +26,7 @@ export class HandlerTable<D> {
   }
 
   drain(): void {
+    if (this.muted) return;
     try {
       const result = this.handlers.drain?.(this.#socket);
       if (result !== undefined) this.settle(result);
@@ -59,7 +62,7 @@ export class HandlerTable<D> {
   #callError(error: Error): boolean {
     const { handlers } = this;
     try {
-      if (handlers.error === undefined) return false;
+      if (handlers.error === undefined || this.muted) return false;
       const result: unknown = handlers.error(this.#socket, error);
       follow(result, () => {}, (inner) => this.#report(inner));
     } catch (inner) {
@@ -73,6 +76,6 @@ export class HandlerTable<D> {
     this.#unhandled += 1;
     this.#engine.unhandledErrors += 1;
     if (this.#unhandled > 1) return;
-    report("a handler failed and there is no `error` handler (further ones are only counted):", error);
+    report("a handler failed and no `error` handler took it (further ones are only counted):", error);
   }
 }

@@ -243,6 +243,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   close(): void {
     if (this.#state !== "open") return;
     this.#state = "closing";
+    this.#table.muted = true;
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#queue.end();
     this.#read(false);
@@ -380,6 +381,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   #abort(): void {
     if (this.#state === "open") this.#queue.end();
     this.#state = "closing";
+    this.#table.muted = true;
     this.#outgoing.end();
     this.#engine.submit(Operation.abort, this.#id);
   }

@@ -44,6 +44,8 @@ export class Examination {
     this.wait = Infinity;
     this.#now = this.#watch.clock.now;
     this.#reached = undefined;
+    // Cut: whatever is buffered goes nowhere.
+    if (connection.stateNumber >= State.aborting) return undefined;
     const buffered = bufferedBytes(connection);
     this.#sending(connection, limits, buffered);
     const { stateNumber } = connection;

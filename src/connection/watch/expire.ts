@@ -23,7 +23,7 @@ export function expire<D>(connection: ConnectionCore<D>, kind: TimeoutKind, limi
   const way = wayOf(connection);
   let answer: unknown;
   try {
-    answer = handlers.timeout?.(connection, kind);
+    if ((connection.flags & Flag.muted) === 0) answer = handlers.timeout?.(connection, kind);
   } catch (thrown) {
     return handlerFailed(connection, thrown);
   }
