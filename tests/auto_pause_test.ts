@@ -242,6 +242,51 @@ async function readAway(peer: Peer): Promise<void> {
   for (let left = 512 * KIBIBYTE; left > 0;) left -= (await within(peer.read(), "what was written"))!.length;
 }
 
+describe("paused connections", () => {
+  it("do not keep the ring to themselves with what they have received", { timeout: 60_000 }, async () => {
+    // Several receives a turn, so that most of what comes waits behind the first callback's pause.
+    await using loop = createLoop({ segmentSize: 512, segmentCount: 256, connections: 256 });
+    await using far = createLoop();
+    const paused: Connection[] = [];
+    const received = new Map<number, StreamHash>();
+    const listener = listen({
+      hostname: "127.0.0.1",
+      loop,
+      socket: {
+        data(connection, window) {
+          if (window.text() === "still there?") return void connection.write(window);
+          const hash = received.get(connection.id) ?? new StreamHash();
+          received.set(connection.id, hash);
+          hash.update(window.bytes);
+          if (paused.includes(connection)) return;
+          connection.pause();
+          paused.push(connection);
+        },
+      },
+    });
+    const piece = new Random(9).bytes(24 * KIBIBYTE);
+    const expected = new StreamHash();
+    expected.update(piece);
+    for (let count = 0; count < 40; count++) {
+      const client = await connect({ hostname: "127.0.0.1", port: listener.port, loop: far });
+      client.write(piece);
+    }
+    await until(() => paused.length === 40, "all have paused");
+    const peer = await connectPeer({ port: listener.port });
+    for (let round = 0; round < 20; round++) {
+      await peer.write("still there?");
+      expect(await readText(peer, "still there?")).toBe("still there?");
+    }
+    expect(loop.stats().segmentsHeld).toBeLessThan(200);
+    for (const connection of paused) connection.resume();
+    const all = () => [...received.values()];
+    await until(() => all().every(({ length }) => length === piece.length), "all of it came");
+    expect(all().every((hash) => hash.digest() === expected.digest())).toBe(true);
+    expect(loop.stats().memoryHeld).toBe(0);
+    peer.close();
+  });
+});
+
 describe("a connection that is behind", () => {
   it("reads again after drain, and not before, whatever the application resumes", async () => {
     await using it = await behind();

@@ -9,11 +9,13 @@ import type { CloseReason } from "./types.ts";
 import type { Limits } from "./watch/limits.ts";
 import type { StreamWriter } from "./writable.ts";
 
-/** Received bytes that came while reading was paused, held in place. */
+/** Received bytes that came while reading was paused: held in place, or copied out of a crowded ring. */
 export interface Stashed {
   segment: number;
   offset: number;
   length: number;
+  /** The copy; undefined where they are held in place. */
+  bytes: Uint8Array | undefined;
 }
 
 /** What the framing remembers of a connection: a message that has not come whole, replies that are owed. */

@@ -7,6 +7,7 @@ import { Operation, Status } from "../base/layout.ts";
 import type { Window } from "../memory/window.ts";
 import { callHandler, handlerFailed, settle } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
+import type { Stashed } from "./extras.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
 
 /** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
@@ -47,7 +48,7 @@ export function deliverSpecially<D>(
   if ((flags & Flag.lingering) !== 0) connection.flags |= Flag.alive;
   if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
   if ((flags & Flag.paused) !== 0) {
-    connection.needExtras().stash.push({ segment, offset, length });
+    connection.needExtras().stash.push(stashed(connection, segment, offset, length));
     return;
   }
   if ((flags & Flag.streaming) === 0) return deliver(connection, segment, offset, length);
@@ -141,7 +142,46 @@ export function putBack<D>(connection: ConnectionCore<D>, window: Window, positi
   const offset = position - segment * size;
   const length = window.length - (position - window.segment * size - window.offset);
   window.passHoldFrom(position);
-  connection.needExtras().stash.unshift({ segment, offset, length });
+  connection.needExtras().stash.unshift(stashed(connection, segment, offset, length));
+}
+
+/**
+ * Received bytes, with one hold, until reading goes on: in place, or as a copy where the ring is crowded. A
+ * peer that does not read can keep a connection paused for ever, and the ring is not its alone.
+ */
+function stashed<D>(
+  connection: ConnectionCore<D>,
+  segment: number,
+  offset: number,
+  length: number,
+): Stashed {
+  const { engine, segments } = connection.group;
+  if (!engine.crowded) return { segment, offset, length, bytes: undefined };
+  const position = segment * segments.size + offset;
+  const bytes = segments.bytes.slice(position, position + length);
+  segments.release(segment, offset, length);
+  engine.outboxBytes += length;
+  return { segment: -1, offset: 0, length, bytes };
+}
+
+/** Takes what was copied into the ring again, as much as finds room; false where nothing does. */
+function takeIn<D>(connection: ConnectionCore<D>, stashed: Stashed): boolean {
+  const { engine, segments } = connection.group;
+  const { bytes } = stashed;
+  if (bytes === undefined) return true;
+  const segment = segments.takeRun(Math.ceil(bytes.length / segments.size));
+  if (segment < 0) return false;
+  const length = Math.min(bytes.length, segments.runLength * segments.size);
+  segments.bytes.set(length === bytes.length ? bytes : bytes.subarray(0, length), segment * segments.size);
+  engine.outboxBytes -= length;
+  if (length < bytes.length) {
+    const rest = bytes.subarray(length);
+    connection.extras!.stash.unshift({ segment: -1, offset: 0, length: rest.length, bytes: rest });
+  }
+  stashed.segment = segment;
+  stashed.length = length;
+  stashed.bytes = undefined;
+  return true;
 }
 
 /** Hands over what came in while paused, until it is done or paused again. */
@@ -150,6 +190,10 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
   while ((connection.flags & Flag.resuming) !== 0) {
     const stashed = extras.stash.shift();
     if (stashed === undefined) break;
+    if (!takeIn(connection, stashed)) {
+      extras.stash.unshift(stashed);
+      return connection.waitForPoll();
+    }
     // Not paused while the handler runs, so that it can pause again.
     setPaused(connection, false);
     deliverSpecially(connection, stashed.segment, stashed.offset, stashed.length);
@@ -189,8 +233,11 @@ export function discard<D>(connection: ConnectionCore<D>): void {
 export function dropStash<D>(connection: ConnectionCore<D>): boolean {
   const { extras } = connection;
   if (extras === undefined) return false;
-  const { segments } = connection.group;
-  for (const { segment, offset, length } of extras.stash) segments.release(segment, offset, length);
+  const { engine, segments } = connection.group;
+  for (const { segment, offset, length, bytes } of extras.stash) {
+    if (bytes === undefined) segments.release(segment, offset, length);
+    else engine.outboxBytes -= length;
+  }
   extras.stash = [];
   const end = extras.stashedEnd;
   extras.stashedEnd = false;

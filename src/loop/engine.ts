@@ -73,7 +73,7 @@ export class Engine {
   segmentBudget = 0;
   /** Handlers whose promise has not settled. */
   promises = 0;
-  /** Bytes of all outboxes. */
+  /** Bytes of all outboxes, and of what was copied for paused connections. */
   outboxBytes = 0;
   /** Limits of all this, where there are some. */
   pressure: Pressure | undefined = undefined;
