@@ -25,7 +25,7 @@ import { isJudgedInWorker, type ServerBans } from "../server/judges.ts";
 import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
-import { type Spreading, spreadingOf } from "./spreading.ts";
+import { type Spreading, spreadingOf } from "../server/spreading.ts";
 import { activityOf, workerStatistics } from "./collect.ts";
 import { serveMetrics } from "./metrics_listener.ts";
 import { addActivity, noActivity, skewOf, totalOf } from "./statistics_total.ts";

@@ -58,6 +58,7 @@ export interface ShutdownRequest extends ShutdownOptions {
  * ```
  */
 export class Server implements AsyncDisposable {
+  readonly #application: string;
   readonly #options: ResolvedServerOptions;
   readonly #log: Log;
   readonly #fleet: Fleet;
@@ -173,6 +174,7 @@ export class Server implements AsyncDisposable {
 
   /** Use {@linkcode Server.start}. @internal */
   private constructor(application: string, options: ResolvedServerOptions) {
+    this.#application = application;
     this.#options = withModuleUrls(options);
     this.#log = createLog(options.log, options.logLevel, host);
     this.#finished.promise.catch(() => {});
@@ -266,6 +268,8 @@ export class Server implements AsyncDisposable {
 
   /** Resolves when all workers serve, or a shutdown has ended the start. */
   async #start(): Promise<void> {
+    const { workers, isolation } = this.#options;
+    this.#log.tell("server.starting", { application: this.#application, workers, isolation });
     try {
       await this.#fleet.start();
     } catch (error) {

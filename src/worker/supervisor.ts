@@ -203,6 +203,7 @@ export class Supervisor implements HandleOwner {
     const options: ResolvedServerOptions = { ...this.#settings.options, log: "off" };
     const generation = this.#generations[index] ?? 0;
     this.#generations[index] = generation + 1;
+    this.#settings.log.tell("worker.starting", { worker: index, generation });
     const health = new HealthWatch(options.supervisor, performance.now());
     const doors = this.#settings.doors(index);
     const connectionsMax = this.#settings.connectionsMax();

@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "../../base/errors.ts";
+import { NetworkList } from "../../base/networks.ts";
 import { nearestOf } from "../../base/nearest.ts";
 import { describe } from "../../base/options.ts";
 import { keepAliveSchema } from "../../connection/options.ts";
@@ -50,6 +51,8 @@ export function checkValue(path: string, name: string, value: unknown, { kind }:
     const message = `${name} must be ${kind.wants}, not ${describe(value)}`;
     throw new OptionError(optionOperation, path, message);
   }
+  // Names the entry that is wrong.
+  if (/(^|\.)trusted$/.test(path)) new NetworkList(optionOperation, path, value as string[]);
   if (/(^|\.)keepAlive$/.test(path) && isObject(value)) checkKeepAlive(path, name, value);
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isUnixPath, parseAddress, unixPathMaxBytes } from "../../base/address.ts";
 import { type OptionCheck, powerOfTwo as powerOfTwoCheck, wholeNumber } from "../../base/options.ts";
 
 /** One kind of value. */
@@ -95,6 +96,20 @@ export function text(placeholder: string): OptionKind {
   }, { placeholder });
 }
 
+/** An address of this machine. The zone of an IPv6 address, which has a name or a number, is the system's. */
+export const address: OptionKind = kindOf({
+  wants: 'an IP address or "localhost"',
+  accepts: (value) =>
+    value === "localhost" ||
+    (typeof value === "string" && parseAddress(value.replace(/%[^%]+$/, "")) !== undefined),
+}, { placeholder: "<address>" });
+
+/** The path of a Unix socket. */
+export const unixPath: OptionKind = kindOf({
+  wants: `a path of 1 to ${unixPathMaxBytes} bytes without NUL`,
+  accepts: (value) => typeof value === "string" && isUnixPath(value),
+}, { placeholder: "<path>" });
+
 /** One of a few words. */
 export function choice(...words: string[]): OptionKind {
   const quoted = words.map((word) => `"${word}"`);
@@ -114,10 +129,10 @@ export function choiceOrFunction(...words: string[]): OptionKind {
   };
 }
 
-/** Permission bits of a file, in text in octal as everywhere. */
+/** Permission bits of a file, in text in octal as everywhere. Without any of them nobody could connect. */
 export const permissionBits: OptionKind = kindOf({
-  wants: "permission bits from 0 to 0o777 (in text: octal, as 660)",
-  accepts: wholeNumber(0, 0o777).accepts,
+  wants: "permission bits from 0o1 to 0o777 (in text: octal, as 660)",
+  accepts: wholeNumber(1, 0o777).accepts,
 }, {
   placeholder: "<octal>",
   parse: (text) => /^(0o?)?[0-7]{1,3}$/.test(text) ? parseInt(text.replace(/^0o?/, "") || "0", 8) : undefined,

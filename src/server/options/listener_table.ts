@@ -20,6 +20,7 @@ import {
   writeStallTimeoutDefaultMilliseconds,
 } from "../../base/limits.ts";
 import {
+  address,
   bytes,
   choice,
   count,
@@ -30,6 +31,7 @@ import {
   permissionBits,
   text,
   texts,
+  unixPath,
 } from "./kinds.ts";
 import { row, unset } from "./row.ts";
 
@@ -52,7 +54,7 @@ export const socketTable = {
     "URL of the module whose default export serves the connections",
     "one file is program and application",
   ),
-  hostname: row(text("<address>"), "0.0.0.0", "IP address to listen on", "a server is there to be reached"),
+  hostname: row(address, "0.0.0.0", "IP address to listen on", "a server is there to be reached"),
   port: row(
     count(0, portMax),
     0,
@@ -60,7 +62,7 @@ export const socketTable = {
     "no port is right for everybody",
   ),
   unix: unset(
-    text("<path>"),
+    unixPath,
     "off",
     "path of a Unix socket, in place of address and port",
     "most servers are reached over the network",

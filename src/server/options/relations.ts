@@ -5,6 +5,8 @@
  */
 import { SEGMENTS_BYTES_MAX } from "../../base/layout.ts";
 import { OptionError } from "../../base/errors.ts";
+import { host } from "../../host/mod.ts";
+import { spreadingOf } from "../spreading.ts";
 import { optionOperation } from "./flatten.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./resolved.ts";
 
@@ -81,7 +83,7 @@ function checkMemory({ segmentSize, segmentCount, headroom, tailroom }: Resolved
   if (headroom + tailroom >= segmentSize) {
     throw new OptionError(
       optionOperation,
-      "headroom",
+      tailroom > headroom ? "tailroom" : "headroom",
       `options "headroom" and "tailroom" (${headroom} and ${tailroom}) must leave something of ` +
         `"segmentSize" (${segmentSize})`,
     );
@@ -108,9 +110,11 @@ export function checkRelations(options: ResolvedServerOptions): void {
     ["supervisor.slowAfter", supervisor.slowAfter, "supervisor.stuckAfter", supervisor.stuckAfter],
     ["supervisor.backOff", supervisor.backOff, "supervisor.backOffMax", supervisor.backOffMax],
     ["scaling.low", scaling.low, "scaling.high", scaling.high],
+    ["completionsPerTurn", options.completionsPerTurn, "completionRecords", options.completionRecords],
     ["limits.connectionsPerWorker", limits.connectionsPerWorker, "connectionSlots", options.connectionSlots],
   ]);
   checkMemory(options);
+  spreadingOf(options, host.operatingSystem);
   if (options.metrics?.port !== undefined && options.metrics.unix !== undefined) {
     throw new OptionError(
       optionOperation,

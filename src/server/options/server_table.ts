@@ -27,6 +27,7 @@ import {
 } from "../../base/layout.ts";
 import { offencesMax } from "../offences.ts";
 import {
+  address,
   bytes,
   choice,
   choiceOrFunction,
@@ -38,6 +39,7 @@ import {
   powerOfTwo,
   share,
   text,
+  unixPath,
 } from "./kinds.ts";
 import { row, unset } from "./row.ts";
 
@@ -85,7 +87,7 @@ export const limitTable = {
     "the server's limit bounds them already",
   ),
   "limits.tasks": row(
-    count(0, countMax),
+    count(0, SLOTS_MAX),
     2_048,
     "handlers of one worker that wait for a promise at once",
     "each holds a segment at least: half of the default ring",
@@ -309,7 +311,7 @@ export const lifeTable = {
     "load that left comes back",
   ),
   "metrics.hostname": row(
-    text("<address>"),
+    address,
     "127.0.0.1",
     "IP address where the figures can be fetched",
     "they are not for everybody",
@@ -321,7 +323,7 @@ export const lifeTable = {
     "no port is opened unasked",
   ),
   "metrics.unix": unset(
-    text("<path>"),
+    unixPath,
     "off",
     "path of a Unix socket where the figures can be fetched",
     "no socket is opened unasked",
