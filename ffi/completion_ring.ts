@@ -38,9 +38,9 @@ export class CompletionRing {
     this.#mask = words.length / RECORD_WORDS - 1;
   }
 
-  /** Records not yet taken. */
+  /** Records not yet taken; the positions lie in shared memory, so never more than the whole ring holds. */
   get available(): number {
-    return (this.#header[TAIL] - this.#header[HEAD]) | 0;
+    return Math.min((this.#header[TAIL] - this.#header[HEAD]) >>> 0, this.#mask + 1);
   }
 
   /** Shows what was not taken yet; see {@linkcode look}. */
@@ -52,7 +52,9 @@ export class CompletionRing {
   next(): boolean {
     const header = this.#header;
     const head = header[HEAD];
-    if (head === header[TAIL]) return false;
+    const tail = header[TAIL];
+    if (head === tail) return false;
+    if ((tail - head) >>> 0 > this.#mask + 1) header[TAIL] = head + this.#mask + 1;
     this.#at = (head & this.#mask) * RECORD_WORDS;
     // The head runs freely: the array wraps it to 32 bits.
     header[HEAD] = head + 1;
@@ -64,9 +66,10 @@ export class CompletionRing {
    * answer while the records before it wait for theirs. False when there is none.
    */
   takeAhead(operation: number, tag: number): boolean {
-    const tail = this.#header[TAIL];
-    for (let index = this.#header[HEAD]; index !== tail; index = (index + 1) | 0) {
-      const at = (index & this.#mask) * RECORD_WORDS;
+    const head = this.#header[HEAD];
+    const { available } = this;
+    for (let count = 0; count < available; count++) {
+      const at = ((head + count) & this.#mask) * RECORD_WORDS;
       if ((this.#words[at] & OPERATION_MASK) !== operation) continue;
       if (this.#words[at + TAG] !== (tag | 0)) continue;
       this.#at = at;

@@ -214,6 +214,7 @@ export function readAddress(buffer: ArrayBufferLike, offset: number): NativeAddr
 
 /** Reads a Path struct; the bytes are a copy. */
 function readPath(buffer: ArrayBufferLike, offset: number): Uint8Array {
-  const length = new DataView(buffer).getUint32(offset + layout.PATH_LENGTH_BYTE, true);
+  const told = new DataView(buffer).getUint32(offset + layout.PATH_LENGTH_BYTE, true);
+  const length = Math.min(told, layout.PATH_BYTES_MAX);
   return new Uint8Array(buffer, offset + layout.PATH_BYTES_BYTE, length).slice();
 }

@@ -36,9 +36,11 @@ export function look(
   from: number,
   view: RecordViewer,
 ): number {
-  const isAmongThem = ((from - head) | 0) >= 0 && ((tail - from) | 0) >= 0;
-  for (let index = isAmongThem ? from : head; index !== tail; index = (index + 1) | 0) {
-    const at = (index & mask) * RECORD_WORDS;
+  const used = Math.min((tail - head) >>> 0, mask + 1);
+  const seen = (from - head) >>> 0;
+  // Positions that make no sense are those of a full ring.
+  for (let count = seen <= used ? seen : 0; count < used; count++) {
+    const at = ((head + count) & mask) * RECORD_WORDS;
     view(
       words[at] & RECORD_OPERATION_MASK,
       words[at + RECORD_ID],

@@ -44,16 +44,21 @@ export class SubmissionRing {
 
   /** Takes back the records of `operation` the library will never see, and tells the length field of each. */
   takeBack(operation: number, each: (length: number) => void): void {
-    for (let index = this.#header[HEAD]; index !== this.#header[TAIL]; index = (index + 1) | 0) {
-      const at = (index & this.#mask) * RECORD_WORDS;
+    const head = this.#header[HEAD];
+    const { pending } = this;
+    for (let count = 0; count < pending; count++) {
+      const at = ((head + count) & this.#mask) * RECORD_WORDS;
       if ((this.#words[at] & OPERATION_MASK) === operation) each(this.#words[at + LENGTH] >>> 0);
     }
     this.#header[HEAD] = this.#header[TAIL];
   }
 
-  /** Records written and not yet taken by the library. */
+  /**
+   * Records written and not yet taken by the library. The positions lie in shared memory: more than the whole
+   * ring can never be there.
+   */
   get pending(): number {
-    return (this.#header[TAIL] - this.#header[HEAD]) | 0;
+    return Math.min((this.#header[TAIL] - this.#header[HEAD]) >>> 0, this.#capacity);
   }
 
   /** Shows what the library has not taken yet; see {@linkcode look}. */
@@ -98,7 +103,7 @@ export class SubmissionRing {
   ): boolean {
     const header = this.#header;
     const tail = header[TAIL];
-    if (((tail - header[HEAD]) | 0) >= this.#capacity) return false;
+    if ((tail - header[HEAD]) >>> 0 >= this.#capacity) return false;
     const words = this.#words;
     const at = (tail & this.#mask) * RECORD_WORDS;
     words[at] = operation | (flags << FLAGS_SHIFT);

@@ -13,6 +13,34 @@ import { clientHeader } from "./helpers/proxy.ts";
 import { until } from "./helpers/wait.ts";
 
 describe("an adopted connection", () => {
+  it("stays when its descriptor is given a second time", async () => {
+    await using accepting = createLoop({ segmentCount: 64, connections: 16 });
+    // With room for two, and for one alone: the second is refused for its number, or for want of a place.
+    for (const connections of [16, 1]) {
+      await using loop = createLoop({ segmentCount: 64, connections });
+      const logs: Log[] = [];
+      const given: number[] = [];
+      await using adopter = adoptingListener<Log>({
+        loop,
+        socket: logging(logs, { data: (connection, bytes) => void connection.write(bytes) }),
+      });
+      await using raw = listenRaw(accepting, { hostname: "127.0.0.1" }, (descriptor) => {
+        given.push(descriptor);
+        adopter.adopt(descriptor);
+      });
+      const peer = await connectPeer({ port: raw.address.port });
+      await until(() => logs.length === 1, "it was adopted");
+      adopter.adopt(given[0]);
+      await until(() => adopter.pendingCount === 0, "the second one was answered");
+      expect(adopter.refusedCount).toBe(1);
+      await peer.write("hello");
+      expect(await readText(peer, "hello")).toBe("hello");
+      expect(logs[0].reason).toBe(undefined);
+      peer.close();
+      await until(() => adopter.connectionCount === 0, "it is gone");
+    }
+  });
+
   it("is judged by its address, and leaves the table when it goes", async () => {
     const table = AddressTable.create({ connections: 1, entries: 64 });
     const loopback = parseAddressWords("127.0.0.1")!;

@@ -4,6 +4,8 @@ import { describe, it } from "@std/testing/bdd";
 import { CompletionRing } from "../ffi/completion_ring.ts";
 import * as layout from "../ffi/layout.gen.ts";
 import { SubmissionRing } from "../ffi/submission_ring.ts";
+import { LISTENERS_MAX } from "../src/base/layout.ts";
+import { HandOverQueue, handOverQueueEntries } from "../src/worker/hand_over_queue.ts";
 import { Random } from "./helpers/random.ts";
 
 const RECORDS = 8;
@@ -154,5 +156,116 @@ describe("the completion ring", () => {
       }
     }
     expect(sent).toBeGreaterThan(1000);
+  });
+});
+
+describe("positions in shared memory that make no sense", () => {
+  const { HEADER_SUBMISSION_HEAD, HEADER_SUBMISSION_TAIL, HEADER_COMPLETION_HEAD, HEADER_COMPLETION_TAIL } =
+    layout;
+  const nonsense: [head: number, tail: number][] = [
+    [0, -1],
+    [1, 0],
+    [5, 0x7fff_ffff],
+    [-1, 0x7fff_ffff],
+    [0x7fff_ffff, -0x8000_0000 + RECORDS + 1],
+  ];
+
+  function broken(head: number, tail: number) {
+    const all = rings();
+    all.header[HEADER_SUBMISSION_HEAD] = all.header[HEADER_COMPLETION_HEAD] = head;
+    all.header[HEADER_SUBMISSION_TAIL] = all.header[HEADER_COMPLETION_TAIL] = tail;
+    return all;
+  }
+
+  for (const [head, tail] of nonsense) {
+    it(`are taken for a full ring: ${head} to ${tail}`, () => {
+      const { submissions } = broken(head, tail);
+      expect([submissions.pending, submissions.space]).toEqual([RECORDS, 0]);
+      expect(submissions.push(layout.Operation.send, 1, 0, 0, 1, 0, 0, 0)).toBe(false);
+      let shown = 0;
+      submissions.look(0, () => void (shown += 1));
+      expect(shown).toBeLessThanOrEqual(RECORDS);
+      let told = 0;
+      submissions.takeBack(layout.Operation.none, () => void (told += 1));
+      expect(told).toBe(RECORDS);
+      expect([submissions.pending, submissions.space]).toEqual([0, RECORDS]);
+
+      const { completions } = broken(head, tail);
+      expect(completions.available).toBe(RECORDS);
+      expect(completions.takeAhead(layout.Operation.listen, 3)).toBe(false);
+      completions.look(0, () => void (shown += 1));
+      expect(shown).toBeLessThanOrEqual(2 * RECORDS);
+      let taken = 0;
+      while (completions.next()) taken += 1;
+      expect(taken).toBe(RECORDS);
+      expect(completions.available).toBe(0);
+    });
+  }
+
+  it("do not make a hand-over endless", () => {
+    const queue = new HandOverQueue();
+    const words = new Int32Array(queue.buffer);
+    for (const given of [-1, 0x7fff_ffff, handOverQueueEntries + 1]) {
+      words[0] = 0;
+      words[1] = given;
+      expect(queue.length).toBe(handOverQueueEntries);
+      expect(
+        queue.give({
+          descriptor: 1,
+          listener: 0,
+          family: 4,
+          word0: 0,
+          word1: 0,
+          word2: 0,
+          word3: 0,
+          port: 0,
+        }),
+      )
+        .toBe(false);
+      let taken = 0;
+      queue.takeAll(() => taken += 1);
+      expect(taken).toBe(handOverQueueEntries);
+      queue.takeAll(() => taken += 1);
+      expect(taken).toBe(handOverQueueEntries);
+    }
+  });
+
+  it("do not lead a hand-over beside its listeners, nor make it count what cannot be", () => {
+    const queue = new HandOverQueue();
+    const words = new Int32Array(queue.buffer);
+    const entry = { descriptor: 1, listener: 0, family: 4, word0: 0, word1: 0, word2: 0, word3: 0, port: 0 };
+    expect(queue.give(entry)).toBe(true);
+    const at = words.length - handOverQueueEntries * 8 + 1;
+    const before = Array.from(words);
+    for (const listener of [LISTENERS_MAX, -1, 0x7fff_ffff]) {
+      words.set(before);
+      words[at] = listener;
+      const seen: number[] = [];
+      queue.takeAll((handed) => seen.push(handed.listener));
+      expect(seen).toEqual([]);
+      expect(queue.length).toBe(0);
+    }
+    words[3] = -5;
+    words[4] = 5;
+    expect(queue.loadOf(0)).toBeGreaterThanOrEqual(0);
+    words[3] = 0x7fff_ffff;
+    words[4] = 0;
+    expect(queue.loadOf(0)).toBeLessThanOrEqual(handOverQueueEntries + 1);
+  });
+
+  it("let a hand-over go on behind a socket whose taker throws", () => {
+    const queue = new HandOverQueue();
+    for (const descriptor of [7, 8]) {
+      queue.give({ descriptor, listener: 0, family: 4, word0: 0, word1: 0, word2: 0, word3: 0, port: 0 });
+    }
+    const seen: number[] = [];
+    const take = () =>
+      queue.takeAll(({ descriptor }) => {
+        if (seen.push(descriptor) === 1) throw new Error("not this one");
+        return 1;
+      });
+    expect(take).toThrow();
+    take();
+    expect(seen).toEqual([7, 8]);
   });
 });

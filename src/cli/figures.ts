@@ -4,6 +4,8 @@
  * @module
  */
 
+import { visibleInColumns } from "../base/visible.ts";
+
 const units = ["", "k", "M", "G", "T", "P"];
 
 /** A number of at most four characters and a unit: 999, 1.2k, 34k, 5.6M. */
@@ -38,7 +40,7 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(hours / 24)}d${two(hours % 24)}h`;
 }
 
-/** Control characters in what a server says of itself must not move the reader's cursor. */
+/** What a server says of itself, each character one column wide: others are shown as `?`. */
 export function visible(text: unknown): string {
-  return String(text).replace(/[^\u0020-\u007e\u00a1-\u024f]/g, "?");
+  return visibleInColumns(String(text)).replace(/[^\u0020-\u007e\u00a1-\u024f]/g, "?");
 }

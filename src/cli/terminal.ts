@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visible } from "../base/visible.ts";
 import type { Host } from "../host/mod.ts";
 
 /** The parts of the host that commands use. */
@@ -29,7 +30,8 @@ export function print(terminal: Terminal, text: string): void {
   void terminal.write("stdout", encoder.encode(text));
 }
 
-/** Prints a line to the standard error. */
-export function complain(terminal: Terminal, line: string): void {
-  void terminal.write("stderr", encoder.encode(`${line}\n`));
+/** Prints lines to the standard error, in which another program may have had a word. */
+export function complain(terminal: Terminal, lines: string): void {
+  const text = lines.split("\n").map(visible).join("\n");
+  void terminal.write("stderr", encoder.encode(`${text}\n`));
 }

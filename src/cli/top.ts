@@ -7,6 +7,7 @@ import { messageOf } from "../base/thrown.ts";
 import type { ServerStatistics } from "../worker/statistics_types.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { fetchFigures, figuresUrl, figuresUrlOf, figuresUrlOfPid } from "./figures_source.ts";
+import { visible } from "./figures.ts";
 import { fit } from "./table.ts";
 import { complain, print, type Terminal } from "./terminal.ts";
 import { renderTop, type TopView } from "./top_view.ts";
@@ -134,7 +135,7 @@ async function showLive({ url, interval }: TopOptions, terminal: Terminal): Prom
     } catch (error) {
       // It may be starting again: go on asking.
       before = undefined;
-      return fit(`${messageOf(error)}`, columns);
+      return fit(visible(messageOf(error)), columns);
     }
   }
 }

@@ -46,7 +46,7 @@ function headLines(view: TopView): string[] {
   return [
     `ringport ${visible(now.version)} ${visible(now.phase)} ${now.workers.length} workers` +
     `${bad === 0 ? "" : ` (${bad} not healthy)`} up ${duration(now.time - now.started)}` +
-    ` pid ${now.pid} ${visible(now.runtime)} ${visible(now.operatingSystem)}`,
+    ` pid ${visible(now.pid)} ${visible(now.runtime)} ${visible(now.operatingSystem)}`,
     `connections ${shortNumber(total.connections.open)}, accepted ${
       perSecond((it) => it.connections.accepted)
     }/s, ` +
@@ -67,7 +67,7 @@ function workerColumns(view: TopView): Column<WorkerStatistics>[] {
   const perSecond = (read: (activity: ActivityStatistics) => number) => (worker: WorkerStatistics) =>
     shortNumber(rate(view, worker, past.get(worker.worker), read));
   return [
-    right("WORKER", 0, ({ worker }) => String(worker)),
+    right("WORKER", 0, ({ worker }) => visible(worker)),
     { title: "HEALTH", rank: 1, align: "left", text: ({ health }) => visible(health) },
     { title: "PHASE", rank: 8, align: "left", text: ({ phase }) => visible(phase) },
     right("BUSY", 2, ({ utilisation }) => percent(utilisation)),
@@ -93,7 +93,8 @@ const listenerColumns: Column<ListenerStatistics>[] = [
     title: "QUEUE",
     rank: 2,
     align: "right",
-    text: ({ acceptQueue: queue }) => queue === undefined ? "-" : `${queue.length}/${shortNumber(queue.max)}`,
+    text: ({ acceptQueue: queue }) =>
+      queue === undefined ? "-" : `${shortNumber(queue.length)}/${shortNumber(queue.max)}`,
   },
   { title: "STATE", rank: 6, align: "left", text: ({ paused }) => paused ? "paused" : "accepting" },
 ];

@@ -78,7 +78,9 @@ export class Segments {
 
   /** How many segments the bytes touch. `offset` lies within the first one. */
   covered(offset: number, length: number): number {
-    return offset + length <= this.size ? 1 : 1 + Math.floor((offset + length - 1) / this.size);
+    if (offset + length <= this.size) return 1;
+    // Both numbers may come from a record in shared memory: no bytes touch more than there are.
+    return Math.min(1 + Math.floor((offset + length - 1) / this.size), this.count);
   }
 
   /**
@@ -155,7 +157,7 @@ export class Segments {
     const header = this.#header;
     if (header[HEADER_SEGMENTS_HELD] >= this.count) return -1;
     let start = header[HEADER_SEGMENTS_HELD] === 0 ? 0 : header[HEADER_SEGMENT_CURSOR];
-    if (start >= this.count) start = 0;
+    if (start >>> 0 >= this.count) start = 0;
     for (let tried = 0; tried < this.count; tried++) {
       if (holds[start] === 0) break;
       start = start + 1 === this.count ? 0 : start + 1;

@@ -20,7 +20,8 @@ export class BannedNetworks {
 
   /** Records that may be in use: those under this number. */
   get used(): number {
-    return Atomics.load(this.#header, HeaderWord.networksUsed);
+    // The number lies in shared memory: there are no further records, whatever it says.
+    return Math.min(Atomics.load(this.#header, HeaderWord.networksUsed) >>> 0, bannedNetworksMax);
   }
 
   /** Whether a ban holds the address now. */

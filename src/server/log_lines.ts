@@ -3,22 +3,13 @@
  *
  * @module
  */
+import { visible } from "../base/visible.ts";
 import type { LogEntry } from "./log_events.ts";
 
 /** An entry as one line of JSON; the time is ISO 8601 in UTC. */
 export function jsonLine(entry: LogEntry): string {
-  return JSON.stringify({ ...entry, time: new Date(entry.time).toISOString() });
-}
-
-/** Control characters would let a peer write lines of its own, or move the reader's cursor. */
-// deno-lint-ignore no-control-regex
-const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
-
-function visible(text: string): string {
-  return text.replace(controls, (character) => {
-    if (character === "\n") return "\\n";
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+  // Such characters stand in texts alone, where the escapes mean the same.
+  return visible(JSON.stringify({ ...entry, time: new Date(entry.time).toISOString() }));
 }
 
 function isError(value: unknown): value is { name: string; message: string; code?: unknown } {

@@ -40,7 +40,7 @@ export class HandOverQueue implements HandOver {
 
   /** Sockets on their way. */
   get length(): number {
-    return (Atomics.load(this.#words, givenWord) - Atomics.load(this.#words, takenWord)) | 0;
+    return between(Atomics.load(this.#words, takenWord), Atomics.load(this.#words, givenWord));
   }
 
   /** Connections of one listener that the reader has or is about to have. Never too few. */
@@ -48,8 +48,9 @@ export class HandOverQueue implements HandOver {
     const at = listenersWord + listener * listenerWords;
     const words = this.#words;
     // In this order: a socket taken in between is counted twice and not left out.
-    const onTheirWay = (Atomics.load(words, at) - Atomics.load(words, at + 1)) | 0;
-    return onTheirWay + Atomics.load(words, at + 2);
+    const given = Atomics.load(words, at);
+    const onTheirWay = between(Atomics.load(words, at + 1), given);
+    return onTheirWay + Math.max(Atomics.load(words, at + 2), 0);
   }
 
   /** Connections of the first `listeners` listeners together. */
@@ -68,7 +69,7 @@ export class HandOverQueue implements HandOver {
   give(handed: HandedOver): boolean {
     const words = this.#words;
     const given = Atomics.load(words, givenWord);
-    if (((given - Atomics.load(words, takenWord)) | 0) >= handOverQueueEntries) return false;
+    if (between(Atomics.load(words, takenWord), given) === handOverQueueEntries) return false;
     const at = entryAt(given);
     words[at] = handed.descriptor;
     words[at + 1] = handed.listener;
@@ -88,10 +89,25 @@ export class HandOverQueue implements HandOver {
   takeAll(adopt: (handed: HandedOver) => number): void {
     const words = this.#words;
     for (;;) {
-      const taken = Atomics.load(words, takenWord);
-      if (taken === Atomics.load(words, givenWord)) return;
-      const at = entryAt(taken);
-      const listener = words[at + 1];
+      const given = Atomics.load(words, givenWord);
+      // No further back than the ring is long, whatever the words say.
+      const taken = (given - between(Atomics.load(words, takenWord), given)) | 0;
+      if (taken === given) return;
+      try {
+        this.#takeOne(entryAt(taken), adopt);
+      } finally {
+        // A taker that throws must not meet the same socket for ever.
+        Atomics.store(words, takenWord, (taken + 1) | 0);
+      }
+    }
+  }
+
+  #takeOne(at: number, adopt: (handed: HandedOver) => number): void {
+    const words = this.#words;
+    const listener = words[at + 1];
+    // No listener has this number: the entry is none that was given.
+    if (listener >>> 0 >= LISTENERS_MAX) return;
+    try {
       const open = adopt({
         descriptor: words[at],
         listener,
@@ -103,8 +119,8 @@ export class HandOverQueue implements HandOver {
         port: words[at + 7],
       });
       this.setOpen(listener, open);
+    } finally {
       Atomics.add(words, listenersWord + listener * listenerWords + 1, 1);
-      Atomics.store(words, takenWord, (taken + 1) | 0);
     }
   }
 
@@ -125,6 +141,11 @@ export class HandOverQueue implements HandOver {
       return 0;
     });
   }
+}
+
+/** From one position to another, which never lie further apart than the ring is long. */
+function between(from: number, to: number): number {
+  return Math.min((to - from) >>> 0, handOverQueueEntries);
 }
 
 function entryAt(position: number): number {

@@ -81,7 +81,7 @@ pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
 
 pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
     const index = loop.take_slot(.open, record.tag) orelse {
-        _ = loop.discard(record.length);
+        if (!owns(loop, record.length, constants.slots_max)) _ = loop.discard(record.length);
         return .slots_exhausted;
     };
     const slot = &loop.slots.elements[index];
@@ -90,7 +90,7 @@ pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
     const id = loop.id_of(index, slot);
     const result = loop.io.attach(&slot.socket, id, record.length);
     if (result.failed()) {
-        _ = loop.discard(record.length);
+        if (!owns(loop, record.length, index)) _ = loop.discard(record.length);
         loop.give_slot(index);
         loop.complete(.adopt, .{ .tag = record.tag, .status = result.status, .system_error = result.system_error });
         return .ok;
@@ -98,4 +98,18 @@ pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
     loop.count(.connections_adopted, 1);
     loop.complete(.adopt, .{ .id = id, .tag = record.tag });
     return .ok;
+}
+
+/// Whether the descriptor is that of a socket of this loop, another one than in the slot `but`: it belongs to that
+/// one, whoever gives it a second time. Asked only where adopting has failed, as it looks at every slot.
+fn owns(loop: anytype, descriptor: u32, but: u32) bool {
+    for (loop.slots.elements[0..loop.slots.fresh], 0..) |*slot, index| {
+        if (index == but) continue;
+        switch (slot.state) {
+            .free, .leaving => {},
+            .listening, .connecting, .open, .flushing => if (loop.io.descriptor_of(&slot.socket) == descriptor)
+                return true,
+        }
+    }
+    return false;
 }
