@@ -11,7 +11,8 @@
  */
 const hidden = new RegExp(
   [
-    "[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]",
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u2029]",
+    "[\\u061c\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]",
     "\\udb40[\\udc00-\\udc7f]",
     "[\\ud800-\\udbff](?![\\udc00-\\udfff])",
     "(?<![\\ud800-\\udbff])[\\udc00-\\udfff]",
