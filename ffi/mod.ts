@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { readListenQueue, readNetworkCounters, readProcessCounters } from "./counters.ts";
 import type { Driver, OpenedLibrary } from "./driver.ts";
 import { detectHost } from "./host.ts";
 import { findLibrary, type FoundLibrary, type LibrarySearch } from "./library.ts";
@@ -20,11 +21,13 @@ import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 export type {
   Doorbell,
   Inbox,
+  ListenQueue,
   LoopMeasure,
   LoopSizes,
   Native,
   NativeAddress,
   NativeLoop,
+  ProcessCounters,
   ResolvedLoopSizes,
   ShareableLoop,
   SharedMemory,
@@ -85,7 +88,9 @@ export function openNative(options: NativeOptions = {}): Native {
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
     seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
-    networkCounters: () => readCounters(library.functions),
+    processCounters: () => readProcessCounters(library.functions),
+    listenQueue: (address) => readListenQueue(library.functions, address),
+    networkCounters: () => readNetworkCounters(library.functions),
     openInbox: (token) => openInbox(library.functions, token),
     give: (descriptor, to) => give(library.functions, "socket", descriptor, to),
     createMemory: (bytes) => createMemory(library, bytes),
@@ -98,15 +103,6 @@ export function openNative(options: NativeOptions = {}): Native {
   };
   opened.set(path, native);
   return native;
-}
-
-/** Bytes. The text of today's kernels has five thousand. */
-const COUNTERS_BYTES = 64 * 1024;
-
-function readCounters(functions: OpenedLibrary["functions"]): string | undefined {
-  const bytes = new Uint8Array(new ArrayBuffer(COUNTERS_BYTES));
-  const length = functions.ringport_network_counters(bytes, bytes.length);
-  return length < 0 ? undefined : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 function openLibrary(path: string): OpenedLibrary {

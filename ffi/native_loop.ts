@@ -150,6 +150,11 @@ class OpenedLoop implements NativeLoop {
     };
   }
 
+  receiveDrops(id: number): number | undefined {
+    const result = this.#functions.ringport_receive_drops(this.handle, id);
+    return result < 0 ? undefined : result;
+  }
+
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {
     const result = this.#functions.ringport_set_option(this.handle, id, option, value);
     return result < 0

@@ -124,6 +124,8 @@ export interface NativeLoop {
   descriptorOf(id: number): number;
   /** What waits in a listener's queue; undefined where the system does not tell. */
   listenerQueue(id: number): { length: number; limit: number } | undefined;
+  /** Datagrams the kernel dropped at a socket, in 31 bits; undefined where the system does not tell. */
+  receiveDrops(id: number): number | undefined;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
   /**
@@ -137,6 +139,27 @@ export interface NativeLoop {
   readonly ended: boolean;
   /** Ends the doorbell and the native loop. Connections still open are aborted, without completions. */
   close(): Promise<void>;
+}
+
+/** What the system tells of this process; 0 is what it does not tell. */
+export interface ProcessCounters {
+  /** Seconds of processor time, the system's on its behalf included. */
+  readonly cpuSeconds: number;
+  /** Bytes in physical memory, and of address space. */
+  readonly residentBytes: number;
+  readonly virtualBytes: number;
+  /** When it was started, in milliseconds since 1970. */
+  readonly startedMilliseconds: number;
+  /** Descriptors (handles on Windows) that are open, and how many may be. */
+  readonly openDescriptors: number;
+  readonly maxDescriptors: number;
+}
+
+/** What waits at an address to be accepted, over all sockets that listen there. */
+export interface ListenQueue {
+  readonly sockets: number;
+  readonly length: number;
+  readonly limit: number;
 }
 
 /** A process that takes sockets: its number, and the name of its inbox, at most 64 bytes. */
@@ -197,6 +220,10 @@ export interface Native {
   seizeLoop(handle: number): number;
   /** Closes the raw descriptor of a connection that no loop took; false where it names no socket. */
   discard(descriptor: number): boolean;
+  /** This process as the system sees it now. */
+  processCounters(): ProcessCounters;
+  /** The queues of TCP sockets at an address, of any process; undefined where the system does not tell. */
+  listenQueue(address: { family: 4 | 6; port: number; bytes: Uint8Array }): ListenQueue | undefined;
   /** The system's own counters of TCP, as it writes them; undefined where it does not tell. */
   networkCounters(): string | undefined;
   /**

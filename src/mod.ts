@@ -118,6 +118,7 @@ export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log.ts";
 export type {
   AcceptQueue,
   ActivityStatistics,
+  AddressTotals,
   ConnectionCounts,
   CountsByName,
   Health,
@@ -126,6 +127,7 @@ export type {
   Occupancy,
   OperationRole,
   Phase,
+  ProcessStatistics,
   ServerStatistics,
   UdpListenerStatistics,
   WorkerStatistics,

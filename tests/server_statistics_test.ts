@@ -1,7 +1,10 @@
 /** The figures of a running server: read from memory, whatever its workers do. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { AddressWords } from "../src/base/address_words.ts";
 import { renderPrometheus } from "../src/mod.ts";
+import { Judges } from "../src/server/judges.ts";
+import { resolveServerOptions } from "../src/server/options.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { runtime, scaled } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
@@ -31,6 +34,31 @@ describe("the figures of a server", () => {
     for (const client of clients) client.connection.end();
     await until(() => fixture.server.stats().total.connections.open === 0, "no connection", patience);
     expect(fixture.server.stats().total.connections.handled).toBe(10);
+  });
+
+  it("tell of the process and of addresses", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, limits: { banAfter: 2 } });
+    const { server } = fixture;
+    const { process, addresses } = server.stats();
+    expect(process.residentBytes).toBeGreaterThan(10_000_000);
+    expect(process.openDescriptors).toBeGreaterThan(10);
+    expect(process.cpuTime).toBeGreaterThan(0);
+    expect(process.started).toBe(server.stats().process.started);
+    expect(addresses).toEqual({ bans: 0, offences: 0, uncounted: 0 });
+    server.bans.add("192.0.2.1", 60_000);
+    expect(server.stats().addresses.bans).toBe(1);
+  });
+
+  it("count connections that a full table of addresses does not", () => {
+    const options = resolveServerOptions({ limits: { connectionsPerAddress: 5 } });
+    const judges = Judges.create(options, 1);
+    const admission = judges.admission(0, 0);
+    const words = new AddressWords();
+    for (let host = 0; host < 40_000; host++) {
+      words.setBytes(4, Uint8Array.of(10, host >> 16, host >> 8, host));
+      expect(admission.admit(words)).toBe("ok");
+    }
+    expect(judges.statistics().uncounted).toBeGreaterThan(20_000);
   });
 
   it("can be read while a worker is stuck, and keep what a lost worker has done", async () => {

@@ -7,7 +7,7 @@ import { udpOptionPaths } from "../src/server/options/udp_table.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Folder } from "./helpers/folder.ts";
-import { system } from "./helpers/runtime.ts";
+import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
 const hostname = "127.0.0.1";
@@ -63,7 +63,22 @@ async function answeredBy(worker: string, port: number): Promise<void> {
   }, `worker ${worker} answered`);
 }
 
+const noDrops = { ignore: system === "windows" && "Windows tells nothing of dropped datagrams" };
+
 describeWorkers("a server of datagrams", (isolation) => {
+  it("counts what the kernel drops while a worker is busy", noDrops, async () => {
+    const udp = [{ hostname, receiveBuffer: 4096 }];
+    await using fixture = await start({ workers: 1, isolation, udp });
+    await using client = await Client.connect(fixture.server.port);
+    expect(await client.ask("who")).toBe("0.0");
+    client.socket.send(`spin ${scaled(500, 1_500)}`);
+    await delay(50);
+    for (let count = 0; count < 200; count++) client.socket.send("x".repeat(500));
+    const dropped = () => fixture.server.stats().total.datagramsDropped;
+    await until(() => dropped() > 100, "the drops are counted", scaled(10_000, 30_000));
+    expect(dropped()).toBeLessThanOrEqual(200);
+  });
+
   it("answers without a TCP listener, each worker at the same port", async () => {
     await using fixture = await start({ workers: 2, isolation });
     const { server } = fixture;

@@ -116,6 +116,7 @@ export class EventLoop implements AsyncDisposable {
 
   /** The loop's counters, as they are now. */
   stats(): LoopStatistics {
+    this.table.countDrops();
     return readStatistics(this.engine, this.table.count);
   }
 

@@ -58,6 +58,8 @@ export interface Pending {
 /** A datagram socket as the table knows it. */
 export interface DatagramPort {
   received(segment: number, offset: number, length: number, originalLength: number): void;
+  /** Counts what the kernel has dropped since it was asked last. */
+  countDrops(): void;
   failed(status: number, systemError: number): void;
   sent(status: number, systemError: number): void;
   /** Close at once. */
@@ -123,6 +125,11 @@ export class ConnectionTable implements CompletionSink {
   /** Puts a datagram socket under its id. */
   addDatagramPort(id: number, port: DatagramPort): void {
     this.#datagramPorts.set(id, port);
+  }
+
+  /** Counts the datagrams that the kernel has dropped at sockets of this loop. */
+  countDrops(): void {
+    for (const port of this.#datagramPorts.values()) port.countDrops();
   }
 
   /** Puts a connection under its id. */

@@ -77,6 +77,8 @@ export class Engine {
   outboxBytes = 0;
   /** Limits of all this, where there are some. */
   pressure: Pressure | undefined = undefined;
+  /** Datagrams the kernel dropped for want of room, as far as sockets were asked. */
+  datagramsDropped = 0;
   /** Handlers that threw or rejected. */
   handlerErrors = 0;
   /** Of those, the ones no `error` handler took. */

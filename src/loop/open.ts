@@ -5,19 +5,30 @@
  */
 import {
   type Inbox,
+  type ListenQueue,
   type LoopMeasure,
   type LoopSizes,
   type Native,
   openNative,
+  type ProcessCounters,
   type SharedMemory,
   type Taker,
 } from "../../ffi/mod.ts";
+import { parseAddress } from "../base/address.ts";
 import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
 export { environment, processId } from "../../ffi/mod.ts";
-export type { Inbox, LoopMeasure, LoopSizes, SharedMemory, Taker } from "../../ffi/mod.ts";
+export type {
+  Inbox,
+  ListenQueue,
+  LoopMeasure,
+  LoopSizes,
+  ProcessCounters,
+  SharedMemory,
+  Taker,
+} from "../../ffi/mod.ts";
 
 /** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
 const natives = new Map<string | undefined, Native>();
@@ -31,6 +42,23 @@ function nativeOf(library?: string): Native {
 /** The system's own counters of TCP, see `Native.networkCounters`. */
 export function networkCounters(): string | undefined {
   return nativeOf().networkCounters();
+}
+
+/** This process as the system sees it, see `Native.processCounters`. */
+export function processCounters(library?: string): ProcessCounters {
+  return nativeOf(library).processCounters();
+}
+
+/**
+ * What waits to be accepted at an IP address, over all sockets that listen there; undefined where the system
+ * does not tell. See `Native.listenQueue`.
+ */
+export function listenQueue(
+  { hostname, port }: { hostname: string; port: number },
+  library?: string,
+): ListenQueue | undefined {
+  const address = parseAddress(hostname);
+  return address && nativeOf(library).listenQueue({ family: address.family, port, bytes: address.bytes });
 }
 
 /** Opens the inbox of a token, see `Native.openInbox`; throws this framework's errors. */

@@ -31,6 +31,8 @@ export interface LoopStatistics extends NativeStatistics {
   unhandledErrors: number;
   /** Exceptions that escaped into the loop itself: of callbacks without a catch, or of this library. */
   exceptions: number;
+  /** Datagrams the kernel dropped because a socket's receive buffer was full. */
+  datagramsDropped: number;
   /** Writes that were refused because a connection's buffer was full (`bufferLimit`). */
   writesRefused: number;
   /** Writes to connections that no longer wrote: ended, closed or cut. */
@@ -59,6 +61,7 @@ export function readStatistics(engine: Engine, connections: number): LoopStatist
     handlerErrors: engine.handlerErrors,
     unhandledErrors: engine.unhandledErrors,
     exceptions: engine.exceptions.count,
+    datagramsDropped: engine.datagramsDropped,
     writesRefused: engine.writesRefused,
     writesAfterEnd: engine.writesAfterEnd,
     timeouts: { ...engine.timeouts },

@@ -24,6 +24,7 @@ const names = [
   "handlerErrors",
   "unhandledErrors",
   "exceptions",
+  "datagramsDropped",
   "writesRefused",
   "writesAfterEnd",
   "accepted",

@@ -112,6 +112,16 @@ export class Judges implements ServerBans {
     this.#tables = tables.map((buffer) => AddressTable.attach(buffer));
   }
 
+  /** What the tables have counted. A ban by hand is in all of them, and counts once. */
+  statistics(): { bans: number; offences: number; uncounted: number } {
+    const all = this.#tables.map((table) => table.stats());
+    return {
+      bans: this.list().length,
+      offences: all.reduce((sum, { offences }) => sum + offences, 0),
+      uncounted: all.reduce((sum, { uncounted }) => sum + uncounted, 0),
+    };
+  }
+
   list(): Ban[] {
     const bans = new Map<string, Ban>();
     for (const table of this.#tables) {

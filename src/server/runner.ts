@@ -432,6 +432,9 @@ export class Runner {
     board.set("phase", phases.indexOf(this.#phase));
     board.set("tasks", this.loop.engine.promises);
     board.set("bufferedBytes", this.loop.engine.outboxBytes);
+    // Where nobody reads, the loop is quiet and the kernel drops.
+    this.loop.table.countDrops();
+    board.set("datagramsDropped", this.loop.engine.datagramsDropped);
     if (quiet) return;
     for (const [reason, name] of refusals) {
       board.set(name, this.doors.reduce((sum, door) => sum + door.refusals[reason], 0));

@@ -4,13 +4,20 @@
  *
  * @module
  */
+import { processCounters } from "../loop/open.ts";
 import { statusCode } from "../loop/native_errors.ts";
 import type { NativeStatistics } from "../loop/remote_statistics.ts";
 import { stateNames } from "../connection/state.ts";
 import { type Board, type BoardName, timeoutNames } from "../server/board.ts";
 import { phases } from "../server/phases.ts";
 import { noActivity } from "./statistics_total.ts";
-import type { ActivityStatistics, CountsByName, Histogram, WorkerStatistics } from "./statistics_types.ts";
+import type {
+  ActivityStatistics,
+  CountsByName,
+  Histogram,
+  ProcessStatistics,
+  WorkerStatistics,
+} from "./statistics_types.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
 /** What is told of one worker. */
@@ -66,6 +73,9 @@ export function activityOf(board: Board, native: NativeStatistics | undefined): 
       end: byRole(native.connectionsEndedServer, native.connectionsEndedClient),
     },
     errors: errorsOf(board),
+    handlerErrors: board.get("handlerErrors"),
+    unhandledErrors: board.get("unhandledErrors"),
+    datagramsDropped: board.get("datagramsDropped"),
     writesRefused: chosen(board, writesRefused),
     timeouts: chosen(board, timeoutNames),
     turns: native.turns.counts.reduce((sum, count) => sum + count, 0),
@@ -73,6 +83,23 @@ export function activityOf(board: Board, native: NativeStatistics | undefined): 
     turnLength: turnLengths(native),
   };
 }
+
+/** This process, as the system sees it. */
+export function processStatistics(library: string | undefined): ProcessStatistics {
+  const counters = processCounters(library);
+  return {
+    cpuTime: counters.cpuSeconds * millisecondsOfSecond,
+    residentBytes: counters.residentBytes || undefined,
+    virtualBytes: counters.virtualBytes || undefined,
+    openDescriptors: counters.openDescriptors || undefined,
+    maxDescriptors: counters.maxDescriptors || undefined,
+    // The system's clock may have been set since: the first answer stands.
+    started: processStarted ??= counters.startedMilliseconds || undefined,
+  };
+}
+
+const millisecondsOfSecond = 1000;
+let processStarted: number | undefined = undefined;
 
 /** Names of the refusals on the board, by the reason that is told. */
 const refusals: Readonly<Record<string, BoardName>> = {

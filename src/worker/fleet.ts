@@ -26,7 +26,7 @@ import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
 import { type Spreading, spreadingOf } from "../server/spreading.ts";
-import { activityOf, workerStatistics } from "./collect.ts";
+import { activityOf, processStatistics, workerStatistics } from "./collect.ts";
 import { serveMetrics } from "./metrics_listener.ts";
 import { addActivity, noActivity, skewOf, totalOf } from "./statistics_total.ts";
 import type { ActivityStatistics, ListenerStatistics, ServerStatistics } from "./statistics_types.ts";
@@ -236,6 +236,8 @@ export class Fleet {
       skew: skewOf(open),
       acceptQueueOverflows: counters?.queueOverflows,
       acceptQueueDrops: counters?.drops,
+      process: processStatistics(this.#options.library),
+      addresses: this.#tables.judges.statistics(),
       logFailures: this.#log.failures,
       logDropped: this.#log.dropped,
     };

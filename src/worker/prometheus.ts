@@ -119,6 +119,33 @@ function tellServer(text: PrometheusText, server: ServerStatistics): void {
   );
 }
 
+function tellAddresses(text: PrometheusText, server: ServerStatistics): void {
+  const { bans, offences, uncounted } = server.addresses;
+  text.family("ringport_address_bans", "gauge", "Bans in force.", one(bans));
+  text.family("ringport_address_offences_total", "counter", "Offences of addresses.", one(offences));
+  text.family(
+    "ringport_addresses_uncounted_total",
+    "counter",
+    "Connections let in uncounted because the table of addresses was full.",
+    one(uncounted),
+  );
+}
+
+/** The names that Prometheus's own client libraries give to what the system knows of a process. */
+function tellProcess(text: PrometheusText, { process }: ServerStatistics): void {
+  const { cpuTime, residentBytes, virtualBytes, openDescriptors, maxDescriptors, started } = process;
+  const seconds = (milliseconds: number | undefined) =>
+    maybe(milliseconds === undefined ? undefined : milliseconds / millisecondsOfSecond);
+  const tell = (name: string, type: "gauge" | "counter", help: string, samples: Sample[]) =>
+    text.family(`process_${name}`, type, help, samples);
+  tell("cpu_seconds_total", "counter", "Processor time of the server's process.", seconds(cpuTime));
+  tell("resident_memory_bytes", "gauge", "Bytes in physical memory.", maybe(residentBytes));
+  tell("virtual_memory_bytes", "gauge", "Bytes of address space.", maybe(virtualBytes));
+  tell("open_fds", "gauge", "Open descriptors.", maybe(openDescriptors));
+  tell("max_fds", "gauge", "Descriptors that may be open.", maybe(maxDescriptors));
+  tell("start_time_seconds", "gauge", "When the process was started, since 1970.", seconds(started));
+}
+
 function tellListeners(text: PrometheusText, { listeners }: ServerStatistics): void {
   const samples = (read: (listener: ServerStatistics["listeners"][number]) => number | undefined): Sample[] =>
     listeners.flatMap((listener) => {
@@ -206,6 +233,21 @@ function tellWork(text: PrometheusText, workers: Workers): void {
     "Writes refused, as the buffer was full or the connection ended.",
     eachNamed(workers, "reason", ({ writesRefused }) => writesRefused),
   );
+  counter(
+    "handler_errors",
+    "Callbacks of the application that threw or rejected.",
+    each(workers, ({ handlerErrors }) => handlerErrors),
+  );
+  counter(
+    "unhandled_errors",
+    "Of those, the ones that no error callback took.",
+    each(workers, ({ unhandledErrors }) => unhandledErrors),
+  );
+  counter(
+    "datagrams_dropped",
+    "Datagrams the kernel dropped because a receive buffer was full.",
+    each(workers, ({ datagramsDropped }) => datagramsDropped),
+  );
   counter("timeouts", "Timeouts, by kind.", eachNamed(workers, "kind", ({ timeouts }) => timeouts));
 }
 
@@ -262,6 +304,8 @@ function tellLoops(text: PrometheusText, workers: Workers): void {
 export function renderPrometheus(server: ServerStatistics): string {
   const text = new PrometheusText();
   tellServer(text, server);
+  tellAddresses(text, server);
+  tellProcess(text, server);
   tellListeners(text, server);
   tellConnections(text, server.workers);
   tellWork(text, server.workers);

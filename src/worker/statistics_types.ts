@@ -66,6 +66,11 @@ export interface ActivityStatistics {
    * Writes that were refused: `"buffer"`, the connection's buffer was full, or `"ended"`, it no longer wrote.
    */
   readonly writesRefused: CountsByName;
+  /** Callbacks of the application that threw or rejected, and those of them that no `error` callback took. */
+  readonly handlerErrors: number;
+  readonly unhandledErrors: number;
+  /** Datagrams the kernel dropped because a socket's receive buffer was full. */
+  readonly datagramsDropped: number;
   /** Timeouts by kind, such as `"idle"`. */
   readonly timeouts: CountsByName;
   /** Turns of the loop. */
@@ -125,6 +130,30 @@ export interface UdpListenerStatistics {
   readonly address: string;
 }
 
+/** The process of the server's own thread, as the system sees it. Undefined is what it does not tell. */
+export interface ProcessStatistics {
+  /** Milliseconds of processor time, all threads and the system's work for them included. */
+  readonly cpuTime: number;
+  /** Bytes in physical memory, and of address space. */
+  readonly residentBytes: number | undefined;
+  readonly virtualBytes: number | undefined;
+  /** Descriptors that are open (handles on Windows), and how many may be. */
+  readonly openDescriptors: number | undefined;
+  readonly maxDescriptors: number | undefined;
+  /** When the process was started, in milliseconds since 1970. */
+  readonly started: number | undefined;
+}
+
+/** The tables of addresses, over all listeners. */
+export interface AddressTotals {
+  /** Bans in force. */
+  readonly bans: number;
+  /** Offences that were counted. */
+  readonly offences: number;
+  /** Connections let in without being counted because the table was full. */
+  readonly uncounted: number;
+}
+
 /** A server, all of it. */
 export interface ServerStatistics {
   /** When the figures were read, in milliseconds since 1970. */
@@ -155,6 +184,8 @@ export interface ServerStatistics {
   readonly acceptQueueOverflows: number | undefined;
   /** Attempts the kernel dropped at listening sockets, on the whole system; undefined where unknown. */
   readonly acceptQueueDrops: number | undefined;
+  readonly process: ProcessStatistics;
+  readonly addresses: AddressTotals;
   /** Entries that the log's sink failed to take. */
   readonly logFailures: number;
   /** Entries of the log dropped because nobody read it fast enough. */

@@ -35,7 +35,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("parts of the drivers", /^ffi\/(bun_bell_line|bun_doorbell|bun_types|deno_doorbell)\.ts$/),
   layer(
     "library and loop",
-    /^ffi\/(library|shipped|load_check|native_loop|memory|passing|shared_memory)\.ts$/,
+    /^ffi\/(library|shipped|load_check|native_loop|memory|counters|passing|shared_memory)\.ts$/,
   ),
   layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),
   layer("port", /^ffi\/port\.ts$/),

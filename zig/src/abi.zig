@@ -321,6 +321,12 @@ pub const Gift = handover.Gift;
 /// Memory that several processes map.
 pub const SharedMemory = @import("abi/shared_memory.zig").SharedMemory;
 
+const counters = @import("abi/counters.zig");
+/// Numbers of this process; 0 is what the system does not tell. Those of more than 32 bits are in two halves.
+pub const ProcessCounters = counters.ProcessCounters;
+/// The queues of all TCP sockets that listen at one address, whichever process has them.
+pub const ListenQueue = counters.ListenQueue;
+
 /// pattern_test writes byte i of the memory as (seed + i * pattern_step) mod 256.
 pub const pattern_step: u32 = 7;
 

@@ -210,6 +210,33 @@ pub fn listener_queue(handle: u32, id: u32) callconv(.c) i32 {
     return answer_on(loop, loop.io.listener_queue(&slot.socket, loop.header));
 }
 
+/// Datagrams the kernel dropped at a socket since it was opened, for want of room, in 31 bits; or a negative
+/// status.
+pub fn receive_drops(handle: u32, id: u32) callconv(.c) i32 {
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    const slot = loop.find_datagram(id) orelse return answer(.invalid_id);
+    var drops: u32 = 0;
+    const result = loop.io.receive_drops(&slot.socket, &drops);
+    return if (result.failed()) answer(result.status) else @intCast(drops & std.math.maxInt(i32));
+}
+
+/// Writes what the system tells of this process.
+pub fn process_counters(counters: *abi.ProcessCounters) callconv(.c) i32 {
+    io.process.read(counters);
+    return 0;
+}
+
+/// Writes what waits at an address to be accepted, over all sockets that listen there.
+pub fn listen_queue(queue: *abi.ListenQueue) callconv(.c) i32 {
+    const result = io.listen_queue.read(queue);
+    queue.system_error = result.system_error;
+    return answer(result.status);
+}
+
 /// Writes the system's counters of TCP as text; its bytes, or a negative status.
 pub fn network_counters(bytes: [*]u8, length: u32) callconv(.c) i32 {
     const read = io.counters.read(bytes[0..@min(length, std.math.maxInt(i32))]);

@@ -32,6 +32,20 @@ pub const counters = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// What the system tells of this process.
+pub const process = switch (builtin.os.tag) {
+    .linux => @import("io/process_linux.zig"),
+    .windows => @import("io/process_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
+/// The accept queues of listening sockets, of any process.
+pub const listen_queue = switch (builtin.os.tag) {
+    .linux => @import("io/listen_queue_linux.zig"),
+    .windows => @import("io/listen_queue_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Sockets to and from other processes.
 pub const passing = switch (builtin.os.tag) {
     .linux => @import("io/passing_linux.zig"),
@@ -109,6 +123,8 @@ pub fn check(comptime Backend: type) void {
             .{ "descriptor_of", fn (*Backend, *Socket) u32 },
             // How many wait in a listener's queue, written into the header; not_supported where nobody tells.
             .{ "listener_queue", fn (*Backend, *Socket, *abi.Header) common.Result },
+            // Datagrams the kernel dropped at a socket for want of room; not_supported where nobody tells.
+            .{ "receive_drops", fn (*Backend, *Socket, *u32) common.Result },
             // Whether a listener's arrivals are to be told; one that is paused should wake nobody.
             .{ "watch_listener", fn (*Backend, *Socket, u32, bool) common.Result },
             // The path of a listener, set to be removed at its close, stays.

@@ -319,5 +319,10 @@ pub fn LoopType(comptime Backend: type) type {
             const slot = loop.find(id) orelse return null;
             return if (slot.state == .listening) slot else null;
         }
+
+        pub fn find_datagram(loop: *Loop, id: u32) ?*Slot {
+            const slot = loop.find(id) orelse return null;
+            return if (slot.flags.is_datagram and slot.state == .open) slot else null;
+        }
     };
 }

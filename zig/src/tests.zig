@@ -29,8 +29,13 @@ test {
         _ = @import("io/descriptors_linux.zig");
         _ = @import("io/epoll_test.zig");
         _ = @import("io/errno_status.zig");
+        _ = @import("io/listen_queue_linux.zig");
         _ = @import("io/passing_linux.zig");
+        _ = @import("io/process_linux.zig");
         _ = @import("io/shared_memory_linux.zig");
     }
-    if (builtin.os.tag == .windows) _ = @import("io/iocp/status.zig");
+    if (builtin.os.tag == .windows) {
+        _ = @import("io/iocp/status.zig");
+        _ = @import("io/process_windows.zig");
+    }
 }

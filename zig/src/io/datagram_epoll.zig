@@ -31,3 +31,7 @@ pub fn send(io: *Io, socket: *Io.Socket, id: u32, all: []const common.Datagram) 
 pub fn membership(_: *Io, socket: *Io.Socket, request: *const abi.MembershipRequest) common.Result {
     return datagram.membership(socket.descriptor, request);
 }
+
+pub fn drops(socket: *Io.Socket, count: *u32) common.Result {
+    return datagram.drops(socket.descriptor, count);
+}

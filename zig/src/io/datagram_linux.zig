@@ -30,6 +30,23 @@ pub fn open(request: *const abi.DatagramRequest) Opened {
     return .{ .result = result, .descriptor = descriptor };
 }
 
+/// Words that SO_MEMINFO tells, and the one of datagrams dropped: the count that SO_RXQ_OVFL puts beside every
+/// datagram, for which every receive would have to make room.
+const memory_info_words = 9;
+const memory_info_drops = 8;
+
+/// Datagrams the kernel dropped as the socket's buffer was full (sock_diag(7), SK_MEMINFO_DROPS).
+pub fn drops(descriptor: i32, count: *u32) common.Result {
+    var words: [memory_info_words]u32 = @splat(0);
+    var length: linux.socklen_t = @sizeOf(@TypeOf(words));
+    const bytes: [*]u8 = @ptrCast(&words);
+    const told = linux.getsockopt(descriptor, linux.SOL.SOCKET, linux.SO.MEMINFO, bytes, &length);
+    if (linux.errno(told) != .SUCCESS) return errno_status.result_of(linux.errno(told));
+    if (length < @sizeOf(@TypeOf(words))) return .{ .status = .not_supported };
+    count.* = words[memory_info_drops];
+    return .ok;
+}
+
 fn prepare(
     descriptor: i32,
     request: *const abi.DatagramRequest,

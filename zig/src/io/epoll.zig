@@ -311,6 +311,10 @@ pub const Io = struct {
         return listening.queue(socket.descriptor, header);
     }
 
+    pub fn receive_drops(_: *Io, socket: *Socket, drops: *u32) common.Result {
+        return datagram.drops(socket, drops);
+    }
+
     pub fn wait(io: *Io, out: []common.Event, wait_ms: u32) usize {
         const max: u32 = @intCast(@min(out.len / 2, kernel_events_max));
         if (max == 0) return 0;

@@ -322,6 +322,11 @@ pub const Io = struct {
         return socket.endpoint - 1 + descriptor_first;
     }
 
+    pub fn receive_drops(_: *Io, _: *Socket, drops: *u32) common.Result {
+        drops.* = 0;
+        return .ok;
+    }
+
     pub fn listener_queue(self: *Io, socket: *Socket, header: *abi.Header) common.Result {
         const endpoint = self.network.at(socket.endpoint);
         if (endpoint.family == @backingInt(abi.AddressFamily.unix)) return .{ .status = .not_supported };

@@ -182,6 +182,10 @@ pub const Io = struct {
         return .{ .status = .not_supported };
     }
 
+    pub fn receive_drops(_: *Io, _: *Socket, _: *u32) common.Result {
+        return .{ .status = .not_supported };
+    }
+
     pub fn wait(io: *Io, events: []common.Event, wait_ms: u32) usize {
         const limit = @min(events.len, io.entries.len);
         if (limit == 0) return 0;

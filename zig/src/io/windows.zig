@@ -244,6 +244,32 @@ pub extern "kernel32" fn MapViewOfFile(
 ) callconv(.winapi) ?*anyopaque;
 pub extern "kernel32" fn UnmapViewOfFile(view: *const anyopaque) callconv(.winapi) i32;
 pub extern "kernel32" fn GetCurrentProcess() callconv(.winapi) Handle;
+pub extern "kernel32" fn GetProcessTimes(
+    process: Handle,
+    created: *align(4) u64,
+    exited: *align(4) u64,
+    kernel: *align(4) u64,
+    user: *align(4) u64,
+) callconv(.winapi) i32;
+pub extern "kernel32" fn GetProcessHandleCount(process: Handle, count: *u32) callconv(.winapi) i32;
+pub extern "kernel32" fn K32GetProcessMemoryInfo(
+    process: Handle,
+    memory: *ProcessMemory,
+    size: u32,
+) callconv(.winapi) i32;
+/// PROCESS_MEMORY_COUNTERS.
+pub const ProcessMemory = extern struct {
+    size: u32,
+    page_faults: u32,
+    peak_working_set: usize,
+    working_set: usize,
+    peak_paged_pool: usize,
+    paged_pool: usize,
+    peak_nonpaged_pool: usize,
+    nonpaged_pool: usize,
+    pagefile_usage: usize,
+    peak_pagefile_usage: usize,
+};
 pub extern "kernel32" fn OpenProcess(access: u32, inherit: i32, process: u32) callconv(.winapi) ?Handle;
 pub extern "kernel32" fn DuplicateHandle(
     source_process: Handle,

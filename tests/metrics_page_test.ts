@@ -1,0 +1,45 @@
+/** The page about metrics and the log, held against what there is. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { renderPrometheus } from "../src/worker/prometheus.ts";
+import { readSource } from "./house/files.ts";
+import { readPrometheus } from "./helpers/prometheus.ts";
+import { serverStatistics } from "./helpers/statistics.ts";
+
+const page = await readSource("docs/metrics.md");
+
+/** The rows of the table under a heading, each as its cells. */
+function table(heading: string): string[][] {
+  const [, section] = page.split(`## ${heading}\n`);
+  const lines = section.split("\n## ")[0].split("\n").filter((line) => line.startsWith("| "));
+  return lines.slice(2).map((line) => line.split(" | ").map((cell) => cell.replace(/^\| | \|$/g, "")));
+}
+
+function namesIn(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+}
+
+/** Labels that are on every sample of a worker, or tell the buckets of a histogram. */
+const COMMON = ["worker"];
+
+describe("the page about metrics", () => {
+  const families = readPrometheus(renderPrometheus(serverStatistics(2, { acceptQueueDrops: 1 })));
+
+  it("lists every family there is, and no other", () => {
+    const listed = table("The families").flatMap(([names]) => namesIn(names));
+    expect(listed.toSorted()).toEqual([...families.keys()].toSorted());
+    expect(new Set(listed).size).toBe(listed.length);
+  });
+
+  it("lists the labels of each", () => {
+    const faults: string[] = [];
+    for (const [names, labels] of table("The families")) {
+      for (const name of namesIn(names)) {
+        const found = new Set(families.get(name)?.samples.flatMap((sample) => Object.keys(sample.labels)));
+        const told = new Set([...namesIn(labels), ...COMMON]);
+        for (const label of found) if (!told.has(label)) faults.push(`${name} has the label ${label}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+});
