@@ -6,7 +6,7 @@
 import { readableHighWaterMarkBytes } from "../base/limits.ts";
 import type { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
-import { discard, pauseFor, resumeFrom } from "./reading.ts";
+import { discard, pauseFor, readToTheEnd, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
 
 /** Makes the stream; from now on what comes goes there. */
@@ -17,25 +17,33 @@ export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream
   const over = state !== State.open && state !== State.writeEnded;
   if (!over) {
     connection.flags = (connection.flags | Flag.streaming) & ~Flag.discarding;
-    // The first pull begins to read.
-    pauseFor(connection, Flag.pausedByStream);
-    connection.flags &= ~Flag.unread;
   }
-  return new ReadableStream(
+  const stream: ReadableStream<Uint8Array<ArrayBuffer>> = new ReadableStream(
     {
       type: "bytes",
       start: (controller) => reader.start(controller, over),
       pull: () => reader.pull(),
       cancel: () => reader.cancel(),
     },
-    { highWaterMark: readableHighWaterMarkBytes },
+    // The reader keeps what comes ahead itself: so a pull always means that somebody waits in a read, and the
+    // end of the stream is only told to one who asks for what lies behind the last bytes.
+    { highWaterMark: 0 },
   );
+  resumeFrom(connection, Flag.unread);
+  return stream;
 }
 
 /** The stream's source. */
 export class StreamReader {
   readonly #connection: ConnectionCore;
   #controller: ReadableByteStreamController | undefined = undefined;
+  /** What has come and was not asked for yet. */
+  #queue: Uint8Array<ArrayBuffer>[] = [];
+  #queuedBytes = 0;
+  /** A read waits. */
+  #asked = false;
+  /** The peer has ended its side; what is queued still comes. */
+  #ended = false;
   #over = false;
 
   constructor(connection: ConnectionCore) {
@@ -46,56 +54,110 @@ export class StreamReader {
     this.#controller = controller;
     if (!over) return;
     const error = this.#connection.extras?.error;
-    if (error === undefined) this.end();
+    if (error === undefined) this.#finish();
     else this.fail(error);
+  }
+
+  /** Nobody reads any more: read to the end, canceled, failed or detached. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** Bytes taken in ahead of the reader. */
   get bufferedBytes(): number {
-    const { desiredSize } = this.#controller!;
-    return desiredSize === null || this.#over ? 0 : readableHighWaterMarkBytes - desiredSize;
+    return this.#queuedBytes;
   }
 
   pull(): void {
-    if (!this.#over) resumeFrom(this.#connection, Flag.pausedByStream);
+    if (this.#over) return;
+    this.#asked = true;
+    const chunk = this.#queue.shift();
+    if (chunk !== undefined) {
+      this.#queuedBytes -= chunk.length;
+      this.#give(chunk);
+    } else if (this.#ended) {
+      return this.#finish();
+    }
+    if (this.#queuedBytes < readableHighWaterMarkBytes) {
+      resumeFrom(this.#connection, Flag.pausedByStream);
+    }
   }
 
   cancel(): void {
-    this.#over = true;
-    discard(this.#connection);
+    this.#close();
+    if (this.#ended) readToTheEnd(this.#connection);
+    else discard(this.#connection);
   }
 
   /** Bytes have come: into the reader's own buffer where it gave one, otherwise as a copy. */
   take(window: Window): void {
-    const controller = this.#controller;
-    if (this.#over || controller === undefined) return;
-    let taken = 0;
-    const view = controller.byobRequest?.view as Uint8Array | null | undefined;
-    if (view !== null && view !== undefined && view.byteLength > 0) {
-      const target = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-      taken = Math.min(target.length, window.length);
-      target.set(taken === window.length ? window.bytes : window.bytes.subarray(0, taken));
-      controller.byobRequest!.respond(taken);
-    }
-    if (taken < window.length) controller.enqueue(window.slice(taken));
-    if ((controller.desiredSize ?? 0) <= 0) pauseFor(this.#connection, Flag.pausedByStream);
+    if (this.#over) return;
+    if (this.#asked) this.#give(window);
+    else this.#put(window.slice());
+    if (this.#queuedBytes >= readableHighWaterMarkBytes) pauseFor(this.#connection, Flag.pausedByStream);
   }
 
   /** The peer has ended its side. */
   end(): void {
+    this.#ended = true;
+    if (!this.#over && this.#asked && this.#queue.length === 0) this.#finish();
+  }
+
+  /** The connection is gone; without an error what has come can still be read. */
+  fail(error: Error | undefined): void {
     if (this.#over) return;
+    if (error === undefined) return this.end();
+    this.#close();
+    this.#controller!.error(error);
+  }
+
+  /** The connection goes on to somebody else: the stream ends here. */
+  detach(): void {
+    if (this.#over) return;
+    this.#close();
+    this.#tellEnd();
+  }
+
+  /** Answers the read that waits. */
+  #give(bytes: Window | Uint8Array<ArrayBuffer>): void {
+    const controller = this.#controller!;
+    // Before the answer, which may bring the next pull.
+    this.#asked = false;
+    const view = controller.byobRequest?.view as Uint8Array | null | undefined;
+    if (view === null || view === undefined || view.byteLength === 0) {
+      return controller.enqueue(bytes instanceof Uint8Array ? bytes : bytes.slice());
+    }
+    const plain = bytes instanceof Uint8Array ? bytes : bytes.bytes;
+    const target = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const taken = Math.min(target.length, plain.length);
+    target.set(taken === plain.length ? plain : plain.subarray(0, taken));
+    if (taken < plain.length) this.#put(plain.slice(taken), true);
+    controller.byobRequest!.respond(taken);
+  }
+
+  #put(bytes: Uint8Array<ArrayBuffer>, first = false): void {
+    this.#queuedBytes += bytes.length;
+    if (first) this.#queue.unshift(bytes);
+    else this.#queue.push(bytes);
+  }
+
+  /** The stream was read to its end. */
+  #finish(): void {
+    this.#close();
+    this.#tellEnd();
+    readToTheEnd(this.#connection);
+  }
+
+  #close(): void {
     this.#over = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+  }
+
+  #tellEnd(): void {
     const controller = this.#controller!;
     controller.close();
     // A reader that waits with its own buffer is told by an empty answer.
     controller.byobRequest?.respond(0);
-  }
-
-  /** The connection is gone before the peer has ended its side. */
-  fail(error: Error | undefined): void {
-    if (this.#over) return;
-    if (error === undefined) return this.end();
-    this.#over = true;
-    this.#controller!.error(error);
   }
 }

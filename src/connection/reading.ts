@@ -79,9 +79,10 @@ function peerEnded<D>(connection: ConnectionCore<D>): void {
     return;
   }
   connection.note("peer");
-  const streaming = (connection.flags & Flag.streaming) !== 0;
+  const reader = (connection.flags & Flag.streaming) === 0 ? undefined : connection.extras!.reader;
+  const streaming = reader !== undefined && !reader.over;
   if (before === State.open) connection.stateNumber = State.readEnded;
-  if (streaming) connection.extras!.reader!.end();
+  if (streaming) reader.end();
   const handled = group.handlers.end !== undefined;
   if (handled) callHandler(connection, "end");
   if (connection.stateNumber === State.writeEnded) {
@@ -91,6 +92,23 @@ function peerEnded<D>(connection: ConnectionCore<D>): void {
   } else if (connection.stateNumber === State.readEnded && !handled && !streaming && !group.allowHalfOpen) {
     connection.end();
   }
+}
+
+/**
+ * The stream of a peer that has ended was read to its end: the same follows as without a stream when the peer
+ * ends. Whoever has taken `writable` ends this side by closing that.
+ */
+export function readToTheEnd<D>(connection: ConnectionCore<D>): void {
+  if (!endsByItself(connection)) return;
+  // After the reader has gone on: it may still write an answer, or end in its own way.
+  setImmediate(() => {
+    if (endsByItself(connection)) connection.end();
+  });
+}
+
+function endsByItself<D>({ stateNumber, group, extras }: ConnectionCore<D>): boolean {
+  return stateNumber === State.readEnded && group.handlers.end === undefined && !group.allowHalfOpen &&
+    extras?.writer === undefined;
 }
 
 /** The application's `pause`. */

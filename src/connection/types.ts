@@ -411,6 +411,10 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   /**
    * What comes, as a byte stream with backpressure. Reading it takes the place of a `data` handler: with one,
    * it throws a StateError. It ends with the peer's FIN and fails with the connection.
+   *
+   * When it was read to its end, or canceled, and the peer has ended, this side ends too, as it does with
+   * callbacks: unless `allowHalfOpen` or an `end` handler say otherwise, or `writable` was taken, whose
+   * closing ends this side. What is written before the next turn of the runtime's event loop still goes out.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**

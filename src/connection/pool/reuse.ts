@@ -31,7 +31,7 @@ export function uncleanBecause(connection: ConnectionCore): keyof PoolEvictions 
 export function detachStreams(connection: ConnectionCore): void {
   const { extras } = connection;
   if (extras === undefined) return;
-  extras.reader?.end();
+  extras.reader?.detach();
   extras.writer?.fail(released);
   extras.reader = undefined;
   extras.readable = undefined;
