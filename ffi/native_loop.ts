@@ -155,6 +155,10 @@ class OpenedLoop implements NativeLoop {
     return result < 0 ? undefined : result;
   }
 
+  unacknowledged(id: number): number {
+    return Math.max(0, this.#functions.ringport_unacknowledged(this.handle, id));
+  }
+
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {
     const result = this.#functions.ringport_set_option(this.handle, id, option, value);
     return result < 0

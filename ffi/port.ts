@@ -126,6 +126,11 @@ export interface NativeLoop {
   listenerQueue(id: number): { length: number; limit: number } | undefined;
   /** Datagrams the kernel dropped at a socket, in 31 bits; undefined where the system does not tell. */
   receiveDrops(id: number): number | undefined;
+  /**
+   * Bytes of a connection that the kernel has taken and the peer has not acknowledged; 0 where the system
+   * does not tell.
+   */
+  unacknowledged(id: number): number;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
   /**

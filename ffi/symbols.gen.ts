@@ -29,6 +29,7 @@ export const SYMBOLS = {
   ringport_listener_descriptor: { parameters: ["u32", "u32"], result: "i32" },
   ringport_listener_queue: { parameters: ["u32", "u32"], result: "i32" },
   ringport_receive_drops: { parameters: ["u32", "u32"], result: "i32" },
+  ringport_unacknowledged: { parameters: ["u32", "u32"], result: "i32" },
   ringport_network_counters: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_process_counters: { parameters: ["pointer"], result: "i32" },
   ringport_listen_queue: { parameters: ["pointer"], result: "i32" },

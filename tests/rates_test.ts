@@ -132,6 +132,23 @@ describe("sendRate", () => {
     expect(connection.state).toBe("aborting");
   });
 
+  it("counts what the peer acknowledges, from the first span of which it is known", () => {
+    const loop = new StillLoop();
+    const { kinds, socket } = told();
+    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    loop.write(connection, 20_000);
+    loop.take(connection, 10_000);
+    loop.withKernel[connection.slot] = 10_000;
+    // The kernel is full and takes nothing; the peer reads with 110 bytes a second.
+    for (let second = 0; second < 20; second++) {
+      loop.pass(1000);
+      loop.withKernel[connection.slot] -= 110;
+    }
+    expect(kinds).toEqual([]);
+    loop.pass(2200);
+    expect(kinds).toEqual(["sendRate"]);
+  });
+
   it("goes on while a connection is being closed", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();

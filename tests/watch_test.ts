@@ -127,6 +127,22 @@ describe("the watch", () => {
     expect(connection.state).toBe("aborting");
   });
 
+  it("takes for progress what the peer acknowledges, while the kernel takes nothing", () => {
+    const loop = new StillLoop();
+    const { kinds, socket } = told();
+    const connection = loop.open(2, { ...QUIET, timeouts: { writeStall: 1000 }, socket });
+    loop.write(connection, 10_000);
+    loop.take(connection, 5000);
+    loop.withKernel[connection.slot] = 5000;
+    for (let step = 0; step < 20; step++) {
+      loop.pass(900);
+      loop.withKernel[connection.slot] -= 10;
+    }
+    expect(kinds).toEqual([]);
+    loop.pass(1500);
+    expect(kinds).toEqual(["writeStall"]);
+  });
+
   it("takes a drained and filled buffer for progress", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();

@@ -150,10 +150,12 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   // On a link that loses much TCP is silent for longer than a living peer: where there is a limit for that,
   // what is still to go out is its business alone.
   const watched = buffered > 0 && limitsFor(connection).writeStall > 0;
-  extras.lingerSilent = held || alive || watched || buffered < extras.lingerBuffered
-    ? 0
-    : extras.lingerSilent + 1;
-  if (extras.lingerSilent < lingerRounds) return armLinger(connection);
+  // What the peer acknowledges is a sign of life. The first round has nothing to compare with: where bytes
+  // are still on their way it counts as one.
+  const onTheirWay = buffered + connection.group.engine.unacknowledged(connection.number);
+  const taken = extras.lingerUntaken < 0 ? onTheirWay > 0 : onTheirWay < extras.lingerUntaken;
+  extras.lingerSilent = held || alive || watched || taken ? 0 : extras.lingerSilent + 1;
+  if (extras.lingerSilent < lingerRounds) return armLinger(connection, onTheirWay);
   connection.group.engine.timeouts.linger += 1;
   connection.flags = withEndedBy(connection.flags, "timeout");
   // What the kernel has taken it may still be delivering, over a slow link for a minute: a reset would take
@@ -218,14 +220,16 @@ function submitFin<D>(connection: ConnectionCore<D>): void {
 
 function startLinger<D>(connection: ConnectionCore<D>): void {
   connection.flags |= Flag.lingering;
-  if (connection.group.lingerTimeout > 0 && connection.needExtras().lingerTimer < 0) armLinger(connection);
+  if (connection.group.lingerTimeout > 0 && connection.needExtras().lingerTimer < 0) {
+    armLinger(connection, -1);
+  }
 }
 
-function armLinger<D>(connection: ConnectionCore<D>): void {
+function armLinger<D>(connection: ConnectionCore<D>, onTheirWay: number): void {
   const { engine, lingerTimeout } = connection.group;
   const extras = connection.needExtras();
   connection.flags &= ~Flag.alive;
-  extras.lingerBuffered = bufferedBytes(connection);
+  extras.lingerUntaken = onTheirWay;
   extras.lingerTimer = engine.timers.arm(Math.ceil(lingerTimeout / lingerRounds), connection);
 }
 

@@ -40,8 +40,11 @@ export class Extras {
   limits: Limits | undefined = undefined;
   /** The linger timer, -1 for none. */
   lingerTimer = -1;
-  /** Bytes buffered when the linger timer was armed. */
-  lingerBuffered = 0;
+  /**
+   * Bytes the peer had not acknowledged, here or with the kernel, when the linger timer was armed; -1 in its
+   * first round, for which nobody asks.
+   */
+  lingerUntaken = -1;
   /** Rounds of the linger timer without a sign of life. */
   lingerSilent = 0;
   /** Rounds of the linger timer since everything was flushed. */

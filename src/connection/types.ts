@@ -163,7 +163,7 @@ export interface ConnectionOptions<D = undefined> {
    */
   receiveRate?: number;
   /**
-   * Bytes a second the kernel must take while bytes are buffered, or the connection is aborted. 0, the
+   * Bytes a second the peer must take while bytes are buffered, or the connection is aborted. 0, the
    * default, sets no limit.
    */
   sendRate?: number;

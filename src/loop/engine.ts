@@ -309,6 +309,14 @@ export class Engine {
     return this.#native.address(id >>> 0, end);
   }
 
+  /**
+   * Bytes of a connection that the kernel has taken and the peer has not acknowledged: 0 where the system
+   * does not tell. A system call, for when a limit is due.
+   */
+  unacknowledged(id: number): number {
+    return this.#native.unacknowledged(id >>> 0);
+  }
+
   /** Sets an option of a socket; returns the status with the system's number. */
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {
     return this.#native.setOption(id >>> 0, option, value);

@@ -40,6 +40,8 @@ const names = [
   "aborted",
   "bytesLost",
   "bytesCut",
+  /** Grows while peers acknowledge bytes, as long as the worker drains. */
+  "acknowledgements",
   "timeoutFirstByte",
   "timeoutMessage",
   "timeoutWriteStall",

@@ -78,6 +78,9 @@ export interface RunnerOwner {
 /** Milliseconds between two looks, while draining, for connections on which nothing is in flight any more. */
 const drainInterval = 100;
 
+/** Looks at what peers acknowledge in the time in which a worker without movement is given up. */
+const movementLooks = 8;
+
 /** Milliseconds to wait for connections about to be opened: the library answers in its next turn. */
 const letInTurnsMax = 100;
 
@@ -107,6 +110,9 @@ export class Runner {
   #handOver: HandOver | undefined = undefined;
   #emptied: (() => void) | undefined = undefined;
   #drainTimer: ReturnType<typeof setInterval> | undefined = undefined;
+  #movementTimer: ReturnType<typeof setInterval> | undefined = undefined;
+  /** Bytes no peer had acknowledged at the last look. */
+  #unacknowledged = 0;
 
   /** Without shared memory the runner judges by tables of its own. */
   constructor(settings: RunnerSettings, owner: RunnerOwner, memory?: RunnerMemory) {
@@ -253,10 +259,13 @@ export class Runner {
     if (this.#phase !== phase) return await this.#empty();
     for (const listener of this.udp) listener.refuse();
     void Promise.all(this.doors.map((door) => door.close())).then(() => this.#owner.refusing());
-    clearInterval(this.#drainTimer);
+    this.#clearDraining();
     if (!isBefore(phase, "draining")) this.#draining.abort();
     if (phase === "draining") {
       this.#drainTimer = setInterval(() => this.#endConnections("draining"), drainInterval);
+      const { draining } = this.#settings.options.shutdown;
+      const interval = Math.max(drainInterval, draining / movementLooks);
+      this.#movementTimer = setInterval(() => this.#lookForMovement(), interval);
     }
     const told = this.#tell(phase);
     if (phase === "closing") await within(told, this.#settings.options.shutdown.closing / 2);
@@ -264,6 +273,20 @@ export class Runner {
     // The application may take its time; meanwhile a later phase may have begun.
     if (this.#phase === phase) this.#endConnections(phase);
     await this.#empty();
+  }
+
+  #clearDraining(): void {
+    clearInterval(this.#drainTimer);
+    clearInterval(this.#movementTimer);
+  }
+
+  /** A slow peer takes bytes long before the kernel takes further ones from here: that is movement, too. */
+  #lookForMovement(): void {
+    const { engine, table } = this.loop;
+    let unacknowledged = 0;
+    for (const { number } of table.connections()) unacknowledged += engine.unacknowledged(number);
+    if (unacknowledged !== this.#unacknowledged) this.#board.add("acknowledgements");
+    this.#unacknowledged = unacknowledged;
   }
 
   /** What was accepted for this worker is served, although the server accepts no more. */
@@ -282,7 +305,7 @@ export class Runner {
     this.#phase = "stopped";
     this.#draining.abort();
     await this.#starting.catch(() => {});
-    clearInterval(this.#drainTimer);
+    this.#clearDraining();
     this.#housekeeping.end();
     // A last time: what comes by the hand-over now belongs to nobody.
     this.#adopt();

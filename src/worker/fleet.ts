@@ -439,10 +439,10 @@ function asEnding(worker: WorkerHandle, listens: boolean): EndingWorker {
 }
 
 /** Grows while data moves, and only then: timers are completions too. */
-function movementsOf({ statistics }: WorkerHandle): number {
+function movementsOf({ statistics, board }: WorkerHandle): number {
   if (statistics === undefined) return 0;
   const { receives, sends, connectionsClosed, connectionsAborted } = statistics.read();
-  return receives + sends + connectionsClosed + connectionsAborted;
+  return receives + sends + connectionsClosed + connectionsAborted + board.get("acknowledgements");
 }
 
 function formatSocketAddress(address: SocketAddress): string {

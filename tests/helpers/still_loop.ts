@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { slotOf } from "../../src/base/ids.ts";
 import { ConnectionCore } from "../../src/connection/core.ts";
 import type { EventLoop } from "../../src/connection/event_loop.ts";
 import { Group } from "../../src/connection/group.ts";
@@ -21,6 +22,8 @@ export class StillLoop {
   clock = { now: 0 };
   readonly timeouts = noTimeouts();
   readonly sendPending = new Uint32Array(CAPACITY);
+  /** Bytes the kernel has and the peer has not acknowledged; only of connections the test says so of. */
+  readonly withKernel = new Uint32Array(CAPACITY);
   readonly segments = undefined;
   turn = 0;
   promises = 0;
@@ -87,6 +90,10 @@ export class StillLoop {
     const slot = connection.slot;
     this.watch.written(connection, length, this.sendPending[slot] === 0);
     this.sendPending[slot] += length;
+  }
+
+  unacknowledged(number: number): number {
+    return this.withKernel[slotOf(number)];
   }
 
   take(connection: ConnectionCore<undefined>, length: number): void {

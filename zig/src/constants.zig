@@ -76,6 +76,9 @@ pub const send_entries_max: u32 = 1 << 20;
 /// Spans handed to the kernel by one gathered send. IOV_MAX is 1024; past 64 the gain is gone.
 pub const send_spans_max: u32 = 64;
 
+/// Bytes of one overlapped send: at 30 kB a second its end shows within five seconds that the peer reads.
+pub const overlapped_send_bytes_max: u32 = 128 * 1024;
+
 /// AcceptEx calls kept posted for each listener where accepts are posted beforehand.
 pub const accepts_posted_max: u32 = 32;
 

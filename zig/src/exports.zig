@@ -210,6 +210,19 @@ pub fn listener_queue(handle: u32, id: u32) callconv(.c) i32 {
     return answer_on(loop, loop.io.listener_queue(&slot.socket, loop.header));
 }
 
+/// Bytes of a connection that the kernel has taken and the peer has not acknowledged, 0 where the system does not
+/// tell, or a negative status.
+pub fn unacknowledged(handle: u32, id: u32) callconv(.c) i32 {
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    const slot = loop.find(id) orelse return answer(.invalid_id);
+    if (slot.state != .open and slot.state != .flushing) return answer(.invalid_state);
+    return @intCast(@min(loop.io.unacknowledged(&slot.socket), std.math.maxInt(i32)));
+}
+
 /// Datagrams the kernel dropped at a socket since it was opened, for want of room, in 31 bits; or a negative
 /// status.
 pub fn receive_drops(handle: u32, id: u32) callconv(.c) i32 {

@@ -107,6 +107,8 @@ pub fn check(comptime Backend: type) void {
             // yet are given up (RFC 9293, 3.10.7.4), or has ended and all was received. Ok: neither.
             .{ "look", fn (*Backend, *Socket) common.Result },
             .{ "send", fn (*Backend, *Socket, u32, []const common.Span) common.SendResult },
+            // Bytes sent that the peer has not acknowledged; 0 where the system does not tell.
+            .{ "unacknowledged", fn (*Backend, *Socket) u32 },
             .{ "shutdown_write", fn (*Backend, *Socket) common.Result },
             // Close a connection or listener (Listener null for a connection); with abort true by RST.
             // True: nothing is held. False: a closed event will come when the kernel let go.

@@ -25,6 +25,7 @@ pub const table = .{
     .{ "ringport_listener_descriptor", exports.listener_descriptor },
     .{ "ringport_listener_queue", exports.listener_queue },
     .{ "ringport_receive_drops", exports.receive_drops },
+    .{ "ringport_unacknowledged", exports.unacknowledged },
     .{ "ringport_network_counters", exports.network_counters },
     .{ "ringport_process_counters", exports.process_counters },
     .{ "ringport_listen_queue", exports.listen_queue },

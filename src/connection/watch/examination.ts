@@ -14,7 +14,7 @@ import { bufferedBytes } from "../writing.ts";
 import type { Limits } from "./limits.ts";
 import type { TimeoutKind } from "./types.ts";
 import type { Watch } from "./watch.ts";
-import { Rate, rateWords, saturated, Word, wordsOfSlot } from "./words.ts";
+import { Rate, rateWords, saturated, unknown, Word, wordsOfSlot } from "./words.ts";
 
 const millisecondsPerSecond = 1000;
 
@@ -98,43 +98,69 @@ export class Examination {
   }
 
   #sending<D>(connection: ConnectionCore<D>, limits: Limits, buffered: number): void {
-    const slot = slotOf(connection.number);
     if (limits.writeStall > 0) {
-      if (buffered > 0) this.#stalling(slot * wordsOfSlot, limits.writeStall, buffered);
+      if (buffered > 0) this.#stalling(connection, limits.writeStall, buffered);
       else this.#within(Math.ceil(limits.writeStall / 2));
     }
     if (limits.sendRate > 0) {
-      if (buffered > 0) this.#judgeSending(limits, this.#watch.rates!, slot * rateWords, buffered);
+      if (buffered > 0) this.#judgeSending(connection, limits, buffered);
       else this.#within(limits.rateGrace + 1);
     }
   }
 
-  /** Bytes the kernel took between two looks show at the second: from there on it may stall. */
-  #stalling(at: number, limit: number, buffered: number): void {
+  /** Bytes the peer took between two looks show at the second: from there on it may stall. */
+  #stalling<D>(connection: ConnectionCore<D>, limit: number, buffered: number): void {
     const { words } = this.#watch;
-    const taken = (words[at + Word.written] - buffered) | 0;
-    if (taken !== words[at + Word.stallTaken]) {
-      words[at + Word.stallTaken] = taken;
-      words[at + Word.stallAt] = this.#now;
-    }
+    const at = slotOf(connection.number) * wordsOfSlot;
+    if (this.#moved(connection, buffered)) words[at + Word.stallAt] = this.#now;
     this.#count("writeStall", limit, this.#since(words[at + Word.stallAt]));
     this.#within(Math.ceil(limit / stallLooks));
   }
 
-  #judgeSending(limits: Limits, rates: Int32Array, at: number, buffered: number): void {
+  /**
+   * Whether the peer has acknowledged anything since the last look. What the kernel takes would not do: a
+   * full buffer takes nothing before a third of it is free, which a slow peer needs many seconds for.
+   */
+  #moved<D>(connection: ConnectionCore<D>, buffered: number): boolean {
+    const { words, engine } = this.#watch;
+    const at = slotOf(connection.number) * wordsOfSlot;
+    const taken = (words[at + Word.written] - buffered - engine.unacknowledged(connection.number)) | 0;
+    const moved = taken !== words[at + Word.stallTaken];
+    words[at + Word.stallTaken] = taken;
+    return moved;
+  }
+
+  /**
+   * Fast enough is what either the kernel or the peer takes at the rate; the kernel's is known without
+   * asking.
+   */
+  #judgeSending<D>(connection: ConnectionCore<D>, limits: Limits, buffered: number): void {
+    const rates = this.#watch.rates!;
+    const at = slotOf(connection.number) * rateWords;
     const elapsed = this.#since(rates[at + Rate.sendAt]);
     if (elapsed <= limits.rateGrace) return this.#within(limits.rateGrace + 1 - elapsed);
     const sent = rates[at + Rate.sent];
-    if (sent < saturated && isSlow(sent - buffered, limits.sendRate, elapsed)) {
+    const before = rates[at + Rate.unacknowledged];
+    const unacknowledged = this.#watch.engine.unacknowledged(connection.number);
+    // Where it is not known how much the peer had still to take, the next span is the first to be judged.
+    const known = before !== unknown || unacknowledged === 0;
+    const acknowledged = Math.max(before, 0) + sent - buffered - unacknowledged;
+    const slow = sent < saturated && isSlow(sent - buffered, limits.sendRate, elapsed) &&
+      known && isSlow(acknowledged, limits.sendRate, elapsed);
+    if (slow) {
       this.#reached ??= "sendRate";
     } else {
       rates[at + Rate.sendAt] = this.#now;
       rates[at + Rate.sent] = buffered;
+      rates[at + Rate.unacknowledged] = unacknowledged;
     }
     this.#within(limits.rateGrace + 1);
   }
 
-  /** What a handler, a pause, or another limit watches over is not idle. */
+  /**
+   * What a handler, a pause, or another limit watches over is not idle, and neither are bytes that go out:
+   * watched by `writeStall`, or otherwise in use as long as the peer takes some.
+   */
   #idling<D>(connection: ConnectionCore<D>, limits: Limits, buffered: number): void {
     if (limits.idle === 0) return;
     const { words } = this.#watch;
@@ -145,23 +171,13 @@ export class Examination {
     else connection.flags &= ~Flag.wasBuffered;
     const busy = words[at + Word.promises] > 0 || (flags & pausedByUse) !== 0 ||
       (limits.message > 0 && (flags & Flag.inMessage) !== 0) ||
-      (buffered > 0 ? this.#goesOut(at, limits, buffered) : wasBuffered);
+      (buffered > 0 ? limits.writeStall > 0 || this.#moved(connection, buffered) : wasBuffered);
     if (busy) {
       words[at + Word.active] = this.#now;
       return this.#within(limits.idle + 1);
     }
     const elapsed = Math.min(this.#since(words[at + Word.received]), this.#since(words[at + Word.active]));
     this.#count("idle", limits.idle, elapsed);
-  }
-
-  /** Bytes are buffered: watched by `writeStall`, or otherwise in use as long as the kernel takes some. */
-  #goesOut(at: number, limits: Limits, buffered: number): boolean {
-    if (limits.writeStall > 0) return true;
-    const { words } = this.#watch;
-    const taken = (words[at + Word.written] - buffered) | 0;
-    const moved = taken !== words[at + Word.stallTaken];
-    words[at + Word.stallTaken] = taken;
-    return moved;
   }
 
   /** Milliseconds since `then`. */

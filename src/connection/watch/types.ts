@@ -14,8 +14,9 @@ export interface ConnectionTimeoutOptions {
   /** From `messageBegan` to `messageEnded`: a message in progress. Then the connection is aborted. */
   message?: number;
   /**
-   * Bytes are buffered and the kernel takes none of them. Then the connection is aborted, at the latest after
-   * one and a half times the limit.
+   * Bytes are buffered and the peer takes none of them: it acknowledges nothing, which a peer that reads
+   * slowly does in steps of up to 64 KiB. Then the connection is aborted, at the latest after one and a half
+   * times the limit.
    */
   writeStall?: number;
   /**
@@ -37,7 +38,7 @@ export interface ConnectTimeoutOptions extends ConnectionTimeoutOptions {
 export interface RateOptions {
   /** Bytes a second that must come in while a message is in progress. 0, the default, sets no limit. */
   receiveRate?: number;
-  /** Bytes a second the kernel must take while bytes are buffered. 0, the default, sets no limit. */
+  /** Bytes a second the peer must take while bytes are buffered. 0, the default, sets no limit. */
   sendRate?: number;
   /** Milliseconds a transfer is watched before each judgement. 10,000 by default. */
   rateGrace?: number;

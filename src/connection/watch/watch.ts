@@ -17,7 +17,7 @@ import { timersExhausted } from "./errors.ts";
 import { Examination } from "./examination.ts";
 import { expire } from "./expire.ts";
 import { isRated, type Limits } from "./limits.ts";
-import { Rate, rateWords, saturated, Word, wordsOfSlot } from "./words.ts";
+import { Rate, rateWords, saturated, unknown, Word, wordsOfSlot } from "./words.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
 
 /** Slots there is room for at first; it doubles as needed. */
@@ -105,7 +105,10 @@ export class Watch {
     }
     if (rates === undefined) return;
     const rateAt = slot * rateWords;
-    if (first) rates[rateAt + Rate.sendAt] = now;
+    if (first) {
+      rates[rateAt + Rate.sendAt] = now;
+      rates[rateAt + Rate.unacknowledged] = unknown;
+    }
     rates[rateAt + Rate.sent] = first ? length : Math.min(rates[rateAt + Rate.sent] + length, saturated);
   }
 
@@ -162,6 +165,7 @@ export class Watch {
     if (kind === "sendRate" && this.rates !== undefined) {
       this.rates[slot * rateWords + Rate.sendAt] = now;
       this.rates[slot * rateWords + Rate.sent] = bufferedBytes(connection);
+      this.rates[slot * rateWords + Rate.unacknowledged] = unknown;
     }
   }
 

@@ -17,9 +17,9 @@ export const Word = {
   message: 3,
   /** When reading was last paused. */
   pausedAt: 4,
-  /** When the kernel last took bytes, as far as that was seen. */
+  /** When the peer last took bytes, as far as that was seen. */
   stallAt: 5,
-  /** What the kernel had taken by then, of {@linkcode Word.written}. */
+  /** What it had taken by then, of {@linkcode Word.written}. */
   stallTaken: 6,
   /** Bytes ever written, modulo 2^32. */
   written: 7,
@@ -45,10 +45,15 @@ export const Rate = {
   sendAt: 2,
   /** Bytes that were buffered then, and those written since. */
   sent: 3,
+  /** Bytes the peer had not acknowledged when the judgement began; {@linkcode unknown} where nobody asked. */
+  unacknowledged: 4,
 } as const;
 
 /** Words of one slot for rates. */
-export const rateWords = 4;
+export const rateWords = 5;
+
+/** A count of bytes nobody has asked the system for. */
+export const unknown = -1;
 
 /** Where the counts of bytes under judgement stop: nobody who moved so many is slow. */
 export const saturated = 0x7fff_ffff;

@@ -209,7 +209,7 @@ export const lifeTable = {
   "shutdown.draining": row(
     delay,
     10_000,
-    "phase: what is in flight finishes; counted from the last completion",
+    "phase: what is in flight finishes; counted from the last bytes that moved",
     "who still moves data gets more time, who does not is done",
   ),
   "shutdown.drainingMax": row(

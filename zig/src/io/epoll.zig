@@ -258,6 +258,16 @@ pub const Io = struct {
         return io.control(linux.EPOLL.CTL_MOD, socket.descriptor, events, .{ .id = id });
     }
 
+    /// Of a Unix socket what its peer has not taken, with the kernel's own of each piece.
+    pub fn unacknowledged(_: *Io, socket: *Socket) u32 {
+        var bytes: i32 = 0;
+        const answer = linux.ioctl(socket.descriptor, outgoing_queue, @intFromPtr(&bytes));
+        return if (linux.errno(answer) == .SUCCESS) @intCast(@max(bytes, 0)) else 0;
+    }
+
+    /// SIOCOUTQ (linux/sockios.h), by its other name.
+    const outgoing_queue: u32 = linux.T.IOCOUTQ;
+
     /// Of a connection that is broken the kernel says only that it is not connected; how it broke waits beside.
     pub fn shutdown_write(_: *Io, socket: *Socket) common.Result {
         const code = linux.errno(linux.shutdown(socket.descriptor, linux.SHUT.WR));

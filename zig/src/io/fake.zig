@@ -233,6 +233,11 @@ pub const Io = struct {
         endpoint.held_taken = 0;
     }
 
+    pub fn unacknowledged(self: *Io, socket: *Socket) u32 {
+        const endpoint = self.network.at(socket.endpoint);
+        return if (endpoint.peer == 0) 0 else self.network.at(endpoint.peer).pipe_length;
+    }
+
     pub fn shutdown_write(self: *Io, socket: *Socket) common.Result {
         const network = &self.network;
         const endpoint = network.at(socket.endpoint);

@@ -94,6 +94,11 @@ pub const Io = struct {
         return transfer.send(&io.port, socket, spans);
     }
 
+    /// The system does not tell; sends are short enough for their ends to show what goes on.
+    pub fn unacknowledged(_: *Io, _: *Socket) u32 {
+        return 0;
+    }
+
     pub fn shutdown_write(_: *Io, socket: *Socket) common.Result {
         if (socket.handle == 0) return .{ .status = .not_connected };
         return if (windows.shutdown(socket.handle, windows.sd_send) != 0) status.last_winsock() else .ok;

@@ -75,40 +75,67 @@ pub fn complete_receive(socket: *Socket) common.Event {
     return .{ .kind = .readable, .id = socket.id };
 }
 
-/// One call for all spans. The kernel either takes all of it at once or keeps the spans until it has.
+/// The kernel takes each call's spans at once or keeps them until it has taken all of them. A call has so few bytes
+/// that its end shows in time what a slow peer takes: the system does not tell how far a send has come.
 pub fn send(port: *Port, socket: *Socket, spans: []const common.Span) common.SendResult {
     if (socket.handle == 0) return .{ .status = .not_connected };
     // One send at a time, so that bytes stay in order and a packet tells of one thing.
     if (socket.send.pending) return .{ .status = .would_block };
-    if (spans.len == 0) return .{};
     if (spans.len > constants.send_spans_max) return .{ .status = .invalid_argument };
-    var buffers: [constants.send_spans_max]windows.WsaBuffer = undefined;
     var total: u32 = 0;
-    for (spans, buffers[0..spans.len]) |span, *buffer| {
-        buffer.* = .{ .length = span.length, .pointer = @constCast(span.pointer) };
-        total += span.length;
+    for (spans) |span| total += span.length;
+    var sent: u32 = 0;
+    while (sent < total) {
+        const part = send_once(port, socket, spans, sent);
+        sent += part.bytes;
+        switch (part.status) {
+            .ok => {},
+            .would_block => return .{ .status = .would_block, .bytes = sent },
+            // What failed behind bytes that were taken is met again by the next call.
+            else => return if (sent > 0) go_on_later(port, socket, sent) else part,
+        }
     }
+    return .{ .bytes = total };
+}
+
+/// One call for the bytes of `spans` from `from` on, as many as one call may have.
+fn send_once(port: *Port, socket: *Socket, spans: []const common.Span, from: u32) common.SendResult {
+    var buffers: [constants.send_spans_max]windows.WsaBuffer = undefined;
+    var count: u32 = 0;
+    var total: u32 = 0;
+    var passed: u32 = 0;
+    for (spans) |span| {
+        const skipped = @min(span.length, from - @min(from, passed));
+        passed += span.length;
+        const length = @min(span.length - skipped, constants.overlapped_send_bytes_max - total);
+        if (length == 0) continue;
+        buffers[count] = .{ .length = length, .pointer = @constCast(span.pointer + skipped) };
+        count += 1;
+        total += length;
+    }
+    return call(port, socket, buffers[0..count], total);
+}
+
+fn call(port: *Port, socket: *Socket, buffers: []windows.WsaBuffer, total: u32) common.SendResult {
     const overlapped = socket.send.begin(.send);
     var sent: u32 = 0;
-    const count: u32 = @intCast(spans.len);
-    const failed = windows.WSASend(socket.handle, &buffers, count, &sent, 0, overlapped, null);
+    const failed = windows.WSASend(socket.handle, buffers.ptr, @intCast(buffers.len), &sent, 0, overlapped, null);
     const began = socket.send.began(failed == 0, socket.flags.skips);
     switch (began.state) {
         .pending => return .{ .status = .would_block },
         .failed => {
             // The kernel could not lock that much memory at once; less of it may go.
-            if (began.number == @backingInt(status.SystemError.wsa_no_buffers) and spans.len > 1)
-                return send_part(port, socket, spans[0 .. spans.len / 2]);
+            if (began.number == @backingInt(status.SystemError.wsa_no_buffers) and buffers.len > 1) {
+                const fewer = buffers[0 .. buffers.len / 2];
+                var bytes: u32 = 0;
+                for (fewer) |buffer| bytes += buffer.length;
+                return call(port, socket, fewer, bytes);
+            }
             return .{ .status = status.status_of(began.number), .system_error = began.number };
         },
         // No system is known to take a part and call it done, but nothing forbids a layered provider to.
         .done => return if (sent < total) go_on_later(port, socket, sent) else .{ .bytes = total },
     }
-}
-
-fn send_part(port: *Port, socket: *Socket, spans: []const common.Span) common.SendResult {
-    const part = send(port, socket, spans);
-    return if (part.status == .ok) go_on_later(port, socket, part.bytes) else part;
 }
 
 /// An empty success as packet lets the caller go on behind what was taken.
