@@ -123,6 +123,7 @@ export class Supervisor implements HandleOwner {
     this.#changed();
     const { interval } = this.#settings.options.supervisor;
     this.#nextRound = performance.now() + interval;
+    this.#roundsToScaling = this.#settings.options.scaling.interval;
     this.#timer = setInterval(() => this.#round(), interval);
   }
 

@@ -82,6 +82,22 @@ export default class Commands implements Application<State> {
         return;
       case "bytes":
         return void connection.write(new Uint8Array(Number(words[0])));
+      case "try": {
+        // More than a limit lets through, or an address that does not answer: how it ended is the answer.
+        const outcome = words[0] === "to"
+          ? this.#dial(connection, Number(words[2])).then(() => "dialled", (error: Error) => error.name)
+          : connection.write(new Uint8Array(Number(words[0])));
+        const text = await outcome;
+        return void connection.write(`\n${text}\n`);
+      }
+      case "marks":
+        return void connection.write(`${connection.highWaterMark} ${connection.lowWaterMark}\n`);
+      case "argument":
+        return void connection.write(`${worker.argument}\n`);
+      case "log":
+        return worker.log(words.join(" "));
+      case "end":
+        return connection.end();
       case "peer": {
         const { remoteAddress, peerAddress } = connection;
         return void connection.write(`${hostOf(remoteAddress)} of ${hostOf(peerAddress)}\n`);

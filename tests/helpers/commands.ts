@@ -37,8 +37,8 @@ export class CommandServer implements AsyncDisposable {
       ...(isElsewhere ? {} : { hostname: "127.0.0.1", port: 0 }),
       workers: 2,
       ...sizes,
-      ...options,
       log,
+      ...options,
     });
     return new CommandServer(server, entries);
   }
@@ -94,11 +94,12 @@ export class LineClient {
   private constructor() {}
 
   /** To a port of this machine, or to the path of a Unix socket. */
-  static async connect(to: number | string): Promise<LineClient> {
+  static async connect(to: number | string, options: { allowHalfOpen?: boolean } = {}): Promise<LineClient> {
     const client = new LineClient();
     // A server that refuses may have closed the connection before the promise of it is looked at, or even
     // have reset it before the system tells of it.
     const connecting = connect({
+      ...options,
       ...(typeof to === "string" ? { unix: to } : { hostname: "127.0.0.1", port: to }),
       socket: {
         data: (_, window) => client.#take(window.text()),
@@ -128,6 +129,11 @@ export class LineClient {
     this.tell(line);
     await until(() => this.lines.length > before || this.gone, `an answer to "${line}"`, milliseconds);
     return this.lines[before] ?? "gone";
+  }
+
+  /** Leaves without a word. */
+  end(): void {
+    this.#connection?.abort();
   }
 
   tell(line: string): void {
