@@ -101,6 +101,9 @@ pub const Io = struct {
 
     pub fn shutdown_write(_: *Io, socket: *Socket) common.Result {
         if (socket.handle == 0) return .{ .status = .not_connected };
+        // The call succeeds on a connection whose reset nobody has seen yet.
+        const seen = transfer.look(socket);
+        if (seen.failed() and seen.status != .end_of_stream) return seen;
         return if (windows.shutdown(socket.handle, windows.sd_send) != 0) status.last_winsock() else .ok;
     }
 
