@@ -232,6 +232,37 @@ describe("a connected datagram socket", () => {
     expect(() => socket.send("x", 1, loopback)).toThrow(OptionError);
   });
 
+  it("says how many of several went where one cannot be sent", async () => {
+    const { socket: far, got } = await logged();
+    const sender = await udpSocket({ hostname: loopback });
+    const place = [far.port, loopback] as const;
+    const huge = new Uint8Array(70_000);
+    const faults: [unknown[], string][] = [
+      [[huge, ...place], "EMSGSIZE"],
+      [["x", 70_000, loopback], "ERR_OPTION"],
+      [["x", far.port, "no address"], "ERR_OPTION"],
+      [[17, ...place], "ERR_OPTION"],
+    ];
+    for (const [fault, code] of faults) {
+      for (const before of [0, 2]) {
+        got.length = 0;
+        const good = Array.from({ length: before }, (_, index) => [`${code}${index}`, ...place]).flat();
+        const all = [...good, ...fault, "after", ...place] as string[];
+        const error = await errorOf(() => sender.sendMany(all)) as RingportError;
+        expect(error.code).toBe(code);
+        expect(error.sent).toBe(before);
+        await until(() => got.length === before, "those before to come");
+        expect(got.map(({ text }) => text)).toEqual(good.filter((_, index) => index % 3 === 0));
+      }
+    }
+    const connected = await udpSocket({ connect: { hostname: loopback, port: far.port } });
+    const error = await errorOf(() => connected.sendMany(["one", huge, "three"])) as RingportError;
+    expect([error.code, error.sent]).toEqual(["EMSGSIZE", 1]);
+    // Of a single one the question does not arise.
+    expect((await errorOf(() => connected.send(huge)) as RingportError).sent).toBe(undefined);
+    for (const socket of [far, sender, connected]) await socket.close();
+  });
+
   it("resolves the name of its peer", async () => {
     await using server = await udpSocket({ hostname: loopback, socket: echo as never });
     const { socket, got } = await logged({ connect: { hostname: "localhost", port: server.port } });

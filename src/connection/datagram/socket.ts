@@ -4,7 +4,7 @@
  * @module
  */
 import type { SocketAddress } from "../../base/address.ts";
-import { OptionError, StateError } from "../../base/errors.ts";
+import { OptionError, RingportError, StateError } from "../../base/errors.ts";
 import { Operation } from "../../base/layout.ts";
 import type { Engine } from "../../loop/engine.ts";
 import type { EventLoop } from "../event_loop.ts";
@@ -148,6 +148,8 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
    * `[bytes, port, hostname, bytes, port, hostname, ...]`, as Bun does.
    *
    * @returns how many were taken. Fewer than all: the rest was refused, and `drain` follows.
+   * @throws what `send` throws, for the first datagram that cannot be sent. The property `sent` of the error
+   *   is how many were taken before it; the ones after it were not.
    */
   sendMany(all: readonly (Writable | number | string)[]): number {
     const step = this.#connected ? 1 : 3;
@@ -158,10 +160,15 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     let count = 0;
     for (let index = 0; index < all.length; index += step, count++) {
       const bytes = all[index] as Writable;
-      const result = this.#connected
-        ? this.send(bytes)
-        : this.send(bytes, all[index + 1] as number, all[index + 2] as string);
-      if (result === "refused") break;
+      try {
+        const result = this.#connected
+          ? this.send(bytes)
+          : this.send(bytes, all[index + 1] as number, all[index + 2] as string);
+        if (result === "refused") break;
+      } catch (error) {
+        if (error instanceof RingportError) error.sent = count;
+        throw error;
+      }
     }
     return count;
   }
