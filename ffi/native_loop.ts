@@ -123,7 +123,7 @@ class OpenedLoop implements NativeLoop {
   }
 
   discard(descriptor: number): boolean {
-    return this.#functions.ringport_discard(this.handle, descriptor) === 0;
+    return this.#functions.ringport_discard(this.handle, descriptor >>> 0) === 0;
   }
 
   address(id: number, end: "local" | "remote"): NativeAddress {
@@ -160,7 +160,8 @@ class OpenedLoop implements NativeLoop {
   }
 
   setOption(id: number, option: number, value: number): { status: number; systemError: number } {
-    const result = this.#functions.ringport_set_option(this.handle, id, option, value);
+    // Deno takes no -0 for an unsigned number.
+    const result = this.#functions.ringport_set_option(this.handle, id, option, value >>> 0);
     return result < 0
       ? { status: -result, systemError: this.#lastSystemError() }
       : { status: layout.Status.ok, systemError: 0 };

@@ -1,7 +1,16 @@
 /** Options: what is unknown or of the wrong type is refused by name. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, createLoop, listen, OptionError, RingportError } from "../src/mod.ts";
+import {
+  checkServerOptions,
+  connect,
+  createLoop,
+  createPool,
+  listen,
+  OptionError,
+  RingportError,
+  udpSocket,
+} from "../src/mod.ts";
 import { TestServer } from "./helpers/log.ts";
 import { errorOf } from "./helpers/wait.ts";
 
@@ -131,5 +140,61 @@ describe("the setters of a connection refuse", () => {
     expect(() => connection.setKeepAlive(true, { idle: -1 })).toThrow(OptionError);
     expect(log.reason).toBe(undefined);
     peer.close();
+  });
+});
+
+describe("-0 is the number 0", () => {
+  it("in the options of loops, listeners, connections and pools", async () => {
+    await using loop = createLoop({ headroom: -0, tailroom: -0, seed: -0 });
+    const options = {
+      loop,
+      hostname: LOOPBACK,
+      typeOfService: -0,
+      lowWaterMark: -0,
+      highWaterMark: -0,
+      lingerTimeout: -0,
+      timeouts: { firstByte: -0, message: -0, writeStall: -0, idle: -0, lifetime: -0 },
+      receiveRate: -0,
+      sendRate: -0,
+      socket: { data() {} },
+    };
+    await using listener = listen({ ...options, port: -0 });
+    expect(listener.port).toBeGreaterThan(0);
+    const { firstByte: _, ...timeouts } = options.timeouts;
+    const retry = { delay: -0, jitter: -0 };
+    const connection = await connect({ ...options, timeouts, port: listener.port, localPort: -0, retry });
+    expect(connection.lowWaterMark === 0).toBe(true);
+    connection.setTypeOfService(-0);
+    connection.setTimeouts({ idle: -0, receiveRate: -0 });
+    connection.abort();
+    await connection.closed;
+    const zero = {
+      idleTimeout: -0,
+      lifetime: -0,
+      usesMax: -0,
+      failuresMax: -0,
+      backOff: -0,
+      closeTimeout: -0,
+    };
+    await using pool = createPool({ loop, ...zero, waitingMax: -0, acquireTimeout: -0, connectTimeout: -0 });
+    const lease = await pool.acquire({ hostname: LOOPBACK, port: listener.port, timeout: -0 });
+    lease.discard();
+  });
+
+  it("in the options and setters of datagram sockets", async () => {
+    const socket = await udpSocket({ hostname: LOOPBACK, port: -0, typeOfService: -0, multicastTTL: -0 });
+    socket.setMulticastTTL(-0);
+    await socket.close();
+  });
+
+  it("in the options of a server", () => {
+    expect(() =>
+      checkServerOptions({
+        port: -0,
+        typeOfService: -0,
+        lingerTimeout: -0,
+        timeouts: { idle: -0 },
+      })
+    ).not.toThrow();
   });
 });
