@@ -87,7 +87,7 @@ export function openNative(options: NativeOptions = {}): Native {
     descriptorLimit: () => library.functions.ringport_descriptor_limit() || Infinity,
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
     seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
-    discard: (descriptor) => library.functions.ringport_discard(0, descriptor) === 0,
+    discard: (descriptor) => library.functions.ringport_discard(0, descriptor >>> 0) === 0,
     processCounters: () => readProcessCounters(library.functions),
     listenQueue: (address) => readListenQueue(library.functions, address),
     networkCounters: () => readNetworkCounters(library.functions),
@@ -100,9 +100,27 @@ export function openNative(options: NativeOptions = {}): Native {
       return give(library.functions, "memory", memory.descriptor, to);
     },
     now: () => library.functions.ringport_now(),
+    interfaceIndex: (name) => interfaceIndex(library.functions, name),
+    currentFolder: () => currentFolder(library.functions),
   };
   opened.set(path, native);
   return native;
+}
+
+/** Bytes. In a longer folder no path of a Unix socket has room. */
+const FOLDER_BYTES = 2048;
+
+function interfaceIndex(functions: OpenedLibrary["functions"], name: string): number | undefined {
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length === 0) return undefined;
+  const index = functions.ringport_interface_index(bytes, bytes.length);
+  return index < 0 ? undefined : index;
+}
+
+function currentFolder(functions: OpenedLibrary["functions"]): string | undefined {
+  const bytes = new Uint8Array(new ArrayBuffer(FOLDER_BYTES));
+  const length = functions.ringport_current_folder(bytes, bytes.length);
+  return length < 0 ? undefined : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 function openLibrary(path: string): OpenedLibrary {

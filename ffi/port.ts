@@ -249,6 +249,10 @@ export interface Native {
   openMemory(descriptor: number, bytes: number): SharedMemory;
   /** Gives memory made here to another process, as `give` does a socket; any number of times. */
   giveMemory(memory: SharedMemory, to: Taker): Uint8Array<ArrayBuffer> | "busy";
+  /** The number of a network interface; undefined where none has the name. */
+  interfaceIndex(name: string): number | undefined;
+  /** The path of the process's current folder; undefined where it has none, or a very long one. */
+  currentFolder(): string | undefined;
   /** Milliseconds of a clock that all processes of the machine read alike, the lower 32 bits of them. */
   now(): number;
 }

@@ -33,6 +33,8 @@ export const SYMBOLS = {
   ringport_network_counters: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_process_counters: { parameters: ["pointer"], result: "i32" },
   ringport_listen_queue: { parameters: ["pointer"], result: "i32" },
+  ringport_interface_index: { parameters: ["pointer", "u32"], result: "i32" },
+  ringport_current_folder: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_inbox_open: { parameters: ["pointer", "pointer"], result: "i32" },
   ringport_inbox_close: { parameters: ["pointer"], result: "i32" },
   ringport_give: { parameters: ["pointer"], result: "i32" },

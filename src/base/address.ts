@@ -9,7 +9,10 @@
 
 /** One end of a connection or the place a listener listens at. */
 export interface SocketAddress {
-  /** The address as text: `"127.0.0.1"`, `"::1"`, `"fe80::1%2"`; `""` for a Unix socket. */
+  /**
+   * The address as text: `"127.0.0.1"`, `"::1"`, `"fe80::1%2"` with the number of its zone; `""` for a Unix
+   * socket.
+   */
   hostname: string;
   /** 1 to 65535, or 0 where none is known and for a Unix socket. */
   port: number;
@@ -78,22 +81,28 @@ export function isUnixPath(path: string): boolean {
     unixPathBytes(path).length <= unixPathMaxBytes;
 }
 
-/** Reads an address; `undefined` where the text is none. Zone ids must be numbers. */
-export function parseAddress(text: string): AddressBytes | undefined {
+/** The number of the interface that a zone names; undefined where it names none. May throw. */
+export type ZoneReader = (name: string) => number | undefined;
+
+/**
+ * Reads an address; `undefined` where the text is none. A zone id is a number, or a name where the caller can
+ * tell the number of a name.
+ */
+export function parseAddress(text: string, readZone?: ZoneReader): AddressBytes | undefined {
   if (!text.includes(":")) {
     const bytes = parseIpv4(text);
     return bytes === undefined ? undefined : { family: 4, bytes, scope: 0 };
   }
   const percent = text.indexOf("%");
-  let scope = 0;
-  if (percent >= 0) {
-    const zone = text.slice(percent + 1);
-    scope = Number(zone);
-    if (!/^[0-9]+$/.test(zone) || scope > scopeMax) return undefined;
-    text = text.slice(0, percent);
-  }
-  const bytes = parseIpv6(text);
-  return bytes === undefined ? undefined : { family: 6, bytes, scope };
+  const bytes = parseIpv6(percent < 0 ? text : text.slice(0, percent));
+  if (bytes === undefined) return undefined;
+  const scope = percent < 0 ? 0 : parseZone(text.slice(percent + 1), readZone);
+  return scope === undefined ? undefined : { family: 6, bytes, scope };
+}
+
+function parseZone(zone: string, readZone: ZoneReader | undefined): number | undefined {
+  if (/^[0-9]+$/.test(zone)) return Number(zone) <= scopeMax ? Number(zone) : undefined;
+  return /^[^%/]+$/.test(zone) ? readZone?.(zone) : undefined;
 }
 
 /** Reads four decimal numbers joined by dots. Leading zeros are refused: some readers take them as octal. */

@@ -16,7 +16,7 @@ import { OptionError, ResolveError, type RingportError, StateError, TimeoutError
 import { Status } from "../base/layout.ts";
 import { connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { errorOfStatus } from "../loop/native_errors.ts";
-import { resolve } from "../loop/open.ts";
+import { interfaceIndex, resolve } from "../loop/open.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import { errorOfAddresses, errorOfAttempts } from "./connect/errors.ts";
 import { AddressRace, type Candidate, interleave, type RaceOwner } from "./connect/race.ts";
@@ -26,7 +26,13 @@ import { type EventLoop, loopFor } from "./event_loop.ts";
 import { Group } from "./group.ts";
 import { checkConnectOptions } from "./options.ts";
 import { keepPeerRead } from "./peer_address.ts";
-import { checkUnixConnect, type Endpoint, type UnixEndpoint, unixEndpoint } from "./places.ts";
+import {
+  addressWithZone,
+  checkUnixConnect,
+  type Endpoint,
+  type UnixEndpoint,
+  unixEndpoint,
+} from "./places.ts";
 import { applySocketOptions, applyUnixOptions } from "./settings.ts";
 import { State } from "./state.ts";
 import type { Pending } from "./table.ts";
@@ -110,11 +116,13 @@ function planOf<D>(options: ConnectOptions<D>): Plan {
     return { name: unix, candidates: [{ place: unixEndpoint(unix), local: undefined }], local: undefined };
   }
   const name = formatHostAndPort(hostname, port);
-  const local = localAddress === undefined ? undefined : parseAddress(localAddress);
+  const local = localAddress === undefined
+    ? undefined
+    : addressWithZone("connect", "localAddress", localAddress);
   if (localAddress !== undefined && local === undefined) {
     throw new OptionError("connect", "localAddress", 'option "localAddress" must be an IP address');
   }
-  const address = parseAddress(hostname);
+  const address = addressWithZone("connect", "hostname", hostname);
   if (address === undefined) return { name, candidates: undefined, local };
   const candidate = candidateOf(options, address, local);
   if (candidate === undefined) {
@@ -267,7 +275,9 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     } catch (cause) {
       throw noAddress(hostname, "no address", cause);
     }
-    const found = texts.map((text) => parseAddress(text)).filter((address) => address !== undefined);
+    const found = texts.map((text) => parseAddress(text, interfaceIndex)).filter((address) =>
+      address !== undefined
+    );
     const different = new Map(found.map((address) => [formatAddress(address), address]));
     const addresses = interleave([...different.values()]);
     const { local } = this.#plan;

@@ -8,13 +8,14 @@ import {
   type AddressBytes,
   formatAddress,
   formatHostAndPort,
+  isUnixPath,
   parseAddress,
   unixPathBytes,
 } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
 import type { StatusPlace } from "../loop/native_errors.ts";
-import { environment, processId } from "../loop/open.ts";
+import { currentFolder, environment, interfaceIndex, processId } from "../loop/open.ts";
 import { findInherited, readInherited } from "./inherited.ts";
 import type { ConnectOptions, ListenOptions } from "./types.ts";
 
@@ -117,7 +118,7 @@ export function placeOfListen(options: BindOptions): Place {
 }
 
 function internetEndpoint(hostname: string, port: number): Endpoint {
-  const address = parseAddress(hostname === "localhost" ? "127.0.0.1" : hostname);
+  const address = addressWithZone("listen", "hostname", hostname === "localhost" ? "127.0.0.1" : hostname);
   if (address !== undefined) return { kind: "internet", address, port };
   throw new OptionError(
     "listen",
@@ -126,8 +127,35 @@ function internetEndpoint(hostname: string, port: number): Endpoint {
   );
 }
 
+/**
+ * Reads an address whose zone may be the name of an interface (`fe80::1%eth0`); undefined where the text is
+ * no address. Throws an OptionError where no interface has the name.
+ */
+export function addressWithZone(operation: string, key: string, text: string): AddressBytes | undefined {
+  return parseAddress(text, (zone) => {
+    const index = interfaceIndex(zone);
+    if (index !== undefined) return index;
+    const name = JSON.stringify(zone);
+    throw new OptionError(operation, key, `option "${key}": no network interface is called ${name}`);
+  });
+}
+
 export function unixEndpoint(path: string): UnixEndpoint {
-  return { kind: "unix", path: unixPathBytes(path), text: path };
+  return { kind: "unix", path: unixPathBytes(absoluteUnixPath(path)), text: path };
+}
+
+/**
+ * The path of a Unix socket from the root, so that it means the same file when the process changes its
+ * current folder. One that has no room from the root stays as it is.
+ */
+export function absoluteUnixPath(path: string): string {
+  // Abstract names are no paths; those of Windows begin with a slash of either kind or with a drive.
+  if (/^([\0/\\]|[a-z]:)/i.test(path)) return path;
+  const folder = currentFolder();
+  if (folder === undefined) return path;
+  const separator = folder.includes("\\") ? "\\" : "/";
+  const absolute = folder.replace(/[/\\]$/, "") + separator + path.replace(/^(\.[/\\]+)+/, "");
+  return isUnixPath(absolute) ? absolute : path;
 }
 
 /** Refuses what has no effect on a connect to a Unix socket. */

@@ -118,8 +118,23 @@ let clock: Native | undefined = undefined;
 
 /** The clock of all threads and processes, see `Native.now`: any library that is open tells it. */
 export function systemNow(): number {
-  clock ??= natives.values().next().value ?? nativeOf();
+  clock ??= anyNative();
   return clock.now();
+}
+
+/** The number of a network interface, see `Native.interfaceIndex`. */
+export function interfaceIndex(name: string): number | undefined {
+  return anyNative().interfaceIndex(name);
+}
+
+/** The path of the current folder, see `Native.currentFolder`. */
+export function currentFolder(): string | undefined {
+  return anyNative().currentFolder();
+}
+
+/** What does not depend on the library's file is asked of the one that is open. */
+function anyNative(): Native {
+  return natives.values().next().value ?? nativeOf();
 }
 
 /** What the memory of a loop will be, see `Native.measureLoop`; throws this framework's errors. */

@@ -32,6 +32,7 @@ export {
   serverOptionsOfFlags,
   singleListenerName,
 } from "./options/resolve.ts";
+export { withPathsFromRoot } from "./options/paths.ts";
 export { serverOptionsHelp } from "./options/help.ts";
 export { pathOfFlag, serverFlagTakesValue } from "./options/sources.ts";
 export { serverOptionPaths } from "./options/table.ts";

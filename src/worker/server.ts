@@ -19,6 +19,7 @@ import {
   resolveServerOptions,
   type ServerOptions,
   type ShutdownOptions,
+  withPathsFromRoot,
 } from "../server/options.ts";
 import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
@@ -88,7 +89,8 @@ export class Server implements AsyncDisposable {
     sources: OptionSources = {},
   ): Promise<Server> {
     const moduleUrl = host.moduleUrl(String(application));
-    const server = new Server(moduleUrl, resolveServerOptions(options, { ...hostSources(), ...sources }));
+    const resolved = resolveServerOptions(options, { ...hostSources(), ...sources });
+    const server = new Server(moduleUrl, withPathsFromRoot(resolved));
     await server.#start();
     return server;
   }
@@ -153,7 +155,7 @@ export class Server implements AsyncDisposable {
     checkOptionSources(sources);
     const exported = await exportedOptions(moduleUrl);
     checkExportedOptions(exported, moduleUrl);
-    return new Server(moduleUrl, resolveServerOptions(options, { exported, ...sources }));
+    return new Server(moduleUrl, withPathsFromRoot(resolveServerOptions(options, { exported, ...sources })));
   }
 
   /** Starts and serves until the shutdown. */

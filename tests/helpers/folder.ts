@@ -54,6 +54,10 @@ export class Folder implements AsyncDisposable {
     return await Deno.readTextFile(this.file(name));
   }
 
+  async makeFolder(name: string): Promise<void> {
+    await run("mkdir", this.file(name));
+  }
+
   async move(from: string, to: string): Promise<void> {
     await run("mv", this.file(from), this.file(to));
   }

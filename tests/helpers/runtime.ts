@@ -51,6 +51,7 @@ interface ProcessGlobal {
   argv: string[];
   memoryUsage(): { rss: number };
   exit(code: number): never;
+  chdir(path: string): void;
 }
 
 const globals = globalThis as unknown as { Bun?: BunRuntime; process?: ProcessGlobal };
@@ -108,6 +109,12 @@ export function prepareSignals(): void {
   const listener = () => {};
   Deno.addSignalListener("SIGUSR1", listener);
   Deno.removeSignalListener("SIGUSR1", listener);
+}
+
+/** Changes the current folder of this process. */
+export function changeFolder(path: string): void {
+  if (bun === undefined) Deno.chdir(path);
+  else hostProcess().chdir(path);
 }
 
 /** Ends this process. */

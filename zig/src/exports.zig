@@ -256,6 +256,18 @@ pub fn network_counters(bytes: [*]u8, length: u32) callconv(.c) i32 {
     return if (read.result.failed()) answer(read.result.status) else @intCast(read.bytes);
 }
 
+/// The number of a network interface by its name; a negative status where there is none of that name.
+pub fn interface_index(name: [*]const u8, length: u32) callconv(.c) i32 {
+    const index = io.names.interface_index(name[0..length]) orelse return answer(.not_found);
+    return std.math.cast(i32, index) orelse answer(.not_found);
+}
+
+/// Writes the path of the process's current folder, in UTF-8; its bytes, or a negative status.
+pub fn current_folder(bytes: [*]u8, length: u32) callconv(.c) i32 {
+    const path = io.names.current_folder(bytes[0..length]) orelse return answer(.not_found);
+    return std.math.cast(i32, path.len) orelse answer(.not_found);
+}
+
 /// Opens the inbox of a token in memory that is the caller's, where descriptors of other processes arrive.
 pub fn inbox_open(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
     return answer_in(handover, io.passing.open(inbox, handover));

@@ -80,6 +80,13 @@ pub const descriptor_limit = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Names that mean something to this process: network interfaces, its current folder.
+pub const names = switch (builtin.os.tag) {
+    .linux => @import("io/names_linux.zig"),
+    .windows => @import("io/names_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Declarations of a backend. `Socket` is kept in the connection's slot, `Listener` in a table of
 /// listeners_max entries; both are zeroed before first use and never move.
 pub fn check(comptime Backend: type) void {

@@ -29,6 +29,8 @@ pub const table = .{
     .{ "ringport_network_counters", exports.network_counters },
     .{ "ringport_process_counters", exports.process_counters },
     .{ "ringport_listen_queue", exports.listen_queue },
+    .{ "ringport_interface_index", exports.interface_index },
+    .{ "ringport_current_folder", exports.current_folder },
     .{ "ringport_inbox_open", exports.inbox_open },
     .{ "ringport_inbox_close", exports.inbox_close },
     .{ "ringport_give", exports.give },

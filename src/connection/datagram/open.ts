@@ -11,8 +11,9 @@ import {
   highWaterMarkDefaultBytes,
   lowWaterMarkDefaultBytes,
 } from "../../base/limits.ts";
-import { resolve } from "../../loop/open.ts";
+import { interfaceIndex, resolve } from "../../loop/open.ts";
 import { type EventLoop, loopFor } from "../event_loop.ts";
+import { addressWithZone } from "../places.ts";
 import type { AddressAndPort } from "../requests.ts";
 import { checkUdpOptions } from "./options.ts";
 import { openDatagramNow } from "./requests.ts";
@@ -70,7 +71,8 @@ export async function udpSocket<D = undefined>(options: UdpSocketOptions<D> = {}
 /** The address to bind, undefined where the peer's family decides. */
 function localAddress<D>({ hostname }: UdpSocketOptions<D>): AddressBytes | undefined {
   if (hostname === undefined) return undefined;
-  const address = parseAddress(hostname === "localhost" ? "127.0.0.1" : hostname);
+  const text = hostname === "localhost" ? "127.0.0.1" : hostname;
+  const address = addressWithZone("udpSocket", "hostname", text);
   if (address !== undefined) return address;
   throw new OptionError(
     "udpSocket",
@@ -85,10 +87,10 @@ async function remoteEndpoint<D>(
 ): Promise<AddressAndPort | undefined> {
   if (connect === undefined) return undefined;
   const { hostname, port } = connect;
-  const given = parseAddress(hostname);
+  const given = addressWithZone("udpSocket", "connect.hostname", hostname);
   const texts = given !== undefined ? [hostname] : await resolved(hostname);
   for (const text of texts) {
-    const address = parseAddress(text);
+    const address = parseAddress(text, interfaceIndex);
     if (address === undefined) continue;
     if (local === undefined || address.family === local.family) return { address, port };
     const other = local.family === 6 && ipv6Only === true ? undefined : asFamily(address, local.family);

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { asFamily, formatHostAndPort, parseAddress } from "../../base/address.ts";
+import { asFamily, formatHostAndPort } from "../../base/address.ts";
 import { OptionError } from "../../base/errors.ts";
 import { ADDRESS_PORT_BYTE, ADDRESS_SIZE } from "../../base/layout.ts";
 import { parsedAddressesMax } from "../../base/limits.ts";
+import { addressWithZone } from "../places.ts";
 import { writeEndpoint } from "../requests.ts";
 
 const portMax = 0xffff;
@@ -47,7 +48,7 @@ export class Receivers {
   }
 
   #write(operation: string, text: string): Uint8Array {
-    const parsed = parseAddress(text);
+    const parsed = addressWithZone(operation, "hostname", text);
     if (parsed === undefined) {
       throw new OptionError(
         operation,

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { type AddressBytes, parseAddress } from "../../base/address.ts";
+import type { AddressBytes } from "../../base/address.ts";
 import { OptionError } from "../../base/errors.ts";
 import { SocketOption, Status } from "../../base/layout.ts";
 import { flag, wholeNumber } from "../../base/options.ts";
 import type { Engine } from "../../loop/engine.ts";
+import { addressWithZone } from "../places.ts";
 import { changeMembershipNow } from "./requests.ts";
 import type { UdpSocketOptions } from "./types.ts";
 
@@ -91,7 +92,7 @@ function interfaceOf(place: SettingPlace, text: unknown): AddressBytes {
 }
 
 function addressOf({ operation, family }: SettingPlace, key: string, text: unknown): AddressBytes {
-  const address = typeof text === "string" ? parseAddress(text) : undefined;
+  const address = typeof text === "string" ? addressWithZone(operation, key, text) : undefined;
   if (address !== undefined && address.family === family) return address;
   throw new OptionError(operation, key, `"${key}" must be an IPv${family} address, as the socket's is`);
 }

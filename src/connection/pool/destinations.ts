@@ -5,6 +5,7 @@
  */
 import { LimitError } from "../../base/errors.ts";
 import { checkConnectOptions } from "../options.ts";
+import { absoluteUnixPath } from "../places.ts";
 import type { ConnectOptions } from "../types.ts";
 import { connectOptionsOf, Destination, keyOf } from "./destination.ts";
 import { checkConnectKeys, type PoolLimits } from "./options.ts";
@@ -20,7 +21,7 @@ export class Destinations {
 
   constructor(limits: PoolLimits, defaults: Partial<PoolConnectOptions>) {
     this.#limits = limits;
-    this.#defaults = defaults;
+    this.#defaults = fromRoot(defaults);
     this.#tidyAbove = tidyFloor;
   }
 
@@ -33,7 +34,8 @@ export class Destinations {
   }
 
   /** The destination of a target; throws an OptionError for what `connect` would not take. */
-  of(target: PoolTarget<unknown>): Destination {
+  of(given: PoolTarget<unknown>): Destination {
+    const target = fromRoot(given);
     const key = keyOf(target);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
@@ -107,3 +109,9 @@ export class Destinations {
 
 /** Destinations below which none is looked for to be forgotten. */
 const tidyFloor = 64;
+
+/** A relative path means another file once the process has changed its current folder. */
+function fromRoot<T extends { unix?: string }>(options: T): T {
+  const { unix } = options;
+  return typeof unix === "string" ? { ...options, unix: absoluteUnixPath(unix) } : options;
+}

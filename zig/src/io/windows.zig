@@ -204,6 +204,10 @@ pub const file_attribute_reparse_point: u32 = 0x400;
 pub extern "kernel32" fn FindFirstFileW(name: [*:0]const u16, found: *FindData) callconv(.winapi) Handle;
 pub extern "kernel32" fn FindClose(search: Handle) callconv(.winapi) i32;
 pub extern "kernel32" fn DeleteFileW(name: [*:0]const u16) callconv(.winapi) i32;
+pub extern "kernel32" fn GetCurrentDirectoryW(length: u32, path: [*]u16) callconv(.winapi) u32;
+pub extern "iphlpapi" fn ConvertInterfaceAliasToLuid(alias: [*:0]const u16, luid: *u64) callconv(.winapi) u32;
+pub extern "iphlpapi" fn ConvertInterfaceNameToLuidW(name: [*:0]const u16, luid: *u64) callconv(.winapi) u32;
+pub extern "iphlpapi" fn ConvertInterfaceLuidToIndex(luid: *const u64, index: *u32) callconv(.winapi) u32;
 pub extern "kernel32" fn CreateIoCompletionPort(
     file: Handle,
     port: ?Handle,
