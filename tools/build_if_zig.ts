@@ -23,10 +23,9 @@ const folder = decodeURIComponent(new URL("../zig", import.meta.url).pathname)
   );
 const zig = bun.which("zig");
 if (zig === null) {
-  console.log(
-    "Zig is not on PATH, so the native library was not built. Install the version that .tool-versions",
-  );
-  console.log("names and run `zig build` in the folder zig, or start the server with `sh tools/echo`.");
+  console.log("Zig is not on PATH, so the native library was not built. Install the version that");
+  console.log(".tool-versions names, or another patch of it, and run `zig build` in the folder zig, or");
+  console.log("start the server with `sh tools/echo`.");
 } else {
   const { exitCode } = bun.spawnSync([zig, "build"], {
     cwd: folder,

@@ -12,15 +12,16 @@
 
 const builtin = @import("builtin");
 const std = @import("std");
+const versions = @import("src/zig_version.zig");
 
+/// The version the gate builds by; any patch of the same minor version will do.
 const zig_version = "0.17.0";
 
 /// Bytes. A library is loaded by every process and shipped in the package for every target.
 const library_size_max = 300 * 1024;
 
 comptime {
-    if (!std.mem.eql(u8, builtin.zig_version_string, zig_version))
-        @compileError("ringport is built by Zig " ++ zig_version ++ ", this is " ++ builtin.zig_version_string);
+    if (versions.complaint(zig_version, builtin.zig_version_string)) |said| @compileError(said);
 }
 
 const Target = struct { name: []const u8, query: std.Target.Query };

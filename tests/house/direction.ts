@@ -56,6 +56,7 @@ export const ZIG_LAYERS: Layer[] = [
   layer("loop", /^zig\/src\/(loop|loop\/.*|registry)\.zig$/),
   layer("socket", /^zig\/src\/socket\.zig$/),
   layer("io, ring, pool, wheel", /^zig\/src\/(io|io\/.*|clock|ring|pool|segments|ticks|timer_wheel)\.zig$/),
+  layer("what builds it", /^zig\/src\/zig_version\.zig$/),
   layer("hash of the layout", /^zig\/src\/layout_hash\.zig$/),
   layer("constants", /^zig\/src\/constants\.zig$/),
   layer("abi", /^zig\/src\/abi(\/.*)?\.zig$/),

@@ -13,6 +13,7 @@ test {
     _ = @import("socket.zig");
     _ = @import("ticks.zig");
     _ = @import("timer_wheel.zig");
+    _ = @import("zig_version.zig");
     _ = @import("registry.zig");
     _ = @import("loop/list.zig");
     _ = @import("loop/load.zig");
