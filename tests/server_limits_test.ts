@@ -198,7 +198,7 @@ describeWorkers("a server's limits by address", (isolation) => {
     const beyond = await fixture.connect();
     await beyond.closed(patience);
     await until(
-      () => fixture.server.stats().total.connections.refused.address === 1,
+      () => fixture.server.stats().total.connections.refused.connections === 1,
       "it was counted",
       patience,
     );

@@ -2,14 +2,107 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
-import { renderPrometheus } from "../src/mod.ts";
+import { renderPrometheus, type ServerOptions } from "../src/mod.ts";
 import { Judges } from "../src/server/judges.ts";
 import { resolveServerOptions } from "../src/server/options.ts";
-import { CommandServer } from "./helpers/commands.ts";
-import { runtime, scaled } from "./helpers/runtime.ts";
+import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
+import { runtime, scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
+
+/** Two listeners, of which the second lets nobody in three times. */
+function twoListeners(options: ServerOptions): Promise<CommandServer> {
+  return CommandServer.start({
+    workers: 2,
+    ...options,
+    listeners: [
+      { name: "open", hostname: "127.0.0.1", port: 0 },
+      {
+        name: "strict",
+        hostname: "127.0.0.1",
+        port: 0,
+        limits: { connectionsPerAddress: 2 },
+      },
+    ],
+  });
+}
+
+const spreadings: [string, ServerOptions, string | false][] = [
+  ["threads that are handed connections", { spreading: "handOver" }, false],
+  ["processes", { isolation: "process" }, false],
+  [
+    "threads of one port",
+    { spreading: "reusePort" },
+    system === "windows" && "Windows has no group of listeners",
+  ],
+];
+
+describe("the figures of listeners", () => {
+  for (const [what, options, ignore] of spreadings) {
+    it(`count what came to each of them, with ${what}`, { ignore }, async () => {
+      await using fixture = await twoListeners(options);
+      const { server } = fixture;
+      const [open, strict] = server.listeners.map(({ address }) => address.port);
+      const clients: LineClient[] = [];
+      for (let count = 0; count < 3; count++) clients.push(await LineClient.connect(open));
+      for (let count = 0; count < 5; count++) clients.push(await LineClient.connect(strict));
+      await until(() => clients.filter(({ gone }) => gone).length === 3, "three were refused", patience);
+      server.bans.add("127.0.0.1", 60_000);
+      const banned = await LineClient.connect(open);
+      await banned.closed(patience);
+      const told = () => server.stats().listeners.map(({ accepted, refused }) => [accepted, refused]);
+      await until(() => told().flat().join() === "4,1,5,3", `the counts, and not ${told()}`, patience);
+      const { listeners, total } = server.stats();
+      expect(listeners.map(({ refusals }) => [refusals.connections ?? 0, refusals.banned ?? 0])).toEqual([[
+        0,
+        1,
+      ], [
+        3,
+        0,
+      ]]);
+      expect([total.connections.refused.connections, total.connections.refused.banned]).toEqual([3, 1]);
+      const text = renderPrometheus(server.stats());
+      const labels = `listener="strict",address="127.0.0.1:${strict}",reason="connections"`;
+      expect(text).toContain(`ringport_listener_refused_total{${labels}} 3`);
+      server.bans.remove("127.0.0.1");
+      for (const client of clients) client.connection.abort();
+      await until(() => server.stats().listeners[1].open === 0, "all have gone", patience);
+      const results = await server.selfTest();
+      expect(results.map(({ error }) => error)).toEqual([undefined, undefined]);
+      expect(results.every(({ milliseconds }) => milliseconds! < patience)).toBe(true);
+    });
+  }
+});
+
+describeWorkers("the figures of a worker that is gone", (isolation) => {
+  it("stay in the totals, whatever it was doing", async () => {
+    await using fixture = await CommandServer.start({ workers: 1, isolation, supervisor: { backOff: 10 } });
+    const { server } = fixture;
+    const clients = [];
+    for (let count = 0; count < 3; count++) clients.push(await fixture.connect());
+    for (const client of clients) await client.ask("who", patience);
+    clients[0].tell("throw");
+    await clients[0].closed(patience);
+    clients[1].tell("crash");
+    await fixture.event("worker.replaced", patience);
+    const { total, listeners } = server.stats();
+    expect(total.handlerErrors).toBe(1);
+    expect(total.unhandledErrors).toBe(1);
+    expect(total.connections).toMatchObject({ open: 0, accepted: 3, handled: 3 });
+    expect(total.connections.aborted + total.connections.closed).toBe(3);
+    expect(total.operations.end.server).toBe(3);
+    expect(listeners[0]).toMatchObject({ accepted: 3, open: 0 });
+    const last = await fixture.connect();
+    expect(await last.ask("who", patience)).toBe("0.1");
+    last.connection.end();
+    await last.closed(patience);
+    await server.shutdown();
+    expect(server.stats().total.connections).toMatchObject({ open: 0, accepted: 4, handled: 4 });
+    expect(server.stats().listeners[0].accepted).toBe(4);
+    expect(server.stats().total.bytesReceived).toBeGreaterThan(20);
+  });
+});
 
 describe("the figures of a server", () => {
   it("count connections, bytes and operations of all workers", async () => {

@@ -2,9 +2,9 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, listen, Server } from "../src/mod.ts";
-import { CommandServer, type LineClient } from "./helpers/commands.ts";
+import { CommandServer, LineClient } from "./helpers/commands.ts";
 import { scaled, system } from "./helpers/runtime.ts";
-import { errorOf, until } from "./helpers/wait.ts";
+import { delay, errorOf, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 const noGroups = system === "windows" ? "Windows has no groups of listeners on one port" : false;
@@ -49,6 +49,46 @@ describe("a group on one port", () => {
     const report = await fixture.server.shutdown({ draining: 200 });
     expect(report.bytesLost).toBe(0);
   });
+
+  for (const isolation of ["thread", "process"] as const) {
+    it(`shows the queue of each listener, and gets a worker for it, in a ${isolation}`, {
+      ignore: noGroups,
+    }, async () => {
+      await using fixture = await CommandServer.start({
+        spreading: "reusePort",
+        isolation,
+        workers: 1,
+        minWorkers: 1,
+        maxWorkers: 2,
+        listeners: ["first", "second"].map((name) => ({ name, hostname: "127.0.0.1", port: 0 })),
+        // Each worker takes four, and has nothing to do: only the queue speaks for another worker.
+        limits: { connections: 8 },
+        scaling: { interval: 100, holdUp: 2 },
+      });
+      const { server } = fixture;
+      const [first, second] = server.listeners.map(({ address }) => address.port);
+      const clients = await Promise.all(Array.from({ length: 30 }, () => LineClient.connect(second)));
+      const queues = () => server.stats().listeners.map(({ acceptQueue }) => acceptQueue!.length);
+      await until(() => queues().join() === "0,26", `the queues, and not ${queues()}`, patience);
+      await fixture.event("worker.added", patience);
+      await until(() => server.workers === 2, "two workers", patience);
+      // The kernel gives what comes now to both.
+      const places = new Set<string>();
+      await until(
+        async () => {
+          const client = await LineClient.connect(first);
+          client.tell("who");
+          await delay(scaled(50, 200));
+          places.add(client.lines[0] ?? "waits");
+          client.connection.abort();
+          return places.has("0.0") && places.has("1.0");
+        },
+        "both workers serve",
+        patience,
+      );
+      for (const client of clients) client.connection.abort();
+    });
+  }
 
   it("joins no port that is somebody else's", { ignore: noGroups }, async () => {
     await using listener = listen({ hostname: "127.0.0.1", port: 0, reusePort: true });

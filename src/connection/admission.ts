@@ -25,6 +25,17 @@ export interface Admission {
  */
 export type RefusalReason = "limit" | "connections" | "rate" | "banned" | "untrusted" | "proxy" | "failed";
 
+/** All of them. */
+export const refusalReasons: readonly RefusalReason[] = [
+  "limit",
+  "connections",
+  "rate",
+  "banned",
+  "untrusted",
+  "proxy",
+  "failed",
+];
+
 /** How many were refused, by reason, since the listener began. */
 export type Refusals = Readonly<Record<RefusalReason, number>>;
 

@@ -89,6 +89,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   /** Whether the library was told, when the listener was bound, to begin without reading. */
   readonly #startPaused: boolean;
   readonly #options: ListenOptions<D>;
+  /** Called for each connection accepted, before it is judged. @internal */
+  whenAccepted: (() => void) | undefined = undefined;
   #state: ListenerState = "listening";
   #count = 0;
   /** Why accepting is paused: the application, the queue of the iteration, the loop's limits. */
@@ -299,6 +301,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     w3: number,
     port: number,
   ): void {
+    this.whenAccepted?.();
     // Accepted in the same turn in which the listener stopped.
     if (this.#state === "closing" || this.#state === "closed") {
       this.#engine.submit(Operation.abort, id);

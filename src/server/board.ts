@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { type RefusalReason, refusalReasons, type Refusals } from "../connection/admission.ts";
 import { stateNames } from "../connection/state.ts";
+import { LISTENERS_MAX } from "../base/layout.ts";
 import { statusesMax } from "../base/limits.ts";
 import type { TimeoutCounts } from "../loop/timeout_counts.ts";
 
@@ -28,12 +30,6 @@ const names = [
   "writesRefused",
   "writesAfterEnd",
   "accepted",
-  "refusedLimit",
-  "refusedAddress",
-  "refusedRate",
-  "refusedBanned",
-  "refusedProxy",
-  "refusedUntrusted",
   "handled",
   "drained",
   "closed",
@@ -73,7 +69,10 @@ const places: Readonly<Record<BoardName, number>> = Object.fromEntries(
 
 const statesPlace = names.length;
 const errorsPlace = statesPlace + stateNames.length;
-const boardNumbers = errorsPlace + statusesMax;
+const listenersPlace = errorsPlace + statusesMax;
+/** Of each listener: connections accepted, and refused by each reason. */
+const listenerNumbers = 1 + refusalReasons.length;
+const boardNumbers = listenersPlace + LISTENERS_MAX * listenerNumbers;
 /** Bytes of a board. */
 export const boardBytes = boardNumbers * Float64Array.BYTES_PER_ELEMENT;
 
@@ -124,5 +123,40 @@ export class Board {
 
   setErrors(counts: ArrayLike<number>): void {
     this.#numbers.set(counts, errorsPlace);
+  }
+
+  /** A listener of the worker's own has accepted a connection. */
+  addAccepted(listener: number): void {
+    this.#numbers[listenersPlace + listener * listenerNumbers] += 1;
+  }
+
+  /** Connections that the worker accepted at a listener. */
+  accepted(listener: number): number {
+    return this.#numbers[listenersPlace + listener * listenerNumbers];
+  }
+
+  setRefusals(listener: number, refusals: Refusals): void {
+    const at = listenersPlace + listener * listenerNumbers + 1;
+    refusalReasons.forEach((reason, index) => this.#numbers[at + index] = refusals[reason]);
+  }
+
+  /** Connections that the worker refused at a listener. */
+  refusals(listener: number): Refusals {
+    return this.#refusals(listener, listener + 1);
+  }
+
+  /** Connections that the worker refused at any listener. */
+  get allRefusals(): Refusals {
+    return this.#refusals(0, LISTENERS_MAX);
+  }
+
+  #refusals(first: number, end: number): Refusals {
+    const sums = new Array<number>(refusalReasons.length).fill(0);
+    for (let listener = first; listener < end; listener++) {
+      const at = listenersPlace + listener * listenerNumbers + 1;
+      for (let index = 0; index < sums.length; index++) sums[index] += this.#numbers[at + index];
+    }
+    const entries = refusalReasons.map((reason, index) => [reason, sums[index]]);
+    return Object.fromEntries(entries) as Record<RefusalReason, number>;
   }
 }

@@ -37,6 +37,8 @@ export interface Inside {
   workers: number;
   /** Connections of this worker at most; Infinity for any number. */
   connectionsPerWorkerMax: number;
+  /** Called for each connection that is accepted here. */
+  accepted: () => void;
   sink: CloseSink;
 }
 
@@ -75,6 +77,7 @@ export class Door {
     const connections = limitOf(options, inside);
     const bound = listen<unknown>({ ...common, ...bindingOf(options, plan), connections, atLimit });
     bound.pause();
+    bound.whenAccepted = inside.accepted;
     this.#listener = bound;
     this.address = bound.address;
   }

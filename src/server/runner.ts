@@ -323,6 +323,12 @@ export class Runner {
 
   /** Ends the loop at once, as the thread is about to end. */
   crash(): void {
+    try {
+      // The last of what it did: the memory outlives the thread.
+      this.#write(false);
+    } catch {
+      // The loop is broken; what was written before stands.
+    }
     this.loop.engine.native.endNow();
   }
 
@@ -371,6 +377,7 @@ export class Runner {
       admission,
       connectionsMax: this.#settings.connectionsMax,
       workers: this.#settings.options.maxWorkers,
+      accepted: () => this.#board.addAccepted(place),
       connectionsPerWorkerMax: connectionsPerWorker === 0 ? Infinity : connectionsPerWorker,
       sink: this.#sink(place),
     });
@@ -459,9 +466,7 @@ export class Runner {
     this.loop.table.countDrops();
     board.set("datagramsDropped", this.loop.engine.datagramsDropped);
     if (quiet) return;
-    for (const [reason, name] of refusals) {
-      board.set(name, this.doors.reduce((sum, door) => sum + door.refusals[reason], 0));
-    }
+    this.doors.forEach((door, listener) => board.setRefusals(listener, door.refusals));
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
     board.set("exceptions", this.loop.engine.exceptions.count);
@@ -498,13 +503,3 @@ async function within(work: Promise<void>, milliseconds: number): Promise<void> 
   await Promise.race([work, new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds))]);
   clearTimeout(timer);
 }
-
-/** Places of the refusals on the board. */
-const refusals = [
-  ["limit", "refusedLimit"],
-  ["connections", "refusedAddress"],
-  ["rate", "refusedRate"],
-  ["banned", "refusedBanned"],
-  ["proxy", "refusedProxy"],
-  ["untrusted", "refusedUntrusted"],
-] as const;

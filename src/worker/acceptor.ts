@@ -54,7 +54,7 @@ export class Acceptor {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Of each listener: connections accepted, and cut because they were too many or not admitted. */
   readonly #accepted: number[] = [];
-  readonly #refused: number[] = [];
+  readonly #refused: Record<string, number>[] = [];
 
   /**
    * Binds every address, without accepting yet. Throws what `listen` throws.
@@ -80,7 +80,7 @@ export class Acceptor {
         this.#listeners.push(listenRaw(loop, binding, take, { paused: true, rationed }));
         this.#paused.add(place);
         this.#accepted.push(0);
-        this.#refused.push(0);
+        this.#refused.push({});
       });
     } catch (error) {
       void this.close();
@@ -104,10 +104,10 @@ export class Acceptor {
   /** How one listener fares. */
   listenerStatistics(
     place: number,
-  ): { accepted: number; refused: number; paused: boolean; waiting: number } {
+  ): { accepted: number; refusals: Readonly<Record<string, number>>; paused: boolean; waiting: number } {
     return {
       accepted: this.#accepted[place],
-      refused: this.#refused[place],
+      refusals: { ...this.#refused[place] },
       paused: this.#paused.has(place),
       waiting: this.#waitingOf(place),
     };
@@ -136,7 +136,7 @@ export class Acceptor {
 
   /** A connection whose worker is gone before it took it finds another one. */
   again(handed: HandedOver): void {
-    if (this.#closed) return this.#refuse(handed);
+    if (this.#closed) return this.#refuse(handed, "shutdown");
     if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
   }
 
@@ -152,7 +152,7 @@ export class Acceptor {
     }
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const handed of this.#waiting.splice(0)) this.#refuse(handed);
+    for (const handed of this.#waiting.splice(0)) this.#refuse(handed, "shutdown");
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
@@ -160,7 +160,8 @@ export class Acceptor {
     return (descriptor, family, word0, word1, word2, word3, port) => {
       const handed = { descriptor, listener: place, family, word0, word1, word2, word3, port };
       this.#accepted[place] += 1;
-      if (this.#closed || !this.#owner.admits(handed)) this.#refuse(handed);
+      if (this.#closed) this.#refuse(handed, "shutdown");
+      else if (!this.#owner.admits(handed)) this.#refuse(handed, "banned");
       else if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
       if (this.#listeners[place].allowed <= 0) this.#ration();
     };
@@ -221,13 +222,14 @@ export class Acceptor {
   /** Nobody takes it for now: the next ones wait in the kernel's queue, or all are cut. */
   #hold(handed: HandedOver): void {
     const refuses = this.#options[handed.listener].limits.atLimit === "refuse";
-    if (refuses && this.#owner.serving().length > 0) return this.#refuse(handed);
+    if (refuses && this.#owner.serving().length > 0) return this.#refuse(handed, "limit");
     this.#waiting.push(handed);
     this.#ration();
   }
 
-  #refuse(handed: HandedOver): void {
-    this.#refused[handed.listener] += 1;
+  #refuse(handed: HandedOver, reason: "limit" | "banned" | "shutdown"): void {
+    const refused = this.#refused[handed.listener];
+    refused[reason] = (refused[reason] ?? 0) + 1;
     this.#owner.discard(handed.descriptor);
   }
 

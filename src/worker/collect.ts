@@ -15,6 +15,7 @@ import type {
   ActivityStatistics,
   CountsByName,
   Histogram,
+  ListenerCounts,
   ProcessStatistics,
   WorkerStatistics,
 } from "./statistics_types.ts";
@@ -59,7 +60,7 @@ export function activityOf(board: Board, native: NativeStatistics | undefined): 
       byState: named(stateNames, board.states),
       accepted: native.connectionsAccepted + native.connectionsAdopted,
       connected: native.connectionsConnected,
-      refused: chosen(board, refusals),
+      refused: board.allRefusals,
       handled: native.connectionsEndedServer,
       closed: native.connectionsClosed,
       aborted: native.connectionsAborted,
@@ -101,15 +102,10 @@ export function processStatistics(library: string | undefined): ProcessStatistic
 const millisecondsOfSecond = 1000;
 let processStarted: number | undefined = undefined;
 
-/** Names of the refusals on the board, by the reason that is told. */
-const refusals: Readonly<Record<string, BoardName>> = {
-  limit: "refusedLimit",
-  address: "refusedAddress",
-  rate: "refusedRate",
-  banned: "refusedBanned",
-  proxy: "refusedProxy",
-  untrusted: "refusedUntrusted",
-};
+/** What a worker counted at one of its listeners. */
+export function listenerCountsOf(board: Board, listener: number): ListenerCounts {
+  return { accepted: board.accepted(listener), refusals: board.refusals(listener) };
+}
 
 /** Names of the refused writes on the board, by the reason that is told. */
 const writesRefused: Readonly<Record<string, BoardName>> = {

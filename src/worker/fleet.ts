@@ -16,7 +16,6 @@ import type { HandedOver } from "../server/hand_over.ts";
 import type { Log } from "../server/log.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { host } from "../host/mod.ts";
-import { formatHostAndPort, type SocketAddress } from "../base/address.ts";
 import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
@@ -26,10 +25,12 @@ import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
 import { selfTest, type SelfTestResult } from "./self_test.ts";
 import { type Spreading, spreadingOf } from "../server/spreading.ts";
-import { activityOf, processStatistics, workerStatistics } from "./collect.ts";
+import { processStatistics, workerStatistics } from "./collect.ts";
+import { formatSocketAddress, ListenerFigures } from "./listener_figures.ts";
 import { serveMetrics } from "./metrics_listener.ts";
-import { addActivity, noActivity, skewOf, totalOf } from "./statistics_total.ts";
-import type { ActivityStatistics, ListenerStatistics, ServerStatistics } from "./statistics_types.ts";
+import { Past } from "./past.ts";
+import { noActivity, skewOf, totalOf } from "./statistics_total.ts";
+import type { ActivityStatistics, CountsByName, ServerStatistics } from "./statistics_types.ts";
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import { Replacement } from "./replacement.ts";
@@ -37,9 +38,6 @@ import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 import { WorkerProcesses } from "./worker_processes.ts";
-
-/** Of a listener, whoever accepts there. */
-type Accepted = Pick<ListenerStatistics, "accepted" | "refused" | "paused" | "waiting">;
 
 /** Whom a fleet tells. */
 export interface FleetOwner {
@@ -77,7 +75,8 @@ export class Fleet {
   #udp: UdpInfo[] = [];
   #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
   /** What workers that are gone have done. */
-  #past: ActivityStatistics = noActivity;
+  readonly #past = new Past();
+  readonly #figures: ListenerFigures;
   readonly #started = Date.now();
   /** A shutdown has begun, before all was started or after. */
   #ending = false;
@@ -93,6 +92,15 @@ export class Fleet {
     this.#spreading = spreadingOf(options, host.operatingSystem);
     this.#tables = new AddressTables(options);
     this.#replacement = new Replacement(options, log);
+    this.#figures = new ListenerFigures({
+      options,
+      spreading: this.#spreading,
+      past: this.#past,
+      acceptor: () => this.#acceptor,
+      workers: () => this.#supervisor.workers,
+      serving: () => this.#supervisor.serving,
+      connectionsMax: () => this.#connectionsMax,
+    });
     this.#supervisor = new Supervisor({
       application,
       options,
@@ -105,6 +113,7 @@ export class Fleet {
       backlog: () => this.#backlog(),
     }, {
       failed: (error) => owner.failed(error),
+      gone: (worker) => this.#past.add(worker),
       lost: (worker) => this.#lost(worker),
       changed: () => this.#acceptor?.changed(),
       shutdown: (reason) => owner.shutdown(reason),
@@ -185,7 +194,7 @@ export class Fleet {
     return selfTest({
       loop: this.#loop,
       listeners: this.#listeners,
-      accepted: (place) => this.#listenerStatistics(this.#listeners[place], place).accepted,
+      accepted: (place) => this.#figures.counts(place).accepted,
       timeout: selfTestTimeoutMilliseconds,
     });
   }
@@ -230,9 +239,9 @@ export class Fleet {
       workers,
       deaths: this.#supervisor.deaths,
       abandonedThreads: this.abandoned,
-      listeners: this.#listeners.map((listener, place) => this.#listenerStatistics(listener, place)),
+      listeners: this.#listeners.map((listener, place) => this.#figures.read(listener, place)),
       udp: this.#udp.map(({ name, address }) => ({ name, address: formatSocketAddress(address) })),
-      total: totalOf([this.#past, ...workers]),
+      total: totalOf([this.#past.activity, refusedOnly(this.#figures.refusedHere()), ...workers]),
       skew: skewOf(open),
       acceptQueueOverflows: counters?.queueOverflows,
       acceptQueueDrops: counters?.drops,
@@ -370,52 +379,17 @@ export class Fleet {
     return !this.#tables.judges.isBanned(handed.listener, address);
   }
 
-  #listenerStatistics({ name, address }: ListenerInfo, place: number): ListenerStatistics {
-    const open = this.#supervisor.workers.reduce((sum, worker) => sum + worker.queue.loadOf(place), 0);
-    const queue = this.#acceptor?.backlog(place);
-    return {
-      name,
-      address: formatSocketAddress(address),
-      open,
-      ...(this.#spreading === "handOver" ? this.#acceptedHere(place) : this.#acceptedByWorkers(place, open)),
-      acceptQueue: queue === undefined ? undefined : { length: queue.length, max: queue.limit },
-    };
-  }
-
-  #acceptedHere(place: number): Accepted {
-    return this.#acceptor?.listenerStatistics(place) ?? { accepted: 0, refused: 0, paused: true, waiting: 0 };
-  }
-
-  /** Of each listener alone where there is one; workers that accept do not count by listener. */
-  #acceptedByWorkers(place: number, open: number): Accepted {
-    const { serving, workers } = this.#supervisor;
-    const { connections, atLimit } = this.#options.listeners[place].limits;
-    const isFull = open >= this.#connectionsMax || (connections > 0 && open >= connections);
-    const paused = atLimit === "pause" && (isFull || serving.every(({ queue }) => queue.pressure));
-    if (place > 0) return { accepted: 0, refused: 0, paused, waiting: 0 };
-    const all = [this.#past, ...workers.map((worker) => workerStatistics(worker, 0))];
-    const { accepted, refused } = totalOf(all).connections;
-    return {
-      accepted,
-      refused: Object.values(refused).reduce((sum, count) => sum + count, 0),
-      paused,
-      waiting: 0,
-    };
-  }
-
-  /** What a worker that is gone has done still counts; sockets on their way to it find another one. */
+  /** Sockets on their way to a worker that is gone find another one. */
   #lost(worker: WorkerHandle): void {
     this.#tables.reclaim(worker);
-    const activity = activityOf(worker.board, worker.statistics?.read());
-    this.#past = addActivity(this.#past, {
-      ...activity,
-      connections: { ...activity.connections, open: 0, byState: {} },
-    });
     worker.queue.drain((handed) => this.#acceptor?.again(handed));
   }
 
   #backlog(): number {
-    return this.#listeners.reduce((sum, _, place) => sum + (this.#acceptor?.backlog(place)?.length ?? 0), 0);
+    return this.#listeners.reduce(
+      (sum, { address }, place) => sum + (this.#figures.queue(address, place)?.length ?? 0),
+      0,
+    );
   }
 }
 
@@ -445,7 +419,7 @@ function movementsOf({ statistics, board }: WorkerHandle): number {
   return receives + sends + connectionsClosed + connectionsAborted + board.get("acknowledgements");
 }
 
-function formatSocketAddress(address: SocketAddress): string {
-  if (address.path !== undefined) return address.path;
-  return formatHostAndPort(address.hostname, address.port);
+/** As activity: what was refused before any worker knew of it. */
+function refusedOnly(refused: CountsByName): ActivityStatistics {
+  return { ...noActivity, connections: { ...noActivity.connections, refused } };
 }

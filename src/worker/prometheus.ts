@@ -165,8 +165,10 @@ function tellListeners(text: PrometheusText, { listeners }: ServerStatistics): v
   tell(
     "refused_total",
     "counter",
-    "Connections the listener cut at once.",
-    samples(({ refused }) => refused),
+    "Connections the listener cut at once, by reason.",
+    listeners.flatMap(({ name, address, refusals }) =>
+      named(refusals, "reason", { listener: name, address })
+    ),
   );
   tell(
     "waiting_connections",

@@ -8,6 +8,7 @@ import type {
   ConnectionCounts,
   CountsByName,
   Histogram,
+  ListenerCounts,
   OperationRole,
 } from "./statistics_types.ts";
 
@@ -41,6 +42,17 @@ function addCounts(first: CountsByName, second: CountsByName): CountsByName {
   const sum: Record<string, number> = { ...first };
   for (const [name, count] of Object.entries(second)) sum[name] = (sum[name] ?? 0) + count;
   return sum;
+}
+
+/** A listener before anybody has come. */
+export const noListenerCounts: ListenerCounts = { accepted: 0, refusals: {} };
+
+/** What was counted at one listener by two. */
+export function addListenerCounts(first: ListenerCounts, second: ListenerCounts): ListenerCounts {
+  return {
+    accepted: first.accepted + second.accepted,
+    refusals: addCounts(first.refusals, second.refusals),
+  };
 }
 
 function addConnections(first: ConnectionCounts, second: ConnectionCounts): ConnectionCounts {

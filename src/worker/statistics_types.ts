@@ -107,13 +107,20 @@ export interface AcceptQueue {
   readonly max: number;
 }
 
+/** Connections at one listener. */
+export interface ListenerCounts {
+  readonly accepted: number;
+  /** Cut at once, by the reason: `"limit"`, `"rate"`, `"banned"` and so on. */
+  readonly refusals: CountsByName;
+}
+
 /** One listener, over all workers. */
-export interface ListenerStatistics {
+export interface ListenerStatistics extends ListenerCounts {
   readonly name: string;
   /** As `"127.0.0.1:3000"`, or the path of a Unix socket. */
   readonly address: string;
   readonly open: number;
-  readonly accepted: number;
+  /** The sum of the refusals. */
   readonly refused: number;
   /** Accepted, and with no worker yet: theirs has died, or has too many on their way to it. */
   readonly waiting: number;

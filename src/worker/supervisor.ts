@@ -39,6 +39,8 @@ export interface SupervisorSettings {
 export interface SupervisorOwner {
   /** The server cannot go on. */
   failed(error: RingportError): void;
+  /** A worker is gone, lost or ended in order. Called once for each, and before `lost`. */
+  gone(worker: WorkerHandle): void;
   /** A worker has been lost; what was counted for it is to be taken back. */
   lost(worker: WorkerHandle): void;
   /** Other workers serve than before, or they want connections that wanted none. */
@@ -159,6 +161,10 @@ export class Supervisor implements HandleOwner {
     if (this.#ending) return;
     this.#kill(old, reason);
     if (!filled && this.#isEmpty(old.index)) this.#refill(old.index, reason);
+  }
+
+  gone(worker: WorkerHandle): void {
+    this.#owner.gone(worker);
   }
 
   died(worker: WorkerHandle, end: WorkerEnd): void {

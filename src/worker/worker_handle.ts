@@ -20,6 +20,8 @@ export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
 
 /** Whom a worker's handle tells. */
 export interface HandleOwner {
+  /** The worker is gone, however that came: what it has done is to be kept. */
+  gone(handle: WorkerHandle): void;
   /** The worker is gone and nobody asked it to go. */
   died(handle: WorkerHandle, end: WorkerEnd): void;
   log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
@@ -89,6 +91,11 @@ export class WorkerHandle implements LinkOwner {
     this.link = makeLink(this);
     this.queue = this.link.queue ?? this.shared;
     this.board = this.link.board ?? this.board;
+  }
+
+  /** Listeners of the server. */
+  get listenerCount(): number {
+    return this.#settings.options.listeners.length;
   }
 
   /** Connections it has or is about to get. */
@@ -174,6 +181,7 @@ export class WorkerHandle implements LinkOwner {
     // Its connections went with it.
     if (end.reason !== "stopped") this.counts = { ...this.counts, aborted: this.counts.aborted + this.load };
     this.state = "gone";
+    this.#owner.gone(this);
     this.#ready.reject(this.#failure("ERR_WORKER", end.message));
     this.#gone.resolve(end);
     // A worker that never was ready is the concern of whoever starts it.

@@ -65,6 +65,7 @@ export function serverStatistics(workers: number, changes: Partial<ServerStatist
         open: 210,
         accepted: 2001,
         refused: 4,
+        refusals: { limit: 3, banned: 1 },
         paused: false,
         waiting: 0,
         acceptQueue: { length: 3, max: 4096 },
