@@ -73,6 +73,7 @@ export type {
   PoolOptions,
   PoolStatistics,
   PoolTarget,
+  PoolTimeouts,
 } from "./connection/pool/types.ts";
 
 // Messages in the byte stream.

@@ -12,6 +12,7 @@ import {
   udpSocket,
 } from "../src/mod.ts";
 import { TestServer } from "./helpers/log.ts";
+import { system } from "./helpers/runtime.ts";
 import { errorOf } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -143,13 +144,16 @@ describe("the setters of a connection refuse", () => {
   });
 });
 
+/** Windows has no type of service. */
+const typeOfService = system === "windows" ? {} : { typeOfService: -0 };
+
 describe("-0 is the number 0", () => {
   it("in the options of loops, listeners, connections and pools", async () => {
     await using loop = createLoop({ headroom: -0, tailroom: -0, seed: -0 });
     const options = {
       loop,
       hostname: LOOPBACK,
-      typeOfService: -0,
+      ...typeOfService,
       lowWaterMark: -0,
       highWaterMark: -0,
       lingerTimeout: -0,
@@ -164,7 +168,7 @@ describe("-0 is the number 0", () => {
     const retry = { delay: -0, jitter: -0 };
     const connection = await connect({ ...options, timeouts, port: listener.port, localPort: -0, retry });
     expect(connection.lowWaterMark === 0).toBe(true);
-    connection.setTypeOfService(-0);
+    if (system === "linux") connection.setTypeOfService(-0);
     connection.setTimeouts({ idle: -0, receiveRate: -0 });
     connection.abort();
     await connection.closed;
@@ -182,7 +186,7 @@ describe("-0 is the number 0", () => {
   });
 
   it("in the options and setters of datagram sockets", async () => {
-    const socket = await udpSocket({ hostname: LOOPBACK, port: -0, typeOfService: -0, multicastTTL: -0 });
+    const socket = await udpSocket({ hostname: LOOPBACK, port: -0, ...typeOfService, multicastTTL: -0 });
     socket.setMulticastTTL(-0);
     await socket.close();
   });

@@ -117,6 +117,7 @@ const TYPES: string[] = [
   "PoolOptions",
   "PoolStatistics",
   "PoolTarget",
+  "PoolTimeouts",
   "ProcessStatistics",
   "ProxyEndpoint",
   "ProxyExtension",

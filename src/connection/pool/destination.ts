@@ -8,13 +8,34 @@ import { RingportError } from "../../base/errors.ts";
 import { poolBackOffDoublingsMax } from "../../base/limits.ts";
 import type { PoolLimits } from "./options.ts";
 import type { Pooled } from "./pooled.ts";
-import type { PoolConnectOptions, PoolTarget } from "./types.ts";
+import type { PoolConnectOptions, PoolTarget, PoolTimeouts } from "./types.ts";
 import type { Waiting } from "./waiting.ts";
+
+/** What concerns the destination within a target. */
+function ownOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions & PoolTimeouts {
+  const { handlers: _handlers, data: _data, signal: _signal, timeout: _timeout, ...options } = target;
+  return options;
+}
 
 /** The options of `connect` within a target. */
 export function connectOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions {
-  const { handlers: _handlers, data: _data, signal: _signal, timeout: _timeout, ...options } = target;
+  const { connectTimeout: _connect, idleTimeout: _idle, lifetime: _lifetime, ...options } = ownOptionsOf(
+    target,
+  );
   return options;
+}
+
+/** The times of a destination: those of its target, of the options of `connect`, and of the pool. */
+export function timesOf<D>(
+  target: PoolTarget<D>,
+  { timeouts }: PoolConnectOptions,
+  limits: PoolLimits,
+): Required<PoolTimeouts> {
+  return {
+    connectTimeout: target.connectTimeout ?? timeouts?.connect ?? limits.connectTimeout,
+    idleTimeout: target.idleTimeout ?? limits.idleTimeout,
+    lifetime: target.lifetime ?? limits.lifetime,
+  };
 }
 
 /** Keys of a target that make no difference to the key, or are its beginning. */
@@ -30,13 +51,14 @@ export function keyOf<D>(target: PoolTarget<D>): string {
 
 /** In brackets, as no short key is. */
 function longKey<D>(target: PoolTarget<D>): string {
-  const given = Object.entries(connectOptionsOf(target)).filter(([, value]) => value !== undefined);
+  const given = Object.entries(ownOptionsOf(target)).filter(([, value]) => value !== undefined);
   return JSON.stringify(given.sort(([left], [right]) => left < right ? -1 : 1));
 }
 
 export class Destination {
   readonly key: string;
   readonly options: PoolConnectOptions;
+  readonly times: Required<PoolTimeouts>;
   /** Ready to be leased; the last one was used last and is leased first, so that those too many grow old. */
   readonly idle: Pooled[] = [];
   /** Acquires without a connection, the first one first. */
@@ -54,9 +76,10 @@ export class Destination {
   /** Back-offs since the last connect that came through. */
   #backOffs = 0;
 
-  constructor(key: string, options: PoolConnectOptions) {
+  constructor(key: string, options: PoolConnectOptions, times: Required<PoolTimeouts>) {
     this.key = key;
     this.options = options;
+    this.times = times;
   }
 
   /** How it is called in messages. */

@@ -7,7 +7,7 @@ import { LimitError } from "../../base/errors.ts";
 import { checkConnectOptions } from "../options.ts";
 import { absoluteUnixPath } from "../places.ts";
 import type { ConnectOptions } from "../types.ts";
-import { connectOptionsOf, Destination, keyOf } from "./destination.ts";
+import { connectOptionsOf, Destination, keyOf, timesOf } from "./destination.ts";
 import { checkConnectKeys, type PoolLimits } from "./options.ts";
 import type { Pooled } from "./pooled.ts";
 import type { PoolConnectOptions, PoolTarget } from "./types.ts";
@@ -47,7 +47,7 @@ export class Destinations {
       this.forget();
       this.#tidyAbove = Math.max(tidyFloor, this.#byKey.size * 2);
     }
-    const destination = new Destination(key, merged);
+    const destination = new Destination(key, merged, timesOf(target, merged, this.#limits));
     this.#byKey.set(key, destination);
     return destination;
   }

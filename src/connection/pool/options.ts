@@ -54,6 +54,9 @@ const leaseSchema: OptionSchema = {
   data: anything,
   signal: abortSignal,
   timeout: milliseconds,
+  connectTimeout: milliseconds,
+  idleTimeout: milliseconds,
+  lifetime: milliseconds,
 };
 
 /** Keys that are the lease's or the pool's own and must not be among the options of `connect`. */
@@ -99,8 +102,17 @@ export function checkLease<D>(target: PoolTarget<D>): void {
   if (typeof target !== "object" || target === null) {
     throw new OptionError("acquire", "target", "the target must be an object with hostname and port");
   }
-  const { handlers, data, signal, timeout } = target;
-  checkOptions("acquire", { handlers, data, signal, timeout }, leaseSchema);
+  const { handlers, data, signal, timeout, connectTimeout, idleTimeout, lifetime } = target;
+  const times = { connectTimeout, idleTimeout, lifetime };
+  checkOptions("acquire", { handlers, data, signal, timeout, ...times }, leaseSchema);
+  const alias = target.timeouts?.connect;
+  if (connectTimeout !== undefined && alias !== undefined && connectTimeout !== alias) {
+    throw new OptionError(
+      "acquire",
+      "connectTimeout",
+      'options "connectTimeout" and "timeouts.connect" are the same: give one',
+    );
+  }
   if (handlers !== undefined) checkHandlers("acquire", handlers);
 }
 

@@ -55,7 +55,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     this.destinations = new Destinations(limits, defaults);
     this.#handlers = handlers;
     this.#loopGiven = loop;
-    this.#sweeper = new Sweeper(limits, () => this.destinations.idle());
+    this.#sweeper = new Sweeper(() => this.destinations.idle());
   }
 
   get connecting(): number {
@@ -174,7 +174,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     for (;;) {
       const pooled = idle.at(-1);
       if (pooled === undefined) return undefined;
-      const reason = pooled.usable ? expiredBecause(pooled, performance.now(), this.limits) : "failed";
+      const reason = pooled.usable ? expiredBecause(pooled, performance.now()) : "failed";
       if (reason === undefined) return idle.pop();
       pooled.evict(reason);
     }
@@ -219,7 +219,8 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
 
   #limitReached(pooled: Pooled): keyof PoolEvictions | undefined {
     if (this.closed) return "closed";
-    const { usesMax, lifetime } = this.limits;
+    const { usesMax } = this.limits;
+    const { lifetime } = pooled.destination.times;
     if (usesMax > 0 && pooled.uses >= usesMax) return "uses";
     return lifetime > 0 && performance.now() - pooled.madeAt >= lifetime ? "lifetime" : undefined;
   }
@@ -276,9 +277,12 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     const attempt = new AbortController();
     destination.attempts.push(attempt);
     this.#connecting += 1;
+    const { options, times } = destination;
     connect({
-      ...destination.options,
-      timeout: this.limits.connectTimeout || TIMER_DELAY_MAX_MS,
+      ...options,
+      // It is the same as `timeout`, which is given below.
+      timeouts: options.timeouts && { ...options.timeouts, connect: undefined },
+      timeout: times.connectTimeout || TIMER_DELAY_MAX_MS,
       loop: this.#loop,
       signal: attempt.signal,
     }).then(

@@ -56,8 +56,33 @@ export interface PoolOptions<D = undefined> {
   loop?: EventLoop;
 }
 
-/** Where a lease is to lead: the options of `connect`, and what concerns this lease alone. */
-export interface PoolTarget<D = undefined> extends PoolConnectOptions {
+/** Times of one destination, instead of the pool's. In milliseconds; 0 turns a time off. */
+export interface PoolTimeouts {
+  /** How long one connect may take, retries included. The same as `timeouts.connect`. */
+  connectTimeout?: number;
+  /** How long an idle connection is kept. */
+  idleTimeout?: number;
+  /** Age above which a connection is not used again. */
+  lifetime?: number;
+}
+
+/**
+ * Where a lease is to lead: the options of `connect`, times that differ from the pool's, and what concerns
+ * this lease alone.
+ *
+ * @example
+ * ```ts
+ * import { createPool, listen, type PoolTarget } from "@ringport/ringport";
+ *
+ * await using listener = listen({ hostname: "127.0.0.1", socket: { data() {} } });
+ * await using pool = createPool({ idleTimeout: 4_000, connectTimeout: 10_000 });
+ * const place = { hostname: "127.0.0.1", port: listener.port };
+ * const near: PoolTarget = { ...place, connectTimeout: 500, idleTimeout: 60_000 };
+ * const lease = await pool.acquire(near);
+ * lease.release();
+ * ```
+ */
+export interface PoolTarget<D = undefined> extends PoolConnectOptions, PoolTimeouts {
   /** The handlers of this lease; with a `data` handler, `connection.readable` cannot be read. */
   handlers?: SocketHandlers<D>;
   /** First value of `connection.data` in this lease. */
