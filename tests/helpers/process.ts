@@ -103,7 +103,7 @@ export class Child implements AsyncDisposable {
   }
 }
 
-function commandOf(script: string, base: string, options: ChildOptions): string[] {
+export function commandOf(script: string, base: string, options: ChildOptions): string[] {
   const path = pathOf(script, base);
   const flags = runtime === "bun"
     ? ["run", path]

@@ -183,6 +183,7 @@ pub const Network = struct {
             .after_ms => |delay| endpoint.connect_due_us = self.now_us + @as(u64, delay) * 1000,
             .never => return .ok,
             .fails => |status| return status,
+            .fails_later => |status| endpoint.connect_status = status,
         }
         self.events.tell(self, number, .{ .connected = true });
         return .ok;

@@ -13,19 +13,23 @@ pub const Reach = union(enum) {
     never,
     /// The system call itself fails.
     fails: abi.Status,
+    /// The answer is a failure.
+    fails_later: abi.Status,
 };
 
 /// Milliseconds the answer of an address takes for each unit of its last byte.
 const late_step_ms = 10;
 
-/// `192.0.2.0/24` and `2001:db8::/33` never answer, `198.51.100.0/24` and `2001:db8:8000::/33` cannot be reached at
-/// all, `203.0.113.n` answers after n times ten milliseconds.
+/// `192.0.2.0/24` and `2001:db8::/33` never answer, `203.0.113.n` answers after n times ten milliseconds,
+/// `2001:db8:8000::/33` cannot be reached at all. `198.51.100.n` fails with status n in the call itself, and `198.18.0.n`,
+/// of the block for benchmarks (RFC 2544), fails with it later.
 pub fn of(address: *const abi.Address) Reach {
     const bytes = &address.bytes;
     switch (std.enums.fromInt(abi.AddressFamily, address.family) orelse .unspecified) {
         .ipv4 => {
             if (std.mem.eql(u8, bytes[0..3], &.{ 192, 0, 2 })) return .never;
-            if (std.mem.eql(u8, bytes[0..3], &.{ 198, 51, 100 })) return .{ .fails = .network_unreachable };
+            if (std.mem.eql(u8, bytes[0..3], &.{ 198, 51, 100 })) return .{ .fails = status_of(bytes[3]) };
+            if (std.mem.eql(u8, bytes[0..3], &.{ 198, 18, 0 })) return .{ .fails_later = status_of(bytes[3]) };
             if (std.mem.eql(u8, bytes[0..3], &.{ 203, 0, 113 }))
                 return .{ .after_ms = late_step_ms * @as(u32, bytes[3]) };
         },
@@ -35,4 +39,9 @@ pub fn of(address: *const abi.Address) Reach {
         .unix, .unspecified => {},
     }
     return .at_once;
+}
+
+fn status_of(number: u8) abi.Status {
+    const status = std.enums.fromInt(abi.Status, number) orelse return .network_unreachable;
+    return if (status == .ok) .network_unreachable else status;
 }
