@@ -1,4 +1,4 @@
-/** What failures of the network are called: by the library over the kernel in memory, and by a real kernel. */
+/** What failures of the network are called, over the kernel in memory and by a real kernel. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Status } from "../src/base/layout.ts";

@@ -1,6 +1,6 @@
 /**
- * Meets failures of the network in a namespace whose routes are made for them, and prints what they are called:
- * a line of JSON for each, with its name.
+ * Meets failures of the network in a namespace whose routes are made for them, and prints what they are
+ * called: a line of JSON for each, with its name.
  */
 // deno-lint-ignore-file no-console
 import { connect, type ConnectOptions, listen, type RingportError, udpSocket } from "../../src/mod.ts";

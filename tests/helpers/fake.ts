@@ -2,9 +2,9 @@
  * The library over a kernel in memory, where it was built.
  *
  * Its network answers the addresses set aside for documentation in its own ways: `192.0.2.0/24` and
- * `2001:db8::/33` never, `203.0.113.n` after n times ten milliseconds; `2001:db8:8000::/33` cannot be reached;
- * `198.51.100.n` fails with status n in the system call, and `198.18.0.n` later. Every other address is this
- * machine.
+ * `2001:db8::/33` never, `203.0.113.n` after n times ten milliseconds; `2001:db8:8000::/33` cannot be
+ * reached; `198.51.100.n` fails with status n in the system call, and `198.18.0.n` later. Every other address
+ * is this machine.
  *
  * @module
  */

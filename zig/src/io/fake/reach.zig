@@ -21,8 +21,8 @@ pub const Reach = union(enum) {
 const late_step_ms = 10;
 
 /// `192.0.2.0/24` and `2001:db8::/33` never answer, `203.0.113.n` answers after n times ten milliseconds,
-/// `2001:db8:8000::/33` cannot be reached at all. `198.51.100.n` fails with status n in the call itself, and `198.18.0.n`,
-/// of the block for benchmarks (RFC 2544), fails with it later.
+/// `2001:db8:8000::/33` cannot be reached at all. `198.51.100.n` fails with status n in the call itself, and
+/// `198.18.0.n`, of the block for benchmarks (RFC 2544), fails with it later.
 pub fn of(address: *const abi.Address) Reach {
     const bytes = &address.bytes;
     switch (std.enums.fromInt(abi.AddressFamily, address.family) orelse .unspecified) {
