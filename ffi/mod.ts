@@ -86,7 +86,7 @@ export function openNative(options: NativeOptions = {}): Native {
     resolve: driver.resolve,
     descriptorLimit: () => library.functions.ringport_descriptor_limit() || Infinity,
     wakeLoop: (handle) => void library.functions.ringport_wake(handle),
-    seizeLoop: (handle) => -library.functions.ringport_loop_seize(handle),
+    seizeLoop: (handle) => seizeLoop(library.functions, handle),
     discard: (descriptor) => library.functions.ringport_discard(0, descriptor >>> 0) === 0,
     processCounters: () => readProcessCounters(library.functions),
     listenQueue: (address) => readListenQueue(library.functions, address),
@@ -105,6 +105,16 @@ export function openNative(options: NativeOptions = {}): Native {
   };
   opened.set(path, native);
   return native;
+}
+
+/**
+ * A thread that is gone does not close its doorbell, whose own thread would sleep as long as the process
+ * lives.
+ */
+function seizeLoop(functions: OpenedLibrary["functions"], handle: number): number {
+  const status = -functions.ringport_loop_seize(handle);
+  if (status !== Status.busy) functions.ringport_doorbell_close(handle);
+  return status;
 }
 
 /** Bytes. In a longer folder no path of a Unix socket has room. */

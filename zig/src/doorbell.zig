@@ -50,16 +50,22 @@ pub fn DoorbellType(
             const doorbell = find(loop) orelse return failure(.invalid_loop);
             if (doorbell.state.load(.acquire) == @backingInt(State.asleep)) {
                 doorbell.timeout_ms = timeout_ms;
-                doorbell.state.store(@backingInt(State.armed), .release);
-                doorbell.bell.rouse(&doorbell.state);
+                const asleep = @backingInt(State.asleep);
+                const armed = @backingInt(State.armed);
+                // Another thread may close it at this moment, which stays.
+                if (doorbell.state.cmpxchgStrong(asleep, armed, .acq_rel, .acquire) == null) {
+                    doorbell.bell.rouse(&doorbell.state);
+                }
             }
             return 0;
         }
 
-        /// Ends the thread and waits for its end, which a wake of the loop hastens.
+        /// Ends the thread and waits for its end, which a wake of the loop hastens. Of two threads that close at
+        /// once, one finds nothing to close.
         pub fn close(loop: u32) callconv(.c) i32 {
             const doorbell = find(loop) orelse return failure(.invalid_loop);
-            doorbell.state.store(@backingInt(State.stopping), .release);
+            const stopping = @backingInt(State.stopping);
+            if (doorbell.state.swap(stopping, .acq_rel) == stopping) return failure(.invalid_loop);
             doorbell.bell.rouse(&doorbell.state);
             _ = wake(loop);
             doorbell.bell.close();
@@ -241,4 +247,17 @@ test "a doorbell rings once for each arming and stops when told" {
     try std.testing.expect(doorbell.bell.closed);
     try std.testing.expectEqual(@as(u32, 1), TestLoop.wakes);
     try std.testing.expectEqual(failure(.invalid_loop), Subject.close(7));
+}
+
+test "a doorbell that is being closed is neither armed nor closed again" {
+    const Subject = DoorbellType(TestBell, TestLoop.wait, TestLoop.wake);
+    try std.testing.expectEqual(@as(i32, 5), Subject.open(7, 0, 0));
+    const doorbell = Subject.find(7).?;
+    doorbell.bell = .{};
+    doorbell.state.store(@backingInt(State.stopping), .release);
+    try std.testing.expectEqual(@as(i32, 0), Subject.arm(7, 10));
+    try std.testing.expect(!doorbell.step());
+    try std.testing.expectEqual(failure(.invalid_loop), Subject.close(7));
+    try std.testing.expect(!doorbell.bell.closed);
+    doorbell.loop.store(0, .release);
 }
