@@ -56,6 +56,11 @@ export function openLoop(library: OpenedLibrary, sizes: LoopSizes, shared?: Arra
   return loop;
 }
 
+/** The loops this thread has open, for tests that look for what was left. */
+export function loopsOpen(): NativeLoop[] {
+  return [...openLoops];
+}
+
 let endsWithProcess = false;
 
 /**

@@ -51,6 +51,8 @@ const crew: HammerCrew = {
     for (const { worker } of all) worker.terminate();
     return found;
   },
+  // Collected with the garbage.
+  free: () => {},
 };
 
 describe("the table of addresses under several threads", () => {

@@ -61,8 +61,9 @@ describe("the limit of connections", () => {
     for (const { peer } of first) expect(await isServed(peer)).toBe(true);
     first[0].peer.close();
     await until(() => server.listener.connectionCount === 1, "one is gone");
-    expect(await isServed((await server.connectPeer()).peer)).toBe(true);
-    for (const peer of [...late, first[1].peer]) peer?.close();
+    const next = (await server.connectPeer()).peer;
+    expect(await isServed(next)).toBe(true);
+    for (const peer of [...late, first[1].peer, next]) peer?.close();
     expect(server.logs.length).toBe(3);
   });
 

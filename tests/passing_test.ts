@@ -266,7 +266,9 @@ describe("a listener that hands its connections on", () => {
     child.send(`unix ${await give(listener.descriptor, taker)}\n`);
     await listener.handOn();
     await ask(waiting, "waited", "child: waited");
-    await ask(await connectPeer({ port: 0, unix }), "new", "child: new");
+    const fresh = await connectPeer({ port: 0, unix });
+    await ask(fresh, "new", "child: new");
+    for (const peer of [waiting, fresh]) peer.close();
     child.send("stop\n");
     expect((await child.end()).code).toBe(0);
   });

@@ -68,6 +68,7 @@ const crew: HammerCrew = {
     for (const { child } of all) await child[Symbol.asyncDispose]();
     return reports;
   },
+  free: (memory) => partsOf.get(memory)!.close(),
 };
 
 describe("the table of addresses under several processes", () => {
@@ -96,6 +97,7 @@ describe("the table of addresses under several processes", () => {
     table.reclaim(0);
     for (let index = 0; index < addresses; index++) expect(table.connections(hammerAddress(index))).toBe(0);
     expectAllFree(table, 16);
+    crew.free(memory);
   });
 });
 

@@ -8,6 +8,7 @@ import { resolveServerOptions } from "../src/server/options.ts";
 import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
 import { runtime, scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
+import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const patience = scaled(20_000, 60_000);
 
@@ -155,6 +156,7 @@ describe("the figures of a server", () => {
   });
 
   it("can be read while a worker is stuck, and keep what a lost worker has done", async () => {
+    leavesThreadBehind();
     const supervisor = { interval: 50, slowAfter: 200, stuckAfter: scaled(600, 2_000), backOff: 10 };
     await using fixture = await CommandServer.start({ workers: 2, supervisor });
     const client = await fixture.connect();

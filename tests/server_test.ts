@@ -5,6 +5,7 @@ import { AddressInUseError, listen, OptionError, RingportError, Server } from ".
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
+import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const application = new URL("./applications/commands.ts", import.meta.url).href;
 const patience = scaled(20_000, 60_000);
@@ -141,6 +142,7 @@ describeWorkers("a worker that fails", (isolation) => {
   });
 
   it("is replaced when it does not come back, and loses its connections", async () => {
+    if (isolation === "thread") leavesThreadBehind();
     await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     const [index] = (await one.ask("who")).split(".");

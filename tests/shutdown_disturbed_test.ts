@@ -5,6 +5,7 @@ import type { ShutdownReport } from "../src/mod.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { until, within } from "./helpers/wait.ts";
+import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const patience = scaled(20_000, 60_000);
 
@@ -40,6 +41,7 @@ describe("an application that", () => {
   });
 
   it("hangs in stop is left behind, with its connections gone", async () => {
+    leavesThreadBehind();
     const options = { workers: 1, argument: "stop hang", shutdown: { ...shutdown, aborting: 300 } };
     const fixture = await CommandServer.start(options, "moody.ts");
     const client = await fixture.connect();
@@ -136,6 +138,7 @@ describe("a worker that", () => {
   });
 
   it("is being replaced and never comes up does not hold the server back", async () => {
+    leavesThreadBehind();
     const options = {
       workers: 1,
       argument: "start hang-replaced",
@@ -182,6 +185,7 @@ describe("a worker that", () => {
   });
 
   it("is stuck and whose replacement does not start gets another one", async () => {
+    leavesThreadBehind();
     const options = { workers: 1, argument: "start fail-first-replaced", supervisor };
     await using fixture = await CommandServer.start(options, "moody.ts");
     const one = await fixture.connect();

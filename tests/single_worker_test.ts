@@ -9,6 +9,7 @@ import { CommandServer, type LineClient } from "./helpers/commands.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
+import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const patience = scaled(20_000, 60_000);
 const always = system === "windows" ? "on Windows connections are always handed over" : false;
@@ -93,6 +94,7 @@ for (const spreading of ways) {
     });
 
     it("lets connections wait for the worker that replaces one that is stuck", async () => {
+      leavesThreadBehind();
       const supervisor = { interval: 100, slowAfter: scaled(300, 900), stuckAfter: scaled(1_000, 3_000) };
       await using fixture = await start({ supervisor });
       const client = await fixture.connect();

@@ -199,6 +199,7 @@ describe("a server on a Unix socket", () => {
           answers.add(new TextDecoder().decode(bytes));
           break;
         }
+        connection.abort();
       }
       expect([...answers].sort()).toEqual(["0.0\n", "1.0\n"]);
       await server.abort();

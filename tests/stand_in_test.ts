@@ -5,6 +5,11 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
 import { expect } from "@std/expect";
+import { connect, createLoop, listen, type Window } from "../src/mod.ts";
+import { listenPeer } from "./helpers/peer.ts";
+import { system } from "./helpers/runtime.ts";
+import { errorOf, until } from "./helpers/wait.ts";
+import { expectNothingLeft, lookAtOpen, type Open } from "./stand_in/leaks.ts";
 
 /** Pairs of a name, a check that must pass and one that must fail. */
 const matchers: [name: string, passes: () => void, fails: () => void][] = [
@@ -123,5 +128,67 @@ describe("describe, it and the hooks", () => {
 
   it("leaves a skipped test out", { ignore: "that it does not run is what this tests" }, () => {
     throw new Error("a skipped test ran");
+  });
+});
+
+describe("what a test leaves open", () => {
+  /** The message of the failure such a test would have. */
+  async function failure(before: Open): Promise<string> {
+    return (await errorOf(() => expectNothingLeft(before, 50)) as Error).message;
+  }
+
+  it("is seen where it is a loop", async () => {
+    const before = lookAtOpen();
+    const loop = createLoop();
+    expect(await failure(before)).toContain("a loop with 0 ids");
+    await loop.close();
+    await expectNothingLeft(before);
+  });
+
+  it("is seen where it is an id", async () => {
+    await using loop = createLoop();
+    const before = lookAtOpen();
+    const listener = listen({ hostname: "127.0.0.1", loop });
+    expect(await failure(before)).toContain("1 ids of a loop");
+    await listener.close();
+    await expectNothingLeft(before);
+  });
+
+  it("is seen where it is a segment", async () => {
+    await using loop = createLoop();
+    const before = lookAtOpen();
+    let kept: Window | undefined;
+    const listener = listen({
+      hostname: "127.0.0.1",
+      loop,
+      socket: { data: (_, window) => void (kept = window.keep()) },
+    });
+    const client = await connect({ hostname: "127.0.0.1", port: listener.port, loop });
+    client.write("hello");
+    await until(() => kept !== undefined, "the bytes came");
+    client.abort();
+    await listener.stop(true);
+    expect(await failure(before)).toContain("1 segments of a loop");
+    kept?.release();
+    await expectNothingLeft(before);
+  });
+
+  it("is seen where it is a segment of a loop that has ended meanwhile", async () => {
+    const before = lookAtOpen();
+    const loop = createLoop();
+    expect(loop.engine.segments.copySpace(10)).toBeGreaterThanOrEqual(0);
+    loop.engine.segments.hold(0, 0, 10);
+    await loop.close();
+    expect(await failure(before)).toContain("1 segments of a loop that has ended");
+    lookAtOpen();
+  });
+
+  const unlisted = system === "windows" ? "Windows lists no descriptors" : false;
+  it("is seen where it is a descriptor", { ignore: unlisted }, async () => {
+    const before = lookAtOpen();
+    const listener = listenPeer();
+    expect(await failure(before)).toMatch(/descriptor \d+ \(socket/);
+    listener.close();
+    await expectNothingLeft(before);
   });
 });

@@ -6,6 +6,7 @@ import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.t
 import { runScript } from "./helpers/process.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { errorOf, until } from "./helpers/wait.ts";
+import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const patience = scaled(20_000, 60_000);
 const quick = { backOff: 10, interval: 50, slowAfter: 200, stuckAfter: scaled(400, 2_000) };
@@ -24,6 +25,7 @@ async function stick(fixture: CommandServer): Promise<void> {
 
 describeWorkers("a worker that does not come back", (isolation) => {
   it("is a death, of which a server survives only so many", async () => {
+    if (isolation === "thread") leavesThreadBehind();
     const supervisor = { ...quick, deathsMax: 1, abandonedMax: 100 };
     const fixture = await CommandServer.start({ isolation, workers: 2, supervisor, shutdown });
     const ended = errorOf(() => fixture.server.finished);
@@ -43,6 +45,7 @@ describeWorkers("a worker that does not come back", (isolation) => {
 
 describe("a thread that does not come back", () => {
   it("is borne only so many times", async () => {
+    leavesThreadBehind();
     const supervisor = { ...quick, deathsMax: 100, abandonedMax: 1 };
     const fixture = await CommandServer.start({ workers: 2, supervisor, shutdown });
     const ended = errorOf(() => fixture.server.finished);
@@ -61,6 +64,7 @@ describe("a thread that does not come back", () => {
   });
 
   it("is forgotten when it comes back after all, and ends", async () => {
+    leavesThreadBehind();
     const supervisor = { ...quick, deathsMax: 100, abandonedMax: 1 };
     await using fixture = await CommandServer.start({ workers: 2, supervisor, shutdown });
     for (let round = 1; round <= 3; round++) {

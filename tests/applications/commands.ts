@@ -97,7 +97,7 @@ export default class Commands implements Application<State> {
       case "log":
         return worker.log(words.join(" "));
       case "end":
-        return connection.end();
+        return void connection.end();
       case "peer": {
         const { remoteAddress, peerAddress } = connection;
         return void connection.write(`${hostOf(remoteAddress)} of ${hostOf(peerAddress)}\n`);

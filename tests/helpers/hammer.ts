@@ -43,6 +43,8 @@ export interface HammerCrew {
   make(tableBytes: number, shadowBytes: number): HammerMemory;
   /** Lets so many of them do the same at once. */
   run(memory: HammerMemory, order: Omit<HammerOrder, "worker">, workers: number): Promise<HammerReport[]>;
+  /** Gives the memory back. */
+  free(memory: HammerMemory): void;
 }
 
 /** A time at which all of them hammer. */
@@ -117,7 +119,8 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
   const start = (options: AddressTableOptions, addresses: number) => {
     const all = { workers, ...options };
     const memory = crew.make(AddressTable.bytes(all), 4 * (1 + addresses));
-    return { memory, table: AddressTable.create(all, memory.table) };
+    const table = AddressTable.create(all, memory.table);
+    return { memory, table, [Symbol.dispose]: () => crew.free(memory) };
   };
   const run = async (
     memory: HammerMemory,
@@ -131,7 +134,8 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
   it("never lets in more than the limit, and loses no count", async () => {
     for (const limit of [1, 3]) {
       const addresses = 5;
-      const { memory, table } = start({ connections: limit, entries: 256 }, addresses);
+      using started = start({ connections: limit, entries: 256 }, addresses);
+      const { memory, table } = started;
       const report = await run(memory, { task: "churn", rounds, addresses, limit });
       expect(report.violations).toBe(0);
       expect(report.ok).toBeGreaterThan(0);
@@ -147,7 +151,8 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
 
   it("holds while entries change hands all the time", async () => {
     const addresses = 60;
-    const { memory, table } = start({ connections: 2, entries: 16 }, addresses);
+    using started = start({ connections: 2, entries: 16 }, addresses);
+    const { memory, table } = started;
     const report = await run(memory, { task: "churn", rounds, addresses, limit: 2 });
     expect(report.violations).toBe(0);
     for (let index = 0; index < addresses; index++) expect(table.connections(hammerAddress(index))).toBe(0);
@@ -156,7 +161,8 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
 
   it("gives out each token once", async () => {
     const burst = 1_000;
-    const { memory, table } = start({ rate: 1, burst, entries: 64 }, 1);
+    using started = start({ rate: 1, burst, entries: 64 }, 1);
+    const { memory, table } = started;
     expect(table.admit(hammerAddress(0), hammerNow, 0)).toBe("ok");
     const report = await run(memory, { task: "tokens", rounds: burst, addresses: 1, limit: 0 });
     expect(report.ok).toBe(burst - 1);
@@ -165,7 +171,8 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
   });
 
   it("counts each offence and bans once for each number of them", async () => {
-    const { memory, table } = start({ banAfter: 200, entries: 64 }, 1);
+    using started = start({ banAfter: 200, entries: 64 }, 1);
+    const { memory, table } = started;
     const each = 400 / workers;
     const report = await run(memory, { task: "offend", rounds: each, addresses: 1, limit: 0 });
     expect(report.ok).toBeGreaterThanOrEqual(1);
