@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, createLoop, listen, type RingportError, StateError } from "../src/mod.ts";
-import { TestServer } from "./helpers/log.ts";
+import { type Log, TestServer } from "./helpers/log.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled } from "./helpers/runtime.ts";
@@ -82,6 +82,29 @@ describe("a loop", () => {
     await near.closed();
     expect(Number(one.stats().connectionsAccepted)).toBe(1);
     expect(Number(other.stats().connectionsConnected)).toBe(1);
+  });
+
+  it("brings no more completions in a turn than it was told", async () => {
+    for (const completionsPerTurn of [3, 32]) {
+      await using one = createLoop({ segmentCount: 64, completionsPerTurn });
+      await using other = createLoop({ segmentCount: 64 });
+      const perTurn = new Map<number, number>();
+      await using server = new TestServer({
+        data() {
+          const turn = one.stats().polls;
+          perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+        },
+      }, { loop: one });
+      const pairs: { near: Log; far: Log }[] = [];
+      while (pairs.length < 16) pairs.push(await server.connectPair({}, { loop: other }));
+      // All of them go out in one turn of the other loop, before this one turns.
+      for (const { near } of pairs) near.connection.write("x");
+      for (const { far } of pairs) await far.gotText("x");
+      const most = Math.max(...perTurn.values());
+      if (completionsPerTurn < 16) expect(most).toBeLessThanOrEqual(completionsPerTurn);
+      else expect(most).toBe(16);
+      for (const { near } of pairs) near.connection.abort();
+    }
   });
 
   it("refuses more connections than it was made for and serves on after", async () => {

@@ -1,7 +1,7 @@
 /** What `write` promises: all or nothing, in order, bounded, and a `drain` after each `queued`. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { type Connection, OptionError } from "../src/mod.ts";
+import { type Connection, createLoop, OptionError } from "../src/mod.ts";
 import { hashOf, StreamHash } from "./helpers/hash.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { readAllText, readExactly, readText } from "./helpers/peer.ts";
@@ -11,6 +11,7 @@ import { delay, until, within } from "./helpers/wait.ts";
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
+const DEFAULT_SEGMENT_BYTES = 4 * KIBIBYTE;
 /** Bytes the kernel may take for a connection nobody reads from; Linux grows both buffers to some MB. */
 const KERNEL_BUFFERS_MAX = 64 * MEBIBYTE;
 
@@ -42,11 +43,13 @@ describe("write", () => {
   });
 
   it("gathers the writes of a turn into few system calls", async () => {
-    await using server = new TestServer();
+    await using loop = createLoop();
+    await using server = new TestServer({}, { loop });
     const { peer, log } = await server.connectPeer();
     const random = new Random(2);
     const hash = new StreamHash();
     let length = 0;
+    const before = loop.stats();
     for (let count = 0; count < 3000; count++) {
       const piece = random.bytes(random.between(1, 40));
       hash.update(piece);
@@ -54,6 +57,11 @@ describe("write", () => {
       expect(log.connection.write(piece)).toBe("sent");
     }
     expect(hashOf(await readExactly(peer, length))).toBe(hash.digest());
+    const after = loop.stats();
+    // Pieces that lie one behind the other are one submission, and all of them one call of the kernel.
+    const segments = Math.ceil(length / DEFAULT_SEGMENT_BYTES);
+    expect(after.submissions - before.submissions).toBeLessThanOrEqual(segments + 1);
+    expect(after.sends - before.sends).toBe(1);
     peer.close();
   });
 

@@ -1,0 +1,108 @@
+/**
+ * Workers that are started together serve together, and a server's call to itself waits until it is accepted.
+ */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { createLoop, type EventLoop } from "../src/mod.ts";
+import { Log } from "../src/server/log.ts";
+import { resolveServerOptions } from "../src/server/options.ts";
+import type { ToWorker } from "../src/worker/messages.ts";
+import { selfTest, type SelfTestTask } from "../src/worker/self_test.ts";
+import { Supervisor } from "../src/worker/supervisor.ts";
+import type { WorkerHandle } from "../src/worker/worker_handle.ts";
+import { listenPeer } from "./helpers/peer.ts";
+import { delay, until, within } from "./helpers/wait.ts";
+
+/** Workers without a thread: what they are told is written down, and the test says when they are ready. */
+class Workers {
+  /** What came, as "0 start". */
+  readonly told: string[] = [];
+  readonly handles: WorkerHandle[] = [];
+  readonly supervisor: Supervisor;
+  readonly #loop: EventLoop;
+
+  constructor(loop: EventLoop) {
+    this.#loop = loop;
+    const options = resolveServerOptions({ log: "off" });
+    this.supervisor = new Supervisor({
+      application: "none",
+      options,
+      log: new Log(undefined, "info"),
+      makeLink: (handle) => {
+        this.handles.push(handle);
+        queueMicrotask(() => handle.received({ kind: "loaded", pid: 0 }));
+        return { pid: 0, post: (message) => this.#posted(handle, message), kill: () => {} };
+      },
+      doors: () => [],
+      udp: () => [],
+      connectionsMax: () => 1,
+      wake: () => {},
+      backlog: () => 0,
+    }, { failed: () => {}, lost: () => {}, shutdown: () => {}, changed: () => {}, gone: () => {} });
+  }
+
+  ready(index: number): void {
+    this.handles[index].received({
+      kind: "ready",
+      addresses: [],
+      loop: this.#loop.engine.native.shareable,
+    });
+  }
+
+  #posted(handle: WorkerHandle, { kind }: ToWorker): void {
+    this.told.push(`${handle.index} ${kind}`);
+    if (kind === "serve") queueMicrotask(() => handle.received({ kind: "serving" }));
+  }
+}
+
+describe("workers that are started together", () => {
+  it("do not serve before the last of them is ready", async () => {
+    await using loop = createLoop();
+    const workers = new Workers(loop);
+    const { told } = workers;
+    const started = workers.supervisor.start(3);
+    for (const index of [0, 1]) {
+      await until(() => told.includes(`${index} start`), `worker ${index} starts`);
+      workers.ready(index);
+    }
+    await until(() => told.includes("2 start"), "the last one starts");
+    await delay(50);
+    expect(told).toEqual(["0 start", "1 start", "2 start"]);
+    expect(workers.supervisor.serving).toEqual([]);
+    workers.ready(2);
+    await within(started, "the start to end");
+    expect(told.slice(3)).toEqual(["0 serve", "1 serve", "2 serve"]);
+    expect(workers.supervisor.serving.length).toBe(3);
+    workers.supervisor.end();
+  });
+});
+
+describe("a server's call to itself", () => {
+  /** A task for a socket on which the kernel connects by itself; the test says when it was accepted. */
+  function taskOn(loop: EventLoop, port: number, accepted: () => number, timeout: number): SelfTestTask {
+    const address = { hostname: "127.0.0.1", port, family: "IPv4" as const };
+    return { loop, listeners: [{ name: "main", address }], accepted, timeout } as SelfTestTask;
+  }
+
+  it("lasts until it is accepted, not only connected", async () => {
+    await using loop = createLoop();
+    const socket = listenPeer();
+    let accepted = 7;
+    const testing = selfTest(taskOn(loop, socket.port, () => accepted, 10_000));
+    await delay(100);
+    accepted = 8;
+    const [result] = await testing;
+    expect(result.error).toBe(undefined);
+    expect(result.milliseconds).toBeGreaterThanOrEqual(90);
+    socket.close();
+  });
+
+  it("fails when it is not accepted in time", async () => {
+    await using loop = createLoop();
+    const socket = listenPeer();
+    const [result] = await selfTest(taskOn(loop, socket.port, () => 7, 100));
+    expect(result.milliseconds).toBe(undefined);
+    expect(result.error?.message).toContain("not accepted within 100 ms");
+    socket.close();
+  });
+});
