@@ -1,0 +1,102 @@
+/**
+ * Mistakes that somebody made on purpose and no test noticed, each with the tests that notice it now; and the
+ * files in which mistakes are made at random.
+ *
+ * @module
+ */
+
+/** One mistake. */
+export interface Mutation {
+  file: string;
+  /** Stands in the file exactly once. */
+  from: string;
+  to: string;
+  /** The test files that must notice. For a file of Zig the library is built first. */
+  tests: string[];
+}
+
+export const MUTATIONS: Mutation[] = [
+  {
+    file: "src/connection/settings.ts",
+    from: "const { status, systemError } = engine.setOption(id, option, value);",
+    to: "const [status, systemError] = [Status.ok, 0]; void [engine, id, option, value];",
+    tests: ["socket_options"],
+  },
+  {
+    file: "src/connection/datagram/settings.ts",
+    from: "const { status, systemError } = engine.setOption(id, option, value);",
+    to: "const [status, systemError] = [0, 0]; void [engine, id, option, value];",
+    tests: ["socket_options"],
+  },
+  {
+    file: "src/connection/reading.ts",
+    from: "} catch (error) {\n    window.endBorrow();",
+    to: "} catch (error) {",
+    tests: ["handler"],
+  },
+  {
+    file: "zig/src/loop/send.zig",
+    from: "const count_max = @min(submissions.used(), constants.send_spans_max,",
+    to: "const count_max = @min(submissions.used(), 1,",
+    tests: ["write"],
+  },
+  {
+    file: "src/loop/engine.ts",
+    from: "return this.#submissions.extendSend(id, segment, offset, length);",
+    to: "return this.#submissions.extendSend(id, segment, offset, length) && false;",
+    tests: ["write"],
+  },
+  {
+    file: "src/worker/self_test.ts",
+    from: "while (accepted(place) === before) {",
+    to: "while (accepted(place) === before && false) {",
+    tests: ["in_step"],
+  },
+  {
+    file: "src/worker/supervisor.ts",
+    from: "const worker = this.#places[index] = this.#make(index);",
+    to: "const worker = this.#places[index] = this.#make(index); worker.ready.then(() => worker.serve());",
+    tests: ["in_step"],
+  },
+  {
+    file: "src/connection/event_loop.ts",
+    from: "return { ...sizes, slots: connections };",
+    to: "return { ...sizes, completionsPerTurn: undefined, slots: connections };",
+    tests: ["loop"],
+  },
+];
+
+/** A file in which mistakes are made at random, and the tests that know it best. */
+export interface Target {
+  file: string;
+  tests: string[];
+}
+
+export const TARGETS: Target[] = [
+  { file: "src/base/address.ts", tests: ["address"] },
+  { file: "src/base/networks.ts", tests: ["networks"] },
+  { file: "src/base/nearest.ts", tests: ["nearest"] },
+  { file: "src/connection/proxy_binary.ts", tests: ["proxy_protocol"] },
+  { file: "src/connection/proxy_text.ts", tests: ["proxy_protocol"] },
+  { file: "src/connection/reading.ts", tests: ["pause", "half_close", "handler", "write", "reset"] },
+  { file: "src/connection/writing.ts", tests: ["write", "outbox", "slow_readers", "window"] },
+  { file: "src/connection/outbox.ts", tests: ["outbox", "write", "slow_readers"] },
+  { file: "src/framing/delimiter.ts", tests: ["framers", "framed"] },
+  { file: "src/framing/length.ts", tests: ["framers", "framed", "framer_encoding"] },
+  { file: "src/framing/lines.ts", tests: ["framers", "framed", "framer_encoding"] },
+  { file: "src/loop/overflow.ts", tests: ["loop", "rings", "connect"] },
+  { file: "src/loop/timers.ts", tests: ["timers", "timeouts"] },
+  { file: "src/loop/wake_policy.ts", tests: ["wake_policy", "loop"] },
+  { file: "src/memory/segments.ts", tests: ["segments", "window", "write"] },
+  { file: "src/memory/window.ts", tests: ["window", "segments"] },
+  { file: "src/server/address_table.ts", tests: ["address_table", "address_interleaving"] },
+  { file: "src/server/token_bucket.ts", tests: ["address_table"] },
+  { file: "src/worker/deaths.ts", tests: ["worker_parts"] },
+  { file: "src/worker/health.ts", tests: ["worker_parts"] },
+  { file: "src/worker/hand_over_queue.ts", tests: ["worker_parts", "hand_over"] },
+  { file: "src/worker/scaling.ts", tests: ["worker_parts"] },
+  { file: "ffi/completion_ring.ts", tests: ["rings", "loop"] },
+  { file: "ffi/submission_ring.ts", tests: ["rings", "write"] },
+  { file: "zig/src/loop/receive.zig", tests: ["write", "pause", "segments", "udp"] },
+  { file: "zig/src/loop/send.zig", tests: ["write", "slow_readers", "half_close"] },
+];

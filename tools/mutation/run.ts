@@ -1,0 +1,129 @@
+/**
+ * Makes the mistakes, one at a time, in a copy of the checkout, and tells which no test has noticed.
+ *
+ * @module
+ */
+import { Random } from "../../tests/helpers/random.ts";
+import { MUTATIONS, TARGETS } from "./list.ts";
+import { mistakesIn } from "./operators.ts";
+
+/** Mistakes at random in each file. Always the same ones, as long as the file stays as it is. */
+const MISTAKES_PER_FILE = 6;
+const SEED = 8;
+/** Seconds the tests of one mistake may take: many of them make something wait for ever. */
+const SECONDS_MAX = 120;
+const COPY = ".tools/mutation";
+const COPIED = [
+  "src",
+  "ffi",
+  "tests",
+  "zig",
+  "examples",
+  "package.json",
+  "deno.json",
+  "bunfig.toml",
+  "tsconfig.json",
+];
+const SURVIVORS = "tools/mutation/survivors.json";
+
+interface Job {
+  file: string;
+  key: string;
+  text: string;
+  tests: string[];
+}
+
+function explicitJobs(): Job[] {
+  return MUTATIONS.map(({ file, from, to, tests }) => {
+    const source = Deno.readTextFileSync(file);
+    const parts = source.split(from);
+    if (parts.length !== 2) {
+      throw new Error(`tools/mutation/list.ts is stale: ${file} has ${parts.length - 1} times: ${from}`);
+    }
+    return { file, tests, key: `${file}: ${to}`, text: parts.join(to) };
+  });
+}
+
+function randomJobs(): Job[] {
+  const random = new Random(SEED);
+  return TARGETS.flatMap((target) => {
+    const all = mistakesIn(target, Deno.readTextFileSync(target.file));
+    const chosen: Job[] = [];
+    while (chosen.length < MISTAKES_PER_FILE && all.length > 0) {
+      const [{ file, key, text }] = all.splice(random.between(0, all.length - 1), 1);
+      chosen.push({ file, key, text, tests: target.tests });
+    }
+    return chosen;
+  });
+}
+
+async function succeeds(folder: string, ...command: string[]): Promise<boolean> {
+  const child = new Deno.Command("timeout", {
+    args: ["--kill-after=5", String(SECONDS_MAX), ...command],
+    cwd: folder,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  });
+  return (await child.output()).success;
+}
+
+async function passes({ file, tests }: Pick<Job, "file" | "tests">): Promise<boolean> {
+  const isZig = file.endsWith(".zig");
+  if (isZig && !await succeeds(`${COPY}/zig`, "zig", "build", "test")) return false;
+  if (isZig && !await succeeds(`${COPY}/zig`, "zig", "build")) return false;
+  return await succeeds(COPY, "bun", "test", ...tests.map((name) => `tests/${name}_test.ts`));
+}
+
+/** True when a test notices. */
+async function isNoticed(job: Job): Promise<boolean> {
+  const path = `${COPY}/${job.file}`;
+  const whole = Deno.readTextFileSync(path);
+  Deno.writeTextFileSync(path, job.text);
+  try {
+    return !await passes(job);
+  } finally {
+    Deno.writeTextFileSync(path, whole);
+    if (job.file.endsWith(".zig")) await succeeds(`${COPY}/zig`, "zig", "build");
+  }
+}
+
+function copyCheckout(): void {
+  new Deno.Command("rm", { args: ["-rf", COPY] }).outputSync();
+  Deno.mkdirSync(COPY, { recursive: true });
+  const { success } = new Deno.Command("cp", { args: ["-a", ...COPIED, COPY] }).outputSync();
+  if (!success) throw new Error(`the checkout cannot be copied to ${COPY}`);
+}
+
+async function expectAllPass(jobs: Job[]): Promise<void> {
+  const tests = [...new Set(jobs.flatMap((job) => job.tests))];
+  for (const name of tests) {
+    if (!await passes({ file: "", tests: [name] })) {
+      throw new Error(`tests/${name}_test.ts fails without any mistake: mend that first`);
+    }
+  }
+}
+
+const wanted = (job: Job) => Deno.args.length === 0 || Deno.args.some((word) => job.key.includes(word));
+const known = JSON.parse(Deno.readTextFileSync(SURVIVORS)) as Record<string, string>;
+const jobs = [...explicitJobs(), ...randomJobs()].filter(wanted);
+copyCheckout();
+await expectAllPass(jobs);
+
+const faults: string[] = [];
+for (const [index, job] of jobs.entries()) {
+  const noticed = await isNoticed(job);
+  console.log(`${index + 1}/${jobs.length} ${noticed ? "noticed " : "SURVIVED"} ${job.key}`);
+  if (!noticed && known[job.key] === undefined) faults.push(`no test notices ${job.key}`);
+  if (noticed && known[job.key] !== undefined) {
+    faults.push(`is noticed now, so that it leaves ${SURVIVORS}: ${job.key}`);
+  }
+}
+if (Deno.args.length === 0) {
+  const made = new Set(jobs.map(({ key }) => key));
+  for (const key of Object.keys(known)) {
+    if (!made.has(key)) faults.push(`is made no more, so that it leaves ${SURVIVORS}: ${key}`);
+  }
+}
+console.log(faults.length === 0 ? "every mistake was noticed or is known" : faults.join("\n"));
+Deno.exit(faults.length === 0 ? 0 : 1);
