@@ -7,13 +7,8 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { type CloseReason, connect, type Connection, listen, type SocketHandlers } from "../src/mod.ts";
+import { connect, listen, pump } from "../src/mod.ts";
 import { exit, onStop, scriptArguments } from "./runtime.ts";
-
-/** What a connection knows: the one at the other side of the proxy, once it is there. */
-interface Side {
-  other?: Connection<Side>;
-}
 
 const [port, targetPort, targetHostname = "127.0.0.1"] = scriptArguments;
 if (port === undefined || targetPort === undefined) {
@@ -21,50 +16,23 @@ if (port === undefined || targetPort === undefined) {
   exit(2);
 }
 
-const forward: SocketHandlers<Side> = {
-  data(connection, bytes) {
-    if (connection.data.other?.write(bytes) !== "sent") connection.pause();
-  },
-  drain(connection) {
-    connection.data.other?.resume();
-  },
-  end(connection) {
-    connection.data.other?.shutdownWrite();
-  },
-  close(connection, reason: CloseReason) {
-    const other = connection.data.other;
-    if (reason.error === undefined) other?.close();
-    else other?.abort();
-  },
-  error(connection, error) {
-    console.error(`connection ${connection.id}: ${error.message}`);
-  },
-};
-
-const listener = listen<Side>({
+const listener = listen({
   port: Number(port),
-  allowHalfOpen: true,
   socket: {
-    ...forward,
     async open(client) {
-      client.data = {};
-      client.pause();
+      client.pause(); // until there is somebody to pass it on to
       try {
-        const upstream = await connect<Side>({
-          hostname: targetHostname,
-          port: Number(targetPort),
-          allowHalfOpen: true,
-          data: { other: client },
-          socket: forward,
-        });
-        client.data.other = upstream;
+        const upstream = await connect({ hostname: targetHostname, port: Number(targetPort) });
         // The client may have gone while the way to the target was opened.
-        if (client.state === "closed") upstream.abort();
-        else client.resume();
+        if (client.state === "open") void pump(client, upstream);
+        else upstream.abort();
       } catch (error) {
         console.error(`target ${targetHostname}:${targetPort}: ${(error as Error).message}`);
         client.abort();
       }
+    },
+    error(connection, error) {
+      console.error(`connection ${connection.id}: ${error.message}`);
     },
   },
 });

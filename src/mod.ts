@@ -22,6 +22,7 @@
 // Servers and clients.
 export { listen, Listener, type ListenerState } from "./connection/listener.ts";
 export { connect } from "./connection/connect.ts";
+export { pump, type Pumped } from "./connection/pump.ts";
 export type { ConnectRetryOptions } from "./connection/connect/retry.ts";
 export type {
   CloseReason,
@@ -84,6 +85,8 @@ export { crlfLines, lines } from "./framing/lines.ts";
 export { delimited } from "./framing/delimiter.ts";
 export { dotTerminated } from "./framing/dots.ts";
 export { fixedSize } from "./framing/fixed.ts";
+export { defineFramer, type FramerRules, type FramerState } from "./framing/custom.ts";
+export { readLines, readMessage, readMessages } from "./framing/read_message.ts";
 export { sendMessage } from "./framing/send.ts";
 export type { FramedOptions, MessageHandlers, Reply } from "./framing/types.ts";
 

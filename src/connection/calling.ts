@@ -8,7 +8,7 @@ import { errorOf, report } from "../base/thrown.ts";
 import type { ConnectionCore } from "./core.ts";
 import { discard } from "./reading.ts";
 import { Flag } from "./state.ts";
-import type { CloseReason } from "./types.ts";
+import type { CloseReason, SocketHandlers } from "./types.ts";
 
 /** Calls a handler that takes only the connection. */
 export function callHandler<D>(connection: ConnectionCore<D>, name: "open" | "drain" | "end"): void {
@@ -23,20 +23,36 @@ export function callHandler<D>(connection: ConnectionCore<D>, name: "open" | "dr
   }
 }
 
-/** Calls the `close` handler. */
+/** Calls the `close` handler, and that of the handlers the connection was opened with. */
 export function callClose<D>(connection: ConnectionCore<D>, reason: CloseReason): void {
+  const { group } = connection;
+  callCloseOf(connection, group.handlers, reason);
+  if (group.root !== undefined) callCloseOf(connection, group.root.handlers, reason);
+}
+
+function callCloseOf<D>(
+  connection: ConnectionCore<D>,
+  handlers: SocketHandlers<D>,
+  reason: CloseReason,
+): void {
   try {
-    const result = connection.group.handlers.close?.(connection, reason);
+    const result = handlers.close?.(connection, reason);
     if (result !== undefined) settle(connection, result);
   } catch (error) {
     handlerFailed(connection, error);
   }
 }
 
+/** Which table has a handler: those the connection was opened with stand in for what the later ones lack. */
+export function tableWith<D>({ group }: ConnectionCore<D>, name: "error" | "timeout"): SocketHandlers<D> {
+  const { handlers, root } = group;
+  return root === undefined || handlers[name] !== undefined ? handlers : root.handlers;
+}
+
 /** Calls the `error` handler, the last one before `close`; false when there is none or its time is over. */
 export function callError<D>(connection: ConnectionCore<D>, error: Error): boolean {
-  const { handlers } = connection.group;
   try {
+    const handlers = tableWith(connection, "error");
     if (handlers.error === undefined || (connection.flags & Flag.muted) !== 0) return false;
     connection.flags |= Flag.muted;
     const result: unknown = handlers.error(connection, error);

@@ -8,6 +8,7 @@ import type { SocketAddress } from "../base/address.ts";
 import { StateError } from "../base/errors.ts";
 import { slotOf } from "../base/ids.ts";
 import { Status } from "../base/layout.ts";
+import type { Window } from "../memory/window.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import type { Waiter } from "../loop/engine.ts";
 import { callError, callHandler } from "./calling.ts";
@@ -26,6 +27,8 @@ import {
 } from "./ending.ts";
 import { Extras, type FramingMemory } from "./extras.ts";
 import type { Group } from "./group.ts";
+import { reload } from "./hand_on.ts";
+import { readExactly } from "./pull_reader.ts";
 import {
   deliver,
   deliverSpecially,
@@ -35,6 +38,7 @@ import {
   pause,
   resume,
   resumeFrom,
+  unread,
 } from "./reading.ts";
 import type { Origin } from "./origin.ts";
 import { noPeer } from "./peer_address.ts";
@@ -63,6 +67,7 @@ import type {
   Connection,
   ConnectionState,
   KeepAliveOptions,
+  SocketHandlers,
   Writable,
   WriteResult,
 } from "./types.ts";
@@ -162,6 +167,18 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   abort(): void {
     abort(this);
+  }
+
+  readExactly(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return readExactly(this, length);
+  }
+
+  unread(window: Window, start: number): void {
+    unread(this, window, start);
+  }
+
+  reload(options: { socket: SocketHandlers<D> }): void {
+    reload(this, options);
   }
 
   pause(): void {

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { Window } from "../memory/window.ts";
 import { Outbox } from "./outbox.ts";
-import type { StreamReader } from "./readable.ts";
 import type { CloseReason } from "./types.ts";
 import type { Limits } from "./watch/limits.ts";
 import type { StreamWriter } from "./writable.ts";
@@ -22,6 +22,25 @@ export interface Stashed {
 export interface FramingMemory {
   /** The connection is gone. */
   forget(): void;
+  /** The connection goes on without this framing: gives the bytes of a message that has not come whole. */
+  leave(): Uint8Array;
+}
+
+/** Who reads a connection that has no `data` handler. */
+export interface Reader {
+  /** Nobody reads any more: read to the end, canceled, failed or detached. */
+  readonly over: boolean;
+  /** Bytes taken in ahead of whoever reads. */
+  readonly bufferedBytes: number;
+  take(window: Window): void;
+  /** The peer has ended its side. */
+  end(): void;
+  /** The connection is gone; without an error what has come can still be read. */
+  fail(error: Error | undefined): void;
+  /** The connection goes on to another lease. */
+  detach(): void;
+  /** The connection goes on to other handlers: gives what was not read; undefined where it cannot be left. */
+  leave(): Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** The rarely needed part of a connection. */
@@ -49,7 +68,9 @@ export class Extras {
   lingerSilent = 0;
   /** Rounds of the linger timer since everything was flushed. */
   lingerFlushed = 0;
-  reader: StreamReader | undefined = undefined;
+  reader: Reader | undefined = undefined;
+  /** Bytes the application has given back, to come again in front of the next ones. */
+  tail: Uint8Array<ArrayBuffer> | undefined = undefined;
   readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined = undefined;
   writable: WritableStream<Uint8Array | string> | undefined = undefined;
   writer: StreamWriter | undefined = undefined;

@@ -49,6 +49,8 @@ export class Group<D = unknown> {
   /** True when the application gave a handler table: without one, bytes wait for somebody who reads. */
   handled: boolean;
   owner: GroupOwner<D> | undefined = undefined;
+  /** The group its connections were opened in, where they have gone on with other handlers. */
+  root: Group<D> | undefined = undefined;
   /** Raised when the connection changes hands: a promise of an earlier handler no longer concerns it. */
   generation = 0;
   /** Whether its connections were accepted or made by `connect`. */
@@ -77,5 +79,17 @@ export class Group<D = unknown> {
     this.watch = table.watch;
     this.handlers = options.socket ?? {};
     this.handled = options.socket !== undefined;
+  }
+
+  /**
+   * The same for connections that go on with other handlers. They stay those of this group's owner, whose
+   * `close` is called as well.
+   */
+  with(
+    handlers: SocketHandlers<D>,
+    changes: Partial<Pick<Group<D>, "autoPause" | "allowHalfOpen">> = {},
+  ): Group<D> {
+    const made: Group<D> = Object.create(Group.prototype);
+    return Object.assign(made, this, changes, { handlers, handled: true, root: this });
   }
 }

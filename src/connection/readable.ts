@@ -3,15 +3,18 @@
  *
  * @module
  */
+import { StateError } from "../base/errors.ts";
 import { readableHighWaterMarkBytes } from "../base/limits.ts";
 import type { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
+import type { Reader } from "./extras.ts";
 import { discard, pauseFor, readToTheEnd, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
 
 /** Makes the stream; from now on what comes goes there. */
 export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = new StreamReader(connection as ConnectionCore);
+  reader.goOnWith(readBefore(connection));
   connection.needExtras().reader = reader;
   const state = connection.stateNumber;
   const over = state !== State.open && state !== State.writeEnded;
@@ -29,12 +32,26 @@ export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream
     // end of the stream is only told to one who asks for what lies behind the last bytes.
     { highWaterMark: 0 },
   );
-  resumeFrom(connection, Flag.unread);
+  resumeFrom(connection, Flag.unread | Flag.pausedByStream);
   return stream;
 }
 
+/** What a reader by `readExactly` and the like has taken in and nobody has asked for. */
+function readBefore<D>(connection: ConnectionCore<D>): Uint8Array<ArrayBuffer> {
+  const { extras } = connection;
+  if (extras?.reader === undefined) return new Uint8Array(0);
+  const read = extras.reader.leave();
+  if (read !== undefined) return read;
+  throw new StateError("readable: a read of the connection waits", {
+    code: "ERR_STATE",
+    operation: "readable",
+    origin: "application",
+    connectionId: connection.id,
+  });
+}
+
 /** The stream's source. */
-export class StreamReader {
+export class StreamReader implements Reader {
   readonly #connection: ConnectionCore;
   #controller: ReadableByteStreamController | undefined = undefined;
   /** What has come and was not asked for yet. */
@@ -54,8 +71,14 @@ export class StreamReader {
     this.#controller = controller;
     if (!over) return;
     const error = this.#connection.extras?.error;
-    if (error === undefined) this.#finish();
-    else this.fail(error);
+    if (error !== undefined) this.fail(error);
+    else if (this.#queuedBytes > 0) this.end();
+    else this.#finish();
+  }
+
+  /** Bytes that were read before the stream was asked for. */
+  goOnWith(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length > 0) this.#put(bytes);
   }
 
   /** Nobody reads any more: read to the end, canceled, failed or detached. */
@@ -117,6 +140,9 @@ export class StreamReader {
     this.#close();
     this.#tellEnd();
   }
+
+  /** What the stream's reader has may be in anybody's hands. */
+  leave(): undefined {}
 
   /** Answers the read that waits. */
   #give(bytes: Window | Uint8Array<ArrayBuffer>): void {

@@ -4,7 +4,9 @@
  * @module
  */
 import { Operation, Status } from "../base/layout.ts";
-import type { Window } from "../memory/window.ts";
+import { LimitError, OptionError } from "../base/errors.ts";
+import { segmentsOutside } from "../memory/segments.ts";
+import { Window } from "../memory/window.ts";
 import { callHandler, handlerFailed, settle } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Stashed } from "./extras.ts";
@@ -17,9 +19,14 @@ export function deliver<D>(
   offset: number,
   length: number,
 ): void {
-  const { handlers, segments, engine } = connection.group;
+  const { segments, engine } = connection.group;
   const window = segments.borrow(segment, offset, length);
   engine.window = window;
+  callData(connection, window);
+}
+
+function callData<D>(connection: ConnectionCore<D>, window: Window): void {
+  const { handlers, engine } = connection.group;
   let result;
   try {
     // Read here, since even the table's getters are the application's. Without a handler the hold ends below.
@@ -51,10 +58,75 @@ export function deliverSpecially<D>(
     connection.needExtras().stash.push(stashed(connection, segment, offset, length));
     return;
   }
+  if ((flags & Flag.tailed) !== 0) return deliverWithTail(connection, segment, offset, length);
   if ((flags & Flag.streaming) === 0) return deliver(connection, segment, offset, length);
   const window = segments.borrow(segment, offset, length);
   connection.extras!.reader!.take(window);
   window.endBorrow();
+}
+
+/** Hands over what the application has given back together with what has come behind it. */
+function deliverWithTail<D>(
+  connection: ConnectionCore<D>,
+  segment: number,
+  offset: number,
+  length: number,
+): void {
+  const { segments, engine } = connection.group;
+  const tail = takeTail(connection)!;
+  const position = segment * segments.size + offset;
+  const bytes = new Uint8Array(tail.length + length);
+  bytes.set(tail);
+  bytes.set(segments.bytes.subarray(position, position + length), tail.length);
+  segments.release(segment, offset, length);
+  const outside = segmentsOutside(bytes, segments.development);
+  const window = outside.borrow(0, 0, bytes.length);
+  engine.window = window;
+  callData(connection, window);
+}
+
+/**
+ * Within the `data` callback: the bytes of the window from `start` on come again, in front of those that come
+ * next, or with `resume()` after a pause.
+ */
+export function unread<D>(connection: ConnectionCore<D>, window: Window, start: number): void {
+  if (!(window instanceof Window) || connection.group.engine.window !== window) {
+    throw new OptionError("unread", "window", "bytes are given back within the data callback they came with");
+  }
+  if (!Number.isInteger(start) || start < 0 || start > window.length) {
+    throw new OptionError("unread", "start", `the position must be a whole number up to ${window.length}`);
+  }
+  const { bufferLimit } = connection.group;
+  if (window.length - start > bufferLimit) {
+    throw new LimitError(
+      `unread: ${window.length - start} bytes are above the bufferLimit of ${bufferLimit}`,
+      {
+        code: "ERR_UNREAD_LIMIT",
+        operation: "unread",
+        origin: "application",
+        connectionId: connection.id,
+      },
+    );
+  }
+  if (start === window.length) return void takeTail(connection);
+  connection.needExtras().tail = window.slice(start);
+  connection.flags |= Flag.tailed;
+}
+
+/** Takes the bytes that were given back; undefined where there are none. */
+export function takeTail<D>(connection: ConnectionCore<D>): Uint8Array<ArrayBuffer> | undefined {
+  const { extras } = connection;
+  const tail = extras?.tail;
+  if (tail === undefined) return undefined;
+  extras!.tail = undefined;
+  connection.flags &= ~Flag.tailed;
+  return tail;
+}
+
+/** Of a paused connection: these bytes come first when reading goes on. */
+export function stashFirst<D>(connection: ConnectionCore<D>, bytes: Uint8Array): void {
+  connection.needExtras().stash.unshift({ segment: -1, offset: 0, length: bytes.length, bytes });
+  connection.group.engine.outboxBytes += bytes.length;
 }
 
 /**
@@ -119,6 +191,9 @@ export function pause<D>(connection: ConnectionCore<D>): void {
 
 /** The application's `resume`. What others have paused stays paused. */
 export function resume<D>(connection: ConnectionCore<D>): void {
+  if ((connection.flags & (Flag.tailed | Flag.paused)) === (Flag.tailed | Flag.paused)) {
+    stashFirst(connection, takeTail(connection)!);
+  }
   resumeFrom(connection, Flag.pausedByApplication | Flag.unread);
 }
 

@@ -80,6 +80,10 @@ export const Flag = {
   pausedByWriting: 1 << 22,
   /** Paused by the readable stream, which has enough for its reader. */
   pausedByStream: 1 << 23,
+  /** Paused by `pump`, until the other connection takes more. */
+  pausedByPump: 1 << 28,
+  /** The application has given bytes back: they come again in front of the next ones. */
+  tailed: 1 << 29,
   /** Aborted, or its `error` handler was called: no handler hears of it any more but `close`. */
   muted: 1 << 27,
 } as const;
@@ -89,7 +93,7 @@ export const Flag = {
  * resumes what another has paused; reading goes on when the last one is gone.
  */
 export const pauseReasons = Flag.unread | Flag.heldBack | Flag.pausedByApplication | Flag.pausedByWriting |
-  Flag.pausedByStream;
+  Flag.pausedByStream | Flag.pausedByPump;
 
 /**
  * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end
@@ -110,4 +114,6 @@ export function endedBy(flags: number): CloseReason["by"] {
 }
 
 /** Any of these, and received bytes do not simply go to the `data` handler. */
-export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering | Flag.greeting;
+export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering |
+  Flag.greeting |
+  Flag.tailed;

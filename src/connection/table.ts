@@ -153,7 +153,7 @@ export class ConnectionTable implements CompletionSink {
   connectionsOf<D>(group: Group<D>): Connection<D>[] {
     const found: Connection<D>[] = [];
     for (const connection of this.#slots) {
-      if (connection !== undefined && (connection.group as unknown) === group) {
+      if (connection !== undefined && isOf(connection, group)) {
         found.push(connection as unknown as Connection<D>);
       }
     }
@@ -332,6 +332,11 @@ export class ConnectionTable implements CompletionSink {
     const connection = this.#slots[slotOf(id)];
     return connection !== undefined && connection.number === id ? connection : undefined;
   }
+}
+
+/** Also one that has gone on with other handlers. */
+function isOf<D>({ group }: ConnectionCore, wanted: Group<D>): boolean {
+  return (group as unknown) === wanted || (group.root as unknown) === wanted;
 }
 
 /** Tags stay small numbers, which both runtimes keep unboxed. */

@@ -368,6 +368,37 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    * Cuts the connection at once by RST; what is buffered is lost. No handler but `close` is called any more.
    */
   abort(): void;
+  /**
+   * Reads exactly `length` bytes, as a copy. What comes behind them waits for the next read, `readable`,
+   * `reload` or `pump`. One read may wait at a time.
+   *
+   * @throws {OptionError} for a length that is no whole number of bytes.
+   * @throws {StateError} where a `data` handler or `readable` takes what comes.
+   * @returns a promise that rejects with the code `ERR_UNEXPECTED_END` when the peer ends before, and with
+   * the connection's error when it fails.
+   */
+  readExactly(length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Within the `data` callback: gives the bytes of the window from `start` on back. They come again in one
+   * window with the next ones, in front of them, or with `resume()` after a `pause()`. They are copied, so
+   * that waiting for the rest of a message holds no memory of the ring.
+   *
+   * @throws {OptionError} outside the callback, or for a position outside the window.
+   * @throws {LimitError} with the code `ERR_UNREAD_LIMIT` for more than `bufferLimit` bytes.
+   */
+  unread(window: Window, start: number): void;
+  /**
+   * Takes other handlers, for this connection alone: raw ones after framed ones, another framing, or those of
+   * a protocol agreed upon. Bytes that came and were not handled yet go to the new `data` handler, or without
+   * one wait to be read. `error` and `timeout` of the earlier handlers stand in where the new ones have none;
+   * the
+   * `close` of the handlers the connection was opened with is called after the new one's. Replies of a
+   * framing that are still owed are lost.
+   *
+   * @throws {OptionError} for what is no table of handlers.
+   * @throws {StateError} when the connection is closing or closed, or its `readable` is read.
+   */
+  reload(options: { socket: SocketHandlers<D> }): void;
   /** Takes in no more bytes; the kernel's buffers fill and the peer waits. Its FIN is not seen meanwhile. */
   pause(): void;
   /** Takes in bytes again. */

@@ -9,6 +9,7 @@ import type { FramingMemory } from "../connection/extras.ts";
 import { discard, resumeFrom } from "../connection/reading.ts";
 import { Flag, State } from "../connection/state.ts";
 import { mustWait } from "../connection/writing.ts";
+import { noBytes } from "./framer.ts";
 import type { Pending } from "./pending.ts";
 import type { MessageReply } from "./reply.ts";
 
@@ -146,6 +147,12 @@ export class Channel<D = unknown> implements FramingMemory {
     this.connection.framing = undefined;
     this.dropPending();
     this.dropReplies();
+  }
+
+  leave(): Uint8Array {
+    const bytes = this.pending?.toBytes() ?? noBytes;
+    this.forget();
+    return bytes;
   }
 
   /** Replies that are still owed can no longer be sent. */

@@ -104,6 +104,9 @@ export function isFramed(handlers: object): boolean {
 /** Whether nothing is in flight on a framed connection: no message has begun, no reply is owed. @internal */
 export function isBetweenMessages<D>(connection: Connection<D>): boolean {
   if (!(connection instanceof ConnectionCore)) return false;
+  const { group } = connection;
+  // It has left the framing, and nobody knows what goes on there.
+  if (group.root !== undefined && !isFramed(group.handlers)) return false;
   return connection.framing === undefined && connection.bufferedBytes === 0;
 }
 

@@ -24,13 +24,21 @@ export function checkFramerOptions(operation: string, options: unknown): void {
   checkOptions(operation, options, framerSchema);
 }
 
+/** Why bytes are no message. */
+export interface FramerFault {
+  readonly why: string;
+  /** What a framer of the application's own has thrown. */
+  readonly cause: unknown;
+}
+
 /** Nothing, as bytes. */
 export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /**
  * Finds messages in a stream of bytes and frames those to be sent. Made by {@linkcode lengthPrefixed},
  * {@linkcode lines}, {@linkcode crlfLines}, {@linkcode delimited}, {@linkcode dotTerminated} and
- * {@linkcode fixedSize}; given to {@linkcode framed}. It has no state of its own, so one serves any number of
+ * {@linkcode fixedSize}, or of an application's own rules by {@linkcode defineFramer}; given to
+ * {@linkcode framed} or {@linkcode readMessage}. It has no state of its own, so one serves any number of
  * connections.
  *
  * @example
@@ -71,6 +79,11 @@ export abstract class Framer {
    */
   contentEnd(_bytes: Uint8Array, _start: number, end: number, _state: ScanState): number {
     return end;
+  }
+
+  /** Why the last scan found no message, where that is known. It is forgotten. @internal */
+  takeFault(): FramerFault | undefined {
+    return undefined;
   }
 
   /**

@@ -7,21 +7,22 @@
  *
  * @module
  */
-import { MessageError, MessageTooLargeError } from "../base/errors.ts";
+import { MessageError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
 import { callError, handlerFailed, settle } from "../connection/calling.ts";
 import type { ConnectionCore } from "../connection/core.ts";
-import { pauseFor, putBack } from "../connection/reading.ts";
+import { pauseFor, putBack, resumeFrom } from "../connection/reading.ts";
 import { Flag, State } from "../connection/state.ts";
 import type { CloseReason } from "../connection/types.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import { Channel, type ChannelOwner } from "./channel.ts";
+import { faultOf } from "./faults.ts";
 import type { Framer } from "./framer.ts";
 import { Pending } from "./pending.ts";
 import { MessageReply, type ReplyOwner } from "./reply.ts";
-import { incomplete, ScanState, tooLarge } from "./scan.ts";
+import { incomplete, ScanState } from "./scan.ts";
 import type { FramedOptions, MessageHandlers } from "./types.ts";
 
 /** One framed table. */
@@ -49,7 +50,8 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   /** Bytes have come. */
   data(core: ConnectionCore<D>, window: Window): void {
     if (core.framing !== undefined) this.#forgetOther(core);
-    const { segments } = core.group;
+    const { group } = core;
+    const { segments } = group;
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
     const channel = core.framing as Channel<D> | undefined;
@@ -59,6 +61,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
         position = this.#goOnWith(core, channel, channel.pending, window, start, end);
         if (position < 0) return;
       }
+      if (core.group !== group) return this.#handRest(core, window, position, end);
       if (!goesOn(core)) return this.#stop(core, window, position, end);
     }
     const framer = this.#framer;
@@ -69,8 +72,19 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       if (after < 0) return this.#unfinished(core, after, window, position, end);
       this.#hand(core, segments, position, after, state, window, position === start && after === end);
       position = after;
+      if (core.group !== group) return this.#handRest(core, window, position, end);
       if (!goesOn(core)) return this.#stop(core, window, position, end);
     }
+  }
+
+  /** The message's handler has handed the connection on: what is left of the window comes to the new ones. */
+  #handRest(core: ConnectionCore<D>, window: Window, position: number, end: number): void {
+    const { stateNumber } = core;
+    if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
+    if (position === end || (core.flags & Flag.discarding) !== 0) return;
+    pauseFor(core, Flag.heldBack);
+    putBack(core, window, position);
+    resumeFrom(core, Flag.heldBack);
   }
 
   /** The peer takes bytes again. */
@@ -251,20 +265,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** What came is no message, or too long a one. */
   #faulty(core: ConnectionCore<D>, found: number): void {
-    const { maxMessage } = this.#framer;
-    const details = { operation: "message", origin: "framework", connectionId: core.id } as const;
-    this.#fail(
-      core,
-      found === tooLarge
-        ? new MessageTooLargeError(`a message is longer than the ${maxMessage} bytes allowed`, {
-          code: "ERR_MESSAGE_TOO_LARGE",
-          ...details,
-        })
-        : new MessageError("what came breaks the rules of the framing", {
-          code: "ERR_MESSAGE_MALFORMED",
-          ...details,
-        }),
-    );
+    this.#fail(core, faultOf(this.#framer, found, core.id));
   }
 
   /** Nothing more is read; the replies owed are sent, and the connection is closed. */

@@ -69,6 +69,15 @@ export class Pending {
     return segmentsOutside(this.#buffer!, ring.development);
   }
 
+  /** A copy of what has come. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.length);
+    if (this.#buffer !== undefined) bytes.set(this.#buffer.subarray(0, this.#copied));
+    const position = this.#position;
+    bytes.set(this.#ring.bytes.subarray(position, position + this.#held), this.#copied);
+    return bytes;
+  }
+
   /** Gives back what is held. */
   releaseHeld(): void {
     if (this.#held === 0) return;

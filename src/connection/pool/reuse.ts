@@ -45,7 +45,9 @@ const released = { by: "local", bytesLost: 0, flushed: false } as const;
 
 /** Hands a connection to handlers, reading where they take what comes. True when it did not read before. */
 export function handTo<D>(connection: ConnectionCore, handlers: SocketHandlers<D> | undefined): boolean {
-  const { group } = connection;
+  // A lease may have handed it on to other handlers.
+  const group = connection.group.root ?? connection.group;
+  connection.group = group;
   group.handlers = (handlers ?? noHandlers) as SocketHandlers<unknown>;
   group.handled = handlers !== undefined;
   const paused = (connection.flags & Flag.paused) !== 0;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { handlerFailed, settle } from "../calling.ts";
+import { handlerFailed, settle, tableWith } from "../calling.ts";
 import type { ConnectionCore } from "../core.ts";
 import { Flag, State } from "../state.ts";
 import { timeoutError } from "./errors.ts";
@@ -18,12 +18,14 @@ const gentle: ReadonlySet<TimeoutKind> = new Set<TimeoutKind>(["firstByte", "idl
  * itself.
  */
 export function expire<D>(connection: ConnectionCore<D>, kind: TimeoutKind, limits: Limits): void {
-  const { engine, handlers, watch } = connection.group;
+  const { engine, watch } = connection.group;
   engine.timeouts[kind] += 1;
   const way = wayOf(connection);
   let answer: unknown;
   try {
-    if ((connection.flags & Flag.muted) === 0) answer = handlers.timeout?.(connection, kind);
+    if ((connection.flags & Flag.muted) === 0) {
+      answer = tableWith(connection, "timeout").timeout?.(connection, kind);
+    }
   } catch (thrown) {
     return handlerFailed(connection, thrown);
   }

@@ -1,0 +1,138 @@
+/**
+ * Messages by asking for them, one after the other: what a client does that waits for an answer.
+ *
+ * @module
+ */
+import { MessageError, OptionError } from "../base/errors.ts";
+import { ConnectionCore } from "../connection/core.ts";
+import { pullReaderOf } from "../connection/pull_reader.ts";
+import type { Connection } from "../connection/types.ts";
+import { faultOf } from "./faults.ts";
+import { Framer, type FramerOptions } from "./framer.ts";
+import { lines } from "./lines.ts";
+import { ScanState } from "./scan.ts";
+
+/**
+ * Reads the next message of a connection that has no `data` handler: its content, as a copy. Each read may
+ * use another framer, and `readExactly` may come between; what lies behind a message waits for the next read.
+ *
+ * @returns null when the peer has ended between two messages. Rejects with a MessageError where it ended
+ * within one, a MessageTooLargeError or MessageError for what the framer refuses, and with the connection's
+ * error.
+ * @throws {OptionError} for what is no connection or framer of the library.
+ * @throws {StateError} where a `data` handler or `readable` takes what comes.
+ *
+ * @example
+ * ```ts
+ * import { connect, crlfLines, dotTerminated, listen, readMessage } from "@ringport/ringport";
+ *
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: { open: (connection) => void connection.end("+OK\r\nfirst\r\n..second\r\n.\r\n") },
+ * });
+ * const client = await connect({ hostname: "127.0.0.1", port: listener.port });
+ * const text = async (framer = crlfLines()) => new TextDecoder().decode((await readMessage(client,
+ * framer))!); console.log(await text()); // +OK console.log(await text(dotTerminated())); // first, .second
+ * console.log(await readMessage(client, crlfLines())); // null await client.closed; await listener.close();
+ * ```
+ */
+export function readMessage<D>(
+  connection: Connection<D>,
+  framer: Framer,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (!(connection instanceof ConnectionCore)) {
+    throw new OptionError("readMessage", "connection", "this is no connection of the library");
+  }
+  if (!(framer instanceof Framer)) {
+    throw new OptionError("readMessage", "framer", "this is no framer of the library");
+  }
+  const core: ConnectionCore<D> = connection;
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer> | null>();
+  const state = new ScanState();
+  let scanned = 0;
+  pullReaderOf(core, "readMessage").read({
+    take(bytes, start, end) {
+      if (scanned === end - start) return -1;
+      const after = framer.scan(bytes, start + scanned, end, state);
+      scanned = end - start;
+      if (after < -1) throw faultOf(framer, after, core.id);
+      if (after < 0) return -1;
+      const from = start + framer.frontOf(state);
+      resolve(bytes.slice(from, framer.contentEnd(bytes, start, after, state)));
+      return after - start;
+    },
+    ended(left) {
+      if (left === 0) return resolve(null);
+      reject(
+        new MessageError(`the peer ended after ${left} bytes of a message`, {
+          code: "ERR_MESSAGE_INCOMPLETE",
+          operation: "readMessage",
+          origin: "application",
+          connectionId: core.id,
+        }),
+      );
+    },
+    failed: reject,
+  });
+  return promise;
+}
+
+/**
+ * The messages of a connection that has no `data` handler, until the peer ends. Leaving the iteration leaves
+ * the connection as it is: what was not read yet is there for the next read.
+ *
+ * @throws as {@linkcode readMessage} does, with the first message.
+ *
+ * @example
+ * ```ts
+ * import { connect, lengthPrefixed, listen, readMessages } from "@ringport/ringport";
+ *
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: { open: (connection) => void connection.end(new Uint8Array([1, 65, 2, 66, 67])) },
+ * });
+ * const client = await connect({ hostname: "127.0.0.1", port: listener.port });
+ * for await (const message of readMessages(client, lengthPrefixed("u8"))) {
+ *   console.log(message.length); // 1, then 2
+ * }
+ * await listener.close();
+ * ```
+ */
+export async function* readMessages<D>(
+  connection: Connection<D>,
+  framer: Framer,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  for (;;) {
+    const message = await readMessage(connection, framer);
+    if (message === null) return;
+    yield message;
+  }
+}
+
+/**
+ * The lines of a connection as texts, without their ends (LF or CRLF), until the peer ends: for clients, and
+ * for servers that speak with one client at a time. `maxMessage` is the longest line, 65,536 bytes by
+ * default.
+ *
+ * @throws as {@linkcode readMessage} does, with the first line.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen, readLines } from "@ringport/ringport";
+ *
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: { open: (connection) => void connection.end("one\ntwo\r\n") },
+ * });
+ * const client = await connect({ hostname: "127.0.0.1", port: listener.port });
+ * for await (const line of readLines(client)) console.log(line); // one, two
+ * await listener.close();
+ * ```
+ */
+export async function* readLines<D>(
+  connection: Connection<D>,
+  options: FramerOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  for await (const line of readMessages(connection, lines(options))) yield decoder.decode(line);
+}
