@@ -142,6 +142,7 @@ export { Server, type ShutdownRequest } from "./worker/server.ts";
 export type { PhaseReport, ShutdownReport } from "./worker/shutdown.ts";
 export type { Application, ListenerInfo, UdpInfo } from "./server/application.ts";
 export type { WorkerContext } from "./server/worker_context.ts";
+export type { WorkerMessageHandler } from "./server/worker_messages.ts";
 export type { SelfTestResult } from "./worker/self_test.ts";
 export type { ServerBans } from "./server/judges.ts";
 export type { DrainCounts } from "./server/phases.ts";

@@ -162,6 +162,7 @@ const TYPES: string[] = [
   "UdpSocketOptions",
   "UdpSocketState",
   "WorkerContext",
+  "WorkerMessageHandler",
   "WorkerStatistics",
   "Writable",
   "WriteResult",

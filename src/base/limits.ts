@@ -313,3 +313,12 @@ export const reportIntervalMilliseconds = 1_000;
  * enough not to look like a hang.
  */
 export const lookIntervalMilliseconds = 10;
+
+/** Bytes of one message between workers: it fits into a frame of the way to a worker's process, in base64. */
+export const workerMessageMaxBytes: number = 256 * 1024;
+
+/** Bytes of messages on their way to one worker, or from it: sixteen of the longest. */
+export const workerMessagesWaitingMaxBytes: number = 16 * workerMessageMaxBytes;
+
+/** Messages on their way to one worker, or from it: short ones cost more than their bytes. */
+export const workerMessagesWaitingMax = 4_096;

@@ -42,6 +42,7 @@ export const logEvents = {
   "worker.added": "info",
   "worker.retiring": "info",
   "worker.stopped": "info",
+  "worker.messagesDropped": "warn",
   "worker.error": "error",
   "loop.exception": "error",
   "connection.refused": "debug",

@@ -27,6 +27,7 @@ import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
 import { UdpListener, type UdpPlan } from "./udp_listener.ts";
 import type { WorkerContext } from "./worker_context.ts";
+import { WorkerMessages } from "./worker_messages.ts";
 
 /** What a runner is made with. */
 export interface RunnerSettings {
@@ -69,6 +70,9 @@ export interface RunnerOwner {
   event(event: LogEvent, fields: Record<string, unknown>): void;
   /** The supervisor has taken the loop away from this thread. */
   seized?(): void;
+  /** A message for all other workers, and how many of theirs were heard. */
+  message?(body: Uint8Array<ArrayBuffer>): void;
+  heard?(count: number, bytes: number): void;
   /** Its listeners are closed. */
   refusing(): void;
   /** The application wants the server to shut down. */
@@ -88,6 +92,7 @@ export class Runner {
   readonly loop: EventLoop;
   readonly doors: Door[] = [];
   readonly udp: UdpListener[] = [];
+  readonly messages: WorkerMessages;
   /** Opens the sockets that the worker before this one still has. */
   readonly #inherited: (() => Promise<void>)[] = [];
   readonly #settings: RunnerSettings;
@@ -131,6 +136,11 @@ export class Runner {
     this.loop.ref();
     this.loop.engine.whenWriteLost = (message, connectionId) =>
       owner.event("write.refused", { message, connectionId });
+    const way = {
+      post: (body: Uint8Array<ArrayBuffer>) => owner.message?.(body),
+      heard: (count: number, bytes: number) => owner.heard?.(count, bytes),
+    };
+    this.messages = new WorkerMessages(way, (thrown) => engine.exceptions.tell(thrown));
     this.#context = this.#makeContext();
     this.#board = new Board(memory?.board);
     this.#counters = new Counters(this.loop.engine.native.shareable);
@@ -349,6 +359,8 @@ export class Runner {
           loop,
         }),
       udpSocket: (name) => this.#udpSocket(name),
+      broadcast: (message) => this.messages.broadcast(message),
+      onMessage: (handler) => this.messages.handlers.add(handler),
       log: (message, fields) => this.#owner.log(message, fields),
       stats: () => loop.stats(),
       shutdown: () => this.#owner.shutdown(),

@@ -33,6 +33,7 @@ import { noActivity, skewOf, totalOf } from "./statistics_total.ts";
 import type { ActivityStatistics, CountsByName, ServerStatistics } from "./statistics_types.ts";
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
+import type { MessageHub } from "./message_hub.ts";
 import { Replacement } from "./replacement.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
@@ -131,6 +132,11 @@ export class Fleet {
   /** The bans of all workers. */
   get bans(): ServerBans {
     return this.#tables.judges;
+  }
+
+  /** The messages between the workers. */
+  get messages(): MessageHub {
+    return this.#supervisor.messages;
   }
 
   get serving(): number {
@@ -239,6 +245,7 @@ export class Fleet {
       workers,
       deaths: this.#supervisor.deaths,
       abandonedThreads: this.abandoned,
+      messagesDropped: this.#supervisor.messages.dropped,
       listeners: this.#listeners.map((listener, place) => this.#figures.read(listener, place)),
       udp: this.#udp.map(({ name, address }) => ({ name, address: formatSocketAddress(address) })),
       total: totalOf([this.#past.activity, refusedOnly(this.#figures.refusedHere()), ...workers]),

@@ -1,6 +1,6 @@
 /**
  * What the supervisor and a worker say to each other. All of it is plain data: a thread gets it by
- * `postMessage`, a process as JSON.
+ * `postMessage`, a process as JSON, where bytes are base64.
  *
  * @module
  */
@@ -16,6 +16,10 @@ export type ToWorker =
   /** All workers are ready: serve. */
   | { kind: "serve" }
   | { kind: "enter"; phase: Phase }
+  /** Of another worker's application, or of the server where there is no `from`. */
+  | { kind: "message"; body: Uint8Array<ArrayBuffer>; from: number | undefined }
+  /** So many of this worker's messages were passed on. */
+  | { kind: "passed"; count: number; bytes: number }
   /** All workers have drained: free everything and end. */
   | { kind: "stop" };
 
@@ -38,6 +42,12 @@ export type FromWorker =
   | { kind: "exception"; error: unknown; unreported: number }
   /** An event of the closed list, which the server's log tells. */
   | { kind: "event"; event: LogEvent; fields: Record<string, unknown> }
+  /** Messages for its application may come. */
+  | { kind: "hears" }
+  /** For all other workers and the server. */
+  | { kind: "message"; body: Uint8Array<ArrayBuffer> }
+  /** So many messages of others were heard. */
+  | { kind: "heard"; count: number; bytes: number }
   /** An address was banned for its offences. */
   | { kind: "banned"; address: string }
   /** The application asks for a shutdown. */

@@ -113,6 +113,7 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
 
   post(message: ToWorker): void {
     if (message.kind === "start") void this.#start(message);
+    else if (message.kind === "message") this.#send({ ...message, body: message.body.toBase64() });
     else this.#send(message);
   }
 
@@ -161,6 +162,8 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
         return this.#owner.received({ kind: "loaded", pid: said.pid });
       case "ready":
         return this.#owner.received({ ...said, loop: this.#figures!.loop });
+      case "message":
+        return this.#owner.received({ ...said, body: Uint8Array.fromBase64(said.body) });
       case "took":
         return this.queue.took(said.taken, said.open, said.pressure);
       case "stopped":

@@ -12,7 +12,9 @@ import type { GivenParts } from "./shared_parts.ts";
 
 /** To a worker. */
 export type ToProcess =
-  | Exclude<ToWorker, { kind: "start" }>
+  | Exclude<ToWorker, { kind: "start" | "message" }>
+  /** The body in base64. */
+  | { kind: "message"; body: string; from: number | undefined }
   | { kind: "start"; shared: ProcessMemory } & RunnerSettings
   /** The loop is to beat. */
   | { kind: "wake" }
@@ -21,7 +23,9 @@ export type ToProcess =
 
 /** From a worker. */
 export type FromProcess =
-  | Exclude<FromWorker, { kind: "loaded" | "ready" }>
+  | Exclude<FromWorker, { kind: "loaded" | "ready" | "message" }>
+  /** The body in base64. */
+  | { kind: "message"; body: string }
   /** The script runs; `inbox` is the name under which it takes sockets. */
   | { kind: "loaded"; pid: number; inbox: string }
   | { kind: "ready"; addresses: SocketAddress[] }

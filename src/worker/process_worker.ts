@@ -86,6 +86,8 @@ export class ProcessWorker implements ChannelOwner {
         const { shared, ...message } = said;
         return this.#begin(message, shared);
       }
+      case "message":
+        return this.#service.received({ ...said, body: Uint8Array.fromBase64(said.body) }, undefined);
       case "wake":
         return this.#wake();
       case "enter":
@@ -139,6 +141,8 @@ export class ProcessWorker implements ChannelOwner {
         const fields = message.fields === undefined ? undefined : plainFields(message.fields);
         return this.#post({ ...message, ...plainFields({ message: message.message }), fields });
       }
+      case "message":
+        return this.#post({ ...message, body: message.body.toBase64() });
       case "failed":
         return this.#post({ ...message, ...plainFields({ message: message.message, stack: message.stack }) });
       case "emptied":

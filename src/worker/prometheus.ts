@@ -88,6 +88,12 @@ function tellServer(text: PrometheusText, server: ServerStatistics): void {
     one(server.abandonedThreads),
   );
   text.family(
+    "ringport_messages_dropped_total",
+    "counter",
+    "Messages between workers dropped for a worker that hears too slowly.",
+    one(server.messagesDropped),
+  );
+  text.family(
     "ringport_connection_skew_ratio",
     "gauge",
     "Most connections of a worker over the mean of all.",

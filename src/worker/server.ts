@@ -21,6 +21,7 @@ import {
   type ShutdownOptions,
   withPathsFromRoot,
 } from "../server/options.ts";
+import type { WorkerMessageHandler } from "../server/worker_messages.ts";
 import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
 import { exportedOptions } from "./exported_options.ts";
@@ -235,6 +236,37 @@ export class Server implements AsyncDisposable {
   /** Workers that serve now. */
   get workers(): number {
     return this.#fleet.serving;
+  }
+
+  /**
+   * Sends a message to all workers, as {@linkcode WorkerContext.broadcast} does to all others. A worker with
+   * 4,096 messages or 4 MiB on their way to it does not get it; such drops are counted
+   * (`stats().messagesDropped`) and logged (`worker.messagesDropped`).
+   *
+   * @returns the number of workers it was sent to.
+   * @throws {OptionError} for what cannot be sent.
+   * @throws {LimitError} `ERR_MESSAGE_TOO_LONG` above 262,144 bytes.
+   *
+   * @example
+   * ```ts
+   * import { Server } from "@ringport/ringport";
+   *
+   * const application = new URL("../../examples/supervised.ts", import.meta.url);
+   * await using server = await Server.start(application, { hostname: "127.0.0.1", workers: 2, log: "off" });
+   * console.log(server.broadcast({ reload: "prices" })); // 2
+   * ```
+   */
+  broadcast(message: unknown): number {
+    return this.#fleet.messages.broadcast(message);
+  }
+
+  /**
+   * Hears what workers broadcast.
+   *
+   * @returns a function that takes the handler away.
+   */
+  onMessage(handler: WorkerMessageHandler): () => void {
+    return this.#fleet.messages.handlers.add(handler);
   }
 
   /** The figures of all workers, as they are now; nobody is asked, so stuck workers are told of as well. */

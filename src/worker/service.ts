@@ -58,6 +58,10 @@ export class WorkerService {
         return post({ kind: "serving" });
       case "enter":
         return await this.#enter(message.phase);
+      case "message":
+        return this.#runner?.messages.received(message.body, message.from);
+      case "passed":
+        return this.#runner?.messages.passed(message.count, message.bytes);
       case "stop":
         await this.#runner?.stop();
         post({ kind: "stopped", counts: this.#runner?.counts ?? noDrains() });
@@ -75,11 +79,14 @@ export class WorkerService {
       event: (event: LogEvent, fields: Record<string, unknown>) => post({ kind: "event", event, fields }),
       banned: (address: string) => post({ kind: "banned", address }),
       seized: () => this.#seized(),
+      message: (body: Uint8Array<ArrayBuffer>) => post({ kind: "message", body }),
+      heard: (count: number, bytes: number) => post({ kind: "heard", count, bytes }),
       refusing: () => post({ kind: "refusing" }),
       shutdown: () => post({ kind: "shutdown" }),
     };
     const runner = new Runner(settings, owner, means?.memory);
     this.#runner = runner;
+    post({ kind: "hears" });
     await runner.start();
     if (runner.phase !== "running") return;
     if (means !== undefined) runner.takeFrom(means.handOver);

@@ -179,6 +179,8 @@ export interface ServerStatistics {
   readonly deaths: number;
   /** Threads of workers that did not come back, lost their sockets, and still run. */
   readonly abandonedThreads: number;
+  /** Messages between workers that a worker did not get, since too many were on their way to it. */
+  readonly messagesDropped: number;
   readonly listeners: readonly ListenerStatistics[];
   readonly udp: readonly UdpListenerStatistics[];
   /** Over all workers, those that are gone included. */

@@ -13,6 +13,7 @@ import type { ResolvedServerOptions } from "../server/options.ts";
 import { Deaths } from "./deaths.ts";
 import { HealthWatch } from "./health.ts";
 import type { WorkerEnd } from "./link.ts";
+import { MessageHub } from "./message_hub.ts";
 import { Scaling } from "./scaling.ts";
 import type { Health } from "./statistics_types.ts";
 import { type HandleOwner, type LinkMaker, WorkerHandle } from "./worker_handle.ts";
@@ -79,6 +80,8 @@ export class Supervisor implements HandleOwner {
   /** Workers that were to retire and did not come to their end. */
   #unretired = 0;
 
+  readonly messages: MessageHub;
+
   /** Workers that died or were given up. */
   get deaths(): number {
     return this.#deaths.count + this.#unretired;
@@ -89,6 +92,7 @@ export class Supervisor implements HandleOwner {
     this.#settings = settings;
     this.#owner = owner;
     this.#deaths = new Deaths(options.supervisor);
+    this.messages = new MessageHub(settings.log, () => [...new Set([...this.workers, ...this.#arriving])]);
     this.#scaling = new Scaling({ ...options.scaling, ...options });
   }
 
@@ -194,6 +198,14 @@ export class Supervisor implements HandleOwner {
     this.#settings.log.tell(event, { worker: worker.index, ...fields });
     // It says when it wants no more connections, and when it wants some again.
     if (event === "limit.reached" || event === "limit.released") this.#owner.changed();
+  }
+
+  message(worker: WorkerHandle, body: Uint8Array<ArrayBuffer>): void {
+    this.messages.received(worker, body);
+  }
+
+  heard(worker: WorkerHandle, count: number, bytes: number): void {
+    this.messages.heard(worker, count, bytes);
   }
 
   banned(worker: WorkerHandle, address: string): void {

@@ -28,6 +28,9 @@ export interface HandleOwner {
   exception(handle: WorkerHandle, error: unknown, unreported: number): void;
   event(handle: WorkerHandle, event: LogEvent, fields: Record<string, unknown>): void;
   banned(handle: WorkerHandle, address: string): void;
+  /** A message for all other workers, and how many it has heard. */
+  message(handle: WorkerHandle, body: Uint8Array<ArrayBuffer>): void;
+  heard(handle: WorkerHandle, count: number, bytes: number): void;
   shutdown(): void;
 }
 
@@ -56,6 +59,8 @@ export class WorkerHandle implements LinkOwner {
   /** Busy share of time in the last round of the supervisor, 0 to 1. */
   utilisation = 0;
   state: WorkerState = "starting";
+  /** Its application can get messages: it is about to be started, or was. */
+  hears = false;
   counts: DrainCounts = noDrains();
   readonly link: WorkerLink;
   /** Resolves when its script runs and takes messages, or it is gone. */
@@ -167,6 +172,13 @@ export class WorkerHandle implements LinkOwner {
         return this.#owner.exception(this, message.error, message.unreported);
       case "event":
         return this.#owner.event(this, message.event, message.fields);
+      case "hears":
+        this.hears = true;
+        return;
+      case "message":
+        return this.#owner.message(this, message.body);
+      case "heard":
+        return this.#owner.heard(this, message.count, message.bytes);
       case "banned":
         return this.#owner.banned(this, message.address);
       case "shutdown":

@@ -1,50 +1,61 @@
-/** A server as a program that logs more than anybody reads: bans of peers, and lines of its application. */
-import { connect, type Connection, Server, type WorkerContext } from "../../src/mod.ts";
+/** An application whose workers talk: each line of a client is told to all, and what is heard is logged. */
+import type { Application, Connection, Window, WorkerContext } from "../../src/mod.ts";
 
-/** Lines the application logs when it starts: some megabytes, many times what a pipe holds. */
-const LINES = 20_000;
-const PEERS = 20;
+export default class Chatty implements Application {
+  #worker: WorkerContext | undefined;
+  #deaf = false;
 
-export default class Chatty {
   start(worker: WorkerContext): void {
-    for (let index = 0; index < LINES; index++) worker.log(`line ${index} `.padEnd(200, "x"));
+    this.#worker = worker;
+    worker.onMessage((message, from) => {
+      if (message === "throw") throw new Error("a handler of messages threw");
+      const { text } = message as { text?: unknown };
+      if (text === "ping") worker.broadcast({ text: "pong", from: worker.index });
+      if (!this.#deaf) worker.log("heard", { from: from ?? "server", heard: message });
+    });
+    // Answered by those that are there: a replacement learns what the others know before it serves.
+    worker.broadcast({ text: "started", worker: worker.index, generation: worker.generation });
   }
 
-  data(connection: Connection): void {
-    connection.write("here");
+  data(connection: Connection, window: Window): void {
+    const worker = this.#worker!;
+    for (const line of window.text().trim().split("\n")) {
+      const [name, ...words] = line.split(" ");
+      switch (name) {
+        case "say":
+          worker.broadcast({ text: words.join(" "), at: new Date(0), bytes: window.bytes.slice(0, 3) });
+          connection.write("said\n");
+          break;
+        case "flood":
+          connection.write(`${this.#flood(Number(words[0]))}\n`);
+          break;
+        case "spin": {
+          const end = performance.now() + Number(words[0]);
+          while (performance.now() < end);
+          break;
+        }
+        case "crash":
+          setTimeout(() => {
+            throw new Error("somebody asked for it");
+          }, 0);
+          break;
+        case "who":
+          connection.write(`${worker.index}.${worker.generation}\n`);
+      }
+    }
   }
-}
 
-if (import.meta.main) {
-  const report = await Server.run(import.meta.url, {
-    hostname: "127.0.0.1",
-    port: 0,
-    workers: 1,
-    segmentCount: 256,
-    connectionSlots: 1024,
-    timeouts: { firstByte: 50 },
-    limits: { banAfter: 1, banTime: 60_000 },
-    log: "json",
-  }, (server) => void serve(server));
-  console.log(`reason ${report.reason}`);
-}
-
-async function serve(server: Server): Promise<void> {
-  console.log("serves");
-  const place = { hostname: "127.0.0.1", port: server.port };
-  const silent = [];
-  for (let index = 0; index < PEERS; index++) {
-    silent.push(await connect({ ...place, localAddress: `127.0.1.${index + 1}` }));
+  /** As many messages of some kilobytes as go, and how it ended. */
+  #flood(count: number): string {
+    this.#deaf = true;
+    const filler = "x".repeat(10_000);
+    for (let number = 0; number < count; number++) {
+      try {
+        this.#worker!.broadcast({ number, filler });
+      } catch (error) {
+        return `${(error as { code: string }).code}`;
+      }
+    }
+    return "all";
   }
-  while (server.bans.list().length < PEERS) await new Promise((resolve) => setTimeout(resolve, 10));
-  console.log(`banned ${server.bans.list().length}`);
-  const client = await connect(place);
-  client.write("?");
-  for await (const bytes of client.readable) {
-    console.log(`answered ${new TextDecoder().decode(bytes)}`);
-    break;
-  }
-  const { logDropped } = server.stats();
-  console.log(`dropped ${logDropped > 0}`);
-  await server.shutdown();
 }

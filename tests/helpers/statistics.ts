@@ -58,6 +58,7 @@ export function serverStatistics(workers: number, changes: Partial<ServerStatist
     workers: all,
     deaths: 1,
     abandonedThreads: 0,
+    messagesDropped: 0,
     listeners: [
       {
         name: "main",
