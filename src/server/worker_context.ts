@@ -42,8 +42,8 @@ export interface WorkerContext {
    */
   broadcast(message: unknown): void;
   /**
-   * Hears messages of other workers and of the server. What comes before the first handler is lost, so call it
-   * in `start`.
+   * Hears messages of other workers and of the server. What comes before the first handler is lost, so call
+   * it in `start`.
    *
    * @returns a function that takes the handler away.
    */
