@@ -385,6 +385,28 @@ describe("localhost", () => {
     expect((down as RingportError).code).toBe("ECONNREFUSED");
   });
 
+  it("is reached from workers, again and again", async () => {
+    await using ipv4 = listenAt(HERE, "four");
+    await using ipv6 = listenAt(HERE_IPV6, "six");
+    const down = await closedPort();
+    const ports = Array.from({ length: 8 }, () => [ipv6.port, ipv4.port, down]).flat();
+    const answers = [1, 2].map(() => {
+      const worker = new Worker(new URL("./children/connecting_worker.ts", import.meta.url), {
+        type: "module",
+      });
+      const answer = new Promise<string[]>((resolve, reject) => {
+        worker.onmessage = ({ data }: MessageEvent<string[] | "ready">) => {
+          if (data === "ready") worker.postMessage(ports);
+          else resolve(data);
+        };
+        worker.onerror = (event: ErrorEvent) => reject(new Error(event.message));
+      });
+      return within(answer, "the worker's answer");
+    });
+    const expected = Array.from({ length: 8 }, () => ["six", "four", "ECONNREFUSED"]).flat();
+    for (const answer of answers) expect(await answer).toEqual(expected);
+  });
+
   it("is reached at its second address while the first does not answer", async () => {
     const silentLoop = createLoop({ connections: 128 });
     const silent = listen({ hostname: HERE, backlog: 1, loop: silentLoop });

@@ -57,6 +57,19 @@ pub fn paused_reader_sees_the_end_later(h: anytype) !void {
     try std.testing.expectEqual(@as(u64, 2000), h.peer_of(pair.server).received);
 }
 
+/// A paused connection has not seen the reset; the end of its writing side tells of it by its name.
+pub fn shutdown_sees_the_reset(h: anytype) !void {
+    // A Unix socket knows no reset.
+    if (h.unix) return error.SkipZigTest;
+    const listener = try dialogue.listen(h, .{ .paused = true });
+    const pair = try dialogue.pair(h, listener);
+    _ = try h.submit(.{ .operation = .abort, .id = pair.client });
+    try h.turns(20);
+    const tag = try h.submit(.{ .operation = .shutdown_write, .id = pair.server });
+    try dialogue.expect_answer(h, .shutdown_write, tag, .connection_reset);
+    _ = try dialogue.close(h, pair.server);
+}
+
 pub fn abort_is_seen_as_reset(h: anytype) !void {
     // A Unix socket knows no reset: its peer sees the end.
     if (h.unix) return error.SkipZigTest;

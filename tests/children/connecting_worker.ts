@@ -1,0 +1,31 @@
+/** A worker that connects to "localhost" at the ports it is told, and tells what it got from each. */
+import { connect, type RingportError } from "../../src/mod.ts";
+
+interface WorkerScope {
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent<number[]>) => void) | null;
+  close(): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+
+async function textAt(port: number): Promise<string> {
+  try {
+    const connection = await connect({ hostname: "localhost", port, timeout: 20_000 });
+    let text = "";
+    for await (const bytes of connection.readable) text += new TextDecoder().decode(bytes);
+    connection.abort();
+    return text;
+  } catch (error) {
+    return (error as RingportError).code;
+  }
+}
+
+scope.onmessage = async ({ data }) => {
+  const texts: string[] = [];
+  for (const port of data) texts.push(await textAt(port));
+  scope.postMessage(texts);
+  scope.close();
+};
+
+scope.postMessage("ready");
