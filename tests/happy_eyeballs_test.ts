@@ -24,7 +24,7 @@ import {
 } from "../src/mod.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { closedPort } from "./helpers/peer.ts";
-import { system } from "./helpers/runtime.ts";
+import { openDescriptors, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
 /** What the fake kernel's network does with each, see `helpers/fake.ts`. */
@@ -383,6 +383,32 @@ describe("localhost", () => {
     }
     const down = await errorOf(async () => pool.acquire({ hostname: "localhost", port: await closedPort() }));
     expect((down as RingportError).code).toBe("ECONNREFUSED");
+  });
+
+  it("leaves no descriptor of its losers behind", async () => {
+    await using loop = createLoop();
+    await using listener = listenAt(HERE_IPV6, "six");
+    const down = await closedPort();
+    const options = { hostname: "localhost", loop, timeout: 20_000 };
+    // What the first connects open for good is not counted.
+    for (let warm = 0; warm < 3; warm++) await textOf(await connect({ ...options, port: listener.port }));
+    const before = await openDescriptors();
+    for (let round = 0; round < 30; round++) {
+      await textOf(await connect({ ...options, port: listener.port }));
+      await errorOf(() => connect({ ...options, port: down }));
+      const signal = AbortSignal.abort();
+      await errorOf(() => connect({ ...options, port: listener.port, signal }));
+      const late = new AbortController();
+      const pending = connect({ ...options, port: listener.port, signal: late.signal })
+        .then((connection) => connection.abort(), () => {});
+      late.abort();
+      await pending;
+    }
+    await expectEmpty(loop);
+    // Linux alone tells how many there are.
+    if (before !== undefined) {
+      await until(async () => (await openDescriptors())! <= before, "the descriptors to be closed");
+    }
   });
 
   it("is reached from workers, again and again", async () => {
