@@ -7,7 +7,7 @@
  * @module
  */
 import { BunDoorbell } from "./bun_doorbell.ts";
-import { bun, type BunFfi, processId } from "./bun_types.ts";
+import { bun, type BunFfi, NAME_OF_FFI, processId } from "./bun_types.ts";
 import {
   type Driver,
   type HostFiles,
@@ -15,15 +15,14 @@ import {
   type OpenedLibrary,
   translateSymbols,
 } from "./driver.ts";
+import { closeToOthers, makeFolders, realPath, userId } from "./bun_files.ts";
 import { detectHost } from "./host.ts";
 import { namesThisHost, noAddressError } from "./host_name.ts";
 import { SYMBOLS, type SymbolType } from "./symbols.gen.ts";
 
 const SPELLING = { u32: "u32", i32: "i32", pointer: "ptr" } as const satisfies Record<SymbolType, string>;
 
-// A literal would make Deno's checker look for a module it does not have.
-const ffiModule: string = "bun:ffi";
-const { dlopen, toArrayBuffer } = await import(ffiModule) as BunFfi;
+const { dlopen, toArrayBuffer } = await import(NAME_OF_FFI) as BunFfi;
 
 function openLibrary(path: string): OpenedLibrary {
   const definitions: Record<string, { args: string[]; returns: string }> = {};
@@ -39,6 +38,9 @@ function openLibrary(path: string): OpenedLibrary {
   };
 }
 
+const isWindows = detectHost().operatingSystem === "windows";
+const MODE_BITS = 0o7777;
+
 const files: HostFiles = {
   variable: (name) => bun.env[name],
   presence: (path) => bun.file(path).size > 0 ? "present" : "absent",
@@ -46,8 +48,24 @@ const files: HostFiles = {
   async writeWhole(path, bytes) {
     const temporary = `${path}.${crypto.randomUUID()}`;
     await bun.write(temporary, bytes);
+    if (!isWindows) closeToOthers(temporary);
     await bun.$`mv ${temporary} ${path}`.quiet();
   },
+  async makeFolder(path) {
+    if (isWindows) await bun.$`mkdir -p ${path}`.quiet();
+    else makeFolders(path);
+  },
+  realPath: (path) => isWindows ? path : realPath(path),
+  async facts(path) {
+    try {
+      const found = await bun.file(path).stat();
+      const mode = found.mode & MODE_BITS;
+      return { isFile: found.isFile(), isFolder: found.isDirectory(), owner: found.uid, mode };
+    } catch {
+      return undefined;
+    }
+  },
+  userId: () => Promise.resolve(userId()),
 };
 
 async function resolve(hostname: string): Promise<string[]> {
@@ -62,4 +80,13 @@ async function resolve(hostname: string): Promise<string[]> {
   throw noAddressError(hostname, undefined);
 }
 
-export const driver: Driver = { runtime: "bun", files, processId, openLibrary, resolve };
+function openingFault(path: string): string | undefined {
+  try {
+    openLibrary(path);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+export const driver: Driver = { runtime: "bun", files, processId, openLibrary, openingFault, resolve };

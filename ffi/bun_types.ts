@@ -29,6 +29,8 @@ export interface BunListener {
 export interface BunFile {
   readonly size: number;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Rejects where nothing is. Links are followed. */
+  stat(): Promise<{ uid: number; mode: number; isFile(): boolean; isDirectory(): boolean }>;
 }
 
 /** The global `Bun`. */
@@ -51,6 +53,9 @@ export interface BunFfi {
   /** Without a function that frees it the memory stays the caller's. */
   toArrayBuffer(address: number, offset: number, bytes: number): ArrayBuffer;
 }
+
+/** A literal would make Deno's checker look for a module it does not have. */
+export const NAME_OF_FFI: string = "bun:ffi";
 
 /** The system's number of this process, which Bun gives under Node's name for it. */
 export const processId: number = (globalThis as unknown as { process: { pid: number } }).process.pid;

@@ -68,13 +68,53 @@ const files: HostFiles = {
   read: (path) => Deno.readFile(path),
   async writeWhole(path, bytes) {
     const folder = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")));
-    if (!granted({ name: "write", path: folder })) throw new Error(`no permission to write in ${folder}`);
-    await Deno.mkdir(folder, { recursive: true });
+    checkWritable(folder);
     const temporary = `${path}.${crypto.randomUUID()}`;
-    await Deno.writeFile(temporary, bytes, { createNew: true });
+    await Deno.writeFile(temporary, bytes, { createNew: true, mode: 0o600 });
     await Deno.rename(temporary, path);
   },
+  async makeFolder(path) {
+    checkWritable(path);
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  },
+  realPath(path) {
+    if (Deno.build.os === "windows") return path;
+    if (!granted({ name: "read", path })) throw new Error(`no permission to read ${path}`);
+    return Deno.realPathSync(path);
+  },
+  facts(path) {
+    try {
+      if (!granted({ name: "read", path })) return Promise.resolve(undefined);
+      const { isFile, isDirectory, uid, mode } = Deno.statSync(path);
+      return Promise.resolve({ isFile, isFolder: isDirectory, owner: uid!, mode: mode! & 0o7777 });
+    } catch {
+      return Promise.resolve(undefined);
+    }
+  },
+  async userId(folder) {
+    if (granted({ name: "sys", kind: "uid" })) return Deno.uid() ?? undefined;
+    const mayMake = granted({ name: "write", path: folder }) && granted({ name: "read", path: folder });
+    if (!mayMake) return undefined;
+    const made = await Deno.makeTempFile({ dir: folder });
+    const { uid } = await Deno.stat(made);
+    await Deno.remove(made);
+    return uid ?? undefined;
+  },
 };
+
+function checkWritable(folder: string): void {
+  if (!granted({ name: "write", path: folder })) throw new Error(`no permission to write in ${folder}`);
+}
+
+function openingFault(path: string): string | undefined {
+  if (!granted({ name: "ffi", path })) return undefined;
+  try {
+    openLibrary(path);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 async function resolve(hostname: string): Promise<string[]> {
   const own = namesThisHost(hostname);
@@ -89,4 +129,11 @@ async function resolve(hostname: string): Promise<string[]> {
   throw noAddressError(hostname, failed?.reason);
 }
 
-export const driver: Driver = { runtime: "deno", files, processId: Deno.pid, openLibrary, resolve };
+export const driver: Driver = {
+  runtime: "deno",
+  files,
+  processId: Deno.pid,
+  openLibrary,
+  openingFault,
+  resolve,
+};

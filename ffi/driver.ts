@@ -54,14 +54,35 @@ export interface OpenedLibrary {
 /** What is known of a file without asking the user for a permission. */
 export type FilePresence = "present" | "absent" | "denied";
 
+/** What Linux knows of a file or folder. */
+export interface FileFacts {
+  readonly isFile: boolean;
+  readonly isFolder: boolean;
+  /** The user's number. */
+  readonly owner: number;
+  /** Permissions, with the sticky bit. */
+  readonly mode: number;
+}
+
 /** Files and variables, only as far as they may be had without a prompt. */
 export interface HostFiles {
   /** The variable's value; undefined where it is not set or may not be read. */
   variable(name: string): string | undefined;
   presence(path: string): FilePresence;
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Writes the file whole or not at all, making its folder; throws where that is not permitted. */
+  /** Writes the file whole or not at all, for nobody else to write; throws where that is not permitted. */
   writeWhole(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Makes a folder and those above it, for nobody else to write; throws where that is not permitted. */
+  makeFolder(path: string): Promise<void>;
+  /** The path without links; throws where there is none. On Windows as it is given. */
+  realPath(path: string): string;
+  /** Links are followed. Undefined where nothing is or may not be looked at. Linux. */
+  facts(path: string): Promise<FileFacts | undefined>;
+  /**
+   * The number of the user this process acts for, if need be by way of a file made in this folder for a
+   * moment; undefined where neither is permitted. Linux.
+   */
+  userId(folder: string): Promise<number | undefined>;
 }
 
 /** One runtime. */
@@ -72,5 +93,10 @@ export interface Driver {
   readonly processId: number;
   /** Opens the library at an absolute path; throws what the runtime throws. */
   openLibrary(path: string): OpenedLibrary;
+  /**
+   * Why the library there cannot be opened; undefined where it can, or where trying would ask for a
+   * permission.
+   */
+  openingFault(path: string): string | undefined;
   resolve(hostname: string): Promise<string[]>;
 }

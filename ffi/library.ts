@@ -82,6 +82,15 @@ export function checkoutPaths(moduleUrl: string, host: Host): string[] {
   ].map((relative) => pathOfFileUrl(new URL(relative, moduleUrl), host));
 }
 
+/**
+ * Where a package that is installed as files has the library for this system; undefined for one from a URL.
+ */
+export function packagedPath(moduleUrl: string, host: Host): string | undefined {
+  if (!moduleUrl.startsWith("file:")) return undefined;
+  const relative = `./shipped/${host.operatingSystem}_${host.architecture}/${libraryFileName(host)}`;
+  return pathOfFileUrl(new URL(relative, moduleUrl), host);
+}
+
 /** The path of a file: URL, in the system's own spelling. */
 export function pathOfFileUrl(url: URL, host: Host): string {
   const path = decodeURIComponent(url.pathname);

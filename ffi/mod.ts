@@ -7,7 +7,7 @@
 import { readListenQueue, readNetworkCounters, readProcessCounters } from "./counters.ts";
 import type { Driver, OpenedLibrary } from "./driver.ts";
 import { detectHost } from "./host.ts";
-import { findLibrary, type FoundLibrary, type LibrarySearch } from "./library.ts";
+import { findLibrary, type FoundLibrary, type LibrarySearch, packagedPath } from "./library.ts";
 import { LibraryError } from "./library_error.ts";
 import { checkLibrary } from "./load_check.ts";
 import { measureLoop, openLoop } from "./native_loop.ts";
@@ -142,11 +142,16 @@ function openLibrary(path: string): OpenedLibrary {
   }
 }
 
-/** Unpacks the package's library where no other one is found. */
+/** The package's library, where no other one is found: the file it has, or unpacked. */
 async function unpackWhereNeeded(): Promise<Unpacked | undefined> {
   if (otherLibrary() !== undefined) return undefined;
+  const { files, openingFault } = driver;
+  const own = packagedPath(import.meta.url, host);
+  if (own !== undefined && files.presence(own) === "present" && openingFault(own) === undefined) {
+    return { path: own };
+  }
   try {
-    return await unpack(await importShipped(host), driver.files, host);
+    return await unpack(await importShipped(host), { files, host, openingFault });
   } catch (error) {
     const [reason] = String(error instanceof Error ? error.message : error).split("\n");
     return { reason: `it gives no library for this system (${reason})` };

@@ -27,6 +27,11 @@ function fakeFiles(
   const written: string[] = [];
   return {
     written,
+    makeFolder: () => Promise.resolve(),
+    realPath: (path) => path,
+    facts: (path) =>
+      Promise.resolve({ isFile: path in present, isFolder: !(path in present), owner: 1000, mode: 0o700 }),
+    userId: () => Promise.resolve(1000),
     variable: (name) => variables[name],
     presence: (path): FilePresence =>
       denied.includes(path) ? "denied" : path in present ? "present" : "absent",
@@ -89,6 +94,7 @@ describe("the search for the library", () => {
 
 describe("the library of a package", () => {
   const variables = { [CACHE_VARIABLE]: "/cache" };
+  const openingFault = () => undefined;
 
   async function shippedLibrary() {
     return { LIBRARY_BASE64: btoa(String.fromCharCode(...LIBRARY)), LIBRARY_SHA256: await sha256(LIBRARY) };
@@ -98,8 +104,8 @@ describe("the library of a package", () => {
     const files = fakeFiles({}, variables);
     const shipped = await shippedLibrary();
     const path = `/cache/${shipped.LIBRARY_SHA256.slice(0, 32)}-libringport.so`;
-    expect(await unpack(shipped, files, LINUX)).toEqual({ path });
-    expect(await unpack(shipped, files, LINUX)).toEqual({ path });
+    expect(await unpack(shipped, { files, host: LINUX, openingFault })).toEqual({ path });
+    expect(await unpack(shipped, { files, host: LINUX, openingFault })).toEqual({ path });
     expect(files.written).toEqual([path]);
     expect(await files.read(path)).toEqual(LIBRARY);
   });
@@ -108,9 +114,9 @@ describe("the library of a package", () => {
     const present: Record<string, Uint8Array<ArrayBuffer>> = {};
     const files = fakeFiles(present, variables);
     const shipped = await shippedLibrary();
-    const first = await unpack(shipped, files, LINUX);
+    const first = await unpack(shipped, { files, host: LINUX, openingFault });
     present[(first as { path: string }).path] = new Uint8Array([9]);
-    expect(await unpack(shipped, files, LINUX)).toEqual(first);
+    expect(await unpack(shipped, { files, host: LINUX, openingFault })).toEqual(first);
     expect(files.written).toHaveLength(2);
   });
 
@@ -118,16 +124,35 @@ describe("the library of a package", () => {
     const shipped = await shippedLibrary();
     const damaged = { ...shipped, LIBRARY_BASE64: btoa("other") };
     const files = fakeFiles({}, variables);
-    expect(await unpack(damaged, files, LINUX)).toHaveProperty("reason");
+    const nowhere = fakeFiles();
+    nowhere.facts = () => Promise.resolve(undefined);
+    expect(await unpack(damaged, { files, host: LINUX, openingFault })).toHaveProperty("reason");
     expect(files.written).toEqual([]);
-    expect(await unpack(shipped, fakeFiles(), LINUX)).toHaveProperty("reason");
+    expect(await unpack(shipped, { files: nowhere, host: LINUX, openingFault })).toHaveProperty("reason");
   });
 
   it("tells why it could not be written", async () => {
     const files = fakeFiles({}, variables);
     files.writeWhole = () => Promise.reject(new Error("the disk is full"));
-    const answer = await unpack(await shippedLibrary(), files, LINUX);
+    const answer = await unpack(await shippedLibrary(), { files, host: LINUX, openingFault });
     expect((answer as { reason: string }).reason).toContain("the disk is full");
+  });
+
+  it("goes to the next folder where one fails, and says at last what was wrong with each", async () => {
+    const places = { ...variables, XDG_CACHE_HOME: "/xdg", HOME: "/users/a" };
+    const files = fakeFiles({}, places);
+    const shipped = await shippedLibrary();
+    const faults: Record<string, string> = { "/cache": "noexec", "/xdg/ringport": "full" };
+    files.makeFolder = (folder) =>
+      faults[folder] === "full" ? Promise.reject(new Error("read-only file system")) : Promise.resolve();
+    const noexec = (path: string) => path.startsWith("/cache/") ? "failed to map" : undefined;
+    const found = await unpack(shipped, { files, host: LINUX, openingFault: noexec }) as { path: string };
+    expect(found.path).toContain("/users/a/.cache/ringport/");
+    const nowhere = await unpack(shipped, { files, host: LINUX, openingFault: () => "failed to map" });
+    const { reason } = nowhere as { reason: string };
+    expect(reason).toMatch(/RINGPORT_CACHE: \/cache\/.* cannot be opened: failed to map/);
+    expect(reason).toMatch(/XDG_CACHE_HOME: \/xdg\/ringport cannot be used: read-only file system/);
+    expect(reason).toMatch(/the temporary folder: .*ringport-1000.* cannot be opened/);
   });
 });
 

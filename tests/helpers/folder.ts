@@ -7,8 +7,8 @@
 import { Child } from "./process.ts";
 import { bun, environment, fileExists, system } from "./runtime.ts";
 
-/** Runs a command to its end and gives what it printed. */
-async function run(...command: string[]): Promise<string> {
+/** Runs a command to its end and gives what it printed; throws where it fails. */
+export async function runCommand(...command: string[]): Promise<string> {
   await using child = new Child(command, {});
   const { code, output, errors } = await child.end();
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}: ${errors}`);
@@ -26,11 +26,11 @@ export class Folder implements AsyncDisposable {
   static async make(): Promise<Folder> {
     if (system === "windows") {
       const path = `${environment("TEMP")}\\rp-${crypto.randomUUID()}`;
-      await run("cmd", "/d", "/c", "mkdir", path);
+      await runCommand("cmd", "/d", "/c", "mkdir", path);
       return new Folder(path);
     }
     const parent = environment("TMPDIR") ?? "/tmp";
-    return new Folder(await run("mktemp", "-d", `${parent}/rp.XXXXXX`));
+    return new Folder(await runCommand("mktemp", "-d", `${parent}/rp.XXXXXX`));
   }
 
   file(name: string): string {
@@ -40,13 +40,13 @@ export class Folder implements AsyncDisposable {
   /** Kind and permissions, as "socket 600", of which Windows tells "file" alone; "" where nothing is. */
   async look(name: string): Promise<string> {
     if (system === "windows") return await fileExists(this.file(name)) ? "file" : "";
-    const text = await run("sh", "-c", `stat -c '%F %a' "$1" || true`, "sh", this.file(name));
+    const text = await runCommand("sh", "-c", `stat -c '%F %a' "$1" || true`, "sh", this.file(name));
     return text.replace(/^regular (empty )?file/, "file");
   }
 
   /** Writes a text file. */
   async write(name: string, text: string): Promise<void> {
-    await run("sh", "-c", `printf %s "$2" > "$1"`, "sh", this.file(name), text);
+    await runCommand("sh", "-c", `printf %s "$2" > "$1"`, "sh", this.file(name), text);
   }
 
   async read(name: string): Promise<string> {
@@ -55,15 +55,15 @@ export class Folder implements AsyncDisposable {
   }
 
   async makeFolder(name: string): Promise<void> {
-    await run("mkdir", this.file(name));
+    await runCommand("mkdir", this.file(name));
   }
 
   async move(from: string, to: string): Promise<void> {
-    await run("mv", this.file(from), this.file(to));
+    await runCommand("mv", this.file(from), this.file(to));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (system === "windows") await run("cmd", "/d", "/c", "rmdir", "/s", "/q", this.path);
-    else await run("rm", "-r", this.path);
+    if (system === "windows") await runCommand("cmd", "/d", "/c", "rmdir", "/s", "/q", this.path);
+    else await runCommand("rm", "-r", this.path);
   }
 }

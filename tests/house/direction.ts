@@ -32,11 +32,12 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("base", /^src\/base\//),
   layer("the page of the boundary", /^ffi\/mod\.ts$/),
   layer("drivers", /^ffi\/(bun|deno)\.ts$/),
-  layer("parts of the drivers", /^ffi\/(bun_bell_line|bun_doorbell|bun_types|deno_doorbell)\.ts$/),
+  layer("parts of the drivers", /^ffi\/(bun_bell_line|bun_doorbell|bun_files|bun_types|deno_doorbell)\.ts$/),
   layer(
     "library and loop",
     /^ffi\/(library|shipped|load_check|native_loop|memory|counters|passing|shared_memory)\.ts$/,
   ),
+  layer("folders that are ours alone", /^ffi\/trusted_folder\.ts$/),
   layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),
   layer("port", /^ffi\/port\.ts$/),
   layer("rings", /^ffi\/(completion_ring|submission_ring|ring_look)\.ts$/),
