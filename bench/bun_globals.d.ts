@@ -78,6 +78,12 @@ declare namespace Bun {
   function which(name: string): string | null;
   function sleep(milliseconds: number): Promise<void>;
   function file(path: string | URL): File;
+
+  class Glob {
+    constructor(pattern: string);
+    scan(options: { cwd: string }): AsyncIterable<string>;
+  }
+
   function write(path: string | URL, content: string | Uint8Array): Promise<number>;
   function listen<State>(options: ListenOptions<State>): { readonly port: number; stop(): void };
   function connect<State>(

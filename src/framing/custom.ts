@@ -93,9 +93,8 @@ const rulesSchema: OptionSchema = {
  *       if (position === end) return -1;
  *       const byte = bytes[position];
  *       if (byte === 0x3a) state.phase = state.length + position - from + 1;
- *       else if (byte >= 0x30 && byte <= 0x39 && state.value < 1e8) state.value = state.value * 10 + byte -
- * 0x30;
- *       else return "a length must be digits and a colon";
+ *       else if (byte < 0x30 || byte > 0x39 || state.value >= 1e8) return "a length is digits and a colon";
+ *       else state.value = state.value * 10 + byte - 0x30;
  *     }
  *     const after = from - state.length + state.phase + state.value + 1;
  *     if (after > end) return -1;

@@ -31,9 +31,12 @@ import { ScanState } from "./scan.ts";
  *   socket: { open: (connection) => void connection.end("+OK\r\nfirst\r\n..second\r\n.\r\n") },
  * });
  * const client = await connect({ hostname: "127.0.0.1", port: listener.port });
- * const text = async (framer = crlfLines()) => new TextDecoder().decode((await readMessage(client,
- * framer))!); console.log(await text()); // +OK console.log(await text(dotTerminated())); // first, .second
- * console.log(await readMessage(client, crlfLines())); // null await client.closed; await listener.close();
+ * const decoder = new TextDecoder();
+ * console.log(decoder.decode((await readMessage(client, crlfLines()))!)); // +OK
+ * console.log(decoder.decode((await readMessage(client, dotTerminated()))!)); // first, .second
+ * console.log(await readMessage(client, crlfLines())); // null
+ * await client.closed;
+ * await listener.close();
  * ```
  */
 export function readMessage<D>(

@@ -21,6 +21,7 @@ const SKIPPED_FOLDERS = new Set([
   ".zig-cache",
   "shipped",
   ".tools",
+  ".doc_programs",
   ".git",
 ]);
 
