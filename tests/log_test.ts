@@ -45,7 +45,7 @@ describe("the log", () => {
       systemError: 98,
       cause,
     });
-    log.tell("listener.failed", { error, plain: new TypeError("odd") });
+    log.tell("metrics.failed", { error, plain: new TypeError("odd") });
     const told = entries[0] as unknown as { error: Record<string, unknown>; plain: Record<string, unknown> };
     expect(told.error.code).toBe("EADDRINUSE");
     expect(told.error.name).toBe("AddressInUseError");
@@ -76,13 +76,13 @@ describe("the log", () => {
   it("tells of every odd value that was thrown", () => {
     for (const [name, make] of Object.entries(ODD_VALUES)) {
       const { log, entries } = collected();
-      log.tell("worker.error", { error: make(), worker: 1 });
+      log.tell("application.error", { error: make(), worker: 1 });
       expect(entries.length, name).toBe(1);
-      expect(humanLine(entries[0])).toContain("worker.error");
+      expect(humanLine(entries[0])).toContain("application.error");
       expect(JSON.parse(jsonLine(entries[0]))).toMatchObject({ worker: 1 });
     }
     const { log, entries } = collected();
-    log.tell("worker.error", { error: ODD_VALUES["an error whose cause throws"]() });
+    log.tell("application.error", { error: ODD_VALUES["an error whose cause throws"]() });
     expect(entries[0].error).toMatchObject({ name: "Error", message: "odd" });
   });
 
@@ -167,16 +167,16 @@ describe("createLog", () => {
         return Promise.resolve();
       },
     });
-    log.tell("server.ready", { workers: 2 });
+    log.tell("server.listening", { workers: 2 });
     expect(await log.end(1_000)).toBe(true);
     return text;
   }
 
   it("writes for people on a terminal and JSON otherwise", async () => {
-    expect(await written("auto", true)).toMatch(/ info {2}server\.ready workers=2\n$/);
-    expect(JSON.parse(await written("auto", false)).event).toBe("server.ready");
+    expect(await written("auto", true)).toMatch(/ info {2}server\.listening workers=2\n$/);
+    expect(JSON.parse(await written("auto", false)).event).toBe("server.listening");
     expect(JSON.parse(await written("json", true)).workers).toBe(2);
-    expect(await written("human", false)).toContain("server.ready");
+    expect(await written("human", false)).toContain("server.listening");
     expect(await written("off", true)).toBe("");
   });
 
@@ -186,7 +186,7 @@ describe("createLog", () => {
       isTerminal: () => false,
       write: () => Promise.resolve(),
     });
-    log.tell("server.ready");
+    log.tell("server.listening");
     log.tell("worker.slow", { worker: 0 });
     expect(entries.map(({ event }) => event)).toEqual(["worker.slow"]);
   });
@@ -198,7 +198,7 @@ describe("createLog", () => {
         throw new Error("closed");
       },
     });
-    log.tell("server.ready");
+    log.tell("server.listening");
     expect(await log.end(1_000)).toBe(true);
     expect(log.failures).toBe(1);
   });
@@ -231,9 +231,9 @@ describe("a log whose reader is slow", () => {
     expect(lines.length).toBe(2_000 - dropped + 1);
     expect(lines.slice(0, -1).map(({ index }) => index)).toEqual(lines.slice(0, -1).map((_, index) => index));
     expect(lines.at(-1)).toMatchObject({ event: "log.dropped", level: "warn", dropped });
-    log.tell("server.ready");
+    log.tell("server.listening");
     expect(await log.end(1_000)).toBe(true);
-    expect(text).toContain("server.ready");
+    expect(text).toContain("server.listening");
     expect(log.dropped).toBe(dropped);
   });
 

@@ -1,6 +1,7 @@
 /** The page about metrics and the log, held against what there is. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { logEvents } from "../src/server/log_events.ts";
 import { renderPrometheus } from "../src/worker/prometheus.ts";
 import { readSource } from "./house/files.ts";
 import { readPrometheus } from "./helpers/prometheus.ts";
@@ -21,6 +22,16 @@ function namesIn(cell: string): string[] {
 
 /** Labels that are on every sample of a worker, or tell the buckets of a histogram. */
 const COMMON = ["worker"];
+
+describe("the page about the log", () => {
+  it("lists every event there is at its level, and no other", () => {
+    const listed = table("The log").flatMap(([names, level]) =>
+      namesIn(names).map((name): [string, string] => [name, level])
+    );
+    expect(listed.length).toBe(Object.keys(logEvents).length);
+    expect(Object.fromEntries(listed)).toEqual(logEvents);
+  });
+});
 
 describe("the page about metrics", () => {
   const families = readPrometheus(renderPrometheus(serverStatistics(2, { acceptQueueDrops: 1 })));

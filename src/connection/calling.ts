@@ -4,7 +4,7 @@
  * @module
  */
 import { follow } from "../base/follow.ts";
-import { errorOf, report } from "../base/thrown.ts";
+import { errorOf } from "../base/thrown.ts";
 import type { ConnectionCore } from "./core.ts";
 import { discard } from "./reading.ts";
 import { Flag } from "./state.ts";
@@ -99,11 +99,11 @@ export function handlerFailed<D>(connection: ConnectionCore<D>, thrown: unknown)
   else discard(connection);
 }
 
-/** Nobody takes the error: the first of a group is printed, all are counted. */
+/** Nobody takes the error: it is reported, without a server only the first of a group. */
 function reportUnhandled<D>(connection: ConnectionCore<D>, error: unknown): void {
   const { group } = connection;
   group.unhandledErrors += 1;
   group.engine.unhandledErrors += 1;
-  if (group.unhandledErrors > 1) return;
-  report("a handler failed and no `error` handler took it (further ones are only counted):", error);
+  const isFirst = group.unhandledErrors === 1;
+  group.engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
 }

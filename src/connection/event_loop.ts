@@ -141,7 +141,7 @@ export class EventLoop implements AsyncDisposable {
    */
   trace(sink?: TraceSink): void {
     const { engine, table } = this;
-    engine.trace = sink && new Trace(engine.native, (id) => table.roleOf(id), sink);
+    engine.trace = sink && new Trace(engine.native, (id) => table.roleOf(id), sink, engine.faults);
   }
 
   /** It has been told to close. @internal */

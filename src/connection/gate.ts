@@ -8,7 +8,6 @@ import { isWildcard, type SocketAddress, unmapped } from "../base/address.ts";
 import { describe } from "../base/options.ts";
 import { OptionError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
-import { report } from "../base/thrown.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { AddressFamily, Operation } from "../base/layout.ts";
 import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
@@ -258,12 +257,12 @@ export class Gate<D> implements Greeted {
     }
   }
 
-  /** The first failure of a listener is reported, all are counted. */
+  /** It is reported, without a server only the first of a listener. */
   #callbackFailed(name: string, thrown: unknown): void {
-    this.#group.engine.handlerErrors += 1;
-    if (this.#reported) return;
+    const { engine } = this.#group;
+    engine.handlerErrors += 1;
+    engine.faults.tell(`the ${name} callback of a listener failed`, thrown, !this.#reported);
     this.#reported = true;
-    report(`the ${name} callback of a listener failed (further failures are only counted):`, thrown);
   }
 }
 

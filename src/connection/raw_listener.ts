@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { report } from "../base/thrown.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
 import { Flags, Operation } from "../base/layout.ts";
@@ -76,6 +75,8 @@ export class RawListener implements AsyncDisposable {
   #handedOn = false;
   #paused = false;
   #referenced = true;
+  /** A fault was reported. */
+  #reported = false;
   /** Connections it may still accept; undefined for any number. Under 0 when some came as it was lowered. */
   #allowed: number | undefined = undefined;
 
@@ -190,7 +191,8 @@ export class RawListener implements AsyncDisposable {
       this.#take(descriptor, ...peer);
     } catch (error) {
       this.#engine.native.discard(descriptor);
-      report("handing a connection on failed:", error);
+      this.#engine.faults.tell("handing a connection on failed", error, !this.#reported);
+      this.#reported = true;
     }
   }
 

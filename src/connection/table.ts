@@ -84,6 +84,8 @@ export class ConnectionTable implements CompletionSink {
   readonly #pending = new Set<Pending>();
   readonly #datagramPorts = new Map<number, DatagramPort>();
   #lastTag = 0;
+  /** A listener that cannot accept was reported. */
+  #acceptFailed = false;
   /** Connections in the table. */
   count = 0;
 
@@ -236,7 +238,11 @@ export class ConnectionTable implements CompletionSink {
   }
 
   /** Concerns its peer alone; the library counts it. */
-  acceptFailed(): void {}
+  acceptFailed(_listener: number, status: number, systemError: number): void {
+    const error = this.#engine.errorOf(status, systemError, "accept");
+    this.#engine.faults.tell("a listener cannot accept", error, !this.#acceptFailed);
+    this.#acceptFailed = true;
+  }
 
   adopted(id: number, tag: number, status: number, systemError: number): void {
     const acceptor = this.#acceptors.get(tag);

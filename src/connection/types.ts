@@ -100,8 +100,8 @@ export interface SocketHandlers<D = undefined> {
   /**
    * The connection failed or a handler threw. Nothing but `close` is called for the connection after it, and
    * it is aborted unless this handler ends it in its own way. Without this handler the exception of a handler
-   * is printed by `console.error` (the first of a listener) and counted; a failure of the connection shows in
-   * the close reason only.
+   * is counted and goes to the server's log (`application.error`), or without a server to `console.error`
+   * (the first of a listener); a failure of the connection shows in the close reason only.
    */
   error?(connection: Connection<D>, error: Error): void | Promise<void>;
 }

@@ -35,6 +35,7 @@ import { dispatch } from "./dispatch.ts";
 import { Exceptions } from "./exceptions.ts";
 import { LateAnswers } from "./late_answers.ts";
 import { brokenLoop, errorOfStatus, type StatusPlace, unanswered } from "./native_errors.ts";
+import { Faults } from "./faults.ts";
 import { Overflow } from "./overflow.ts";
 import type { Pressure } from "./pressure.ts";
 import { segmentsOf } from "./segments_of.ts";
@@ -97,6 +98,8 @@ export class Engine {
   whenBroken: ((error: RingportError) => void) | undefined = undefined;
   /** Called once when another thread has taken the loop away. */
   whenSeized: (() => void) | undefined = undefined;
+  /** Faults of the application that nothing else takes. */
+  readonly faults: Faults = new Faults();
   /** Called when another thread has woken the loop. */
   whenWoken: (() => void) | undefined = undefined;
   /** Told of every record, where somebody asked for that. */

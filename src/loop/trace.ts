@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { report } from "../base/thrown.ts";
+import type { Faults } from "./faults.ts";
 import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
 import type { NativeLoop } from "../../ffi/port.ts";
 import { statusCode } from "./native_errors.ts";
@@ -79,13 +79,20 @@ const noId = -1;
 
 export class Trace {
   readonly #native: NativeLoop;
+  readonly #faults: Faults;
   readonly #roleOf: (id: number) => TraceRole | undefined;
   #sink: TraceSink | undefined;
   /** Places in the rings up to which everything was told. */
   #submitted = 0;
   #completed = 0;
 
-  constructor(native: NativeLoop, roleOf: (id: number) => TraceRole | undefined, sink: TraceSink) {
+  constructor(
+    native: NativeLoop,
+    roleOf: (id: number) => TraceRole | undefined,
+    sink: TraceSink,
+    faults: Faults,
+  ) {
+    this.#faults = faults;
     this.#native = native;
     this.#roleOf = roleOf;
     this.#sink = sink;
@@ -128,7 +135,7 @@ export class Trace {
       });
     } catch (error) {
       this.#sink = undefined;
-      report("a trace sink failed and is told of nothing more:", error);
+      this.#faults.tell("a trace sink failed and hears nothing more", error, true);
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { type AdoptingListener, adoptingListener } from "../connection/adopting_listener.ts";
-import type { Admission, Refusals } from "../connection/admission.ts";
+import type { Admission, Refusal, Refusals } from "../connection/admission.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { listen, type Listener } from "../connection/listener.ts";
 import type { Connection, ListenOptions } from "../connection/types.ts";
@@ -39,6 +39,8 @@ export interface Inside {
   connectionsPerWorkerMax: number;
   /** Called for each connection that is accepted here. */
   accepted: () => void;
+  /** Called for each connection that is refused, where somebody wants to know. */
+  refused: ((refusal: Refusal) => void) | undefined;
   sink: CloseSink;
 }
 
@@ -47,6 +49,8 @@ export class Door {
   readonly address: SocketAddress;
   readonly #listener: Listener<unknown> | AdoptingListener<unknown>;
   readonly #framed: boolean;
+  /** Connections that a listener of this worker's own may have. */
+  #limit = Infinity;
   #open = true;
 
   /** Binds where the plan says so, without accepting yet. Throws what `listen` throws. */
@@ -66,6 +70,7 @@ export class Door {
       socket,
       loop,
       admission,
+      refused: inside.refused,
       proxyProtocol: proxyProtocol.trusted.length > 0 ? proxyProtocol : undefined,
     };
     if (plan.kind === "adopt") {
@@ -75,6 +80,7 @@ export class Door {
     }
     const { atLimit } = options.limits;
     const connections = limitOf(options, inside);
+    this.#limit = connections ?? Infinity;
     const bound = listen<unknown>({ ...common, ...bindingOf(options, plan), connections, atLimit });
     bound.pause();
     bound.whenAccepted = inside.accepted;
@@ -89,6 +95,11 @@ export class Door {
   /** Connections there are and those about to be opened. */
   get load(): number {
     return this.#listener.connectionCount + this.pending;
+  }
+
+  /** Whether a listener of this worker's own has as many connections as it may. */
+  get isFull(): boolean {
+    return this.#listener.connectionCount >= this.#limit;
   }
 
   /** Connections about to be opened. */

@@ -119,9 +119,16 @@ export class Log {
 
   /** Logs an event at the event's level. `worker` among the fields is the worker's number. */
   tell(event: LogEvent, fields: LogFields = {}): void {
+    if (this.tells(logEvents[event])) this.#put(event, plainFields(fields));
+  }
+
+  /** The same with fields that are plain data already, and are logged whole, however large they are. */
+  tellWhole(event: LogEvent, fields: LogFields): void {
+    if (this.tells(logEvents[event])) this.#put(event, fields);
+  }
+
+  #put(event: LogEvent, plain: LogFields): void {
     const level = logEvents[event];
-    if (!this.tells(level)) return;
-    const plain = plainFields(fields);
     const head = { time: this.#now(), level, event };
     // A field of such a name does not take the place of the event's own.
     const entry: LogEntry = { ...head, ...plain, ...head };

@@ -32,6 +32,8 @@ function plainError(error: Error, depth: number): Record<string, unknown> {
   }
   const cause = readable(error, "cause");
   if (cause !== undefined) plain.cause = plainAt(cause, depth + 1);
+  const errors = readable(error, "errors");
+  if (Array.isArray(errors)) plain.errors = plainAt(errors, depth + 1);
   const stack = "code" in plain ? undefined : stackOf(error);
   if (stack !== undefined) plain.stack = shorten(stack);
   return plain;

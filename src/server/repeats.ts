@@ -5,6 +5,9 @@
  */
 import { repeatIntervalMilliseconds, repeatKeysMax } from "../base/limits.ts";
 
+/** Stands for all keys for which there is no room. */
+const othersKey = "\0others";
+
 interface Seen<T> {
   latest: T;
   /** How many came since something was told. */
@@ -18,10 +21,13 @@ export class Repeats<T> {
   readonly #seen = new Map<string, Seen<T>>();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #ended = false;
+  /** Values for which there is no room are counted together, and not told at once. */
+  readonly #countsOthers: boolean;
 
   /** `repeated` is 0 for what is told at once, else how many were put together in the value, the last one. */
-  constructor(tell: (value: T, repeated: number) => void) {
+  constructor(tell: (value: T, repeated: number) => void, { countsOthers = false } = {}) {
     this.#tell = tell;
+    this.#countsOthers = countsOthers;
   }
 
   /** Tells the value, or counts it where one of the same key was told within the last second. */
@@ -32,9 +38,11 @@ export class Repeats<T> {
       seen.repeated += 1;
       return;
     }
+    const isCrowded = this.#seen.size >= repeatKeysMax && key !== othersKey;
+    if (isCrowded && this.#countsOthers) return this.add(othersKey, value);
     this.#tell(value, 0);
     if (this.#ended) return;
-    if (this.#seen.size >= repeatKeysMax) this.#forgetOldest();
+    if (isCrowded) this.#forgetOldest();
     this.#seen.set(key, { latest: value, repeated: 0 });
     this.#timer ??= setTimeout(() => this.#pass(), repeatIntervalMilliseconds);
   }

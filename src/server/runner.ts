@@ -26,8 +26,15 @@ import { loopOptionsOf } from "./loop_options.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./options.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
 import { UdpListener, type UdpPlan } from "./udp_listener.ts";
+import { Repeats } from "./repeats.ts";
 import type { WorkerContext } from "./worker_context.ts";
 import { WorkerMessages } from "./worker_messages.ts";
+
+/** Something of the application's that failed, and what was thrown. */
+interface Fault {
+  what: string;
+  thrown: unknown;
+}
 
 /** What a runner is made with. */
 export interface RunnerSettings {
@@ -108,6 +115,10 @@ export class Runner {
   readonly #judges: Judges;
   readonly #place: number;
   readonly #housekeeping: Housekeeping;
+  /** Faults of the application on their way to the log: equal ones, and too many kinds of them, as one. */
+  readonly #faults: Repeats<Fault>;
+  /** Places of listeners that are at their limit. */
+  readonly #full = new Set<number>();
   #phase: Phase = "running";
   #starting: Promise<void> = Promise.resolve();
   /** Connections have gone in this turn, and their end is yet to be counted. */
@@ -127,6 +138,10 @@ export class Runner {
     const { engine } = this.loop;
     engine.exceptions.sink = (thrown, unreported) => owner.exception(thrown, unreported);
     engine.whenBroken = (error) => owner.broken(error);
+    this.#faults = new Repeats<Fault>(({ what, thrown }, repeated) => {
+      owner.event("application.error", { what, error: thrown, ...(repeated > 0 ? { repeated } : {}) });
+    }, { countsOthers: true });
+    engine.faults.sink = (what, thrown) => this.#fault(what, thrown);
     if (engine.pressure !== undefined) {
       engine.pressure.changed = (limit, reached) =>
         owner.event(reached ? "limit.reached" : "limit.released", { limit });
@@ -325,10 +340,15 @@ export class Runner {
       try {
         await application.stop?.();
       } catch (error) {
-        this.#owner.log("the application's stop failed", { error: textOf(error) });
+        this.#fault("the application's `stop` failed", error);
       }
     }));
     await this.loop.close();
+    this.#faults.end();
+  }
+
+  #fault(what: string, thrown: unknown): void {
+    this.#faults.add(`${what} ${textOf(thrown)}`, { what, thrown });
   }
 
   /** Ends the loop at once, as the thread is about to end. */
@@ -339,6 +359,7 @@ export class Runner {
     } catch {
       // The loop is broken; what was written before stands.
     }
+    this.#faults.end();
     this.loop.engine.native.endNow();
   }
 
@@ -390,6 +411,9 @@ export class Runner {
       connectionsMax: this.#settings.connectionsMax,
       workers: this.#settings.options.maxWorkers,
       accepted: () => this.#board.addAccepted(place),
+      refused: this.#settings.options.logLevel === "debug"
+        ? (refusal) => this.#owner.event("connection.refused", { listener: listener.name, ...refusal })
+        : undefined,
       connectionsPerWorkerMax: connectionsPerWorker === 0 ? Infinity : connectionsPerWorker,
       sink: this.#sink(place),
     });
@@ -442,7 +466,7 @@ export class Runner {
       try {
         await application.stopping?.(phase);
       } catch (error) {
-        this.#owner.log("the application's stopping failed", { phase, error: textOf(error) });
+        this.#fault(`the application's \`stopping\` failed in the phase ${phase}`, error);
       }
     }));
   }
@@ -479,6 +503,7 @@ export class Runner {
     board.set("datagramsDropped", this.loop.engine.datagramsDropped);
     if (quiet) return;
     this.doors.forEach((door, listener) => board.setRefusals(listener, door.refusals));
+    this.#tellLimits();
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
     board.set("exceptions", this.loop.engine.exceptions.count);
@@ -494,6 +519,17 @@ export class Runner {
     board.set("connections", this.connectionCount);
   }
 
+  /** Listeners of the worker's own that have reached their limit of connections, or have room again. */
+  #tellLimits(): void {
+    this.doors.forEach((door, listener) => {
+      if (door.isFull === this.#full.has(listener)) return;
+      if (door.isFull) this.#full.add(listener);
+      else this.#full.delete(listener);
+      const event = door.isFull ? "limit.reached" : "limit.released";
+      this.#owner.event(event, { limit: "connections", listener: door.name });
+    });
+  }
+
   #idle(): void {
     for (const application of this.#applications.values()) {
       try {
@@ -505,7 +541,7 @@ export class Runner {
   }
 
   #idleFailed(error: unknown): void {
-    this.#owner.log("the application's idle failed", { error: textOf(error) });
+    this.#fault("the application's `idle` failed", error);
   }
 }
 

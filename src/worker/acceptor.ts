@@ -24,6 +24,10 @@ export interface AcceptorOwner {
   discard(descriptor: number): void;
   /** Whether this peer may have a connection; false: it is cut. */
   admits(handed: HandedOver): boolean;
+  /** A connection was cut. */
+  refused(handed: HandedOver, reason: string): void;
+  /** A listener has reached the limit of connections that holds for it, or has room again. */
+  limit(place: number, reached: boolean): void;
   /** Connections the server and one worker may have at once. */
   readonly connectionsMax: number;
   readonly connectionsPerWorkerMax: number;
@@ -49,6 +53,8 @@ export class Acceptor {
   #first = 0;
   /** Places of listeners that wait for room, or for somebody to serve. */
   readonly #paused = new Set<number>();
+  /** Places of listeners that are at a limit of connections. */
+  readonly #full = new Set<number>();
   #serves = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -171,6 +177,8 @@ export class Acceptor {
   #give(handed: HandedOver): boolean {
     const best = this.#choose(handed.listener);
     if (best === undefined || !best.queue.give(handed)) return false;
+    // One that refuses has room again; one that pauses is looked at in its turn.
+    if (this.#listeners[handed.listener].allowed === Infinity) this.#tellLimit(handed.listener, false);
     this.#next = this.#owner.serving().indexOf(best) + 1;
     this.#owner.wake(best);
     return true;
@@ -230,7 +238,24 @@ export class Acceptor {
   #refuse(handed: HandedOver, reason: "limit" | "banned" | "shutdown"): void {
     const refused = this.#refused[handed.listener];
     refused[reason] = (refused[reason] ?? 0) + 1;
+    if (reason === "limit") this.#tellLimit(handed.listener, true);
+    this.#owner.refused(handed, reason);
     this.#owner.discard(handed.descriptor);
+  }
+
+  /** Whether there is no room for a connection of a listener, were the workers to want it. */
+  #isFull(place: number): boolean {
+    const { connectionsPerWorkerMax } = this.#owner;
+    const serving = this.#owner.serving();
+    const allFull = serving.length > 0 && serving.every(({ load }) => load >= connectionsPerWorkerMax);
+    return allFull || this.#roomOfAll() <= 0 || this.#roomOf(place) <= 0;
+  }
+
+  #tellLimit(place: number, reached: boolean): void {
+    if (reached === this.#full.has(place)) return;
+    if (reached) this.#full.add(place);
+    else this.#full.delete(place);
+    this.#owner.limit(place, reached);
   }
 
   #giveWaiting(): void {
@@ -266,10 +291,12 @@ export class Acceptor {
     listener.allow(part);
     if (isRationed ? part === 0 : isNobodyThere) {
       this.#paused.add(place);
+      if (isRationed) this.#tellLimit(place, this.#isFull(place));
       // What comes now need not wake this thread.
       listener.pause();
     } else {
       this.#paused.delete(place);
+      if (isRationed) this.#tellLimit(place, false);
       listener.resume();
     }
     return isRationed ? part : 0;

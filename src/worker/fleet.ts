@@ -16,6 +16,7 @@ import type { HandedOver } from "../server/hand_over.ts";
 import type { Log } from "../server/log.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
 import { host } from "../host/mod.ts";
+import { AddressFamily } from "../base/layout.ts";
 import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
@@ -34,6 +35,7 @@ import type { ActivityStatistics, CountsByName, ServerStatistics } from "./stati
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import type { MessageHub } from "./message_hub.ts";
+import { LoggedBans } from "./server_bans.ts";
 import { Replacement } from "./replacement.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
@@ -66,6 +68,7 @@ export class Fleet {
   readonly #spreading: Spreading;
   #selfTestTimer: ReturnType<typeof setInterval> | undefined = undefined;
   readonly #tables: AddressTables;
+  readonly #bans: ServerBans;
   readonly #replacement: Replacement;
   /** Where workers are processes. */
   #processes: WorkerProcesses | undefined = undefined;
@@ -92,6 +95,7 @@ export class Fleet {
     this.#owner = owner;
     this.#spreading = spreadingOf(options, host.operatingSystem);
     this.#tables = new AddressTables(options);
+    this.#bans = new LoggedBans(this.#tables.judges, log);
     this.#replacement = new Replacement(options, log);
     this.#figures = new ListenerFigures({
       options,
@@ -131,7 +135,7 @@ export class Fleet {
 
   /** The bans of all workers. */
   get bans(): ServerBans {
-    return this.#tables.judges;
+    return this.#bans;
   }
 
   /** The messages between the workers. */
@@ -153,6 +157,7 @@ export class Fleet {
       this.#log.tell("loop.exception", { error, unreported });
     };
     loop.engine.whenBroken = (error) => this.#owner.failed(error);
+    loop.engine.faults.sink = (what, error) => this.#log.tell("application.error", { what, error });
     loop.ref();
     this.#loop = loop;
     try {
@@ -208,8 +213,15 @@ export class Fleet {
   #testRegularly(): void {
     const { selfTest: interval } = this.#options.supervisor;
     if (interval === 0) return;
+    let isRunning = false;
     this.#selfTestTimer = setInterval(async () => {
-      for (const { listener, error } of await this.selfTest()) {
+      // One that takes its time is not joined by further ones.
+      if (isRunning) return;
+      isRunning = true;
+      const results = await this.selfTest();
+      isRunning = false;
+      if (this.#ending) return;
+      for (const { listener, error } of results) {
         if (error !== undefined) this.#log.tell("server.selfTestFailed", { listener, error });
       }
     }, interval);
@@ -364,6 +376,11 @@ export class Fleet {
       wake: (worker) => this.#wake(worker),
       discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
       admits: (handed) => this.#admits(handed),
+      refused: (handed, reason) => this.#refused(handed, reason),
+      limit: (place, reached) => {
+        const { name: listener } = this.#options.listeners[place];
+        this.#log.tell(reached ? "limit.reached" : "limit.released", { limit: "connections", listener });
+      },
       connectionsMax: this.#connectionsMax,
       connectionsPerWorkerMax: limits.connectionsPerWorker === 0 ? Infinity : limits.connectionsPerWorker,
     };
@@ -376,6 +393,16 @@ export class Fleet {
     const slots = maxWorkers * connectionSlots;
     if (isolation === "process") return slots;
     return Math.min(slots, maxWorkers * connectionsPerWorker(maxWorkers));
+  }
+
+  #refused({ listener, family, word0, word1, word2, word3 }: HandedOver, reason: string): void {
+    if (!this.#log.tells("debug")) return;
+    const { name } = this.#options.listeners[listener];
+    // A Unix socket's peer has no address.
+    const address = family === AddressFamily.unix
+      ? ""
+      : `${this.#address.setRecord(family, word0, word1, word2, word3)}`;
+    this.#log.tell("connection.refused", { listener: name, reason, address });
   }
 
   /** Bans are asked for here, unless a worker judges anyway. */

@@ -137,10 +137,6 @@ export class ProcessWorker implements ChannelOwner {
         return this.#post({ kind: "ready", addresses: message.addresses });
       case "loaded":
         return;
-      case "log": {
-        const fields = message.fields === undefined ? undefined : plainFields(message.fields);
-        return this.#post({ ...message, ...plainFields({ message: message.message }), fields });
-      }
       case "message":
         return this.#post({ ...message, body: message.body.toBase64() });
       case "failed":

@@ -50,6 +50,7 @@ async function testOne(
     try {
       // The kernel connects before anybody has accepted.
       while (accepted(place) === before) {
+        if (connection.state === "closed") throw new Error("the connection was cut");
         if (performance.now() - begun > timeout) throw new Error(`not accepted within ${timeout} ms`);
         await new Promise((resolve) => setTimeout(resolve, lookInterval));
       }

@@ -131,7 +131,7 @@ export class Server implements AsyncDisposable {
         stop();
         tell((it) => it.#stopBySignal(signal, patience));
       },
-      dump: () => tell((it) => it.#log.tell("server.statistics", { statistics: it.stats() })),
+      dump: () => tell((it) => it.#log.tellWhole("server.statistics", { statistics: it.stats() })),
     }, () => server === undefined ? "auto" : server.#options.hangup);
     try {
       // A module that does not come to its end must not keep the program from ending.

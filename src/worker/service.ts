@@ -4,7 +4,7 @@
  * @module
  */
 import { plainFields } from "../server/log_values.ts";
-import { codeOf, messageOf, stackOf } from "../base/thrown.ts";
+import { codeOf, isError, messageOf, stackOf } from "../base/thrown.ts";
 import type { HandOver } from "../server/hand_over.ts";
 import type { LogEvent } from "../server/log_events.ts";
 import { noDrains, type Phase } from "../server/phases.ts";
@@ -72,11 +72,12 @@ export class WorkerService {
   async #start(settings: RunnerSettings, means: ServiceMeans | undefined): Promise<void> {
     const { post } = this.#host;
     const owner = {
-      log: (message: string, fields?: Record<string, unknown>) => post({ kind: "log", message, fields }),
+      log: (message: string, fields?: Record<string, unknown>) => post(plainLog(message, fields)),
       exception: (thrown: unknown, unreported: number) =>
         post({ kind: "exception", error: plainFields({ error: thrown }).error, unreported }),
       broken: (error: Error) => this.crashed(error),
-      event: (event: LogEvent, fields: Record<string, unknown>) => post({ kind: "event", event, fields }),
+      event: (event: LogEvent, fields: Record<string, unknown>) =>
+        post({ kind: "event", event, fields: plainFields(fields) }),
       banned: (address: string) => post({ kind: "banned", address }),
       seized: () => this.#seized(),
       message: (body: Uint8Array<ArrayBuffer>) => post({ kind: "message", body }),
@@ -126,4 +127,15 @@ export class WorkerService {
       stack: stackOf(error),
     });
   }
+}
+
+/**
+ * What goes to the server's log, as plain data: an error that is sent to another thread loses its code, its
+ * cause and the name of its class, and not every value can be sent. An error in place of the message is told
+ * as one.
+ */
+function plainLog(message: unknown, fields: Record<string, unknown> = {}): FromWorker {
+  const text = typeof message === "string" ? message : messageOf(message);
+  const all = isError(message) ? { error: message, ...fields } : fields;
+  return { kind: "log", message: String(plainFields({ text }).text), fields: plainFields(all) };
 }

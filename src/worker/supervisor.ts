@@ -167,7 +167,8 @@ export class Supervisor implements HandleOwner {
     if (!filled && this.#isEmpty(old.index)) this.#refill(old.index, reason);
   }
 
-  gone(worker: WorkerHandle): void {
+  gone(worker: WorkerHandle, end: WorkerEnd): void {
+    if (end.reason === "stopped") this.#settings.log.tell("worker.stopped", { worker: worker.index });
     this.#owner.gone(worker);
   }
 
@@ -228,7 +229,15 @@ export class Supervisor implements HandleOwner {
     const connectionsMax = this.#settings.connectionsMax();
     const udp = this.#settings.udp();
     const settings = { index, generation, application, options, doors, udp, connectionsMax };
-    return new WorkerHandle(settings, health, this, makeLink);
+    const worker = new WorkerHandle(settings, health, this, makeLink);
+    const begun = performance.now();
+    const tellReady = () => {
+      const milliseconds = Math.round(performance.now() - begun);
+      this.#settings.log.tell("worker.ready", { worker: index, milliseconds });
+    };
+    // One that cannot be ready is the concern of whoever waits for it.
+    worker.ready.then(tellReady, () => {});
+    return worker;
   }
 
   /** A dead worker's place is filled again, after a while, unless too many have died. */

@@ -40,6 +40,7 @@ export class Succession {
   readonly #channel: Channel;
   readonly #places: number[];
   readonly #done: Promise<unknown>;
+  readonly #library: string | undefined;
 
   constructor(channel: Channel, done: Promise<unknown>, taken: Taken, settings: TakeOverSettings) {
     this.#channel = channel;
@@ -50,6 +51,7 @@ export class Succession {
       place === undefined ? undefined : taken.offered[place].descriptor
     );
     this.point = taken.point;
+    this.#library = settings.library;
     // The predecessor closes what nobody takes.
     taken.offered.forEach(({ descriptor }, place) => {
       if (!this.#places.includes(place)) discardDescriptor(descriptor, settings.library);
@@ -66,6 +68,8 @@ export class Succession {
   /** This server does not start: the predecessor goes on. */
   giveUp(): void {
     this.#channel.abort();
+    // The sockets that listen are closed with their listeners; nobody waits at this one yet.
+    if (this.point !== undefined) discardDescriptor(this.point, this.#library);
   }
 }
 
@@ -110,6 +114,7 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
   } catch (error) {
     channel.abort();
     for (const { descriptor } of taken.offered) discardDescriptor(descriptor, library);
+    if (taken.point !== undefined) discardDescriptor(taken.point, library);
     throw error;
   } finally {
     inbox?.close();

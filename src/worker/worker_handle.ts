@@ -21,7 +21,7 @@ export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
 /** Whom a worker's handle tells. */
 export interface HandleOwner {
   /** The worker is gone, however that came: what it has done is to be kept. */
-  gone(handle: WorkerHandle): void;
+  gone(handle: WorkerHandle, end: WorkerEnd): void;
   /** The worker is gone and nobody asked it to go. */
   died(handle: WorkerHandle, end: WorkerEnd): void;
   log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
@@ -193,7 +193,7 @@ export class WorkerHandle implements LinkOwner {
     // Its connections went with it.
     if (end.reason !== "stopped") this.counts = { ...this.counts, aborted: this.counts.aborted + this.load };
     this.state = "gone";
-    this.#owner.gone(this);
+    this.#owner.gone(this, end);
     this.#ready.reject(this.#failure("ERR_WORKER", end.message));
     this.#gone.resolve(end);
     // A worker that never was ready is the concern of whoever starts it.

@@ -1,6 +1,13 @@
 /** An application that does what each line says: the misbehaving handlers of the tests. */
 import { host } from "../../src/host/mod.ts";
-import type { Application, Connection, SocketAddress, Window, WorkerContext } from "../../src/mod.ts";
+import {
+  AddressInUseError,
+  type Application,
+  type Connection,
+  type SocketAddress,
+  type Window,
+  type WorkerContext,
+} from "../../src/mod.ts";
 
 /** What is kept for a connection: the beginning of a line, and whether a stream is on its way. */
 export interface State {
@@ -72,6 +79,9 @@ export default class Commands implements Application<State> {
       }
       case "throw":
         throw new Error("a handler threw");
+      case "log-errors":
+        logErrors(worker);
+        return void connection.write("logged\n");
       case "crash":
         setTimeout(() => {
           throw new Error("nobody catches this");
@@ -117,6 +127,18 @@ export default class Commands implements Application<State> {
         connection.write(`unknown ${name}\n`);
     }
   }
+}
+
+/** An error among the fields, and one where a text should be, as programs without types do it. */
+function logErrors(worker: WorkerContext): void {
+  const error = new AddressInUseError("taken", {
+    code: "EADDRINUSE",
+    operation: "listen",
+    address: "[::1]:1",
+    cause: new TypeError("inner"),
+  });
+  worker.log("it failed", { error, call: () => {} });
+  worker.log(error as unknown as string);
 }
 
 function hostOf(address: SocketAddress): string {

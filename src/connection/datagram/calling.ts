@@ -5,7 +5,7 @@
  * @module
  */
 import { follow } from "../../base/follow.ts";
-import { errorOf, report } from "../../base/thrown.ts";
+import { errorOf } from "../../base/thrown.ts";
 import type { Engine } from "../../loop/engine.ts";
 import type { UdpSocket } from "./socket.ts";
 import type { UdpHandlers } from "./types.ts";
@@ -71,11 +71,11 @@ export class HandlerTable<D> {
     return true;
   }
 
-  /** Nobody takes the error: the first of a socket is printed, all are counted. */
+  /** Nobody takes the error: it is reported, without a server only the first of a socket. */
   #report(error: unknown): void {
     this.#unhandled += 1;
     this.#engine.unhandledErrors += 1;
-    if (this.#unhandled > 1) return;
-    report("a handler failed and no `error` handler took it (further ones are only counted):", error);
+    const isFirst = this.#unhandled === 1;
+    this.#engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
   }
 }
