@@ -10,9 +10,9 @@ import { detectHost } from "./host.ts";
 import { findLibrary, type FoundLibrary, type LibrarySearch, packagedPath } from "./library.ts";
 import { LibraryError } from "./library_error.ts";
 import { checkLibrary } from "./load_check.ts";
-import { measureLoop, openLoop } from "./native_loop.ts";
 import { Status } from "./layout.gen.ts";
-import { give, openInbox } from "./passing.ts";
+import { measureLoop, openLoop } from "./native_loop.ts";
+import { dialMeeting, makeMeetingFolder, openLane, removeMeetingFolder, takeLane } from "./passing.ts";
 import type { Native } from "./port.ts";
 import { createMemory, openMemory } from "./shared_memory.ts";
 import { NativeError } from "./status.ts";
@@ -20,7 +20,8 @@ import { importShipped, unpack, type Unpacked } from "./shipped.ts";
 
 export type {
   Doorbell,
-  Inbox,
+  Gift,
+  Lane,
   ListenQueue,
   LoopMeasure,
   LoopSizes,
@@ -31,7 +32,6 @@ export type {
   ResolvedLoopSizes,
   ShareableLoop,
   SharedMemory,
-  Taker,
 } from "./port.ts";
 export { AbiVersionError, LayoutHashError, LibraryError, PatternError } from "./library_error.ts";
 export { HostNameError } from "./host_name.ts";
@@ -91,14 +91,13 @@ export function openNative(options: NativeOptions = {}): Native {
     processCounters: () => readProcessCounters(library.functions),
     listenQueue: (address) => readListenQueue(library.functions, address),
     networkCounters: () => readNetworkCounters(library.functions),
-    openInbox: (token) => openInbox(library.functions, token),
-    give: (descriptor, to) => give(library.functions, "socket", descriptor, to),
+    openLane: (connection, processId) => openLane(library.functions, connection, processId),
+    takeLane: (connection, processId) => takeLane(library.functions, connection, processId),
+    dialMeeting: (path, processId) => dialMeeting(library.functions, path, processId),
+    makeMeetingFolder: (parent) => makeMeetingFolder(library.functions, parent),
+    removeMeetingFolder: (path) => removeMeetingFolder(library.functions, path),
     createMemory: (bytes) => createMemory(library, bytes),
     openMemory: (descriptor, bytes) => openMemory(library, descriptor, bytes),
-    giveMemory(memory, to) {
-      if (memory.descriptor === 0) throw new NativeError("give_memory", Status.invalidState);
-      return give(library.functions, "memory", memory.descriptor, to);
-    },
     now: () => library.functions.ringport_now(),
     interfaceIndex: (name) => interfaceIndex(library.functions, name),
     currentFolder: () => currentFolder(library.functions),

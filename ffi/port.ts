@@ -167,20 +167,30 @@ export interface ListenQueue {
   readonly limit: number;
 }
 
-/** A process that takes sockets: its number, and the name of its inbox, at most 64 bytes. */
-export interface Taker {
-  readonly processId: number;
-  readonly token: string;
-}
+/** What is given to another process. */
+export type Gift = "socket" | "memory";
 
-/** Where sockets given by other processes arrive. Used by one thread. */
-export interface Inbox {
+/**
+ * One end of the way on which sockets and memory go from this process to one other process, or come from it.
+ * Used by one thread.
+ */
+export interface Lane {
+  /** The process at the other end, as the system says; undefined where it does not tell. */
+  readonly processId: number | undefined;
   /**
-   * The descriptor given under the ticket, which belongs to the caller from then on. Throws a NativeError:
-   * notFound where nothing of that ticket has come, busy where too much that was never taken has.
+   * Gives a descriptor, which the other process takes by the ticket returned. "busy": the other process is
+   * behind with taking. The descriptor stays open here as well, and its giver closes it once it was taken. On
+   * Windows only a connection that belongs to no loop can be given. Throws a NativeError once the other
+   * process is gone or this end is closed.
    */
-  take(ticket: Uint8Array): number;
-  /** Closes it, and all that has come and was not taken. */
+  give(gift: Gift, descriptor: number): Uint8Array<ArrayBuffer> | "busy";
+  /**
+   * The descriptor given under the ticket, which belongs to the caller from then on; tickets come in the
+   * order of giving, and what is skipped is closed. "exhausted": this process has no descriptor left for it;
+   * the same ticket can be shown again. Throws a NativeError: notFound where nothing of that ticket has come.
+   */
+  take(ticket: Uint8Array): number | "exhausted";
+  /** Closes this end, and what has come and was not taken. */
   close(): void;
 }
 
@@ -232,23 +242,35 @@ export interface Native {
   /** The system's own counters of TCP, as it writes them; undefined where it does not tell. */
   networkCounters(): string | undefined;
   /**
-   * Opens the inbox of a token, which only the givers should know. On Linux it exists once in the system;
-   * throws a NativeError where it is open already.
+   * Opens the giving end of a lane. On Linux the taker is the peer of `connection`, an accepted Unix socket
+   * that belongs to no loop yet, and is sent the other end over it; on Windows the taker is the process of
+   * that number. Throws a NativeError: accessDenied where the peer is of another user or not the process that
+   * is named.
    */
-  openInbox(token: string): Inbox;
+  openLane(connection: number | undefined, processId?: number): Lane;
   /**
-   * Gives a socket to another process, which takes it by the ticket returned. "busy": the inbox is full for
-   * now. The descriptor stays open here as well, and its giver closes it once it was taken. On Windows only a
-   * connection that belongs to no loop can be given. Throws a NativeError: connectionRefused where nobody has
-   * the inbox.
+   * The other end, from the peer of a connection that `dialMeeting` has made; on Windows without one.
+   * Undefined: it has not come yet. Throws a NativeError: accessDenied, connectionReset where the peer is
+   * gone.
    */
-  give(descriptor: number, to: Taker): Uint8Array<ArrayBuffer> | "busy";
+  takeLane(connection: number | undefined, processId?: number): Lane | undefined;
+  /**
+   * Connects to a Unix socket; the descriptor belongs to the caller. Throws a NativeError: accessDenied where
+   * a process of another user listens there, or another one than `processId`; backlogFull where it may go
+   * later. Linux only.
+   */
+  dialMeeting(path: string, processId?: number): number;
+  /**
+   * Makes a folder that no other user may enter, under a name that cannot be guessed; its path. Throws a
+   * NativeError: accessDenied where others could replace it. Linux only.
+   */
+  makeMeetingFolder(parent: string): string;
+  /** Removes such a folder where it is empty. */
+  removeMeetingFolder(path: string): void;
   /** Makes memory that other processes can map, all zero. Throws a NativeError where the system has none. */
   createMemory(bytes: number): SharedMemory;
   /** Maps memory of so many bytes that was taken from an inbox; its descriptor is closed in any case. */
   openMemory(descriptor: number, bytes: number): SharedMemory;
-  /** Gives memory made here to another process, as `give` does a socket; any number of times. */
-  giveMemory(memory: SharedMemory, to: Taker): Uint8Array<ArrayBuffer> | "busy";
   /** The number of a network interface; undefined where none has the name. */
   interfaceIndex(name: string): number | undefined;
   /** The path of the process's current folder; undefined where it has none, or a very long one. */

@@ -3,9 +3,10 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Statistic } from "../src/base/layout.ts";
 import { findInherited, readInherited } from "../src/connection/inherited.ts";
-import { giveDescriptor, openInbox, processId } from "../src/loop/open.ts";
+import { processId } from "../src/loop/open.ts";
 import { connect, createLoop, listen, type Listener, OptionError, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
+import { duplicate } from "./helpers/lanes.ts";
 import { TestServer } from "./helpers/log.ts";
 import { connectPeer } from "./helpers/peer.ts";
 import { environment, setEnvironment, system } from "./helpers/runtime.ts";
@@ -82,17 +83,6 @@ describe("the variables of systemd", () => {
   });
 });
 
-/** A descriptor of its own for a listener's socket, as another process would have it. */
-function duplicate(listener: { descriptor: number }): number {
-  const token = crypto.randomUUID();
-  const inbox = openInbox(token);
-  const ticket = giveDescriptor(listener.descriptor, { processId: processId(), token });
-  if (ticket === "busy") throw new Error("an empty inbox was busy");
-  const descriptor = inbox.take(ticket);
-  inbox.close();
-  return descriptor;
-}
-
 /** Sets the variables of systemd so that `descriptor` is called `name`, as long as `action` runs. */
 async function inheriting(descriptor: number, name: string, action: () => Promise<void>): Promise<void> {
   const values: Record<string, string> = {
@@ -112,7 +102,7 @@ async function inheriting(descriptor: number, name: string, action: () => Promis
 describe("a socket that listens already", () => {
   it("is served by its descriptor: TCP", onlyLinux, async () => {
     const first = listen({ hostname: LOOPBACK });
-    const descriptor = duplicate(first);
+    const descriptor = await duplicate(first.descriptor);
     await first.handOn();
     await using server = new TestServer({}, { fd: descriptor });
     expect(server.listener.address).toEqual({ hostname: LOOPBACK, port: first.port, family: "IPv4" });
@@ -131,7 +121,7 @@ describe("a socket that listens already", () => {
       for (const removePath of [undefined, true]) {
         const unix = folder.file(`${removePath}`);
         const first = listen({ unix });
-        const descriptor = duplicate(first);
+        const descriptor = await duplicate(first.descriptor);
         await first.handOn();
         {
           await using server = new TestServer({}, { fd: descriptor, removePath });
@@ -147,7 +137,7 @@ describe("a socket that listens already", () => {
 
   it("is found by its name and its position, again and again", onlyLinux, async () => {
     const first = listen({ hostname: LOOPBACK });
-    const descriptor = duplicate(first);
+    const descriptor = await duplicate(first.descriptor);
     await first.handOn();
     await inheriting(descriptor, "web", async () => {
       for (const inherited of ["web", descriptor - 3, "web"]) {
@@ -222,7 +212,7 @@ describe("a socket that listens already", () => {
 
   it("refuses what TCP has and it does not, once it shows to be a Unix socket", onlyLinux, async () => {
     const first = listen({ unix: `\0ringport-${crypto.randomUUID()}` });
-    const descriptor = duplicate(first);
+    const descriptor = await duplicate(first.descriptor);
     const error = await errorOf(() => listen({ fd: descriptor, noDelay: true })) as OptionError;
     expect(error.key).toBe("noDelay");
     await first.close();
@@ -242,7 +232,7 @@ describe("a socket that listens already", () => {
     await using loop = createLoop({ segmentCount: 64 });
     await using other = createLoop({ segmentCount: 64 });
     const first = listen({ hostname: LOOPBACK, loop }) as Listener;
-    const descriptor = duplicate(first);
+    const descriptor = await duplicate(first.descriptor);
     await first.handOn();
     await using server = new TestServer({}, { fd: descriptor, loop: other });
     const before = loop.stats().completions;

@@ -2,32 +2,38 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/connection/raw_listener.ts";
-import { discardDescriptor, giveDescriptor, openInbox, processId, type Taker } from "../src/loop/open.ts";
-import { createLoop, listen, type Listener, type RingportError } from "../src/mod.ts";
+import {
+  dialMeeting,
+  discardDescriptor,
+  giveDescriptor,
+  type Lane,
+  makeMeetingFolder,
+  openLane,
+  takeDescriptor,
+} from "../src/loop/open.ts";
+import { createLoop, type EventLoop, listen, type Listener, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
+import { give as giveSocket, OwnLanes, waitForReport } from "./helpers/lanes.ts";
 import { connectPeer, type Peer, readAllText, readText } from "./helpers/peer.ts";
 import { type Child, runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
-import { delay, errorOf, until, within } from "./helpers/wait.ts";
+import { errorOf, until, within } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
+const onlyUnix = { ignore: system === "windows" && "Windows passes sockets without a lane of Unix sockets" };
 const onlyLinux = { ignore: system === "windows" && "a listener belongs to its completion port for ever" };
 
-/** A child that takes sockets, and where it takes them. */
-async function startTaker(): Promise<{ child: Child; taker: Taker }> {
-  const token = crypto.randomUUID();
-  const child = runScript("./children/taker.ts", import.meta.url, { arguments: [token] });
+/** A child that takes sockets, and the way to it. */
+async function startTaker(loop: EventLoop): Promise<{ child: Child; lane: Lane }> {
+  const waiting = waitForReport(loop);
+  const child = runScript("./children/taker.ts", import.meta.url, { arguments: [waiting.report] });
   const [, pid] = await child.line(/ready (\d+)/, 60_000);
-  return { child, taker: { processId: Number(pid), token } };
+  return { child, lane: (await waiting.way(Number(pid))).lane };
 }
 
-/** Gives a descriptor, coming again while the taker is behind, and gives its ticket as text. */
-async function give(descriptor: number, taker: Taker): Promise<string> {
-  for (;;) {
-    const ticket = giveDescriptor(descriptor, taker);
-    if (ticket !== "busy") return ticket.toHex();
-    await delay(5);
-  }
+/** Gives a descriptor, and gives its ticket as text. */
+async function give(descriptor: number, lane: Lane): Promise<string> {
+  return (await giveSocket(descriptor, lane)).toHex();
 }
 
 async function ask(peer: Peer, text: string, answer: string): Promise<void> {
@@ -37,9 +43,9 @@ async function ask(peer: Peer, text: string, answer: string): Promise<void> {
 
 describe("a connection given to another process", () => {
   it("is served there, and stays open when the giver has closed its copy", async () => {
-    const { child, taker } = await startTaker();
-    await using _ = child;
     await using loop = createLoop({ segmentCount: 64 });
+    const { child, lane } = await startTaker(loop);
+    await using _ = child;
     const descriptors: number[] = [];
     await using listener = listenRaw(loop, { hostname: LOOPBACK, port: 0 }, (descriptor) => {
       descriptors.push(descriptor);
@@ -49,7 +55,7 @@ describe("a connection given to another process", () => {
       await peer.write("early ");
       await until(() => descriptors.length === 1, "the connection was accepted");
       const descriptor = descriptors.pop()!;
-      child.send(`connection ${await give(descriptor, taker)}\n`);
+      child.send(`connection ${await give(descriptor, lane)}\n`);
       await until(() => child.output.split("adopted").length === round + 2, "the child has adopted it");
       expect(discardDescriptor(descriptor)).toBe(true);
       expect(await readText(peer, "child: early ")).toBe("child: early ");
@@ -62,23 +68,22 @@ describe("a connection given to another process", () => {
     expect((await child.end()).code).toBe(0);
   });
 
-  it("may come with many others, taken in another order", async () => {
-    const { child, taker } = await startTaker();
-    await using _ = child;
+  it("may come with many others, taken in their order", async () => {
     await using loop = createLoop({ segmentCount: 64 });
+    const { child, lane } = await startTaker(loop);
+    await using _ = child;
     const descriptors: number[] = [];
     await using listener = listenRaw(loop, { hostname: LOOPBACK, port: 0 }, (descriptor) => {
       descriptors.push(descriptor);
     });
-    // Not more than the kernel queues for one that does not look.
-    const count = scaled(8, 4);
+    const count = scaled(40, 4);
     const peers = await Promise.all(
       Array.from({ length: count }, () => connectPeer({ port: listener.port })),
     );
     await until(() => descriptors.length === count, "all were accepted");
     const tickets: string[] = [];
-    for (const descriptor of descriptors) tickets.push(await give(descriptor, taker));
-    for (const ticket of tickets.reverse()) child.send(`connection ${ticket}\n`);
+    for (const descriptor of descriptors) tickets.push(await give(descriptor, lane));
+    for (const ticket of tickets) child.send(`connection ${ticket}\n`);
     await Promise.all(peers.map((peer, index) => ask(peer, `${index}`, `child: ${index}`)));
     descriptors.forEach((descriptor) => discardDescriptor(descriptor));
     peers.forEach((peer) => peer.close());
@@ -87,9 +92,9 @@ describe("a connection given to another process", () => {
   });
 
   it("is refused under a ticket nobody gave, or a second time", async () => {
-    const { child, taker } = await startTaker();
-    await using _ = child;
     await using loop = createLoop({ segmentCount: 64 });
+    const { child, lane } = await startTaker(loop);
+    await using _ = child;
     const descriptors: number[] = [];
     await using listener = listenRaw(loop, { hostname: LOOPBACK, port: 0 }, (descriptor) => {
       descriptors.push(descriptor);
@@ -100,7 +105,7 @@ describe("a connection given to another process", () => {
     await child.line(/refused (ENOENT|ERR_INVALID_ARGUMENT)/);
     child.send("connection 00\n");
     await child.line(/refused ERR_INVALID_ARGUMENT/);
-    const ticket = await give(descriptors[0], taker);
+    const ticket = await give(descriptors[0], lane);
     child.send(`connection ${ticket}\n`);
     await child.line(/adopted/);
     discardDescriptor(descriptors[0]);
@@ -112,35 +117,80 @@ describe("a connection given to another process", () => {
 });
 
 describe("giving", () => {
-  it("to nobody, of nothing, or by a token that is none is refused", async () => {
-    const taker = { processId: system === "windows" ? 0xffff_fff0 : processId(), token: crypto.randomUUID() };
-    expect((await errorOf(() => giveDescriptor(0x7fff_0000, taker)) as Error).name).toBe("RingportError");
-    for (const token of ["", "x".repeat(65)]) {
-      expect(((await errorOf(() => openInbox(token))) as RingportError).code).toBe("ERR_INVALID_ARGUMENT");
-    }
+  it("nothing is refused", async () => {
+    await using lanes = await OwnLanes.open();
+    expect((await errorOf(() => giveDescriptor(0x7fff_0000, lanes.giver)) as Error).name).toBe(
+      "RingportError",
+    );
   });
 
-  it("waits for a full inbox, and an inbox exists once", onlyLinux, async () => {
-    const token = crypto.randomUUID();
-    const inbox = openInbox(token);
-    expect(((await errorOf(() => openInbox(token))) as RingportError).code).toBe("EADDRINUSE");
+  it("waits for a taker that is behind, and ends with it", onlyUnix, async () => {
+    await using lanes = await OwnLanes.open();
+    const { giver, taker } = lanes;
     await using listener = listen({ hostname: LOOPBACK });
     const tickets: Uint8Array[] = [];
-    const to = { processId: processId(), token };
-    let busy = false;
-    while (!busy && tickets.length < 10_000) {
-      const ticket = giveDescriptor(listener.descriptor, to);
-      if (ticket === "busy") busy = true;
-      else tickets.push(ticket);
+    for (;;) {
+      const ticket = giveDescriptor(listener.descriptor, giver);
+      if (ticket === "busy") break;
+      tickets.push(ticket);
+      expect(tickets.length).toBeLessThan(10_000);
     }
-    expect(busy).toBe(true);
-    // Taking the last one moves the others out of the kernel's queue.
-    for (const ticket of tickets.reverse()) discardDescriptor(inbox.take(ticket));
-    expect(giveDescriptor(listener.descriptor, to)).not.toBe("busy");
-    inbox.close();
-    inbox.close();
-    expect(((await errorOf(() => giveDescriptor(listener.descriptor, to))) as RingportError).code)
-      .toBe("ECONNREFUSED");
+    expect(tickets.length).toBeGreaterThan(20);
+    // What is skipped is closed.
+    discardDescriptor(takeDescriptor(tickets[10], taker) as number);
+    for (const ticket of tickets.slice(0, 11)) {
+      expect(((await errorOf(() => takeDescriptor(ticket, taker))) as RingportError).code).toBe("ENOENT");
+    }
+    for (const ticket of tickets.slice(11)) discardDescriptor(takeDescriptor(ticket, taker) as number);
+    expect(giveDescriptor(listener.descriptor, giver)).not.toBe("busy");
+    taker.close();
+    taker.close();
+    expect((await errorOf(() => giveDescriptor(listener.descriptor, giver))) as Error).toBeInstanceOf(Error);
+    expect((await errorOf(() => takeDescriptor(tickets[0], taker))) as Error).toBeInstanceOf(Error);
+    giver.close();
+    expect((await errorOf(() => giveDescriptor(listener.descriptor, giver))) as Error).toBeInstanceOf(Error);
+  });
+
+  it("ends with the channel of the taker", onlyUnix, async () => {
+    await using loop = createLoop({ segmentCount: 64 });
+    const { child, lane } = await startTaker(loop);
+    await using listener = listen({ hostname: LOOPBACK });
+    expect(giveDescriptor(listener.descriptor, lane)).not.toBe("busy");
+    await child[Symbol.asyncDispose]();
+    await until(
+      async () =>
+        ((await errorOf(() => giveDescriptor(listener.descriptor, lane))) as RingportError) !== undefined,
+      "nothing is given any more",
+    );
+  });
+});
+
+describe("where processes meet", () => {
+  it(
+    "is made in folders that nobody else may change, with paths that a socket can have",
+    onlyLinux,
+    async () => {
+      await using folder = await Folder.make();
+      const first = makeMeetingFolder(folder.path);
+      const second = makeMeetingFolder(folder.path);
+      expect(first).not.toBe(second);
+      expect(await folder.look(first.slice(folder.path.length + 1))).toBe("directory 700");
+      for (const parent of ["", "relative", `${folder.path}/none`, `/${"x".repeat(100)}`, `/tmp\0x`]) {
+        expect((await errorOf(() => makeMeetingFolder(parent))) as RingportError).toBeInstanceOf(Error);
+      }
+      const nobody = (await errorOf(() => dialMeeting(`${first}/s`))) as RingportError;
+      expect(nobody.code).toBe("ENOENT");
+      await using listener = listen({ unix: `${first}/s` });
+      expect(discardDescriptor(dialMeeting(`${first}/s`))).toBe(true);
+      const other = (await errorOf(() => dialMeeting(`${first}/s`, 1))) as RingportError;
+      expect(other.name).toBe("AccessDeniedError");
+      expect(listener.unix).toBe(`${first}/s`);
+    },
+  );
+
+  it("lets no lane be opened over anything but a Unix socket", onlyUnix, async () => {
+    await using listener = listen({ hostname: LOOPBACK });
+    expect((await errorOf(() => openLane(listener.descriptor))) as RingportError).toBeInstanceOf(Error);
   });
 });
 
@@ -181,15 +231,19 @@ class Clients {
   }
 }
 
-async function handOver(listener: Listener, to: { port: number; unix?: string }): Promise<void> {
-  const { child, taker } = await startTaker();
+async function handOver(
+  loop: EventLoop,
+  listener: Listener,
+  to: { port: number; unix?: string },
+): Promise<void> {
+  const { child, lane } = await startTaker(loop);
   await using _ = child;
   const before = await connectPeer(to);
   await ask(before, "before", "parent: before");
   const clients = new Clients(4, to);
   await clients.further(20);
   const what = to.unix === undefined ? "tcp" : "unix";
-  child.send(`${what} ${await give(listener.descriptor, taker)}\n`);
+  child.send(`${what} ${await give(listener.descriptor, lane)}\n`);
   await child.line(/listening at/);
   // Both accept from one queue.
   await clients.further(20);
@@ -217,7 +271,7 @@ describe("a listener given to another process", () => {
   it("goes on there without a single failed attempt: TCP", onlyLinux, async () => {
     await using loop = createLoop({ segmentCount: 256 });
     const listener = listen({ hostname: LOOPBACK, loop, socket: parent }) as Listener;
-    await handOver(listener, { port: listener.port });
+    await handOver(loop, listener, { port: listener.port });
   });
 
   it(
@@ -228,21 +282,21 @@ describe("a listener given to another process", () => {
       await using loop = createLoop({ segmentCount: 256 });
       const unix = folder.file("a");
       const listener = listen({ unix, loop, socket: parent }) as Listener;
-      await handOver(listener, { port: 0, unix });
+      await handOver(loop, listener, { port: 0, unix });
       // The successor was told to remove it.
       expect(await folder.look("a")).toBe("");
     },
   );
 
   it("serves who was in the queue when the giver left", onlyLinux, async () => {
-    const { child, taker } = await startTaker();
-    await using _ = child;
     await using loop = createLoop({ segmentCount: 256 });
+    const { child, lane } = await startTaker(loop);
+    await using _ = child;
     const listener = listen({ hostname: LOOPBACK, loop, socket: parent });
     listener.pause();
     const { port } = listener;
     const peers = await Promise.all(Array.from({ length: 5 }, () => connectPeer({ port })));
-    const ticket = await give(listener.descriptor, taker);
+    const ticket = await give(listener.descriptor, lane);
     await listener.handOn();
     child.send(`tcp ${ticket}\n`);
     await Promise.all(peers.map((peer) => ask(peer, "waited", "child: waited")));
@@ -254,16 +308,16 @@ describe("a listener given to another process", () => {
 
 describe("a listener that hands its connections on", () => {
   it("can be given to another process as well", onlyLinux, async () => {
-    const { child, taker } = await startTaker();
+    await using loop = createLoop({ segmentCount: 64 });
+    const { child, lane } = await startTaker(loop);
     await using _ = child;
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
     const unix = folder.file("a");
     const listener = listenRaw(loop, { unix }, (descriptor) => void discardDescriptor(descriptor));
     listener.pause();
     expect(listener.backlog()).toBe(undefined);
     const waiting = await connectPeer({ port: 0, unix });
-    child.send(`unix ${await give(listener.descriptor, taker)}\n`);
+    child.send(`unix ${await give(listener.descriptor, lane)}\n`);
     await listener.handOn();
     await ask(waiting, "waited", "child: waited");
     const fresh = await connectPeer({ port: 0, unix });

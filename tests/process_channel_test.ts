@@ -3,12 +3,13 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, createLoop, type RingportError } from "../src/mod.ts";
 import type { HandedOver } from "../src/server/hand_over.ts";
-import { Channel, channelHandlers, channelOptions } from "../src/worker/channel.ts";
+import { greetingTimeoutMilliseconds, unidentifiedChannelsMax } from "../src/base/limits.ts";
+import { Channel, channelHandlers, channelOptions, nobody } from "../src/worker/channel.ts";
 import { ChannelListener } from "../src/worker/channel_listener.ts";
 import { frameBytesMax, frameOf, FrameReader } from "../src/worker/frames.ts";
 import { handOverQueueEntries } from "../src/worker/hand_over_queue.ts";
 import { ProcessInbox } from "../src/worker/process_inbox.ts";
-import type { ToProcess } from "../src/worker/process_messages.ts";
+import type { Taken, ToProcess } from "../src/worker/process_messages.ts";
 import { ProcessQueue } from "../src/worker/process_queue.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
@@ -90,7 +91,10 @@ describe("the door for processes", () => {
 
     const connection = await dial();
     const answers: unknown[] = [];
-    const mine = new Channel(connection, { received: (message) => answers.push(message), closed: () => {} });
+    const mine = new Channel({ connection }, {
+      received: (message) => answers.push(message),
+      closed: () => {},
+    });
     mine.post({ token });
     // Once it is known who speaks, messages may be long.
     mine.post({ text: "x".repeat(100_000) });
@@ -103,8 +107,35 @@ describe("the door for processes", () => {
     expect(arrivals).toBe(1);
     mine.end();
     await until(() => heard.at(-1) === "closed", "the end was told");
-    door.close();
+    await door.close();
     expect(channelHandlers.data).toBeDefined();
+  });
+});
+
+describe("peers that say nothing", () => {
+  it("make room for others, and wait for a short time only", async () => {
+    await using loop = createLoop({ segmentCount: 64 });
+    const door = new ChannelListener(loop);
+    let arrivals = 0;
+    const token = door.expect(() => {
+      arrivals += 1;
+      return nobody;
+    });
+    const socket = { data() {}, error() {} };
+    const dial = () => connect({ loop, hostname: "127.0.0.1", port: door.port, socket });
+    const silent: Awaited<ReturnType<typeof dial>>[] = [];
+    for (let count = 0; count < 3 * unidentifiedChannelsMax; count++) silent.push(await dial());
+    const open = () => silent.filter(({ state }) => state === "open").length;
+    await until(() => open() <= unidentifiedChannelsMax, "the oldest ones were cut");
+    // One of ours comes in all the same, and takes the place of one more.
+    const connection = await dial();
+    connection.write(frameOf({ token }));
+    await until(() => arrivals === 1, "the process came in");
+    await until(() => open() < unidentifiedChannelsMax, "another one was cut");
+    expect(connection.state).toBe("open");
+    await until(() => open() === 0, "all that say nothing were cut", 2 * greetingTimeoutMilliseconds);
+    expect(connection.state).toBe("open");
+    await door.close();
   });
 });
 
@@ -116,9 +147,10 @@ function handed(descriptor: number): HandedOver {
 function makeQueue(room: number) {
   const posted: ToProcess[] = [];
   const discarded: number[] = [];
+  const lost: [number, number][] = [];
   const state = { room, there: true };
   const queue = new ProcessQueue({
-    taker: () => state.there ? { processId: 1, token: "t" } : undefined,
+    reachable: () => state.there,
     post: (message) => posted.push(message),
     give(descriptor) {
       if (state.room === 0) return "busy";
@@ -126,13 +158,14 @@ function makeQueue(room: number) {
       return Uint8Array.of(descriptor);
     },
     discard: (descriptor) => discarded.push(descriptor),
+    lost: (listener, count) => lost.push([listener, count]),
   });
-  return { queue, posted, discarded, state };
+  return { queue, posted, discarded, lost, state };
 }
 
 describe("sockets on their way to a process", () => {
   it("are kept until it has them, in their order", () => {
-    const { queue, posted, discarded, state } = makeQueue(2);
+    const { queue, posted, discarded, lost, state } = makeQueue(2);
     for (const descriptor of [10, 11, 12, 13]) expect(queue.give(handed(descriptor))).toBe(true);
     expect([queue.length, queue.load(1), posted.length]).toEqual([4, 4, 2]);
     expect(posted[0]).toEqual({
@@ -147,10 +180,11 @@ describe("sockets on their way to a process", () => {
       port: 5,
     });
     state.room = 1;
-    queue.took(1, [1], false);
+    queue.took({ taken: 1, lost: [], open: [1], pressure: false });
     expect([queue.length, queue.load(1), posted.length]).toEqual([3, 4, 3]);
     expect(discarded).toEqual([10]);
-    queue.took(3, [2, 5], true);
+    queue.took({ taken: 3, lost: [1], open: [2, 5], pressure: true });
+    expect(lost).toEqual([[0, 1]]);
     expect([queue.length, queue.loadOf(0), queue.loadOf(1), queue.load(2)]).toEqual([1, 3, 5, 8]);
     expect(queue.pressure).toBe(true);
     expect(discarded).toEqual([10, 11, 12]);
@@ -164,12 +198,24 @@ describe("sockets on their way to a process", () => {
     expect(queue.load(2)).toBe(0);
   });
 
-  it("go on by themselves when a full inbox has room again", async () => {
+  it("go on by themselves when a worker that was behind takes again", async () => {
     const { queue, posted, state } = makeQueue(0);
     queue.give(handed(10));
     state.room = 5;
     await until(() => posted.length === 1, "the socket was given");
     queue.drain(() => {});
+  });
+
+  it("stay where they are once the worker is out of reach", async () => {
+    const { queue, posted, state } = makeQueue(0);
+    queue.give(handed(10));
+    state.there = false;
+    state.room = 5;
+    await delay(60);
+    expect([queue.length, posted.length]).toEqual([1, 0]);
+    const back: number[] = [];
+    queue.drain(({ descriptor }) => back.push(descriptor));
+    expect(back).toEqual([10]);
   });
 
   it("are bounded, and none is given to nobody", () => {
@@ -186,26 +232,27 @@ describe("sockets on their way to a process", () => {
 
 describe("sockets in a process", () => {
   it("are told before they are touched, and counted when they are gone", async () => {
-    const told: [number, number[], boolean][] = [];
+    const told: Taken[] = [];
     let polls = 1;
     let wakes = 0;
     const inbox = new ProcessInbox({
       take(ticket) {
-        if (ticket[0] === 9) throw new Error("out of descriptors");
+        if (ticket[0] === 9) throw new Error("it has not come");
         return 100 + ticket[0];
       },
-      tell: (taken, open, pressure) => told.push([taken, open, pressure]),
+      tell: (taken) => told.push(taken),
       polls: () => polls,
       wake: () => wakes += 1,
     });
     const { descriptor: _, ...where } = handed(0);
     for (const ticket of ["AQ==", "CQ==", "Ag=="]) inbox.arrived(ticket, where);
     await delay(20);
-    expect(told).toEqual([[3, [2], false]]);
+    const first = { taken: 3, lost: [1], open: [2] };
+    expect(told).toEqual([{ ...first, pressure: false }]);
     // What is told meanwhile counts those that nobody has adopted yet.
     inbox.setPressure(true);
     inbox.setPressure(false);
-    expect(told.splice(1)).toEqual([[3, [2], true], [3, [2], false]]);
+    expect(told.splice(1)).toEqual([{ ...first, pressure: true }, { ...first, pressure: false }]);
     const adopted: number[] = [];
     const takeAll = () => inbox.takeAll(({ descriptor }) => adopted.push(descriptor));
     takeAll();
@@ -218,8 +265,40 @@ describe("sockets in a process", () => {
     inbox.setOpen(0, 0);
     inbox.setOpen(2, 4);
     await until(() => told.length === 2, "the change was told");
-    expect(told[1]).toEqual([3, [0, 0, 4], false]);
+    const last = { taken: 3, lost: [1, 0, 0], open: [0, 0, 4] };
+    expect(told[1]).toEqual({ ...last, pressure: false });
     inbox.setPressure(true);
-    expect(told[2]).toEqual([3, [0, 0, 4], true]);
+    expect(told[2]).toEqual({ ...last, pressure: true });
+  });
+
+  it("wait where they are while no descriptor is left, and no more are wanted", async () => {
+    const told: Taken[] = [];
+    let free = 1;
+    let polls = 1;
+    const inbox = new ProcessInbox({
+      take: (ticket) => free-- > 0 ? 100 + ticket[0] : "exhausted",
+      tell: (taken) => told.push(taken),
+      polls: () => polls++,
+      wake: () => {},
+    });
+    const { descriptor: _, ...where } = handed(0);
+    for (const ticket of ["AQ==", "Ag==", "Aw=="]) inbox.arrived(ticket, where);
+    await delay(50);
+    expect(told).toEqual([{ taken: 1, lost: [0], open: [1], pressure: true }]);
+    free = 2;
+    await until(() => told.length === 2, "the others were taken");
+    expect(told[1]).toEqual({ taken: 3, lost: [0], open: [3], pressure: false });
+    const adopted: number[] = [];
+    await until(() => {
+      inbox.takeAll(({ descriptor }) => adopted.push(descriptor));
+      return adopted.length === 3;
+    }, "all were adopted");
+    expect(adopted).toEqual([101, 102, 103]);
+    free = 0;
+    inbox.arrived("BA==", where);
+    inbox.close();
+    free = 5;
+    await delay(50);
+    expect(told.at(-1)!.taken).toBe(3);
   });
 });

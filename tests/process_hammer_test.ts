@@ -4,8 +4,8 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import type { RingportError } from "../src/mod.ts";
-import { createSharedMemory, openSharedMemory, type Taker } from "../src/loop/open.ts";
+import { createLoop, type RingportError } from "../src/mod.ts";
+import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/open.ts";
 import { AddressTable } from "../src/server/address_table.ts";
 import { SharedParts } from "../src/worker/shared_parts.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type HammerOrder,
   type HammerReport,
 } from "./helpers/hammer.ts";
+import { waitForReport } from "./helpers/lanes.ts";
 import { type Child, runScript } from "./helpers/process.ts";
 import { collectGarbage, openDescriptors, residentBytes, scaled } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
@@ -24,22 +25,25 @@ import { delay, errorOf, until } from "./helpers/wait.ts";
 const processes = 2;
 const patience = scaled(30_000, 120_000);
 
+/** For the channels of the children; it keeps nothing alive. */
+const loop = createLoop({ segmentCount: 64 });
+
 interface Hammerer {
   child: Child;
-  taker: Taker;
+  lane: Lane;
 }
 
 async function start(): Promise<Hammerer> {
-  const token = crypto.randomUUID();
-  const child = runScript("./children/process_hammer.ts", import.meta.url, { arguments: [token] });
+  const waiting = waitForReport(loop);
+  const child = runScript("./children/process_hammer.ts", import.meta.url, { arguments: [waiting.report] });
   const [, pid] = await child.line(/ready (\d+)/, patience);
-  return { child, taker: { processId: Number(pid), token } };
+  return { child, lane: (await waiting.way(Number(pid))).lane };
 }
 
 /** Gives the memory and says what to do; resolves when it is about to. */
-async function order({ child, taker }: Hammerer, parts: SharedParts, order: HammerOrder): Promise<void> {
-  let given = parts.give(taker);
-  for (; given === "busy"; given = parts.give(taker)) await delay(5);
+async function order({ child, lane }: Hammerer, parts: SharedParts, order: HammerOrder): Promise<void> {
+  let given = parts.give(lane);
+  for (; given === "busy"; given = parts.give(lane)) await delay(5);
   child.send(`${JSON.stringify({ given, order })}\n`);
   await child.line(/begins/, patience);
 }
@@ -140,9 +144,9 @@ describe("memory of several processes", () => {
     const nothing = 0x7fff_fff0;
     const error = await errorOf(() => openSharedMemory(nothing, 4096)) as RingportError;
     expect(error.message).toContain("openSharedMemory");
-    const inbox = { take: () => nothing, close: () => {} };
+    const lane: Lane = { processId: undefined, give: () => "busy", take: () => nothing, close() {} };
     const given = { ticket: "AAAA", sizes: [4096] };
-    const failure = await errorOf(() => SharedParts.take(given, inbox)) as RingportError;
+    const failure = await errorOf(() => SharedParts.take(given, lane)) as RingportError;
     expect(failure.code).toBe("ERR_SHARED_MEMORY");
     expect(failure.message).toContain('option "isolation"');
   });

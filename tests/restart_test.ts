@@ -1,6 +1,7 @@
 /** Zero-downtime restart: taking the place of a server that runs, and sockets from a service manager. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { processId } from "../src/loop/open.ts";
 import { connect, createLoop } from "../src/mod.ts";
 import { resolveServerOptions } from "../src/server/options.ts";
 import { rendezvousAt } from "../src/worker/rendezvous.ts";
@@ -236,7 +237,7 @@ describe("a server that takes the place of one that runs", () => {
     await using first = Program.start({ RINGPORT_HAND_OVER: path });
     await first.port();
     await using loop = createLoop({ segmentCount: 64 });
-    const visit = async (message: unknown) => {
+    const visit = async (message: unknown, stays = false) => {
       const heard: { kind: string; reason?: string }[] = [];
       const channel = await rendezvousAt(path).dial(loop, {
         received: (message) => heard.push(message as { kind: string }),
@@ -244,16 +245,22 @@ describe("a server that takes the place of one that runs", () => {
       });
       channel!.post(message);
       await until(() => heard.length > 0, "an answer came", patience);
-      channel!.end();
-      return { heard };
+      if (!stays) channel!.end();
+      return { channel: channel!, heard };
     };
-    const hello = { kind: "hello", protocol: successionProtocol, pid: 1, inbox: "nobody" };
+    const hello = { kind: "hello", protocol: successionProtocol, pid: processId() };
     const old = await visit({ ...hello, protocol: 0 });
-    expect(old.heard[0].reason).toContain("version 1 of the protocol, not 0");
+    expect(old.heard[0].reason).toContain("version 2 of the protocol, not 0");
     expect((await visit({ kind: "ready", places: [0] })).heard).toEqual([{ kind: "closed" }]);
     expect((await visit(null)).heard).toEqual([{ kind: "closed" }]);
-    // Its inbox does not exist, so that nothing can be given to it.
-    expect((await visit(hello)).heard[0].kind).toBe("refused");
+    const waiting = await visit(hello, true);
+    expect(waiting.heard[0].kind).toBe("listener");
+    expect((await visit(hello)).heard[0].reason).toContain("another server is about to take its place");
+    waiting.channel.abort();
+    await first.child.line(/event successor.failed/, patience);
+    const next = await visit(hello, true);
+    expect(next.heard[0].kind).toBe("listener");
+    next.channel.abort();
     expect(first.child.output).not.toContain("server.stopping");
     await first.stop();
     expect(await folder.look("h")).toBe("");

@@ -1,10 +1,11 @@
 /** A server at the path of a Unix socket, and on an inherited one: the defaults of all other options fit. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { giveDescriptor, openInbox, processId } from "../src/loop/open.ts";
+import { processId } from "../src/loop/open.ts";
 import { listen, type RingportError } from "../src/mod.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { Folder } from "./helpers/folder.ts";
+import { duplicate } from "./helpers/lanes.ts";
 import { setEnvironment, system } from "./helpers/runtime.ts";
 import { errorOf } from "./helpers/wait.ts";
 
@@ -34,11 +35,7 @@ describe("a server on a Unix socket", () => {
   it("serves on what it inherited", onlyLinux, async () => {
     await using folder = await Folder.make();
     const first = listen({ unix: folder.file("a") });
-    const token = crypto.randomUUID();
-    const inbox = openInbox(token);
-    const ticket = giveDescriptor(first.descriptor, { processId: processId(), token });
-    const descriptor = inbox.take(ticket as Uint8Array);
-    inbox.close();
+    const descriptor = await duplicate(first.descriptor);
     await first.handOn();
     const variables = { LISTEN_PID: `${processId()}`, LISTEN_FDS: `${descriptor - 2}` };
     for (const [name, value] of Object.entries(variables)) setEnvironment(name, value);

@@ -255,6 +255,18 @@ export const descriptorReserve = 128;
 export const descriptorsPerWorker = 32;
 
 /**
+ * Descriptors the server's process needs for a worker in another process: channel, lane, figures, the
+ * runtime's.
+ */
+export const descriptorsPerProcess = 8;
+
+/** Channels of processes that have not said who they are: a process says so at once, and 64 workers start. */
+export const unidentifiedChannelsMax = 16;
+
+/** Milliseconds a process has to say who it is: it does so at once, but may be held up. */
+export const greetingTimeoutMilliseconds = 5_000;
+
+/**
  * Bytes a framed message may have where nothing else is said: one receive takes in as much, and a mail server
  * must take at least this (RFC 5321, section 4.5.3.1.7).
  */

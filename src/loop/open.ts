@@ -4,7 +4,7 @@
  * @module
  */
 import {
-  type Inbox,
+  type Lane,
   type ListenQueue,
   type LoopMeasure,
   type LoopSizes,
@@ -12,22 +12,21 @@ import {
   openNative,
   type ProcessCounters,
   type SharedMemory,
-  type Taker,
 } from "../../ffi/mod.ts";
 import { parseAddress } from "../base/address.ts";
+import { StateError } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
 import { Engine } from "./engine.ts";
 import { errorOfNative } from "./native_errors.ts";
 
 export { environment, processId } from "../../ffi/mod.ts";
 export type {
-  Inbox,
+  Lane,
   ListenQueue,
   LoopMeasure,
   LoopSizes,
   ProcessCounters,
   SharedMemory,
-  Taker,
 } from "../../ffi/mod.ts";
 
 /** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
@@ -61,26 +60,67 @@ export function listenQueue(
   return address && nativeOf(library).listenQueue({ family: address.family, port, bytes: address.bytes });
 }
 
-/** Opens the inbox of a token, see `Native.openInbox`; throws this framework's errors. */
-export function openInbox(token: string, library?: string): Inbox {
+/** Opens the giving end of a lane, see `Native.openLane`; throws this framework's errors. */
+export function openLane(connection: number | undefined, processId?: number, library?: string): Lane {
   try {
-    return nativeOf(library).openInbox(token);
+    return nativeOf(library).openLane(connection, processId);
   } catch (error) {
-    throw errorOfNative(error, { operation: "openInbox" });
+    throw errorOfNative(error, { operation: "openLane" });
   }
 }
 
-/** Gives a socket to another process, see `Native.give`; throws this framework's errors. */
-export function giveDescriptor(
-  descriptor: number,
-  to: Taker,
+/** Takes the other end of a lane, see `Native.takeLane`; throws this framework's errors. */
+export function takeLane(
+  connection: number | undefined,
+  processId?: number,
   library?: string,
-): Uint8Array<ArrayBuffer> | "busy" {
+): Lane | undefined {
   try {
-    return nativeOf(library).give(descriptor, to);
+    return nativeOf(library).takeLane(connection, processId);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "takeLane" });
+  }
+}
+
+/** Gives a socket over a lane, see `Lane.give`; throws this framework's errors. */
+export function giveDescriptor(descriptor: number, lane: Lane): Uint8Array<ArrayBuffer> | "busy" {
+  try {
+    return lane.give("socket", descriptor);
   } catch (error) {
     throw errorOfNative(error, { operation: "give" });
   }
+}
+
+/** Takes what was given under a ticket, see `Lane.take`; throws this framework's errors. */
+export function takeDescriptor(ticket: Uint8Array, lane: Lane): number | "exhausted" {
+  try {
+    return lane.take(ticket);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "take" });
+  }
+}
+
+/** Connects to a Unix socket, see `Native.dialMeeting`; throws this framework's errors. */
+export function dialMeeting(path: string, processId?: number, library?: string): number {
+  try {
+    return nativeOf(library).dialMeeting(path, processId);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "dialMeeting" });
+  }
+}
+
+/** Makes a folder for this user alone, see `Native.makeMeetingFolder`; throws this framework's errors. */
+export function makeMeetingFolder(parent: string, library?: string): string {
+  try {
+    return nativeOf(library).makeMeetingFolder(parent);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "makeMeetingFolder" });
+  }
+}
+
+/** Removes it, see `Native.removeMeetingFolder`. */
+export function removeMeetingFolder(path: string, library?: string): void {
+  nativeOf(library).removeMeetingFolder(path);
 }
 
 /** Makes memory that other processes can map, see `Native.createMemory`; throws this framework's errors. */
@@ -101,14 +141,14 @@ export function openSharedMemory(descriptor: number, bytes: number, library?: st
   }
 }
 
-/** Gives memory to another process, see `Native.giveMemory`; throws this framework's errors. */
-export function giveMemory(
-  memory: SharedMemory,
-  to: Taker,
-  library?: string,
-): Uint8Array<ArrayBuffer> | "busy" {
+/** Gives memory made here over a lane, as often as wanted; throws this framework's errors. */
+export function giveMemory(memory: SharedMemory, lane: Lane): Uint8Array<ArrayBuffer> | "busy" {
+  if (memory.descriptor === 0) {
+    const details = { code: "ERR_STATE", operation: "giveMemory", origin: "application" } as const;
+    throw new StateError("giveMemory: this process has not made the memory, or has closed it", details);
+  }
   try {
-    return nativeOf(library).giveMemory(memory, to);
+    return lane.give("memory", memory.descriptor);
   } catch (error) {
     throw errorOfNative(error, { operation: "giveMemory" });
   }

@@ -146,6 +146,12 @@ export class Acceptor {
     if (this.#waiting.length > 0 || !this.#give(handed)) this.#hold(handed);
   }
 
+  /** So many of a listener's connections did not arrive at their worker. */
+  lost(listener: number, count: number): void {
+    const refused = this.#refused[listener];
+    refused.undelivered = (refused.undelivered ?? 0) + count;
+  }
+
   /** Accepts no more; resolves when the addresses are free, but for those that another server has. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);

@@ -6,6 +6,7 @@
 import { ConnectionRefusedError, NotFoundError } from "../base/errors.ts";
 import { connect } from "../connection/connect.ts";
 import type { CloseReason, Connection, ConnectOptions, SocketHandlers } from "../connection/types.ts";
+import type { Lane } from "../loop/open.ts";
 import { frameOf, FrameReader } from "./frames.ts";
 
 /** Whom a channel tells. */
@@ -15,17 +16,27 @@ export interface ChannelOwner {
   closed(): void;
 }
 
+/** What a channel is made of. */
+export interface Connected {
+  readonly connection: Connection<Channel>;
+  /** The way for descriptors beside it, which ends with the channel. */
+  readonly lane?: Lane;
+}
+
 /** One end of the way. */
 export class Channel {
   /** Changes once it is known who is at the other end. */
   owner: ChannelOwner;
+  /** The way for descriptors beside it, where there is one. */
+  readonly lane: Lane | undefined;
   readonly #connection: Connection<Channel>;
   readonly #reader: FrameReader;
   readonly closed: Promise<unknown>;
 
   /** `bytesMax`: of the first messages, until it is known who sends them. */
-  constructor(connection: Connection<Channel>, owner: ChannelOwner, bytesMax?: number) {
+  constructor({ connection, lane }: Connected, owner: ChannelOwner, bytesMax?: number) {
     this.owner = owner;
+    this.lane = lane;
     this.#connection = connection;
     this.#reader = new FrameReader(bytesMax);
     this.closed = connection.closed;
@@ -53,6 +64,12 @@ export class Channel {
     this.#connection.abort();
   }
 
+  /** The connection is closed, and nothing is given any more. */
+  ended(): void {
+    this.lane?.close();
+    this.owner.closed();
+  }
+
   push(bytes: Uint8Array): void {
     this.#reader.push(bytes, (message) => this.owner.received(message));
   }
@@ -64,7 +81,7 @@ const bufferLimitBytes = 16 * 1024 * 1024;
 /** How the connections of channels are set up; a connection without a channel throws away what comes. */
 export const channelHandlers: SocketHandlers<Channel> = {
   data: (connection, window) => connection.data?.push(window.bytes),
-  close: (connection: Connection<Channel>, _: CloseReason) => connection.data?.owner.closed(),
+  close: (connection: Connection<Channel>, _: CloseReason) => connection.data?.ended(),
   // Whoever sends what is no message is cut; its channel says the rest.
   error: () => {},
 };
@@ -78,11 +95,11 @@ export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimi
  * @param owned gives who hears it.
  */
 export async function dialChannel(
-  place: Pick<ConnectOptions<Channel>, "loop" | "hostname" | "port" | "unix" | "timeout">,
+  place: Pick<ConnectOptions<Channel>, "loop" | "hostname" | "port" | "timeout">,
   owned: (channel: Channel) => ChannelOwner,
 ): Promise<Channel | undefined> {
   const open = (connection: Connection<Channel>) => {
-    const channel = new Channel(connection, nobody);
+    const channel = new Channel({ connection }, nobody);
     channel.owner = owned(channel);
   };
   try {

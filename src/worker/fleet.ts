@@ -162,7 +162,9 @@ export class Fleet {
     this.#loop = loop;
     try {
       if (this.#options.isolation === "process") {
-        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, this.#tables.shared!);
+        const lost = (listener: number, count: number) => this.#acceptor?.lost(listener, count);
+        const tables = this.#tables.shared!;
+        this.#processes = new WorkerProcesses(loop, this.#application, this.#options, tables, lost);
       }
       const taken = await this.#replacement.take(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.

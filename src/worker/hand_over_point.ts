@@ -6,7 +6,7 @@
  */
 import { textOf } from "../base/thrown.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
-import { giveDescriptor, type Taker } from "../loop/open.ts";
+import { giveDescriptor, type Lane, openLane } from "../loop/open.ts";
 import type { Channel, ChannelOwner } from "./channel.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type ToPredecessor,
   type ToSuccessor,
 } from "./succession.ts";
+import { UnidentifiedChannels } from "./unidentified.ts";
 
 /** What the point needs of the server. */
 export interface HandOverOwner {
@@ -26,8 +27,6 @@ export interface HandOverOwner {
   yield(places: readonly number[]): Promise<void>;
 }
 
-/** Milliseconds a visitor may take to say what it wants. */
-const greetingMilliseconds = 5_000;
 /** Milliseconds until a successor that is behind with taking is tried again, and how often. */
 const retryMilliseconds = 5;
 const retriesMax = 1_000;
@@ -38,6 +37,7 @@ export class HandOverPoint {
   readonly #library: string | undefined;
   /** The successor that is at it. */
   #visitor: Channel | undefined = undefined;
+  readonly #unidentified = new UnidentifiedChannels();
   #ready = false;
 
   constructor(owner: HandOverOwner, library?: string) {
@@ -52,22 +52,19 @@ export class HandOverPoint {
 
   /** Waits no more. The path goes, unless a successor has it. */
   async close(): Promise<void> {
+    this.#unidentified.clear();
     if (this.#ready) await this.#place?.handOn();
     else await this.#place?.close();
   }
 
   #visit(channel: Channel): ChannelOwner {
-    const late = setTimeout(() => channel.abort(), greetingMilliseconds);
-    return {
-      received: (message) => {
-        clearTimeout(late);
-        this.#said(channel, (message ?? {}) as ToPredecessor);
-      },
-      closed: () => {
-        clearTimeout(late);
-        if (this.#visitor === channel) this.#left();
-      },
-    };
+    return this.#unidentified.hear(channel, (message) => {
+      channel.owner = {
+        received: (further) => this.#said(channel, (further ?? {}) as ToPredecessor),
+        closed: () => this.#visitor === channel && this.#left(),
+      };
+      channel.owner.received(message);
+    });
   }
 
   #said(channel: Channel, message: ToPredecessor): void {
@@ -76,7 +73,7 @@ export class HandOverPoint {
     void this.#yield(channel, message.places);
   }
 
-  #greet(channel: Channel, { protocol, pid, inbox }: ToPredecessor & { kind: "hello" }): void {
+  #greet(channel: Channel, { protocol, pid }: ToPredecessor & { kind: "hello" }): void {
     const refuse = (reason: string) => {
       channel.post({ kind: "refused", reason } satisfies ToSuccessor);
       channel.end();
@@ -87,22 +84,24 @@ export class HandOverPoint {
     if (this.#visitor !== undefined) return refuse("another server is about to take its place");
     this.#visitor = channel;
     this.#owner.told("come");
-    this.#offer(channel, { processId: pid, token: inbox }).catch((error: unknown) => refuse(textOf(error)));
+    this.#offer(channel, pid).catch((error: unknown) => refuse(textOf(error)));
   }
 
-  async #offer(channel: Channel, taker: Taker): Promise<void> {
+  async #offer(channel: Channel, pid: number): Promise<void> {
+    const lane = channel.lane ?? openLane(undefined, pid, this.#library);
     const post = (message: ToSuccessor) => channel.post(message);
     for (const { listener, descriptor } of this.#owner.offers()) {
-      post({ kind: "listener", listener, ticket: await this.#give(descriptor, taker) });
+      post({ kind: "listener", listener, ticket: await this.#give(descriptor, lane) });
     }
     const own = this.#place?.descriptor;
-    if (own !== undefined) post({ kind: "point", ticket: await this.#give(own, taker) });
+    if (own !== undefined) post({ kind: "point", ticket: await this.#give(own, lane) });
     post({ kind: "all" });
   }
 
-  async #give(descriptor: number, taker: Taker): Promise<string> {
+  /** Ends with an error once the channel is closed, and the lane with it. */
+  async #give(descriptor: number, lane: Lane): Promise<string> {
     for (let attempt = 0; attempt < retriesMax; attempt++) {
-      const ticket = giveDescriptor(descriptor, taker, this.#library);
+      const ticket = giveDescriptor(descriptor, lane);
       if (ticket !== "busy") return ticket.toBase64();
       await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
     }

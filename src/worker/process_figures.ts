@@ -5,7 +5,7 @@
  * @module
  */
 import { type LoopOptions, measureLoop } from "../connection/event_loop.ts";
-import type { Taker } from "../loop/open.ts";
+import type { Lane } from "../loop/open.ts";
 import { loopElsewhere, type ShareableLoop } from "../loop/remote_statistics.ts";
 import { Board, boardBytes } from "../server/board.ts";
 import { type GivenParts, SharedParts } from "./shared_parts.ts";
@@ -25,9 +25,9 @@ export class ProcessFigures {
     this.board = new Board(board);
   }
 
-  /** Gives them to the worker. "busy": its inbox is full for now. */
-  give(to: Taker): GivenParts | "busy" {
-    return this.#parts.give(to);
+  /** Gives them to the worker. "busy": it is behind with taking. */
+  give(lane: Lane): GivenParts | "busy" {
+    return this.#parts.give(lane);
   }
 
   /** Nobody here reads them any more. */

@@ -6,18 +6,18 @@
  *
  * @module
  */
-import type { Inbox } from "../loop/open.ts";
 import type { HandedOver, HandOver } from "../server/hand_over.ts";
+import type { Taken } from "./process_messages.ts";
 
 /** What the inbox needs of the process. */
 export interface InboxOwner {
-  /** Takes the socket of a ticket; throws where there is none. */
-  take: Inbox["take"];
   /**
-   * Tells the supervisor how many sockets were taken since the start, how many connections there are of each
-   * listener, and whether more are wanted.
+   * Takes the socket of a ticket. "exhausted": this process has no descriptor left for it. Throws where it
+   * has not come.
    */
-  tell(taken: number, open: number[], pressure: boolean): void;
+  take(ticket: Uint8Array): number | "exhausted";
+  /** Tells the supervisor. */
+  tell(taken: Taken): void;
   /** Polls of the channel's loop so far: what was told before the last one has left this process. */
   polls(): number;
   /** The worker's loop is to look for what has come. */
@@ -26,20 +26,37 @@ export interface InboxOwner {
 
 /** Milliseconds between two tellings that connections have gone. */
 const tellInterval = 5;
+/** Milliseconds until a socket is taken that there was no descriptor for. */
+const retryInterval = 10;
+
+/** A socket as it was told of. */
+interface Coming {
+  ticket: string;
+  where: Omit<HandedOver, "descriptor">;
+}
 
 export class ProcessInbox implements HandOver {
   readonly #owner: InboxOwner;
+  /** Told of, and left where they are while there is no descriptor for the first one. */
+  readonly #coming: Coming[] = [];
   /** Taken, and the supervisor not yet told. */
   #fresh: HandedOver[] = [];
   /** Told, and ready to be adopted. */
   readonly #ready: HandedOver[] = [];
   #taken = 0;
   #waiting = 0;
+  readonly #lost: number[] = [];
   readonly #open: number[] = [];
   /** Taken and not yet adopted, by listener. */
-  readonly #coming: number[] = [];
+  readonly #unadopted: number[] = [];
   #pressure = false;
+  #closed = false;
+  /** No descriptor is left, and others should get what comes. */
+  #starved = false;
+  /** About to tell, at the end of this task. */
+  #telling = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(owner: InboxOwner) {
     this.#owner = owner;
@@ -50,24 +67,49 @@ export class ProcessInbox implements HandOver {
     return this.#waiting;
   }
 
-  /** Something has come. What cannot be taken is lost, and its peer sees that when the supervisor is told. */
+  /** Something has come. */
   arrived(ticket: string, where: Omit<HandedOver, "descriptor">): void {
-    this.#taken += 1;
-    if (this.#fresh.length === 0) queueMicrotask(() => this.#tell());
+    if (this.#closed) return;
+    this.#coming.push({ ticket, where });
+    if (this.#coming.length === 1) this.#take();
+  }
+
+  /** Takes no more. The supervisor still has what was not taken. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    this.#coming.length = 0;
+  }
+
+  #take(): void {
+    const before = this.#taken;
+    while (this.#coming.length > 0 && this.#takeOne(this.#coming[0])) this.#coming.shift();
+    if (this.#coming.length > 0) this.#retryTimer = setTimeout(() => this.#take(), retryInterval);
+    const starved = this.#coming.length > 0;
+    if (before !== this.#taken || starved !== this.#starved) this.#tellSoon();
+    this.#starved = starved;
+  }
+
+  #takeOne({ ticket, where }: Coming): boolean {
+    const { listener } = where;
     try {
-      this.#fresh.push({ ...where, descriptor: this.#owner.take(Uint8Array.fromBase64(ticket)) });
+      const descriptor = this.#owner.take(Uint8Array.fromBase64(ticket));
+      if (descriptor === "exhausted") return false;
+      this.#fresh.push({ ...where, descriptor });
       this.#waiting += 1;
-      this.#coming[where.listener] = (this.#coming[where.listener] ?? 0) + 1;
+      this.#unadopted[listener] = (this.#unadopted[listener] ?? 0) + 1;
     } catch {
-      // Out of descriptors, most likely.
+      this.#lost[listener] = (this.#lost[listener] ?? 0) + 1;
     }
+    this.#taken += 1;
+    return true;
   }
 
   /** The runner: all that may be adopted now. */
   takeAll(adopt: (handed: HandedOver) => number): void {
     for (const handed of this.#ready.splice(0)) {
       this.#open[handed.listener] = adopt(handed);
-      this.#coming[handed.listener] -= 1;
+      this.#unadopted[handed.listener] -= 1;
     }
   }
 
@@ -84,16 +126,29 @@ export class ProcessInbox implements HandOver {
     this.#tell();
   }
 
+  /** What comes together is told of together. */
+  #tellSoon(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => this.#tell());
+  }
+
   #tell(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#telling = false;
     const fresh = this.#fresh;
     this.#fresh = [];
-    const open = Array.from(
-      { length: Math.max(this.#open.length, this.#coming.length) },
-      (_, listener) => (this.#open[listener] ?? 0) + (this.#coming[listener] ?? 0),
-    );
-    this.#owner.tell(this.#taken, open, this.#pressure);
+    const listeners = Math.max(this.#open.length, this.#unadopted.length, this.#lost.length);
+    const of = (counts: readonly number[]) =>
+      Array.from({ length: listeners }, (_, place) => counts[place] ?? 0);
+    const unadopted = of(this.#unadopted);
+    this.#owner.tell({
+      taken: this.#taken,
+      lost: of(this.#lost),
+      open: of(this.#open).map((count, place) => count + unadopted[place]),
+      pressure: this.#pressure || this.#starved,
+    });
     if (fresh.length > 0) this.#adoptAfter(this.#owner.polls(), fresh);
   }
 

@@ -5,11 +5,11 @@
  */
 import { messageOf } from "../base/thrown.ts";
 import { type ChildProcess, type ChildStatus, host } from "../host/mod.ts";
-import { discardDescriptor, giveDescriptor, type Taker } from "../loop/open.ts";
+import { discardDescriptor, giveDescriptor, type Lane, openLane } from "../loop/open.ts";
 import type { LoopOptions } from "../connection/event_loop.ts";
 import type { Board } from "../server/board.ts";
-import type { Channel, ChannelOwner } from "./channel.ts";
-import type { ChannelListener } from "./channel_listener.ts";
+import { type Channel, type ChannelOwner, nobody } from "./channel.ts";
+import type { ChannelDoor } from "./channel_tokens.ts";
 import { inTime } from "./in_time.ts";
 import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
 import type { ToWorker } from "./messages.ts";
@@ -21,7 +21,7 @@ import type { GivenParts, SharedParts } from "./shared_parts.ts";
 /** What a process is started with. */
 export interface ProcessSettings {
   /** Where it reports. */
-  listener: ChannelListener;
+  door: ChannelDoor;
   /** The sizes of its loop. */
   loop: LoopOptions;
   /** The application: its project's configuration is the process's too. */
@@ -33,55 +33,60 @@ export interface ProcessSettings {
   tables: SharedParts;
   ofListener: readonly number[];
   place: number;
+  /** So many accepted sockets of a listener did not arrive there, and their peers are cut. */
+  lost(listener: number, count: number): void;
 }
 
 /** Milliseconds until a process that does not report is given up: a cold cache is slow, this is a fault. */
 const startMilliseconds = 120_000;
-/** Milliseconds until a process's full inbox is tried again. */
+/** Milliseconds until a process that is behind with taking is tried again. */
 const retryInterval = 20;
 /** Milliseconds a process may go on without its channel, and the channel without its process. */
 const partingMilliseconds = 1_000;
 
 export class ProcessLink implements WorkerLink, ChannelOwner {
   readonly queue: ProcessQueue;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process is gone and its owner knows. */
   readonly gone: Promise<unknown>;
   readonly #settings: ProcessSettings;
   readonly #owner: LinkOwner;
   readonly #child: ChildProcess;
-  readonly #token: string;
+  readonly #token: string | undefined;
   readonly #channelClosed = Promise.withResolvers<void>();
   readonly #figures: ProcessFigures | undefined;
   #late: ReturnType<typeof setTimeout>;
   #channel: Channel | undefined = undefined;
-  #taker: Taker | undefined = undefined;
+  /** The way of sockets and memory to it, once it has reported and until its channel closes. */
+  #lane: Lane | undefined = undefined;
   /** What it has said of its end. */
   #end: WorkerEnd | undefined = undefined;
   #ended = false;
 
   constructor(settings: ProcessSettings, owner: LinkOwner) {
-    const { listener, application, paths, library } = settings;
+    const { door, application, paths, library } = settings;
     this.#settings = settings;
     this.#owner = owner;
     this.queue = new ProcessQueue({
-      taker: () => this.#taker,
+      reachable: () => this.#lane !== undefined,
       post: (message) => this.#send(message),
-      give: (descriptor, to) => giveDescriptor(descriptor, to, library),
+      give: (descriptor) => giveDescriptor(descriptor, this.#lane!),
       discard: (descriptor) => void discardDescriptor(descriptor, library),
+      lost: (listener, count) => settings.lost(listener, count),
     });
-    this.#token = listener.expect((channel) => this.#arrived(channel));
-    this.#figures = this.#tried("have memory to share", () => new ProcessFigures(settings.loop));
-    const start: ProcessStart = { port: listener.port, token: this.#token, library };
-    const child = this.#figures &&
-      this.#tried("be started", () =>
-        host.spawn(new URL("./process_entry.ts", import.meta.url), {
-          environment: { [channelVariable]: JSON.stringify(start) },
-          configuredBy: application,
-          paths,
-        }));
+    this.#token = this.#tried("be expected", () => door.expect((channel) => this.#arrived(channel)));
+    this.#figures = this.#token === undefined
+      ? undefined
+      : this.#tried("have memory to share", () => new ProcessFigures(settings.loop));
+    const child = this.#figures && this.#tried("be started", () => {
+      const start: ProcessStart = { ...door.place, token: this.#token!, server: host.pid, library };
+      return host.spawn(new URL("./process_entry.ts", import.meta.url), {
+        environment: { [channelVariable]: JSON.stringify(start) },
+        configuredBy: application,
+        paths,
+      });
+    });
     this.#child = child ?? noChild;
-    this.gone = this.#child.exited;
-    void this.#child.exited.then((status) => this.#exited(status));
+    this.gone = this.#child.exited.then((status) => this.#exited(status));
     this.#late = setTimeout(() => this.kill(), startMilliseconds);
   }
 
@@ -134,10 +139,11 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
     }
   }
 
-  /** Gives memory to the process, and comes again while its inbox is full. */
+  /** Gives memory to the process, and comes again while it is behind with taking. */
   async #given(parts: Pick<SharedParts, "give">): Promise<GivenParts> {
     for (;;) {
-      const given = parts.give(this.#taker!);
+      if (this.#lane === undefined) throw new Error("its channel is closed");
+      const given = parts.give(this.#lane);
       if (given !== "busy") return given;
       await new Promise((resolve) => setTimeout(resolve, retryInterval));
     }
@@ -157,15 +163,12 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   received(message: unknown): void {
     const said = message as FromProcess;
     switch (said.kind) {
-      case "loaded":
-        this.#taker = { processId: said.pid, token: said.inbox };
-        return this.#owner.received({ kind: "loaded", pid: said.pid });
       case "ready":
         return this.#owner.received({ ...said, loop: this.#figures!.loop });
       case "message":
         return this.#owner.received({ ...said, body: Uint8Array.fromBase64(said.body) });
       case "took":
-        return this.queue.took(said.taken, said.open, said.pressure);
+        return this.queue.took(said);
       case "stopped":
         this.#end ??= { reason: "stopped", message: "" };
         break;
@@ -178,24 +181,36 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
 
   /** The channel is closed: its process is about to end, or is no use any more. */
   closed(): void {
+    this.#lane = undefined;
     this.#channelClosed.resolve();
     if (this.#ended) return;
     clearTimeout(this.#late);
     this.#late = setTimeout(() => this.#child.kill("SIGKILL"), partingMilliseconds);
   }
 
+  /** The token was in the environment of one process; where the kernel tells another one, it was stolen. */
   #arrived(channel: Channel): ChannelOwner {
+    const { pid } = this.#child;
+    const { processId } = channel.lane ?? {};
+    if (processId !== undefined && processId !== pid) {
+      channel.abort();
+      this.#end ??= { reason: "failed", message: `process ${processId} reported in its place` };
+      this.#child.kill("SIGKILL");
+      return nobody;
+    }
     clearTimeout(this.#late);
     this.#channel = channel;
+    this.#lane = channel.lane ?? openLane(undefined, pid, this.#settings.library);
     return this;
   }
 
   async #exited({ code, signal }: ChildStatus): Promise<void> {
-    this.#settings.listener.forget(this.#token);
+    if (this.#token !== undefined) this.#settings.door.forget(this.#token);
     // Its last words may still be on their way.
     if (this.#channel !== undefined) await inTime(this.#channelClosed.promise, partingMilliseconds);
     clearTimeout(this.#late);
     this.#ended = true;
+    this.#lane = undefined;
     this.#channel?.abort();
     const how = signal === undefined ? `code ${code}` : signal;
     this.#owner.ended(

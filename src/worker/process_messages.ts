@@ -7,6 +7,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import type { RunnerSettings } from "../server/runner.ts";
+import type { Report } from "./channel_door.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import type { GivenParts } from "./shared_parts.ts";
 
@@ -18,19 +19,28 @@ export type ToProcess =
   | { kind: "start"; shared: ProcessMemory } & RunnerSettings
   /** The loop is to beat. */
   | { kind: "wake" }
-  /** An accepted socket waits in the worker's inbox under this ticket, in base64. */
+  /** An accepted socket is on its way to the worker under this ticket, in base64. */
   | { kind: "handOver"; ticket: string } & Omit<HandedOver, "descriptor">;
 
 /** From a worker. */
 export type FromProcess =
-  | Exclude<FromWorker, { kind: "loaded" | "ready" | "message" }>
+  | Exclude<FromWorker, { kind: "ready" | "message" }>
   /** The body in base64. */
   | { kind: "message"; body: string }
-  /** The script runs; `inbox` is the name under which it takes sockets. */
-  | { kind: "loaded"; pid: number; inbox: string }
   | { kind: "ready"; addresses: SocketAddress[] }
-  /** Sockets taken since the start, connections there are now by listener, and whether more are wanted. */
-  | { kind: "took"; taken: number; open: number[]; pressure: boolean };
+  | { kind: "took" } & Taken;
+
+/** What has become of the sockets that were given to a worker. */
+export interface Taken {
+  /** Since the start, those included that did not arrive. */
+  taken: number;
+  /** Since the start, by listener: those that did not arrive. */
+  lost: readonly number[];
+  /** Connections there are now, by listener. */
+  open: readonly number[];
+  /** Whether no more are wanted for now. */
+  pressure: boolean;
+}
 
 /** The memory a process shares with others. */
 export interface ProcessMemory {
@@ -46,8 +56,4 @@ export interface ProcessMemory {
 export const channelVariable = "RINGPORT_CHANNEL";
 
 /** What it finds there, as JSON. */
-export interface ProcessStart {
-  port: number;
-  token: string;
-  library?: string;
-}
+export type ProcessStart = Report;

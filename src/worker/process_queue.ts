@@ -6,28 +6,31 @@
  *
  * @module
  */
-import type { Taker } from "../loop/open.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import { handOverQueueEntries } from "./hand_over_queue.ts";
-import type { ToProcess } from "./process_messages.ts";
+import type { Taken, ToProcess } from "./process_messages.ts";
 
 /** What the queue needs of the process beside it. */
 export interface QueueOwner {
-  /** Where sockets go; undefined before the worker has said so. */
-  taker(): Taker | undefined;
+  /** Whether sockets can be given to the worker: it has reported, and its channel is open. */
+  reachable(): boolean;
   post(message: ToProcess): void;
-  /** Gives a socket to the taker, or says that its inbox is full. Throws where there is none. */
-  give(descriptor: number, to: Taker): Uint8Array<ArrayBuffer> | "busy";
+  /** Gives a socket to the worker, or says that it is behind with taking. Throws where it is gone. */
+  give(descriptor: number): Uint8Array<ArrayBuffer> | "busy";
   /** Closes this process's copy. */
   discard(descriptor: number): void;
+  /** So many sockets of a listener did not arrive, and their peers are cut. */
+  lost(listener: number, count: number): void;
 }
 
-/** Milliseconds until a full inbox is tried again, should the worker not say that it has taken something. */
+/**
+ * Milliseconds until a worker that is behind is tried again, should it not say that it has taken something.
+ */
 const retryInterval = 20;
 
 export class ProcessQueue {
   readonly #owner: QueueOwner;
-  /** Those that found the inbox full, and those behind them. */
+  /** Those for which the worker was behind with taking, and those after them. */
   readonly #waiting: HandedOver[] = [];
   /** Given, and not said to be taken. */
   readonly #given: HandedOver[] = [];
@@ -35,6 +38,7 @@ export class ProcessQueue {
   /** On their way, and open, by listener. */
   readonly #onTheirWay: number[] = [];
   #open: readonly number[] = [];
+  #lost: readonly number[] = [];
   /** True while the worker has taken on too much to want more. */
   pressure = false;
   #closed = false;
@@ -63,22 +67,25 @@ export class ProcessQueue {
 
   /** False: too many are on their way. */
   give(handed: HandedOver): boolean {
-    if (this.#closed || this.#owner.taker() === undefined || this.length >= handOverQueueEntries) {
-      return false;
-    }
+    if (this.#closed || !this.#owner.reachable() || this.length >= handOverQueueEntries) return false;
     this.#waiting.push(handed);
     this.#onTheirWay[handed.listener] = (this.#onTheirWay[handed.listener] ?? 0) + 1;
     this.#flush();
     return true;
   }
 
-  /** The worker has taken so many since its start, and has so many connections of each listener. */
-  took(taken: number, open: readonly number[], pressure: boolean): void {
+  /** The worker says what it has taken and has open. */
+  took({ taken, lost, open, pressure }: Taken): void {
     for (const { descriptor, listener } of this.#given.splice(0, taken - this.#taken)) {
       this.#onTheirWay[listener] -= 1;
       this.#owner.discard(descriptor);
     }
     this.#taken = taken;
+    lost.forEach((count, listener) => {
+      const further = count - (this.#lost[listener] ?? 0);
+      if (further > 0) this.#owner.lost(listener, further);
+    });
+    this.#lost = lost;
     this.#open = open;
     this.pressure = pressure;
     this.#flush();
@@ -94,17 +101,21 @@ export class ProcessQueue {
   }
 
   #flush(): void {
-    while (this.#waiting.length > 0 && this.#pass(this.#waiting[0])) this.#given.push(this.#waiting.shift()!);
     clearTimeout(this.#timer);
-    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#flush(), retryInterval);
+    if (this.#closed) return;
+    while (this.#waiting.length > 0 && this.#pass(this.#waiting[0])) this.#given.push(this.#waiting.shift()!);
+    // Where the worker is out of reach its end is near, and with it what waits here is taken back.
+    if (this.#waiting.length === 0 || !this.#owner.reachable()) return;
+    this.#timer = setTimeout(() => this.#flush(), retryInterval);
   }
 
   #pass({ descriptor, ...where }: HandedOver): boolean {
     let ticket: Uint8Array<ArrayBuffer> | "busy";
     try {
-      ticket = this.#owner.give(descriptor, this.#owner.taker()!);
+      if (!this.#owner.reachable()) return false;
+      ticket = this.#owner.give(descriptor);
     } catch {
-      // The worker is gone; whoever notices takes back what waits here.
+      // The worker is gone; its link hears of it next.
       return false;
     }
     if (ticket === "busy") return false;

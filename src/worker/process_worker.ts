@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { connect } from "../connection/connect.ts";
 import { createLoop, type EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
-import { type Inbox, openInbox, wakeLoop } from "../loop/open.ts";
+import { takeDescriptor, wakeLoop } from "../loop/open.ts";
 import { plainFields } from "../server/log_values.ts";
 import type { Phase } from "../server/phases.ts";
-import { Channel, channelOptions, type ChannelOwner } from "./channel.ts";
+import type { Channel, ChannelOwner } from "./channel.ts";
+import { report } from "./channel_door.ts";
 import { inTime } from "./in_time.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { ProcessInbox } from "./process_inbox.ts";
@@ -27,8 +27,6 @@ const lastWordsMilliseconds = 1_000;
 export class ProcessWorker implements ChannelOwner {
   readonly #start: ProcessStart;
   readonly #loop: EventLoop;
-  readonly #inboxName = crypto.randomUUID();
-  readonly #inbox: Inbox;
   readonly #handOver: ProcessInbox;
   readonly #service: WorkerService;
   #channel: Channel | undefined = undefined;
@@ -41,11 +39,9 @@ export class ProcessWorker implements ChannelOwner {
     const { library } = start;
     this.#start = start;
     this.#loop = createLoop({ ...loopSizes, library });
-    const inbox = openInbox(this.#inboxName, library);
-    this.#inbox = inbox;
     this.#handOver = new ProcessInbox({
-      take: (ticket) => inbox.take(ticket),
-      tell: (taken, open, pressure) => this.#post({ kind: "took", taken, open, pressure }),
+      take: (ticket) => takeDescriptor(ticket, this.#channel!.lane!),
+      tell: (taken) => this.#post({ kind: "took", ...taken }),
       polls: () => this.#loop.engine.turn,
       wake: () => this.#wake(),
     });
@@ -57,17 +53,8 @@ export class ProcessWorker implements ChannelOwner {
 
   /** Reports to the supervisor. Rejects where there is none. */
   async report(): Promise<void> {
-    const { port, token } = this.#start;
-    const connection = await connect<Channel>({
-      ...channelOptions,
-      loop: this.#loop,
-      hostname: "127.0.0.1",
-      port,
-      data: undefined as unknown as Channel,
-    });
-    this.#channel = new Channel(connection, this);
-    this.#channel.post({ token });
-    this.#post({ kind: "loaded", pid: host.pid, inbox: this.#inboxName });
+    this.#channel = await report(this.#loop, this.#start, this);
+    this.#post({ kind: "loaded", pid: host.pid });
   }
 
   /** Something nobody caught. */
@@ -91,14 +78,16 @@ export class ProcessWorker implements ChannelOwner {
       case "wake":
         return this.#wake();
       case "enter":
-        return void this.#enter(said);
+      case "stop":
+        return void this.#obeyAfterTaking(said);
       default:
         return this.#service.received(said, undefined);
     }
   }
 
-  /** What was taken is served, although the server accepts no more. */
-  async #enter(said: ToProcess & { kind: "enter" }): Promise<void> {
+  /** What was taken is served, or at least counted, although the server accepts no more. */
+  async #obeyAfterTaking(said: ToProcess & { kind: "enter" | "stop" }): Promise<void> {
+    if (said.kind === "stop") this.#handOver.close();
     while (this.#handOver.waiting > 0) await new Promise((resolve) => setTimeout(resolve, 1));
     this.#service.received(said, undefined);
   }
@@ -120,7 +109,9 @@ export class ProcessWorker implements ChannelOwner {
 
   /** Addresses are judged by the tables of all workers. What is taken here the process's end gives back. */
   #means({ figures, tables, ofListener, place }: ProcessMemory): ServiceMeans {
-    const taken = [figures, tables].map((given) => SharedParts.take(given, this.#inbox, this.#start.library));
+    const taken = [figures, tables].map((given) =>
+      SharedParts.take(given, this.#channel!.lane!, this.#start.library)
+    );
     const [[loop, board], judged] = taken.map(({ buffers }) => buffers);
     const judges = { tables: [...judged], ofListener: [...ofListener] };
     return { memory: { loop, board, judges, place }, handOver: this.#handOver };
@@ -169,7 +160,7 @@ export class ProcessWorker implements ChannelOwner {
   async #end(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    this.#inbox.close();
+    this.#handOver.close();
     if (this.#channel !== undefined) {
       this.#channel.end();
       await inTime(this.#channel.closed, lastWordsMilliseconds);

@@ -7,7 +7,7 @@
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
 import type { Channel, ChannelOwner } from "./channel.ts";
-import type { Arrival } from "./channel_listener.ts";
+import type { Arrival } from "./channel_tokens.ts";
 import { FileRendezvous } from "./rendezvous_file.ts";
 import { SocketRendezvous } from "./rendezvous_socket.ts";
 
@@ -34,6 +34,6 @@ export interface WaitingPoint {
   handOn(): Promise<void>;
 }
 
-export function rendezvousAt(path: string): Rendezvous {
-  return host.operatingSystem === "windows" ? new FileRendezvous(path) : new SocketRendezvous(path);
+export function rendezvousAt(path: string, library?: string): Rendezvous {
+  return host.operatingSystem === "windows" ? new FileRendezvous(path) : new SocketRendezvous(path, library);
 }

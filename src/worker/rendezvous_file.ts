@@ -8,7 +8,8 @@
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
 import { type Channel, type ChannelOwner, dialChannel } from "./channel.ts";
-import { type Arrival, ChannelListener, type Greeting } from "./channel_listener.ts";
+import { ChannelListener } from "./channel_listener.ts";
+import type { Arrival, Greeting } from "./channel_tokens.ts";
 import { inTime } from "./in_time.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
 import { answerMilliseconds, handOverFault } from "./succession.ts";
@@ -56,16 +57,16 @@ export class FileRendezvous implements Rendezvous {
     try {
       await host.writeText(this.#path, text);
     } catch (error) {
-      await listener.end();
+      await listener.close();
       throw error;
     }
     return {
       descriptor: undefined,
       close: async () => {
         if (await host.readText(this.#path) === text) await host.removeFile(this.#path);
-        await listener.end();
+        await listener.close();
       },
-      handOn: () => listener.end(),
+      handOn: () => listener.close(),
     };
   }
 

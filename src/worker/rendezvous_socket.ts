@@ -1,52 +1,62 @@
 /**
- * The path as a Unix socket: whoever may connect to it may take the server's place.
+ * The path as a Unix socket: a process that may connect to it may take the server's place.
  *
  * @module
  */
+import { AccessDeniedError } from "../base/errors.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
-import { listen, type Listener } from "../connection/listener.ts";
-import type { Connection } from "../connection/types.ts";
-import {
-  Channel,
-  channelHandlers,
-  channelOptions,
-  type ChannelOwner,
-  dialChannel,
-  nobody,
-} from "./channel.ts";
-import type { Arrival } from "./channel_listener.ts";
+import { listenRaw } from "../connection/raw_listener.ts";
+import { Channel, type ChannelOwner, type Connected, nobody } from "./channel.ts";
+import { acceptChannel, dialUnixChannel } from "./channel_lane.ts";
+import type { Arrival } from "./channel_tokens.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
-import { answerMilliseconds, visitorBytesMax } from "./succession.ts";
+import { answerMilliseconds, handOverFault, visitorBytesMax } from "./succession.ts";
 
 /** Permission bits: nobody but this user may take a server's sockets. */
 const ownerOnly = 0o600;
 
 export class SocketRendezvous implements Rendezvous {
   readonly #path: string;
+  readonly #library: string | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, library: string | undefined) {
     this.#path = path;
+    this.#library = library;
   }
 
-  dial(loop: EventLoop, owner: ChannelOwner): Promise<Channel | undefined> {
-    return dialChannel({ loop, unix: this.#path, timeout: answerMilliseconds }, () => owner);
+  async dial(loop: EventLoop, owner: ChannelOwner): Promise<Channel | undefined> {
+    const dialling = { milliseconds: answerMilliseconds, library: this.#library };
+    try {
+      return await dialUnixChannel(loop, this.#path, () => owner, dialling);
+    } catch (error) {
+      if (!(error instanceof AccessDeniedError)) throw handOverFault(messageOf(error));
+      throw handOverFault(`"${this.#path}" is out of reach, or a process of another user listens there`);
+    }
   }
 
   // deno-lint-ignore require-await
   async wait(loop: EventLoop, arrived: Arrival, descriptor?: number): Promise<WaitingPoint> {
-    const open = (connection: Connection<Channel>) => {
-      const channel = new Channel(connection, nobody, visitorBytesMax);
+    const greet = (connected: Connected) => {
+      const channel = new Channel(connected, nobody, visitorBytesMax);
       channel.owner = arrived(channel);
+      return channel;
     };
     const place = descriptor === undefined
       ? { unix: this.#path, mode: ownerOnly }
       : { fd: descriptor, removePath: true };
-    const socket = { ...channelHandlers, open };
-    const listener: Listener<Channel> = listen<Channel>({ ...channelOptions, ...place, loop, socket });
+    const listener = listenRaw(
+      loop,
+      place,
+      (accepted) => acceptChannel(loop, accepted, greet, this.#library),
+    );
     return {
       descriptor: listener.descriptor,
       close: () => listener.close(),
       handOn: () => listener.handOn(),
     };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -32,7 +32,9 @@ export class Replacement {
   constructor(options: ResolvedServerOptions, log: Log) {
     this.#options = options;
     this.#log = log;
-    this.#rendezvous = options.handOver === undefined ? undefined : rendezvousAt(options.handOver);
+    this.#rendezvous = options.handOver === undefined
+      ? undefined
+      : rendezvousAt(options.handOver, options.library);
   }
 
   /** The sockets of a server that runs, by place; empty where there is none. It serves on meanwhile. */

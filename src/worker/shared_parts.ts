@@ -9,15 +9,15 @@ import { RingportError } from "../base/errors.ts";
 import {
   createSharedMemory,
   giveMemory,
-  type Inbox,
+  type Lane,
   openSharedMemory,
   type SharedMemory,
-  type Taker,
+  takeDescriptor,
 } from "../loop/open.ts";
 
 /** What a process is told of them. */
 export interface GivenParts {
-  /** Names the memory in the process's inbox, in base64. */
+  /** Names the memory where the process takes it, in base64. */
   ticket: string;
   sizes: readonly number[];
 }
@@ -57,19 +57,20 @@ export class SharedParts {
     }
   }
 
-  /** The buffers that another process has made and given to the owner of this inbox. */
-  static take({ ticket, sizes }: GivenParts, inbox: Inbox, library?: string): SharedParts {
+  /** The buffers that another process has made and given over this lane. */
+  static take({ ticket, sizes }: GivenParts, lane: Lane, library?: string): SharedParts {
     try {
-      const descriptor = inbox.take(Uint8Array.fromBase64(ticket));
+      const descriptor = takeDescriptor(Uint8Array.fromBase64(ticket), lane);
+      if (descriptor === "exhausted") throw new Error("this process has no descriptor left for it");
       return new SharedParts(openSharedMemory(descriptor, roomOfAll(sizes), library), sizes, library);
     } catch (cause) {
       throw failure("did not arrive", cause);
     }
   }
 
-  /** Gives them to another process. "busy": its inbox is full for now. */
-  give(to: Taker): GivenParts | "busy" {
-    const ticket = giveMemory(this.#memory, to, this.#library);
+  /** Gives them to another process. "busy": it is behind with taking. */
+  give(lane: Lane): GivenParts | "busy" {
+    const ticket = giveMemory(this.#memory, lane);
     return ticket === "busy" ? ticket : { ticket: ticket.toBase64(), sizes: this.#sizes };
   }
 

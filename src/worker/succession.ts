@@ -9,7 +9,7 @@ import { RingportError } from "../base/errors.ts";
 import type { ResolvedListenerOptions } from "../server/options.ts";
 
 /** Raised when the messages change in a way that older servers do not understand. */
-export const successionProtocol = 1;
+export const successionProtocol = 2;
 
 /** Milliseconds the predecessor may take to give its sockets, and to accept no more. */
 export const answerMilliseconds = 10_000;
@@ -27,8 +27,8 @@ export interface OfferedListener {
 
 /** From the successor. */
 export type ToPredecessor =
-  /** `inbox`: the name under which it takes sockets. */
-  | { kind: "hello"; protocol: number; pid: number; inbox: string }
+  /** `pid`: the process to which sockets go, where the kernel does not tell which one is at the other end. */
+  | { kind: "hello"; protocol: number; pid: number }
   /** It accepts from the listeners of these places; the predecessor may go. */
   | { kind: "ready"; places: number[] };
 

@@ -7,7 +7,7 @@
 import { messageOf } from "../base/thrown.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
-import { discardDescriptor, type Inbox, openInbox } from "../loop/open.ts";
+import { discardDescriptor, type Lane, takeDescriptor, takeLane } from "../loop/open.ts";
 import type { ResolvedListenerOptions } from "../server/options.ts";
 import type { Channel } from "./channel.ts";
 import { inTime } from "./in_time.ts";
@@ -88,13 +88,12 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
   const taken: Taken = { offered: [], point: undefined };
   const all = Promise.withResolvers<void>();
   const done = Promise.withResolvers<void>();
-  const name = crypto.randomUUID();
   all.promise.catch(() => {});
-  let inbox: Inbox | undefined = undefined;
+  let lane: Lane | undefined = undefined;
   const channel = await rendezvous.dial(loop, {
     received: (message) => {
       try {
-        take(inbox!, taken, message as ToSuccessor, all.resolve, done.resolve);
+        take(lane!, taken, message as ToSuccessor, all.resolve, done.resolve);
       } catch (error) {
         all.reject(fault(messageOf(error)));
       }
@@ -106,8 +105,8 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
   });
   if (channel === undefined) return undefined;
   try {
-    inbox = openInbox(name, library);
-    const hello: ToPredecessor = { kind: "hello", protocol: successionProtocol, pid: host.pid, inbox: name };
+    lane = channel.lane ?? takeLane(undefined, undefined, library);
+    const hello: ToPredecessor = { kind: "hello", protocol: successionProtocol, pid: host.pid };
     channel.post(hello);
     if (!(await inTime(all.promise, answerMilliseconds))) throw fault("the server there does not answer");
     return new Succession(channel, done.promise, taken, settings);
@@ -116,14 +115,16 @@ export async function takeOver(settings: TakeOverSettings): Promise<Succession |
     for (const { descriptor } of taken.offered) discardDescriptor(descriptor, library);
     if (taken.point !== undefined) discardDescriptor(taken.point, library);
     throw error;
-  } finally {
-    inbox?.close();
   }
 }
 
 /** Does as the predecessor says; throws where it gives nothing. */
-function take(inbox: Inbox, taken: Taken, said: ToSuccessor, all: () => void, done: () => void): void {
-  const descriptorOf = (ticket: string) => inbox.take(Uint8Array.fromBase64(ticket));
+function take(lane: Lane, taken: Taken, said: ToSuccessor, all: () => void, done: () => void): void {
+  const descriptorOf = (ticket: string) => {
+    const descriptor = takeDescriptor(Uint8Array.fromBase64(ticket), lane);
+    if (descriptor === "exhausted") throw new Error("this process has no descriptor left for them");
+    return descriptor;
+  };
   switch (said.kind) {
     case "listener":
       return void taken.offered.push({ listener: said.listener, descriptor: descriptorOf(said.ticket) });

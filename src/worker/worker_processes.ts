@@ -8,8 +8,9 @@ import type { EventLoop } from "../connection/event_loop.ts";
 import { host } from "../host/mod.ts";
 import { loopOptionsOf } from "../server/loop_options.ts";
 import type { ResolvedServerOptions } from "../server/options.ts";
-import { ChannelListener } from "./channel_listener.ts";
-import { ProcessLink } from "./process_link.ts";
+import { openChannelDoor } from "./channel_door.ts";
+import type { ChannelDoor } from "./channel_tokens.ts";
+import { ProcessLink, type ProcessSettings } from "./process_link.ts";
 import { channelVariable } from "./process_messages.ts";
 import type { SharedParts } from "./shared_parts.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
@@ -20,19 +21,30 @@ const exitMilliseconds = 3_000;
 export class WorkerProcesses {
   readonly #application: string;
   readonly #options: ResolvedServerOptions;
-  readonly #listener: ChannelListener;
+  readonly #door: ChannelDoor;
   readonly #tables: SharedParts;
+  readonly #lost: ProcessSettings["lost"];
   /** Those that are not gone. */
   readonly #links = new Set<ProcessLink>();
 
-  /** `tables`: the memory of the tables of addresses. */
-  constructor(loop: EventLoop, application: string, options: ResolvedServerOptions, tables: SharedParts) {
+  /**
+   * @param tables the memory of the tables of addresses.
+   * @param lost told of sockets that did not arrive at their worker.
+   */
+  constructor(
+    loop: EventLoop,
+    application: string,
+    options: ResolvedServerOptions,
+    tables: SharedParts,
+    lost: ProcessSettings["lost"],
+  ) {
     this.#tables = tables;
+    this.#lost = lost;
     // A program that was compiled starts itself in place of the module it names, again and again.
     if (host.variable(channelVariable) !== undefined) throw notAWorker();
     this.#application = application;
     this.#options = options;
-    this.#listener = new ChannelListener(loop);
+    this.#door = openChannelDoor(loop, options.library);
   }
 
   /** Starts one, which has a place in the tables and asks for each listener the one of a number. */
@@ -40,7 +52,7 @@ export class WorkerProcesses {
     const { library, listeners } = this.#options;
     const modules = [this.#application, ...listeners.map(({ application }) => application)];
     const link = new ProcessLink({
-      listener: this.#listener,
+      door: this.#door,
       loop: loopOptionsOf(this.#options),
       application: this.#application,
       paths: [...modules, library].filter((path) => path !== undefined),
@@ -48,6 +60,7 @@ export class WorkerProcesses {
       tables: this.#tables,
       ofListener,
       place,
+      lost: this.#lost,
     }, handle);
     this.#links.add(link);
     void link.gone.then(() => this.#links.delete(link));
@@ -59,7 +72,7 @@ export class WorkerProcesses {
     const late = setTimeout(() => this.#links.forEach((link) => link.kill()), exitMilliseconds);
     await Promise.all([...this.#links].map(({ gone }) => gone));
     clearTimeout(late);
-    this.#listener.close();
+    await this.#door.close();
   }
 }
 

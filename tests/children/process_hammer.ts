@@ -3,18 +3,20 @@
  * what it is to do and where, says that it is about to begin, and prints what it found.
  */
 // deno-lint-ignore-file no-console
-import { openInbox, processId } from "../../src/loop/open.ts";
+import { processId } from "../../src/loop/open.ts";
+import { createLoop } from "../../src/mod.ts";
 import { type GivenParts, SharedParts } from "../../src/worker/shared_parts.ts";
 import { hammer, type HammerOrder } from "../helpers/hammer.ts";
+import { reportTo } from "../helpers/lanes.ts";
 import { inputLines } from "../helpers/process.ts";
 import { collectGarbage, exit, scriptArguments } from "../helpers/runtime.ts";
 
-const inbox = openInbox(scriptArguments()[0]);
+const { lane } = await reportTo(createLoop({ segmentCount: 64 }), scriptArguments()[0]);
 console.log(`ready ${processId()}`);
 
 for await (const line of inputLines()) {
   const { given, order } = JSON.parse(line) as { given: GivenParts; order: HammerOrder };
-  const { buffers: [table, shadow] } = SharedParts.take(given, inbox);
+  const { buffers: [table, shadow] } = SharedParts.take(given, lane);
   // What the system gave must be none of the collector's business.
   collectGarbage();
   console.log("begins");

@@ -4,13 +4,14 @@
  */
 // deno-lint-ignore-file no-console
 import { adoptingListener } from "../../src/connection/adopting_listener.ts";
-import { openInbox, processId } from "../../src/loop/open.ts";
+import { processId, takeDescriptor } from "../../src/loop/open.ts";
 import { createLoop, listen, type RingportError, type Window } from "../../src/mod.ts";
+import { reportTo } from "../helpers/lanes.ts";
 import { inputLines } from "../helpers/process.ts";
 import { exit, scriptArguments } from "../helpers/runtime.ts";
 
-const inbox = openInbox(scriptArguments()[0]);
 const loop = createLoop({ segmentCount: 256 });
+const { channel, lane } = await reportTo(loop, scriptArguments()[0]);
 const socket = {
   data(connection: { write(text: string): unknown }, window: Window) {
     connection.write(`child: ${window.text()}`);
@@ -24,7 +25,9 @@ for await (const line of inputLines()) {
   const [what, ticket] = line.trim().split(" ");
   if (what === "stop") break;
   try {
-    const descriptor = inbox.take(Uint8Array.from(ticket.match(/../g) ?? [], (hex) => parseInt(hex, 16)));
+    const bytes = Uint8Array.from(ticket.match(/../g) ?? [], (hex) => parseInt(hex, 16));
+    const descriptor = takeDescriptor(bytes, lane);
+    if (descriptor === "exhausted") throw new Error("no descriptor is left");
     if (what === "connection") {
       adopting.adopt(descriptor);
       console.log("adopted");
@@ -37,7 +40,7 @@ for await (const line of inputLines()) {
     console.log(`refused ${(error as RingportError).code}`);
   }
 }
-inbox.close();
+channel.end();
 listeners.forEach((listener) => listener.stop(true));
 await loop.close();
 exit(0);

@@ -308,13 +308,17 @@ pub const turn_buckets: u32 = 16;
 /// In the flags of an accept: the completion carries a raw descriptor. The other bits are the AddressFamily.
 pub const accept_raw_flag: u32 = 0x80;
 
-/// A descriptor on its way to another process. Both sides fill the first part; `ticket` names the descriptor
-/// there.
+/// One end of the way on which descriptors go to another process: TypeScript's own memory, of a page at least,
+/// kept until it is closed.
+pub const Lane = handover.Lane;
+/// A descriptor on its way to another process. `ticket` names it there.
 pub const Handover = handover.Handover;
-/// The memory of an inbox: TypeScript's own, of a page at least, kept until it is closed.
-pub const Inbox = handover.Inbox;
 /// Bytes. WSAPROTOCOL_INFOW is the largest ticket, 628.
 pub const ticket_bytes_max = handover.ticket_bytes_max;
+/// A path at which processes meet.
+pub const MeetingPlace = handover.MeetingPlace;
+/// Bytes, the end mark included: those of a Unix socket's address.
+pub const meeting_path_bytes_max = handover.meeting_path_bytes_max;
 
 /// What is given to another process.
 pub const Gift = handover.Gift;

@@ -268,24 +268,47 @@ pub fn current_folder(bytes: [*]u8, length: u32) callconv(.c) i32 {
     return std.math.cast(i32, path.len) orelse answer(.not_found);
 }
 
-/// Opens the inbox of a token in memory that is the caller's, where descriptors of other processes arrive.
-pub fn inbox_open(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
-    return answer_in(handover, io.passing.open(inbox, handover));
+/// Opens the giving end of a lane, in memory that is the caller's, over an accepted connection of a Unix socket;
+/// where the system needs no connection for that, to the process the lane names. The peer has to be of this user.
+pub fn lane_open(lane: *abi.Lane, connection: u32) callconv(.c) i32 {
+    return answer_lane(lane, io.passing.open(lane, connection));
 }
 
-pub fn inbox_close(inbox: *abi.Inbox) callconv(.c) i32 {
-    io.passing.close(inbox);
+/// Takes the other end, over the connection that was made. Busy: it has not come yet.
+pub fn lane_take(lane: *abi.Lane, connection: u32) callconv(.c) i32 {
+    return answer_lane(lane, io.passing.take_lane(lane, connection));
+}
+
+/// Closes this end, and what has come on it and was not taken.
+pub fn lane_close(lane: *abi.Lane) callconv(.c) i32 {
+    io.passing.close(lane);
     return 0;
 }
 
 /// Sends a descriptor to another process; the ticket names it there. It stays open here as well.
-pub fn give(handover: *abi.Handover) callconv(.c) i32 {
-    return answer_in(handover, io.passing.give(handover));
+pub fn give(lane: *abi.Lane, handover: *abi.Handover) callconv(.c) i32 {
+    return answer_in(handover, io.passing.give(lane, handover));
 }
 
 /// Takes what another process gave under the ticket.
-pub fn take(inbox: *abi.Inbox, handover: *abi.Handover) callconv(.c) i32 {
-    return answer_in(handover, io.passing.take(inbox, handover));
+pub fn take(lane: *abi.Lane, handover: *abi.Handover) callconv(.c) i32 {
+    return answer_in(handover, io.passing.take(lane, handover));
+}
+
+/// Connects to the Unix socket at a path, where a process of this user has to listen.
+pub fn meeting_dial(place: *abi.MeetingPlace) callconv(.c) i32 {
+    return answer_at(place, io.meeting.dial(place));
+}
+
+/// Makes a folder within the one of the path that this user alone may enter; its path takes the place of the
+/// other one.
+pub fn meeting_make(place: *abi.MeetingPlace) callconv(.c) i32 {
+    return answer_at(place, io.meeting.make(place));
+}
+
+/// Removes such a folder, which has to be empty.
+pub fn meeting_remove(place: *abi.MeetingPlace) callconv(.c) i32 {
+    return answer_at(place, io.meeting.remove(place));
 }
 
 /// Makes memory that other processes can map, and maps it here.
@@ -311,6 +334,16 @@ pub fn memory_close(shared: *abi.SharedMemory) callconv(.c) i32 {
 /// Milliseconds of the clock that all processes of the machine read alike, the lower 32 bits of them.
 pub fn now() callconv(.c) u32 {
     return @truncate(io.monotonic.milliseconds());
+}
+
+fn answer_lane(lane: *abi.Lane, result: common.Result) i32 {
+    lane.system_error = result.system_error;
+    return answer(result.status);
+}
+
+fn answer_at(place: *abi.MeetingPlace, result: common.Result) i32 {
+    place.system_error = result.system_error;
+    return answer(result.status);
 }
 
 fn answer_in(handover: *abi.Handover, result: common.Result) i32 {

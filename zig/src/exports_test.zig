@@ -1,5 +1,6 @@
 //! The library as its users call it: memory handed over, handles that go stale, calls from other threads.
 
+const builtin = @import("builtin");
 const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
@@ -225,7 +226,36 @@ test "memory or sizes that do not fit are refused" {
     try std.testing.expectEqual(failure(.not_supported), exports.loop_open(&configuration, shared, tables, segments));
 }
 
-test "memory goes to another process by the inbox and is the same there" {
+/// Both ends of a lane, in this process.
+const Lanes = struct {
+    giver: abi.Lane,
+    taker: abi.Lane,
+
+    fn open() !Lanes {
+        var lanes = std.mem.zeroes(Lanes);
+        var connection: [2]i32 = .{ 0, 0 };
+        lanes.giver.process = process_id();
+        if (builtin.os.tag == .linux) {
+            const linux = std.os.linux;
+            const made = linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, &connection);
+            try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(made));
+        }
+        defer if (builtin.os.tag == .linux) for (connection) |descriptor| {
+            _ = std.os.linux.close(descriptor);
+        };
+        try std.testing.expectEqual(@as(i32, 0), exports.lane_open(&lanes.giver, @intCast(connection[0])));
+        try std.testing.expectEqual(process_id(), lanes.giver.process);
+        try std.testing.expectEqual(@as(i32, 0), exports.lane_take(&lanes.taker, @intCast(connection[1])));
+        return lanes;
+    }
+
+    fn close(lanes: *Lanes) void {
+        _ = exports.lane_close(&lanes.giver);
+        _ = exports.lane_close(&lanes.taker);
+    }
+};
+
+test "memory goes to another process by a lane and is the same there" {
     var memory = std.mem.zeroes(abi.SharedMemory);
     try std.testing.expectEqual(negative(.invalid_argument), exports.memory_create(&memory));
     memory.bytes = 10_000;
@@ -235,17 +265,13 @@ test "memory goes to another process by the inbox and is the same there" {
     here[9_999] = 7;
 
     // This process stands for the other one.
+    var lanes = try Lanes.open();
+    defer lanes.close();
     var letter = std.mem.zeroes(abi.Handover);
-    const token = try std.fmt.bufPrint(&letter.token, "memory-{d}", .{process_id()});
-    letter.token_size = @intCast(token.len);
-    letter.process = process_id();
-    var inbox: abi.Inbox = undefined;
-    try std.testing.expectEqual(@as(i32, 0), exports.inbox_open(&inbox, &letter));
-    defer _ = exports.inbox_close(&inbox);
     letter.descriptor = memory.descriptor;
     letter.gift = @backingInt(abi.Gift.memory);
-    try std.testing.expectEqual(@as(i32, 0), exports.give(&letter));
-    try std.testing.expectEqual(@as(i32, 0), exports.take(&inbox, &letter));
+    try std.testing.expectEqual(@as(i32, 0), exports.give(&lanes.giver, &letter));
+    try std.testing.expectEqual(@as(i32, 0), exports.take(&lanes.taker, &letter));
     try std.testing.expect(letter.descriptor != memory.descriptor);
 
     var other = std.mem.zeroes(abi.SharedMemory);

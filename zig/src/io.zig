@@ -53,6 +53,13 @@ pub const passing = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Where processes of one server meet.
+pub const meeting = switch (builtin.os.tag) {
+    .linux => @import("io/meeting_linux.zig"),
+    .windows => @import("io/meeting_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Memory of several processes.
 pub const shared_memory = switch (builtin.os.tag) {
     .linux => @import("io/shared_memory_linux.zig"),

@@ -1,120 +1,140 @@
-//! Descriptors to and from other processes on Linux: a datagram to the taker's inbox carries the descriptor
-//! (unix(7), SCM_RIGHTS) and the ticket that names it. The inbox is a Unix socket of a name that is no file, so
-//! nothing is left behind; and since everybody sees such names, only what this user or root sent is taken.
+//! Descriptors to and from other processes on Linux: each goes with its number in a message over a pair of
+//! sockets (unix(7), SCM_RIGHTS). One end of the pair is the giver's. The other one goes first, over a
+//! connection of which the kernel tells both sides who made it. So the way has no name that anybody could bind
+//! or send to, and it ends with either process.
 
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const errno_status = @import("errno_status.zig");
+const meeting = @import("meeting_linux.zig");
 const options = @import("options_linux.zig");
 
 const Handover = abi.Handover;
-const Inbox = abi.Inbox;
-const Key = Inbox.Key;
+const Lane = abi.Lane;
 
+/// Bytes of a ticket: how many descriptors the giver had given with this one.
+const ticket_bytes = 8;
 /// Descriptors of one message that are looked at; those beyond the kernel closes by itself.
 const descriptors_seen_max = 4;
-/// Messages looked at by one call: whoever floods an inbox must not hold its thread.
-const messages_max = 4 * Inbox.descriptors_max;
+/// Messages that nobody asked for and one call passes over, more than the kernel queues.
+const stale_max = 1024;
+/// The message the other end of a lane comes with.
+const lane_mark = "L";
 
-pub fn open(inbox: *Inbox, wanted: *Handover) common.Result {
-    inbox.descriptor = 0;
-    inbox.count = 0;
-    var name: Name = undefined;
-    const length = name_of(wanted, &name) orelse return .{ .status = .invalid_argument };
-    const opened = open_socket();
-    if (linux.errno(opened) != .SUCCESS) return errno_status.result_of(linux.errno(opened));
-    const descriptor: i32 = @intCast(opened);
-    var result = options.set(descriptor, linux.SOL.SOCKET, linux.SO.PASSCRED, 1);
-    if (!result.failed()) {
-        const code = linux.errno(linux.bind(descriptor, @ptrCast(&name), length));
-        result = errno_status.result_of(code);
+/// The giver's end. The peer of the connection gets the other one.
+pub fn open(lane: *Lane, connection: u32) common.Result {
+    lane.descriptor = 0;
+    lane.set_given(0);
+    const socket = std.math.cast(i32, connection) orelse return .{ .status = .invalid_argument };
+    lane.process = meeting.check_peer(socket, lane.process) catch |failure| return meeting.refusal(failure);
+    var pair: [2]i32 = undefined;
+    const kind = linux.SOCK.SEQPACKET | linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;
+    const code = linux.errno(linux.socketpair(linux.AF.UNIX, kind, 0, &pair));
+    if (code != .SUCCESS) return errno_status.result_of(code);
+    defer close_descriptor(pair[1]);
+    const result = send(socket, lane_mark, pair[1]);
+    if (result.failed()) close_descriptor(pair[0]) else lane.descriptor = @intCast(pair[0]);
+    return result;
+}
+
+/// The taker's end. Busy: the peer of the connection has not sent it yet.
+pub fn take_lane(lane: *Lane, connection: u32) common.Result {
+    lane.descriptor = 0;
+    lane.set_given(0);
+    const socket = std.math.cast(i32, connection) orelse return .{ .status = .invalid_argument };
+    lane.process = meeting.check_peer(socket, lane.process) catch |failure| return meeting.refusal(failure);
+    var mark: [lane_mark.len]u8 = undefined;
+    const received = receive(socket, &mark, 0) catch |failure| return switch (failure) {
+        error.Empty => .{ .status = .busy },
+        error.Closed => .{ .status = .connection_reset },
+        error.Exhausted => .{ .status = .descriptors_exhausted },
+        error.Refused => .{ .status = .protocol_error },
+    };
+    if (!std.mem.eql(u8, &mark, lane_mark) or !is_lane(received)) {
+        close_descriptor(received);
+        return .{ .status = .protocol_error };
     }
-    if (result.failed()) {
-        _ = linux.close(descriptor);
-        return result;
-    }
-    inbox.descriptor = @intCast(descriptor);
+    lane.descriptor = @intCast(received);
     return .ok;
 }
 
-/// Closes what came and was not taken, too.
-pub fn close(inbox: *Inbox) void {
-    for (0..inbox.count) |index| close_descriptor(@intCast(inbox.descriptor_at(index).*));
-    inbox.count = 0;
-    if (inbox.descriptor != 0) _ = linux.close(@intCast(inbox.descriptor));
-    inbox.descriptor = 0;
+/// What came and was not taken the kernel closes.
+pub fn close(lane: *Lane) void {
+    if (lane.descriptor != 0) close_descriptor(@intCast(lane.descriptor));
+    lane.descriptor = 0;
 }
 
-/// Busy: the inbox is full for now. The descriptor stays open here as well.
-pub fn give(handover: *Handover) common.Result {
-    var name: Name = undefined;
-    const length = name_of(handover, &name) orelse return .{ .status = .invalid_argument };
+/// Busy: the taker is behind. The descriptor stays open here as well.
+pub fn give(lane: *Lane, handover: *Handover) common.Result {
+    if (lane.descriptor == 0) return .{ .status = .not_connected };
     const given = std.math.cast(i32, handover.descriptor) orelse return .{ .status = .invalid_argument };
-    const key = handover.ticket[0..Inbox.key_bytes];
-    const drawn = linux.getrandom(key, key.len, 0);
-    if (drawn != key.len) return errno_status.result_of(linux.errno(drawn));
-    handover.ticket_size = key.len;
+    const number = lane.given() + 1;
+    const ticket = handover.ticket[0..ticket_bytes];
+    std.mem.writeInt(u64, ticket, number, .little);
+    handover.ticket_size = ticket_bytes;
+    const result = send(@intCast(lane.descriptor), ticket, given);
+    if (result.status == .ok) lane.set_given(number);
+    return result;
+}
 
-    const opened = open_socket();
-    if (linux.errno(opened) != .SUCCESS) return errno_status.result_of(linux.errno(opened));
-    defer close_descriptor(@intCast(opened));
-    const control: Rights = .{ .header = Rights.filled, .descriptor = given };
+/// Takes the descriptor of a ticket; what was given before it is closed. It stays where it is while this
+/// process has no descriptor left, and can be asked for again.
+pub fn take(lane: *Lane, handover: *Handover) common.Result {
+    if (lane.descriptor == 0 or handover.ticket_size != ticket_bytes) return .{ .status = .invalid_argument };
+    const socket: i32 = @intCast(lane.descriptor);
+    const wanted = std.mem.readInt(u64, handover.ticket[0..ticket_bytes], .little);
+    for (0..stale_max) |_| {
+        var ticket: [ticket_bytes]u8 = undefined;
+        const received = receive(socket, &ticket, linux.MSG.PEEK) catch |failure| switch (failure) {
+            error.Empty, error.Closed => return .{ .status = .not_found },
+            error.Exhausted => return .{ .status = .descriptors_exhausted },
+            error.Refused => {
+                drop(socket);
+                continue;
+            },
+        };
+        const number = std.mem.readInt(u64, &ticket, .little);
+        if (number > wanted) {
+            close_descriptor(received);
+            return .{ .status = .not_found };
+        }
+        drop(socket);
+        if (number == wanted) {
+            handover.descriptor = @intCast(received);
+            return .ok;
+        }
+        close_descriptor(received);
+    }
+    return .{ .status = .busy };
+}
+
+/// Sends a message with one descriptor.
+fn send(socket: i32, bytes: []const u8, descriptor: i32) common.Result {
+    const control: Rights = .{ .header = Rights.filled, .descriptor = descriptor };
     const message: linux.msghdr_const = .{
-        .name = @ptrCast(&name),
-        .namelen = length,
-        .iov = &.{.{ .base = key, .len = key.len }},
+        .name = null,
+        .namelen = 0,
+        .iov = &.{.{ .base = bytes.ptr, .len = bytes.len }},
         .iovlen = 1,
         .control = &control,
         .controllen = @sizeOf(Rights),
         .flags = 0,
     };
-    const sent = linux.sendmsg(@intCast(opened), &message, linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL);
-    const code = linux.errno(sent);
+    const code = linux.errno(linux.sendmsg(socket, &message, linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL));
     return switch (code) {
         .SUCCESS => .ok,
-        // Too many are on their way to somebody: these, or all of this user.
-        .AGAIN, .NOBUFS, .TOOMANYREFS => .{ .status = .busy, .system_error = @backingInt(code) },
+        // The taker's queue is full, too many of this user are on their way, or memory is short for now.
+        .AGAIN, .NOBUFS, .NOMEM, .TOOMANYREFS, .INTR => .{ .status = .busy, .system_error = @backingInt(code) },
         else => errno_status.result_of(code),
     };
 }
 
-/// Takes the descriptor of a ticket; others that have come meanwhile are kept for their own.
-pub fn take(inbox: *Inbox, handover: *Handover) common.Result {
-    if (inbox.descriptor == 0 or handover.ticket_size != Inbox.key_bytes) return .{ .status = .invalid_argument };
-    const wanted = handover.ticket[0..Inbox.key_bytes];
-    for (0..@min(inbox.count, Inbox.descriptors_max)) |index| {
-        if (!std.mem.eql(u8, wanted, inbox.key(index))) continue;
-        handover.descriptor = inbox.descriptor_at(index).*;
-        inbox.count -= 1;
-        inbox.key(index).* = inbox.key(inbox.count).*;
-        inbox.descriptor_at(index).* = inbox.descriptor_at(inbox.count).*;
-        return .ok;
-    }
-    for (0..messages_max) |_| {
-        if (inbox.count >= Inbox.descriptors_max) return .{ .status = .busy };
-        var key: Key = undefined;
-        const descriptor = receive(@intCast(inbox.descriptor), &key) catch |failure| switch (failure) {
-            error.Refused => continue,
-            error.Empty => return .{ .status = .not_found },
-            error.Exhausted => return .{ .status = .descriptors_exhausted },
-        };
-        if (std.mem.eql(u8, wanted, &key)) {
-            handover.descriptor = @intCast(descriptor);
-            return .ok;
-        }
-        inbox.key(inbox.count).* = key;
-        inbox.descriptor_at(inbox.count).* = @intCast(descriptor);
-        inbox.count += 1;
-    }
-    return .{ .status = .busy };
-}
-
-/// The next message with one descriptor of somebody who may send it.
-fn receive(descriptor: i32, key: *Key) error{ Empty, Refused, Exhausted }!i32 {
+/// The descriptor of the next message, which fills `bytes` exactly.
+fn receive(socket: i32, bytes: []u8, flags: u32) error{ Empty, Closed, Refused, Exhausted }!i32 {
     var control: [256]u8 align(@alignOf(linux.cmsghdr)) = undefined;
-    var vector = [_]std.posix.iovec{.{ .base = key, .len = key.len }};
+    var vector = [_]std.posix.iovec{.{ .base = bytes.ptr, .len = bytes.len }};
     var message: linux.msghdr = .{
         .name = null,
         .namelen = 0,
@@ -124,28 +144,29 @@ fn receive(descriptor: i32, key: *Key) error{ Empty, Refused, Exhausted }!i32 {
         .controllen = control.len,
         .flags = 0,
     };
-    const received = linux.recvmsg(descriptor, &message, linux.MSG.DONTWAIT | linux.MSG.CMSG_CLOEXEC);
+    const received = linux.recvmsg(socket, &message, flags | linux.MSG.DONTWAIT | linux.MSG.CMSG_CLOEXEC);
     switch (linux.errno(received)) {
-        .SUCCESS => {},
-        .INTR => return error.Refused,
-        else => return error.Empty,
+        .SUCCESS => if (received == 0) return error.Closed,
+        .AGAIN, .INTR, .NOMEM, .NOBUFS => return error.Empty,
+        else => return error.Closed,
     }
     const read = read_control(control[0..message.controllen]);
     const truncated = message.flags & (linux.MSG.CTRUNC | linux.MSG.TRUNC) != 0;
-    const is_ours = read.user == linux.geteuid() or read.user == root;
-    if (read.count == 1 and is_ours and !truncated and received == key.len) return read.descriptors[0];
+    if (read.count == 1 and !truncated and received == bytes.len) return read.descriptors[0];
     for (read.descriptors[0..read.count]) |other| close_descriptor(other);
     // The kernel cuts off what it has no descriptor left for.
     return if (message.flags & linux.MSG.CTRUNC != 0 and read.count == 0) error.Exhausted else error.Refused;
 }
 
-const root: u32 = 0;
-const nobody: u32 = std.math.maxInt(u32);
+/// Takes the next message off the queue, without the descriptor it carries.
+fn drop(socket: i32) void {
+    var bytes: [1]u8 = undefined;
+    _ = linux.recvfrom(socket, &bytes, bytes.len, linux.MSG.DONTWAIT, null, null);
+}
 
 const Control = struct {
     descriptors: [descriptors_seen_max]i32 = @splat(-1),
     count: usize = 0,
-    user: u32 = nobody,
 };
 
 /// cmsg(3): records that begin with their length, each aligned as a long.
@@ -166,12 +187,18 @@ fn read_control(bytes: []const u8) Control {
                 control.count += 1;
             }
         }
-        // struct ucred: process, user, group.
-        if (header.level == linux.SOL.SOCKET and header.type == linux.SCM.CREDENTIALS and data.len >= 12)
-            control.user = std.mem.readInt(u32, data[4..8], .native);
         place += std.mem.alignForward(usize, header.len, linux.cmsg_align);
     }
     return control;
+}
+
+/// Whether a descriptor is the end of a pair that a process of this user has made.
+fn is_lane(descriptor: i32) bool {
+    const kind = options.get(descriptor, linux.SO.TYPE) catch return false;
+    const family = options.get(descriptor, linux.SO.DOMAIN) catch return false;
+    if (kind != linux.SOCK.SEQPACKET or family != linux.AF.UNIX) return false;
+    _ = meeting.check_peer(descriptor, 0) catch return false;
+    return true;
 }
 
 /// One descriptor in the ancillary data of a message.
@@ -187,93 +214,150 @@ const Rights = extern struct {
     };
 };
 
-const Name = linux.sockaddr.un;
-const prefix = "\x00ringport-inbox-";
-
-fn name_of(handover: *const Handover, name: *Name) ?linux.socklen_t {
-    const size = handover.token_size;
-    if (size == 0 or size > handover.token.len) return null;
-    name.* = .{ .path = @splat(0) };
-    @memcpy(name.path[0..prefix.len], prefix);
-    @memcpy(name.path[prefix.len..][0..size], handover.token[0..size]);
-    return @intCast(@offsetOf(Name, "path") + prefix.len + size);
-}
-
-fn open_socket() usize {
-    const kind = linux.SOCK.DGRAM | linux.SOCK.NONBLOCK | linux.SOCK.CLOEXEC;
-    return linux.socket(linux.AF.UNIX, kind, 0);
-}
-
 fn close_descriptor(descriptor: i32) void {
     _ = linux.close(descriptor);
 }
 
-test "a descriptor goes through the inbox, in any order, and once" {
-    var wanted = std.mem.zeroes(Handover);
-    const token = try std.fmt.bufPrint(&wanted.token, "test-{d}", .{linux.getpid()});
-    wanted.token_size = @intCast(token.len);
-    var inbox: Inbox = undefined;
-    try std.testing.expectEqual(abi.Status.ok, open(&inbox, &wanted).status);
-    defer close(&inbox);
-    var second: Inbox = undefined;
-    try std.testing.expectEqual(abi.Status.address_in_use, open(&second, &wanted).status);
+/// A connection within this process, and both ends of a lane over it.
+const Fixture = struct {
+    connection: [2]i32,
+    giver: Lane = std.mem.zeroes(Lane),
+    taker: Lane = std.mem.zeroes(Lane),
 
-    var pipe: [2]i32 = undefined;
-    try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(linux.pipe2(&pipe, .{ .CLOEXEC = true })));
-    defer for (pipe) |descriptor| close_descriptor(descriptor);
-    var gifts: [6]Handover = @splat(wanted);
-    for (&gifts, 0..) |*gift, index| {
-        gift.descriptor = @intCast(pipe[index % 2]);
-        try std.testing.expectEqual(abi.Status.ok, give(gift).status);
+    fn connected() !Fixture {
+        var fixture: Fixture = .{ .connection = undefined };
+        const kind = linux.SOCK.STREAM | linux.SOCK.CLOEXEC;
+        const made = linux.socketpair(linux.AF.UNIX, kind, 0, &fixture.connection);
+        try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(made));
+        return fixture;
     }
-    for ([_]usize{ 3, 0, 5, 4, 1, 2 }) |index| {
+
+    fn make() !Fixture {
+        var fixture = try connected();
+        try std.testing.expectEqual(abi.Status.ok, open(&fixture.giver, @intCast(fixture.connection[0])).status);
+        try std.testing.expectEqual(abi.Status.ok, take_lane(&fixture.taker, @intCast(fixture.connection[1])).status);
+        return fixture;
+    }
+
+    fn end(fixture: *Fixture) void {
+        close(&fixture.giver);
+        close(&fixture.taker);
+        for (fixture.connection) |descriptor| close_descriptor(descriptor);
+    }
+};
+
+/// Two descriptors to give.
+fn gifts_of_two() ![2]i32 {
+    const fixture = try Fixture.connected();
+    return fixture.connection;
+}
+
+test "descriptors go over a lane, each once, and both ends know each other" {
+    var fixture = try Fixture.make();
+    defer fixture.end();
+    const own: u32 = @intCast(linux.getpid());
+    try std.testing.expectEqual(own, fixture.giver.process);
+    try std.testing.expectEqual(own, fixture.taker.process);
+    const ends = try gifts_of_two();
+    defer for (ends) |descriptor| close_descriptor(descriptor);
+    var gifts: [6]Handover = @splat(std.mem.zeroes(Handover));
+    for (&gifts, 0..) |*gift, index| {
+        gift.descriptor = @intCast(ends[index % 2]);
+        try std.testing.expectEqual(abi.Status.ok, give(&fixture.giver, gift).status);
+    }
+    // The second one is closed when the third is asked for.
+    for ([_]usize{ 0, 2, 3 }) |index| {
         var taken = gifts[index];
-        try std.testing.expectEqual(abi.Status.ok, take(&inbox, &taken).status);
+        try std.testing.expectEqual(abi.Status.ok, take(&fixture.taker, &taken).status);
         try std.testing.expect(taken.descriptor != gifts[index].descriptor);
         const flags = linux.fcntl(@intCast(taken.descriptor), linux.F.GETFD, 0);
         try std.testing.expectEqual(@as(usize, linux.FD_CLOEXEC), flags);
         close_descriptor(@intCast(taken.descriptor));
-        try std.testing.expectEqual(abi.Status.not_found, take(&inbox, &taken).status);
+        for (0..index + 1) |gone|
+            try std.testing.expectEqual(abi.Status.not_found, take(&fixture.taker, &gifts[gone]).status);
     }
+    var wrong = gifts[4];
+    wrong.ticket_size -= 1;
+    try std.testing.expectEqual(abi.Status.invalid_argument, take(&fixture.taker, &wrong).status);
 }
 
-test "a full inbox makes the giver come again, and nobody's inbox refuses" {
-    var wanted = std.mem.zeroes(Handover);
-    const token = try std.fmt.bufPrint(&wanted.token, "full-{d}", .{linux.getpid()});
-    wanted.token_size = @intCast(token.len);
-    wanted.descriptor = 0;
-    try std.testing.expectEqual(abi.Status.connection_refused, give(&wanted).status);
-    var inbox: Inbox = undefined;
-    try std.testing.expectEqual(abi.Status.ok, open(&inbox, &wanted).status);
-    defer close(&inbox);
-    var count: u32 = 0;
-    while (give(&wanted).status == .ok) count += 1;
-    try std.testing.expectEqual(abi.Status.busy, give(&wanted).status);
-    try std.testing.expect(count > 0);
-    // Others' descriptors make room when they are moved into the inbox's own memory.
-    var unknown = wanted;
-    unknown.ticket = @splat(0xff);
-    try std.testing.expectEqual(abi.Status.not_found, take(&inbox, &unknown).status);
-    try std.testing.expectEqual(count, inbox.count);
-    try std.testing.expectEqual(abi.Status.ok, give(&wanted).status);
+test "a full lane makes the giver come again, and one without a taker refuses" {
+    var fixture = try Fixture.make();
+    defer fixture.end();
+    const ends = try gifts_of_two();
+    defer for (ends) |descriptor| close_descriptor(descriptor);
+    var gift = std.mem.zeroes(Handover);
+    gift.descriptor = @intCast(ends[0]);
+    var first = gift;
+    try std.testing.expectEqual(abi.Status.ok, give(&fixture.giver, &first).status);
+    while (give(&fixture.giver, &gift).status == .ok) {}
+    try std.testing.expectEqual(abi.Status.busy, give(&fixture.giver, &gift).status);
+    try std.testing.expectEqual(abi.Status.ok, take(&fixture.taker, &first).status);
+    close_descriptor(@intCast(first.descriptor));
+    try std.testing.expectEqual(abi.Status.ok, give(&fixture.giver, &gift).status);
+    close(&fixture.taker);
+    // The kernel tells once that what was on its way is lost.
+    try std.testing.expectEqual(abi.Status.connection_reset, give(&fixture.giver, &gift).status);
+    try std.testing.expectEqual(abi.Status.broken_pipe, give(&fixture.giver, &gift).status);
+    close(&fixture.giver);
+    try std.testing.expectEqual(abi.Status.not_connected, give(&fixture.giver, &gift).status);
 }
 
-test "what carries no descriptor, or no ticket, is passed over" {
-    var wanted = std.mem.zeroes(Handover);
-    const token = try std.fmt.bufPrint(&wanted.token, "noise-{d}", .{linux.getpid()});
-    wanted.token_size = @intCast(token.len);
-    var inbox: Inbox = undefined;
-    try std.testing.expectEqual(abi.Status.ok, open(&inbox, &wanted).status);
-    defer close(&inbox);
-    var name: Name = undefined;
-    const length = name_of(&wanted, &name).?;
-    const sender: i32 = @intCast(open_socket());
-    defer close_descriptor(sender);
+test "a descriptor stays where it is while there is none left for it" {
+    var fixture = try Fixture.make();
+    defer fixture.end();
+    const ends = try gifts_of_two();
+    defer for (ends) |descriptor| close_descriptor(descriptor);
+    var gift = std.mem.zeroes(Handover);
+    gift.descriptor = @intCast(ends[0]);
+    try std.testing.expectEqual(abi.Status.ok, give(&fixture.giver, &gift).status);
+    var before: linux.rlimit = undefined;
+    try std.testing.expectEqual(@as(usize, 0), linux.getrlimit(.NOFILE, &before));
+    const none: linux.rlimit = .{ .cur = 0, .max = before.max };
+    try std.testing.expectEqual(@as(usize, 0), linux.setrlimit(.NOFILE, &none));
+    const exhausted = [_]abi.Status{ take(&fixture.taker, &gift).status, take(&fixture.taker, &gift).status };
+    try std.testing.expectEqual(@as(usize, 0), linux.setrlimit(.NOFILE, &before));
+    try std.testing.expectEqual([_]abi.Status{ .descriptors_exhausted, .descriptors_exhausted }, exhausted);
+    try std.testing.expectEqual(abi.Status.ok, take(&fixture.taker, &gift).status);
+    close_descriptor(@intCast(gift.descriptor));
+}
+
+test "a lane is opened to the expected process alone, and comes in one way only" {
+    var fixture = try Fixture.connected();
+    defer fixture.end();
+    const near: u32 = @intCast(fixture.connection[0]);
+    const far: u32 = @intCast(fixture.connection[1]);
+    fixture.giver.process = @intCast(linux.getpid() + 1);
+    try std.testing.expectEqual(abi.Status.access_denied, open(&fixture.giver, near).status);
+    try std.testing.expectEqual(abi.Status.busy, take_lane(&fixture.taker, far).status);
+    // Bytes without a descriptor, and a descriptor that is no lane.
+    const ends = try gifts_of_two();
+    defer for (ends) |descriptor| close_descriptor(descriptor);
+    _ = linux.sendto(fixture.connection[0], lane_mark, 1, 0, null, 0);
+    try std.testing.expectEqual(abi.Status.protocol_error, take_lane(&fixture.taker, far).status);
+    try std.testing.expectEqual(abi.Status.ok, send(fixture.connection[0], lane_mark, ends[0]).status);
+    try std.testing.expectEqual(abi.Status.protocol_error, take_lane(&fixture.taker, far).status);
+    try std.testing.expectEqual(abi.Status.ok, send(fixture.connection[0], lane_mark, fixture.connection[0]).status);
+    try std.testing.expectEqual(abi.Status.protocol_error, take_lane(&fixture.taker, far).status);
+    // What is no connected socket of this system has no peer.
+    var pipe: [2]i32 = undefined;
+    try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(linux.pipe2(&pipe, .{ .CLOEXEC = true })));
+    defer for (pipe) |descriptor| close_descriptor(descriptor);
+    const no_socket: u32 = @intCast(pipe[0]);
+    try std.testing.expectEqual(abi.Status.invalid_argument, open(&fixture.giver, no_socket).status);
+    _ = linux.shutdown(fixture.connection[0], linux.SHUT.WR);
+    try std.testing.expectEqual(abi.Status.connection_reset, take_lane(&fixture.taker, far).status);
+}
+
+test "what carries no descriptor, or no number, is passed over" {
+    var fixture = try Fixture.make();
+    defer fixture.end();
     const noise: [40]u8 = @splat(7);
-    for ([_]usize{ 0, 1, 16, 40 }) |size|
-        try std.testing.expectEqual(size, linux.sendto(sender, &noise, size, 0, @ptrCast(&name), length));
-    wanted.descriptor = @intCast(sender);
-    try std.testing.expectEqual(abi.Status.ok, give(&wanted).status);
-    try std.testing.expectEqual(abi.Status.ok, take(&inbox, &wanted).status);
-    close_descriptor(@intCast(wanted.descriptor));
+    for ([_]usize{ 1, 8, 16, 40 }) |size|
+        try std.testing.expectEqual(size, linux.sendto(@intCast(fixture.giver.descriptor), &noise, size, 0, null, 0));
+    var gift = std.mem.zeroes(Handover);
+    gift.descriptor = fixture.giver.descriptor;
+    try std.testing.expectEqual(abi.Status.ok, give(&fixture.giver, &gift).status);
+    try std.testing.expectEqual(abi.Status.ok, take(&fixture.taker, &gift).status);
+    close_descriptor(@intCast(gift.descriptor));
 }

@@ -10,31 +10,36 @@ const port = @import("iocp/port.zig");
 const status = @import("iocp/status.zig");
 
 const Handover = abi.Handover;
-const Inbox = abi.Inbox;
+const Lane = abi.Lane;
 
 /// Bytes of the ticket of a handle that is no socket.
 const handle_ticket_bytes = 4;
 
-/// Nothing need wait anywhere: the ticket is all of it.
-pub fn open(inbox: *Inbox, _: *Handover) common.Result {
-    inbox.descriptor = 0;
-    inbox.count = 0;
+/// Nothing need be opened: a descriptor goes to the process by its number, and the ticket is all of it.
+pub fn open(lane: *Lane, _: u32) common.Result {
+    lane.descriptor = 0;
+    if (lane.process == 0) return .{ .status = .invalid_argument };
     return port.start_winsock();
 }
 
-pub fn close(_: *Inbox) void {}
+pub fn take_lane(lane: *Lane, _: u32) common.Result {
+    lane.descriptor = 0;
+    return port.start_winsock();
+}
 
-pub fn give(handover: *Handover) common.Result {
+pub fn close(_: *Lane) void {}
+
+pub fn give(lane: *Lane, handover: *Handover) common.Result {
     return switch (std.enums.fromInt(abi.Gift, handover.gift) orelse return .{ .status = .invalid_argument }) {
-        .socket => give_socket(handover),
-        .memory => give_handle(handover),
+        .socket => give_socket(lane.process, handover),
+        .memory => give_handle(lane.process, handover),
     };
 }
 
 /// The ticket is the handle's number in the process it is given to.
-fn give_handle(handover: *Handover) common.Result {
+fn give_handle(process_id: u32, handover: *Handover) common.Result {
     const given = windows.handle_of(handover.descriptor) orelse return .{ .status = .invalid_argument };
-    const process = windows.OpenProcess(windows.process_dup_handle, 0, handover.process) orelse
+    const process = windows.OpenProcess(windows.process_dup_handle, 0, process_id) orelse
         return status.last_win32();
     defer _ = windows.CloseHandle(process);
     const same = windows.duplicate_same_access;
@@ -47,11 +52,11 @@ fn give_handle(handover: *Handover) common.Result {
     return .ok;
 }
 
-fn give_socket(handover: *Handover) common.Result {
+fn give_socket(process_id: u32, handover: *Handover) common.Result {
     const started = port.start_winsock();
     if (started.failed()) return started;
     var information: windows.ProtocolInformation = undefined;
-    if (windows.WSADuplicateSocketW(handover.descriptor, handover.process, &information) != 0)
+    if (windows.WSADuplicateSocketW(handover.descriptor, process_id, &information) != 0)
         return status.last_winsock();
     const bytes = std.mem.asBytes(&information);
     @memcpy(handover.ticket[0..bytes.len], bytes);
@@ -59,7 +64,7 @@ fn give_socket(handover: *Handover) common.Result {
     return .ok;
 }
 
-pub fn take(_: *Inbox, handover: *Handover) common.Result {
+pub fn take(_: *Lane, handover: *Handover) common.Result {
     if (handover.ticket_size == handle_ticket_bytes) {
         handover.descriptor = std.mem.readInt(u32, handover.ticket[0..handle_ticket_bytes], .little);
         return .ok;
