@@ -48,8 +48,9 @@ class FakeWorker implements EndingWorker {
     return Promise.resolve();
   }
 
-  kill(): void {
+  kill(): Promise<void> {
     this.killed = true;
+    return Promise.resolve();
   }
 }
 

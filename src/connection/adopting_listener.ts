@@ -101,9 +101,10 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     return this.#count;
   }
 
-  /** Connections that were cut before the application saw them, by reason. */
+  /** Connections that were cut before the application saw them, by reason; `limit` has those refused here. */
   get refusals(): Refusals {
-    return this.#gate.counted();
+    const counted = this.#gate.counted();
+    return { ...counted, limit: counted.limit + this.#refused };
   }
 
   /** Descriptors the library has not answered yet. */
@@ -111,7 +112,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     return this.#pending.length;
   }
 
-  /** Descriptors closed: the limit was reached, the listener had stopped, or the library refused them. */
+  /** Descriptors closed: the limit was reached, the listener has stopped, or the library refused them. */
   get refusedCount(): number {
     return this.#refused;
   }
@@ -201,9 +202,14 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   #adopted(id: number, status: number): void {
     const peer = this.#pending.shift();
     if (status !== Status.ok) this.#refused += 1;
-    else if (this.#stopped && this.#unwanted) this.#engine.submit(Operation.abort, id);
+    else if (this.#stopped && this.#unwanted) this.#cut(id);
     else this.#enter(id, peer);
     if (this.#stopped && this.#pending.length === 0) this.#left();
+  }
+
+  #cut(id: number): void {
+    this.#refused += 1;
+    this.#engine.submit(Operation.abort, id);
   }
 
   /** Nobody would take a connection that comes now. */

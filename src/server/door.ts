@@ -107,6 +107,11 @@ export class Door {
     return "pendingCount" in this.#listener ? this.#listener.pendingCount : 0;
   }
 
+  /** Connections handed over that were closed and never opened. */
+  get unopened(): number {
+    return "refusedCount" in this.#listener ? this.#listener.refusedCount : 0;
+  }
+
   /** The bound listener; undefined where connections are handed over. */
   get bound(): Listener<unknown> | undefined {
     return "resume" in this.#listener ? this.#listener as Listener<unknown> : undefined;

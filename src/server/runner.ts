@@ -121,6 +121,8 @@ export class Runner {
   readonly #full = new Set<number>();
   #phase: Phase = "running";
   #starting: Promise<void> = Promise.resolve();
+  /** How many of the connections handed over had not opened when the shutdown began. */
+  #unopenedBefore = 0;
   /** Connections have gone in this turn, and their end is yet to be counted. */
   #countDue = false;
   #handOver: HandOver | undefined = undefined;
@@ -278,6 +280,7 @@ export class Runner {
   async enter(phase: Phase): Promise<void> {
     // A worker that retires is asked once more when the whole server goes.
     if (!isBefore(this.#phase, phase)) return await this.#empty();
+    if (this.#phase === "running") this.#unopenedBefore = this.#unopened;
     this.#phase = phase;
     await this.#letIn();
     // Meanwhile a later phase may have begun.
@@ -327,12 +330,13 @@ export class Runner {
    * its `stop` finds what its `start` has opened.
    */
   async stop(): Promise<void> {
+    if (this.#phase === "running") this.#unopenedBefore = this.#unopened;
     this.#phase = "stopped";
     this.#draining.abort();
     await this.#starting.catch(() => {});
     this.#clearDraining();
     this.#housekeeping.end();
-    // A last time: what comes by the hand-over now belongs to nobody.
+    // A last time: what comes by the hand-over now belongs to nobody, and is cut and counted.
     this.#adopt();
     for (const door of this.doors) door.abortAll();
     for (const listener of this.udp) listener.close();
@@ -344,6 +348,10 @@ export class Runner {
       }
     }));
     await this.loop.close();
+    // The library closed what it had not answered.
+    const pending = this.doors.reduce((sum, door) => sum + door.pending, 0);
+    this.#counts.aborted += this.#unopened - this.#unopenedBefore + pending;
+    this.#writeRefusals();
     this.#faults.end();
   }
 
@@ -502,7 +510,7 @@ export class Runner {
     this.loop.table.countDrops();
     board.set("datagramsDropped", this.loop.engine.datagramsDropped);
     if (quiet) return;
-    this.doors.forEach((door, listener) => board.setRefusals(listener, door.refusals));
+    this.#writeRefusals();
     this.#tellLimits();
     board.set("handlerErrors", this.loop.engine.handlerErrors);
     board.set("unhandledErrors", this.loop.engine.unhandledErrors);
@@ -528,6 +536,15 @@ export class Runner {
       const event = door.isFull ? "limit.reached" : "limit.released";
       this.#owner.event(event, { limit: "connections", listener: door.name });
     });
+  }
+
+  /** Connections handed over that were closed and never opened. */
+  get #unopened(): number {
+    return this.doors.reduce((sum, door) => sum + door.unopened, 0);
+  }
+
+  #writeRefusals(): void {
+    this.doors.forEach((door, listener) => this.#board.setRefusals(listener, door.refusals));
   }
 
   #idle(): void {

@@ -118,7 +118,7 @@ export class Fleet {
       backlog: () => this.#backlog(),
     }, {
       failed: (error) => owner.failed(error),
-      gone: (worker) => this.#past.add(worker),
+      gone: (worker) => this.#gone(worker),
       lost: (worker) => this.#lost(worker),
       changed: () => this.#acceptor?.changed(),
       shutdown: (reason) => owner.shutdown(reason),
@@ -415,10 +415,17 @@ export class Fleet {
     return !this.#tables.judges.isBanned(handed.listener, address);
   }
 
-  /** Sockets on their way to a worker that is gone find another one. */
+  /**
+   * What it has done still counts, and what is on its way to it finds another one, which it no longer is
+   * itself.
+   */
+  #gone(worker: WorkerHandle): void {
+    this.#past.add(worker);
+    worker.queue.drain((handed) => this.#acceptor?.again(handed));
+  }
+
   #lost(worker: WorkerHandle): void {
     this.#tables.reclaim(worker);
-    worker.queue.drain((handed) => this.#acceptor?.again(handed));
   }
 
   #backlog(): number {
@@ -444,7 +451,10 @@ function asEnding(worker: WorkerHandle, listens: boolean): EndingWorker {
       if (listens) await worker.refusing;
     },
     stop: () => worker.stop(),
-    kill: () => worker.link.kill(),
+    kill() {
+      worker.link.kill();
+      return worker.gone;
+    },
   };
 }
 

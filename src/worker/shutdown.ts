@@ -71,7 +71,8 @@ export interface EndingWorker {
   /** Goes into the first phase; resolves when it listens no more. */
   refuse(): Promise<void>;
   stop(): Promise<void>;
-  kill(): void;
+  /** Ends it by force; resolves when it is gone and what it leaves behind is counted. */
+  kill(): Promise<unknown>;
 }
 
 /** What a shutdown works on. */
@@ -89,6 +90,9 @@ export interface ShutdownTask {
 
 /** Milliseconds between two looks at whether data still moves. */
 const movementInterval = 50;
+
+/** Milliseconds the system may take to end a worker by force. */
+const killingMilliseconds = 3_000;
 
 /** Runs the phases; resolves when nothing is left. */
 export async function runShutdown(task: ShutdownTask): Promise<ShutdownReport> {
@@ -160,7 +164,7 @@ async function stopAll(task: ShutdownTask): Promise<number> {
   await Promise.all(task.workers.map(async (worker) => {
     if (await inTime(worker.stop(), task.deadlines.aborting)) return;
     killed += 1;
-    worker.kill();
+    await inTime(worker.kill(), killingMilliseconds);
   }));
   return killed;
 }

@@ -40,7 +40,10 @@ export interface SupervisorSettings {
 export interface SupervisorOwner {
   /** The server cannot go on. */
   failed(error: RingportError): void;
-  /** A worker is gone, lost or ended in order. Called once for each, and before `lost`. */
+  /**
+   * A worker is gone, lost or ended in order: what it has done is to be kept, and what is on its way to it to
+   * be taken back. Called once for each, and before `lost`.
+   */
   gone(worker: WorkerHandle): void;
   /** A worker has been lost; what was counted for it is to be taken back. */
   lost(worker: WorkerHandle): void;
@@ -168,6 +171,7 @@ export class Supervisor implements HandleOwner {
   }
 
   gone(worker: WorkerHandle, end: WorkerEnd): void {
+    this.#changed();
     if (end.reason === "stopped") this.#settings.log.tell("worker.stopped", { worker: worker.index });
     this.#owner.gone(worker);
   }
@@ -177,7 +181,6 @@ export class Supervisor implements HandleOwner {
     const left = this.#leaving.delete(worker);
     if (this.#places[worker.index] === worker) this.#places[worker.index] = undefined;
     this.#changed();
-    // What was on its way to it finds another one, which it no longer is itself.
     this.#owner.lost(worker);
     if (this.#ending || left || end.reason === "killed") return;
     this.#refill(worker.index, end.message);

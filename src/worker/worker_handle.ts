@@ -20,7 +20,10 @@ export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
 
 /** Whom a worker's handle tells. */
 export interface HandleOwner {
-  /** The worker is gone, however that came: what it has done is to be kept. */
+  /**
+   * The worker is gone, however that came: what it has done is to be kept, what is on its way to it taken
+   * back.
+   */
   gone(handle: WorkerHandle, end: WorkerEnd): void;
   /** The worker is gone and nobody asked it to go. */
   died(handle: WorkerHandle, end: WorkerEnd): void;
@@ -79,7 +82,10 @@ export class WorkerHandle implements LinkOwner {
   readonly #gone = Promise.withResolvers<WorkerEnd>();
   readonly #refusing = Promise.withResolvers<void>();
   #serving: (() => void) | undefined = undefined;
-  #emptied: { phase: Phase; resolve: () => void } | undefined = undefined;
+  /** The latest phase it was told to go into. */
+  #phase: Phase = "running";
+  /** Who waits until no connection is left since a phase began. */
+  #emptied: { phase: Phase; resolve: () => void }[] = [];
 
   constructor(settings: RunnerSettings, health: HealthWatch, owner: HandleOwner, makeLink: LinkMaker) {
     this.index = settings.index;
@@ -120,8 +126,12 @@ export class WorkerHandle implements LinkOwner {
     if (this.state === "gone") return;
     this.state = "ending";
     if (isBefore(phase, "closing")) await this.#taken();
-    const emptied = new Promise<void>((resolve) => this.#emptied = { phase, resolve });
-    this.link.post({ kind: "enter", phase });
+    const emptied = new Promise<void>((resolve) => this.#emptied.push({ phase, resolve }));
+    // Meanwhile a later phase may have begun, whose end is the end of this one as well.
+    if (!isBefore(phase, this.#phase)) {
+      this.#phase = phase;
+      this.link.post({ kind: "enter", phase });
+    }
     await Promise.race([emptied, this.gone]);
   }
 
@@ -159,8 +169,7 @@ export class WorkerHandle implements LinkOwner {
         return this.#refusing.resolve();
       case "emptied":
         this.counts = message.counts;
-        if (this.#emptied?.phase === message.phase) this.#emptied.resolve();
-        return;
+        return this.#resolveEmptied(message.phase);
       case "stopped":
         this.counts = message.counts;
         return;
@@ -186,12 +195,19 @@ export class WorkerHandle implements LinkOwner {
     }
   }
 
+  #resolveEmptied(last: Phase): void {
+    const isOver = ({ phase }: { phase: Phase }) => !isBefore(last, phase);
+    for (const { resolve } of this.#emptied.filter(isOver)) resolve();
+    this.#emptied = this.#emptied.filter((waiting) => !isOver(waiting));
+  }
+
   ended(end: WorkerEnd): void {
     this.#keepFigures();
     const asked = this.state === "ending" && end.reason === "stopped";
     const wasReady = this.state !== "starting";
-    // Its connections went with it.
-    if (end.reason !== "stopped") this.counts = { ...this.counts, aborted: this.counts.aborted + this.load };
+    // Its connections went with it, and those that it did not take are cut unless another worker takes them.
+    const cut = end.reason === "stopped" ? this.queue.length : this.load;
+    this.counts = { ...this.counts, aborted: this.counts.aborted + cut };
     this.state = "gone";
     this.#owner.gone(this, end);
     this.#ready.reject(this.#failure("ERR_WORKER", end.message));
