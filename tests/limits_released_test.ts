@@ -1,7 +1,7 @@
 /** A server that has run out of slots, segments or descriptors: the others go on, and room serves again. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { CommandServer, LineClient } from "./helpers/commands.ts";
+import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, until, within } from "./helpers/wait.ts";
@@ -92,25 +92,29 @@ const ignore = system === "windows"
   ? "Windows has no limit of descriptors that a process could be started with"
   : false;
 
-describe("a server with few descriptors", () => {
+describeWorkers("a server with few descriptors", (isolation) => {
+  // More than all of its workers have descriptors for.
+  const few = isolation === "thread" ? 150 : 400;
   for (const connections of ["auto", "1000"]) {
     const title = connections === "auto"
       ? "stops accepting before they are used up, and takes the others as room is made"
       : "and more connections allowed serves whom it has, and takes the others as room is made";
-    it(title, { ignore, timeout: 60_000 }, async () => {
+    it(title, { ignore, timeout: 120_000 }, async () => {
       await using child = runScript("./children/few_descriptors_server.ts", import.meta.url, {
         descriptors: 128,
-        environment: { RINGPORT_LIMITS_CONNECTIONS: connections },
+        environment: { RINGPORT_LIMITS_CONNECTIONS: connections, RINGPORT_ISOLATION: isolation },
       });
       const port = Number((await child.line(/port (\d+)/, patience))[1]);
-      const clients = await clientsOf(port, 150);
+      const clients = await clientsOf(port, few);
       for (const client of clients) client.tell("echo here");
       const inside = await served(clients);
-      expect(inside.length).toBeLessThan(150);
+      expect(inside.length).toBeLessThan(few);
       for (const client of inside) expect(await client.ask("echo still", patience)).toBe("still");
       child.send("look\n");
-      await child.line(/open \d+ workers 2 end/, patience);
+      await child.line(/open \d+ accepted \d+ refused 0 workers 2 end/, patience);
       await serveAll(clients);
+      child.send("look\n");
+      await child.line(new RegExp(`accepted ${few} refused 0 workers 2 end`), patience);
       child.send("stop\n");
       const { code, output } = await child.end(patience);
       expect(output).toContain("lost 0 killed 0");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { descriptorReserve, descriptorsPerWorker } from "../base/limits.ts";
+import { descriptorReserve, descriptorsPerProcess, descriptorsPerWorker } from "../base/limits.ts";
 import { SLOTS_MAX } from "../base/layout.ts";
 import { descriptorLimit } from "../loop/open.ts";
 
@@ -17,4 +17,14 @@ import { descriptorLimit } from "../loop/open.ts";
 export function connectionsPerWorker(workers: number, limit: number = descriptorLimit()): number {
   const left = limit - descriptorReserve - workers * descriptorsPerWorker;
   return Math.max(1, Math.min(SLOTS_MAX - 1, Math.floor(left / workers)));
+}
+
+/**
+ * Accepted sockets that the process of a server may have on their way to its `workers`, which are processes.
+ * At least 1.
+ *
+ * @param limit as above.
+ */
+export function descriptorsForProcesses(workers: number, limit: number = descriptorLimit()): number {
+  return Math.max(1, limit - descriptorReserve - workers * descriptorsPerProcess);
 }

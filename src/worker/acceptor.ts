@@ -31,6 +31,8 @@ export interface AcceptorOwner {
   /** Connections the server and one worker may have at once. */
   readonly connectionsMax: number;
   readonly connectionsPerWorkerMax: number;
+  /** Sockets that may be on their way to workers at once: this process has a descriptor of each. */
+  readonly onTheirWayMax: number;
 }
 
 /** Connections a listener may accept before the acceptor looks again: some turns of the library. */
@@ -233,6 +235,12 @@ export class Acceptor {
     }, 0);
   }
 
+  /** Sockets that may be on their way beside those that are: workers may be behind with taking them. */
+  #roomOnTheWay(): number {
+    return this.#owner.onTheirWayMax -
+      this.#owner.workers().reduce((sum, { queue }) => sum + queue.length, 0);
+  }
+
   /** Nobody takes it for now: the next ones wait in the kernel's queue, or all are cut. */
   #hold(handed: HandedOver): void {
     const refuses = this.#options[handed.listener].limits.atLimit === "refuse";
@@ -277,7 +285,8 @@ export class Acceptor {
     this.#timer = undefined;
     if (this.#closed) return;
     this.#giveWaiting();
-    let room = this.#waiting.length > 0 ? 0 : Math.min(this.#roomOfAll(), this.#roomOfWorkers());
+    const rooms = [this.#roomOfAll(), this.#roomOfWorkers(), this.#roomOnTheWay()];
+    let room = this.#waiting.length > 0 ? 0 : Math.min(...rooms);
     const count = this.#serves ? this.#listeners.length : 0;
     for (let step = 0; step < count; step++) {
       const place = (this.#first + step) % count;

@@ -20,7 +20,7 @@ import { AddressFamily } from "../base/layout.ts";
 import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
-import { connectionsPerWorker } from "../server/descriptor_budget.ts";
+import { connectionsPerWorker, descriptorsForProcesses } from "../server/descriptor_budget.ts";
 import { isJudgedInWorker, type ServerBans } from "../server/judges.ts";
 import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -371,7 +371,7 @@ export class Fleet {
   }
 
   #acceptorOwner(): ConstructorParameters<typeof Acceptor>[2] {
-    const { limits } = this.#options;
+    const { isolation, maxWorkers } = this.#options;
     return {
       serving: () => this.#supervisor.serving,
       workers: () => this.#supervisor.workers,
@@ -384,7 +384,8 @@ export class Fleet {
         this.#log.tell(reached ? "limit.reached" : "limit.released", { limit: "connections", listener });
       },
       connectionsMax: this.#connectionsMax,
-      connectionsPerWorkerMax: limits.connectionsPerWorker === 0 ? Infinity : limits.connectionsPerWorker,
+      connectionsPerWorkerMax: this.#connectionsPerWorkerMax,
+      onTheirWayMax: isolation === "process" ? descriptorsForProcesses(maxWorkers) : Infinity,
     };
   }
 
@@ -393,8 +394,17 @@ export class Fleet {
     const { maxWorkers, connectionSlots, isolation, limits } = this.#options;
     if (limits.connections !== "auto") return limits.connections;
     const slots = maxWorkers * connectionSlots;
-    if (isolation === "process") return slots;
-    return Math.min(slots, maxWorkers * connectionsPerWorker(maxWorkers));
+    // Each process has descriptors of its own.
+    const sharing = isolation === "process" ? 1 : maxWorkers;
+    return Math.min(slots, maxWorkers * connectionsPerWorker(sharing));
+  }
+
+  /** What is asked for, or what the system's limit of descriptors leaves room for in a process of its own. */
+  get #connectionsPerWorkerMax(): number {
+    const { isolation, limits } = this.#options;
+    const asked = limits.connectionsPerWorker === 0 ? Infinity : limits.connectionsPerWorker;
+    if (isolation !== "process" || limits.connections !== "auto") return asked;
+    return Math.min(asked, connectionsPerWorker(1));
   }
 
   #refused({ listener, family, word0, word1, word2, word3 }: HandedOver, reason: string): void {

@@ -24,8 +24,10 @@ for (;;) {
   const line = await next;
   if (line.done || line.value === "stop") break;
   next = lines.next();
-  const { connections } = server.stats().total;
-  console.log(`open ${connections.open} workers ${server.workers} end`);
+  const { listeners, total } = server.stats();
+  const { accepted, refused } = listeners[0];
+  const counts = `accepted ${accepted} refused ${refused}`;
+  console.log(`open ${total.connections.open} ${counts} workers ${server.workers} end`);
 }
 const { bytesLost, workersKilled } = await server.shutdown({ draining: 100 });
 console.log(`lost ${bytesLost} killed ${workersKilled}`);
