@@ -268,6 +268,41 @@ describe("messages in work", () => {
     peer.close();
   });
 
+  it("one at a time is possible also where a handler works on after its reply", async () => {
+    let inWork = 0;
+    let most = 0;
+    let handled = 0;
+    await using server = new FramedServer(lines(), {
+      async message(_connection, window, reply) {
+        most = Math.max(most, ++inWork);
+        reply.send(window);
+        await delay(1);
+        inWork -= 1;
+        handled += 1;
+      },
+    }, { pipelineMax: 1 });
+    const { peer } = await server.connect();
+    await peer.write("line\n".repeat(20));
+    await until(() => handled === 20, "all were handled");
+    expect(most).toBe(1);
+    peer.close();
+  });
+
+  it("a handler that waits for the end of its connection lets the next ones come", async () => {
+    const texts: string[] = [];
+    await using server = new FramedServer(lines(), {
+      async message(connection, window, reply) {
+        texts.push(window.text());
+        reply.skip();
+        if (texts.length === 1) await connection.closed;
+      },
+    }, { pipelineMax: 1 });
+    const { peer } = await server.connect();
+    await peer.write("subscribe\nping\n");
+    await until(() => texts.length === 2, "both came");
+    peer.close();
+  });
+
   it("that the peer was owed at its end are still answered", async () => {
     const ends: number[] = [];
     for (const handled of [false, true]) {

@@ -11,7 +11,7 @@ import { Status } from "../base/layout.ts";
 import type { Window } from "../memory/window.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import type { Waiter } from "../loop/engine.ts";
-import { callError, callHandler } from "./calling.ts";
+import { askedForClosed, callError, callHandler } from "./calling.ts";
 import {
   abort,
   closed,
@@ -87,6 +87,10 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   /** Bytes submitted in `turn`, which the library may not have seen yet. */
   turnBytes = 0;
   turn = -1;
+  /** Handlers whose promise has not settled. */
+  tasks = 0;
+  /** Number of the promise of a `data` handler that further bytes wait for; see {@linkcode Flag.handling}. */
+  handlingTurn = 0;
   /** Segments submitted since the library's queue was last seen empty. */
   inFlight = 0;
   extras: Extras | undefined = undefined;
@@ -241,6 +245,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     const extras = this.needExtras();
     if (this.stateNumber === State.closed) extras.reason ??= reasonInOrder(this);
     if (extras.reason !== undefined) return Promise.resolve(extras.reason);
+    askedForClosed(this, extras);
     return extras.closed ??= new Promise((resolve) => extras.resolveClosed = resolve);
   }
 

@@ -10,6 +10,7 @@ import type { Extras } from "./extras.ts";
 import { takePeerAlong } from "./peer_address.ts";
 import { discard, dropStash } from "./reading.ts";
 import { endedBy, Flag, State, withEndedBy } from "./state.ts";
+import { endHasCome } from "./tasks.ts";
 import type { CloseReason } from "./types.ts";
 import { limitsFor } from "./watch/watch.ts";
 import { bufferedBytes } from "./writing.ts";
@@ -141,7 +142,9 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const { flags } = connection;
   const buffered = bufferedBytes(connection);
   const alive = (flags & Flag.alive) !== 0;
-  const held = (flags & (Flag.pausedByApplication | Flag.pausedByStream)) !== 0;
+  // Reading is paused on this side's own account; bytes that wait for a handler are a sign of life.
+  const held = (flags & (Flag.pausedByApplication | Flag.pausedByStream)) !== 0 ||
+    ((flags & Flag.handling) !== 0 && (flags & Flag.paused) !== 0);
   const waitsForFin = connection.stateNumber === State.closing && (flags & Flag.closeSubmitted) === 0;
   if (waitsForFin && buffered === 0) {
     extras.lingerFlushed += 1;
@@ -178,6 +181,7 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   connection.extras?.writer?.fail(reason);
   connection.flags |= Flag.muted;
   callClose(connection, reason);
+  endHasCome(connection);
   // The handler may have asked for it.
   connection.extras?.resolveClosed?.(reason);
   connection.unref();

@@ -55,8 +55,8 @@ export interface LoopOptions {
    */
   development?: boolean;
   /**
-   * Handlers waiting for promises at once; above it no connection is accepted until three quarters of it are
-   * left. No limit by default.
+   * Handlers waiting for promises at once, not counting those that wait for their own connection. Above it no
+   * connection is accepted until three quarters of it are left. No limit by default.
    */
   tasks?: number;
   /**

@@ -68,6 +68,16 @@ export class Extras {
   lingerSilent = 0;
   /** Rounds of the linger timer since everything was flushed. */
   lingerFlushed = 0;
+  /** Reads of the connection and writes to its stream that wait now. */
+  ownWaits = 0;
+  /** Handlers that wait for the connection's end. */
+  waitsForClosed = 0;
+  /** Times `closed` was asked for, and the `data` callback in which it last was: its window and turn. */
+  closedAsked = 0;
+  closedAskedIn: Window | undefined = undefined;
+  closedAskedTurn = 0;
+  /** What comes was read to the end: this side ends when no handler is at work on it any more. */
+  endDue = false;
   reader: Reader | undefined = undefined;
   /** Bytes the application has given back, to come again in front of the next ones. */
   tail: Uint8Array<ArrayBuffer> | undefined = undefined;

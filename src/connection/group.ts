@@ -39,6 +39,8 @@ export class Group<D = unknown> {
   readonly lowWaterMark: number;
   readonly bufferLimit: number;
   readonly lingerTimeout: number;
+  /** `data` handlers of one connection may run beside each other. */
+  readonly concurrent: boolean;
   /** Reading pauses by itself until `drain`, once `write` has not answered "sent". */
   autoPause: boolean;
   readonly limits: Limits;
@@ -73,6 +75,7 @@ export class Group<D = unknown> {
     this.highWaterMark = options.highWaterMark ?? Math.min(highWaterMarkDefaultBytes, this.bufferLimit);
     this.lowWaterMark = options.lowWaterMark ?? Math.min(lowWaterMarkDefaultBytes, this.highWaterMark);
     this.lingerTimeout = options.lingerTimeout ?? lingerTimeoutDefaultMilliseconds;
+    this.concurrent = options.concurrent ?? false;
     this.autoPause = options.autoPause ?? true;
     this.limits = groupLimits(options);
     this.limited = isLimited(this.limits);

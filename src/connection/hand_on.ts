@@ -33,7 +33,7 @@ export function handOn<D>(connection: ConnectionCore<D>, group: Group<D>, operat
   const rest = takeUnread(connection, operation);
   connection.group = group;
   // Reading would otherwise bring further bytes before those that come again.
-  connection.flags &= ~Flag.discarding;
+  connection.flags &= ~(Flag.discarding | Flag.handling);
   pauseFor(connection, Flag.unread);
   for (const bytes of rest.reverse()) stashFirst(connection, bytes);
   if (rest.length === 0 || connection.stateNumber !== State.readEnded) return;

@@ -64,6 +64,7 @@ const connectionSchema: OptionSchema = {
   lowWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
   bufferLimit: bytes,
   autoPause: flag,
+  concurrent: flag,
   lingerTimeout: milliseconds,
   timeouts: objectOf("an object of firstByte, message, writeStall, idle and lifetime"),
   ...rateSchema,

@@ -11,6 +11,7 @@ import type { ConnectionCore } from "./core.ts";
 import type { Reader } from "./extras.ts";
 import { pauseFor, readToTheEnd, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
+import { waitsForConnection } from "./tasks.ts";
 
 /** One read. */
 export interface Pull {
@@ -122,7 +123,7 @@ export class PullReader implements Reader {
     if (this.#pull !== undefined) {
       return pull.failed(busy(this.#connection, "read", "another read of the connection waits"));
     }
-    this.#pull = pull;
+    this.#wait(pull);
     this.#serve();
   }
 
@@ -148,7 +149,7 @@ export class PullReader implements Reader {
   /** The connection goes on to somebody else. */
   detach(): void {
     const pull = this.#pull;
-    this.#pull = undefined;
+    this.#wait(undefined);
     this.#over = true;
     this.#start = this.#end = 0;
     pull?.failed(busy(this.#connection, "read", "the lease of the connection is over"));
@@ -160,6 +161,14 @@ export class PullReader implements Reader {
     return this.#bytes.slice(this.#start, this.#end);
   }
 
+  /** A handler that waits in a read does no work meanwhile. */
+  #wait(pull: Pull | undefined): void {
+    if ((pull === undefined) !== (this.#pull === undefined)) {
+      waitsForConnection(this.#connection, pull === undefined ? -1 : 1);
+    }
+    this.#pull = pull;
+  }
+
   #serve(): void {
     const pull = this.#pull;
     if (pull === undefined) return;
@@ -167,15 +176,15 @@ export class PullReader implements Reader {
     try {
       taken = pull.take(this.#bytes, this.#start, this.#end);
     } catch (error) {
-      this.#pull = undefined;
+      this.#wait(undefined);
       return pull.failed(error);
     }
     if (taken >= 0) {
-      this.#pull = undefined;
+      this.#wait(undefined);
       this.#start += taken;
       if (this.bufferedBytes >= readableHighWaterMarkBytes) return;
     } else if (this.#error !== undefined || this.#ended) {
-      this.#pull = undefined;
+      this.#wait(undefined);
       return this.#tellEnd(pull);
     }
     resumeFrom(this.#connection, Flag.pausedByStream);

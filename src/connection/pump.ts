@@ -6,6 +6,7 @@
 import { OptionError, StateError } from "../base/errors.ts";
 import { limitedTo } from "../memory/window_part.ts";
 import type { Window } from "../memory/window.ts";
+import { askedForClosed } from "./calling.ts";
 import { ConnectionCore } from "./core.ts";
 import { checkOpen, handOn } from "./hand_on.ts";
 import { dropStash, pauseFor, putBack, resumeFrom } from "./reading.ts";
@@ -90,6 +91,8 @@ export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pump
   sides[0].other = sides[1];
   sides[1].other = sides[0];
   for (const side of sides) side.begin();
+  // A handler that waits for this waits for its own connection.
+  for (const core of cores) askedForClosed(core, core.needExtras());
   for (const side of sides) side.flow();
   return Promise.all(sides.map((side) => side.closed)).then(([first, second]) => ({
     forward: sides[0].passed,

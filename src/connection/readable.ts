@@ -10,6 +10,7 @@ import type { ConnectionCore } from "./core.ts";
 import type { Reader } from "./extras.ts";
 import { discard, pauseFor, readToTheEnd, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
+import { waitsForConnection } from "./tasks.ts";
 
 /** Makes the stream; from now on what comes goes there. */
 export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -93,7 +94,7 @@ export class StreamReader implements Reader {
 
   pull(): void {
     if (this.#over) return;
-    this.#asked = true;
+    this.#ask(true);
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
       this.#queuedBytes -= chunk.length;
@@ -148,7 +149,7 @@ export class StreamReader implements Reader {
   #give(bytes: Window | Uint8Array<ArrayBuffer>): void {
     const controller = this.#controller!;
     // Before the answer, which may bring the next pull.
-    this.#asked = false;
+    this.#ask(false);
     const view = controller.byobRequest?.view as Uint8Array | null | undefined;
     if (view === null || view === undefined || view.byteLength === 0) {
       return controller.enqueue(bytes instanceof Uint8Array ? bytes : bytes.slice());
@@ -159,6 +160,13 @@ export class StreamReader implements Reader {
     target.set(taken === plain.length ? plain : plain.subarray(0, taken));
     if (taken < plain.length) this.#put(plain.slice(taken), true);
     controller.byobRequest!.respond(taken);
+  }
+
+  /** A handler that waits in a read does no work meanwhile. */
+  #ask(on: boolean): void {
+    if (this.#asked === on) return;
+    this.#asked = on;
+    waitsForConnection(this.#connection, on ? 1 : -1);
   }
 
   #put(bytes: Uint8Array<ArrayBuffer>, first = false): void {
@@ -175,6 +183,7 @@ export class StreamReader implements Reader {
   }
 
   #close(): void {
+    this.#ask(false);
     this.#over = true;
     this.#queue = [];
     this.#queuedBytes = 0;

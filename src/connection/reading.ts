@@ -7,10 +7,11 @@ import { Operation, Status } from "../base/layout.ts";
 import { LimitError, OptionError } from "../base/errors.ts";
 import { segmentsOutside } from "../memory/segments.ts";
 import { Window } from "../memory/window.ts";
-import { callHandler, handlerFailed, settle } from "./calling.ts";
+import { callHandler, handlerFailed, settleData } from "./calling.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Stashed } from "./extras.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
+import { tasksAtWork } from "./tasks.ts";
 
 /** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
 export function deliver<D>(
@@ -38,7 +39,7 @@ function callData<D>(connection: ConnectionCore<D>, window: Window): void {
   }
   window.endBorrow();
   engine.window = undefined;
-  if (result !== undefined) settle(connection, result);
+  if (result !== undefined) settleData(connection, result, window);
 }
 
 /** Bytes of a connection that is paused, streamed, thrown away or on its way out. */
@@ -54,8 +55,9 @@ export function deliverSpecially<D>(
   if (greeting !== undefined) return greeting.take(segment, offset, length);
   if ((flags & Flag.lingering) !== 0) connection.flags |= Flag.alive;
   if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
-  if ((flags & Flag.paused) !== 0) {
+  if ((flags & (Flag.paused | Flag.handling)) !== 0) {
     connection.needExtras().stash.push(stashed(connection, segment, offset, length));
+    if ((flags & Flag.paused) === 0) pauseForHandler(connection);
     return;
   }
   if ((flags & Flag.tailed) !== 0) return deliverWithTail(connection, segment, offset, length);
@@ -135,11 +137,20 @@ export function stashFirst<D>(connection: ConnectionCore<D>, bytes: Uint8Array):
  */
 export function endReading<D>(connection: ConnectionCore<D>, status: number, systemError: number): void {
   if (status !== Status.endOfStream) return connection.failed("receive", status, systemError);
-  if ((connection.flags & Flag.paused) !== 0 && (connection.flags & Flag.discarding) === 0) {
-    connection.needExtras().stashedEnd = true;
-  } else {
-    peerEnded(connection);
-  }
+  const { flags } = connection;
+  const waits = (flags & Flag.paused) !== 0 ||
+    // A handler at work may still answer, unless this side has ended or the handler waits for the end.
+    ((flags & Flag.handling) !== 0 && connection.stateNumber === State.open &&
+      !((connection.extras?.waitsForClosed ?? 0) > 0));
+  if (!waits || (flags & Flag.discarding) !== 0) return peerEnded(connection);
+  connection.needExtras().stashedEnd = true;
+  if ((flags & Flag.paused) === 0) setPaused(connection, true);
+}
+
+/** Bytes have come while the `data` handler is at work: those behind them stay in the kernel. */
+function pauseForHandler<D>(connection: ConnectionCore<D>): void {
+  setPaused(connection, true);
+  if (readsOn(connection)) connection.group.engine.submit(Operation.pause, connection.number);
 }
 
 function peerEnded<D>(connection: ConnectionCore<D>): void {
@@ -174,8 +185,17 @@ export function readToTheEnd<D>(connection: ConnectionCore<D>): void {
   if (!endsByItself(connection)) return;
   // After the reader has gone on: it may still write an answer, or end in its own way.
   setImmediate(() => {
-    if (endsByItself(connection)) connection.end();
+    connection.needExtras().endDue = true;
+    endIfDue(connection);
   });
+}
+
+/** Ends this side where that is due, and no handler is at work that may still answer. */
+export function endIfDue<D>(connection: ConnectionCore<D>): void {
+  const { extras } = connection;
+  if (extras === undefined || !extras.endDue || tasksAtWork(connection) > 0) return;
+  extras.endDue = false;
+  if (endsByItself(connection)) connection.end();
 }
 
 function endsByItself<D>({ stateNumber, group, extras }: ConnectionCore<D>): boolean {
@@ -297,6 +317,11 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
       return;
     }
     setPaused(connection, true);
+    // The handler is at work on these.
+    if ((connection.flags & Flag.handling) !== 0) {
+      connection.flags &= ~Flag.resuming;
+      return;
+    }
   }
   if ((connection.flags & Flag.resuming) === 0) return;
   setPaused(connection, false);

@@ -86,6 +86,11 @@ export const Flag = {
   tailed: 1 << 29,
   /** Aborted, or its `error` handler was called: no handler hears of it any more but `close`. */
   muted: 1 << 27,
+  /**
+   * The promise of its `data` handler has not settled: what comes meanwhile waits. The library goes on
+   * reading until something does come, so that a handler that is soon done costs no submission.
+   */
+  handling: 1 << 30,
 } as const;
 
 /**
@@ -93,7 +98,7 @@ export const Flag = {
  * resumes what another has paused; reading goes on when the last one is gone.
  */
 export const pauseReasons = Flag.unread | Flag.heldBack | Flag.pausedByApplication | Flag.pausedByWriting |
-  Flag.pausedByStream | Flag.pausedByPump;
+  Flag.pausedByStream | Flag.pausedByPump | Flag.handling;
 
 /**
  * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end
@@ -116,4 +121,4 @@ export function endedBy(flags: number): CloseReason["by"] {
 /** Any of these, and received bytes do not simply go to the `data` handler. */
 export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering |
   Flag.greeting |
-  Flag.tailed;
+  Flag.tailed | Flag.handling;

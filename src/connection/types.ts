@@ -79,7 +79,9 @@ export interface SocketHandlers<D = undefined> {
   open?(connection: Connection<D>): void | Promise<void>;
   /**
    * Bytes have come. The window is borrowed until the callback returns or, in an async one, reaches its first
-   * `await`. Without this handler what comes is thrown away, unless `connection.readable` is read.
+   * `await`. While the promise of an async one has not settled, what comes next waits, and so does the peer's
+   * end (see `concurrent`). Without this handler what comes is thrown away, unless `connection.readable` is
+   * read.
    */
   data?(connection: Connection<D>, data: Window): void | Promise<void>;
   /** After "queued" or "refused": the buffer has fallen to its low mark. */
@@ -149,6 +151,13 @@ export interface ConnectionOptions<D = undefined> {
    * those of `connect`: two ends that both stop reading would wait for each other.
    */
   autoPause?: boolean;
+  /**
+   * True: an async `data` handler is called again although the promise of the last call has not settled. By
+   * default the calls of one connection follow each other: further bytes, and the peer's end behind them,
+   * wait until it has. `drain` and `close` never wait. A handler that asks for `connection.closed` before its
+   * first `await` is not waited for, since that would never come.
+   */
+  concurrent?: boolean;
   /**
    * Milliseconds a connection that was ended or closed waits for the peer to take bytes or to end its side,
    * counted from the last sign of life, before it is given up: what is still buffered here is lost, what the
@@ -445,7 +454,8 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    *
    * When it was read to its end, or canceled, and the peer has ended, this side ends too, as it does with
    * callbacks: unless `allowHalfOpen` or an `end` handler say otherwise, or `writable` was taken, whose
-   * closing ends this side. What is written before the next turn of the runtime's event loop still goes out.
+   * closing ends this side. It waits for async handlers that are at work, or, without one, for the next turn
+   * of the runtime's event loop: what is written until then still goes out.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**

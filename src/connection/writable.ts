@@ -6,6 +6,7 @@
 import { OptionError, StateError } from "../base/errors.ts";
 import type { ConnectionCore } from "./core.ts";
 import { Flag, State } from "./state.ts";
+import { waitsForConnection } from "./tasks.ts";
 import type { CloseReason } from "./types.ts";
 import { mustWait } from "./writing.ts";
 
@@ -73,7 +74,9 @@ export class StreamWriter {
 
   async #drain(): Promise<void> {
     if ((this.#connection.flags & Flag.drainOwed) !== 0 && this.#writes()) {
+      waitsForConnection(this.#connection, 1);
       await new Promise<void>((resolve) => this.#goOn = resolve);
+      waitsForConnection(this.#connection, -1);
     }
     if (!this.#writes()) throw this.#gone();
   }

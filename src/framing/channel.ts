@@ -33,6 +33,8 @@ export class Channel<D = unknown> implements FramingMemory {
   #head: MessageReply<D> | undefined = undefined;
   #tail: MessageReply<D> | undefined = undefined;
   #count = 0;
+  /** Async handlers whose promise has not settled. */
+  #running = 0;
   /** Bytes of replies that wait for earlier ones. */
   #queuedBytes = 0;
   /** The peer has ended and replies are owed: bytes of a message that did not come whole; -1 before. */
@@ -50,7 +52,23 @@ export class Channel<D = unknown> implements FramingMemory {
 
   /** No further message is handled now. */
   get stopped(): boolean {
-    return this.congested || this.deaf || this.#count >= this.owner.pipelineMax;
+    return this.congested || this.deaf || this.#inWork >= this.owner.pipelineMax;
+  }
+
+  /** Messages in work: their reply is owed, or their handler is not done. */
+  get #inWork(): number {
+    return Math.max(this.#count, this.#running);
+  }
+
+  /** The handler of a message has returned a promise. */
+  handlerBegan(): void {
+    this.#running += 1;
+  }
+
+  /** That promise has settled. */
+  handlerEnded(): void {
+    this.#running -= 1;
+    if (this.connection.framing === this) this.settle();
   }
 
   /** Bytes that `length` further ones may not exceed together with these. */
@@ -67,7 +85,7 @@ export class Channel<D = unknown> implements FramingMemory {
     this.#count += 1;
     const { connection } = this;
     reply.counted = (connection.flags & Flag.watched) !== 0;
-    if (reply.counted) connection.group.watch.promises(connection, 1);
+    if (reply.counted) connection.group.watch.replies(connection, 1);
   }
 
   /** A reply that waits for earlier ones now has its bytes. */
@@ -107,13 +125,14 @@ export class Channel<D = unknown> implements FramingMemory {
       }
       if (this.deaf) return connection.close();
     }
-    if (!this.congested && this.#count <= this.owner.pipelineMax >> 1) resumeFrom(connection, Flag.heldBack);
+    if (!this.congested && this.#inWork <= this.owner.pipelineMax >> 1) resumeFrom(connection, Flag.heldBack);
     this.rest();
   }
 
   /** Gives itself up when there is nothing to remember. */
   rest(): void {
-    const idle = this.#head === undefined && this.pending === undefined && !this.congested && !this.deaf;
+    const idle = this.#head === undefined && this.#running === 0 && this.pending === undefined &&
+      !this.congested && !this.deaf;
     if (idle && this.connection.framing === this) this.connection.framing = undefined;
   }
 
@@ -170,7 +189,7 @@ export class Channel<D = unknown> implements FramingMemory {
   #leave(reply: MessageReply<D>): void {
     reply.leave();
     const { connection } = this;
-    if (reply.counted) connection.group.watch.promises(connection, -1);
+    if (reply.counted) connection.group.watch.replies(connection, -1);
   }
 
   #write(frame: Uint8Array): string {

@@ -10,7 +10,7 @@
 import { MessageError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
-import { callError, handlerFailed, settle } from "../connection/calling.ts";
+import { callError, handlerFailed, hasAskedForClosed, settle } from "../connection/calling.ts";
 import type { ConnectionCore } from "../connection/core.ts";
 import { pauseFor, putBack, resumeFrom } from "../connection/reading.ts";
 import { Flag, State } from "../connection/state.ts";
@@ -231,6 +231,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       } catch (unanswered) {
         reject(unanswered);
       }
+      channel?.handlerEnded();
     };
     const isPromise = follow(
       result,
@@ -239,7 +240,11 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     );
     if (!isPromise) return;
     reply.deferUnlessDone();
-    settle(core, promise);
+    const waitsForClosed = hasAskedForClosed(core);
+    // It counts until it has settled, even where the reply is given: but not for what it itself waits for.
+    const channel = waitsForClosed ? undefined : this.channelOf(core);
+    channel?.handlerBegan();
+    settle(core, promise, waitsForClosed);
   }
 
   /** The handler of a message has failed: another reply takes its place, or what it threw is thrown again. */

@@ -48,7 +48,7 @@ export interface MessageHandlers<D = undefined> extends Omit<SocketHandlers<D>, 
   /**
    * A message has come. The window shows its content without what frames it, and is borrowed until the
    * callback returns or, in an async one, reaches its first `await`. The promise of an async callback counts
-   * as a message in work until it settles.
+   * as a message in work until it settles, unless the callback has asked for `connection.closed`.
    */
   message(connection: Connection<D>, message: Window, reply: Reply): void | Promise<void>;
   /**
@@ -67,7 +67,8 @@ export interface MessageHandlers<D = undefined> extends Omit<SocketHandlers<D>, 
 /** Options of {@linkcode framed}. */
 export interface FramedOptions {
   /**
-   * Messages of one connection that may be in work at once. At the limit no further one is read, and the peer
+   * Messages of one connection that may be in work at once: their reply is owed, or the promise of their
+   * handler has not settled. 1 handles one after the other. At the limit no further one is read, and the peer
    * waits, until half of them are answered. 64 by default.
    */
   pipelineMax?: number;

@@ -9,7 +9,8 @@ import type { ResolvedListenerOptions } from "./options.ts";
 
 /** What concerns each connection; options of the sockets themselves are inherited from the listening one. */
 export function connectionOptionsOf(options: ResolvedListenerOptions): ConnectionOptions<unknown> {
-  const { highWaterMark, lowWaterMark, bufferLimit, autoPause, lingerTimeout, allowHalfOpen } = options;
+  const { highWaterMark, lowWaterMark, bufferLimit, autoPause, concurrent, lingerTimeout, allowHalfOpen } =
+    options;
   const { firstByte, message, writeStall, idle, lifetime } = options.timeouts;
   const { receiveRate, sendRate, rateGrace } = options.limits;
   return {
@@ -18,6 +19,7 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
     lowWaterMark,
     bufferLimit,
     autoPause,
+    concurrent,
     lingerTimeout,
     timeouts: { firstByte, message, writeStall, idle, lifetime },
     receiveRate,

@@ -5,6 +5,7 @@ import type { CommandServer } from "../helpers/commands.ts";
 import { LineClient } from "../helpers/commands.ts";
 import { Folder } from "../helpers/folder.ts";
 import { setEnvironment } from "../helpers/runtime.ts";
+import { delay } from "../helpers/wait.ts";
 import { answers, cuts, happens, onlyLinux, outboxOf, type Probes } from "./probe.ts";
 import * as kernel from "./socket_options.ts";
 
@@ -156,6 +157,20 @@ export const socketProbes: Probes = {
         const gone = await happens(() => fixture.messages.includes("closed"), isFirst);
         client.end();
         return gone;
+      },
+    },
+  },
+  concurrent: {
+    server: {
+      values: [true, false],
+      async see(fixture) {
+        const client = await LineClient.connect(fixture.server.port);
+        client.tell("later 200");
+        // In a packet of its own.
+        await delay(50);
+        const first = await client.ask("echo hello");
+        client.end();
+        return first;
       },
     },
   },

@@ -10,6 +10,7 @@ import { slotOf } from "../../base/ids.ts";
 import { pausedLooks, stallLooks } from "../../base/limits.ts";
 import type { ConnectionCore } from "../core.ts";
 import { Flag, State } from "../state.ts";
+import { tasksAtWork } from "../tasks.ts";
 import { bufferedBytes } from "../writing.ts";
 import type { Limits } from "./limits.ts";
 import type { TimeoutKind } from "./types.ts";
@@ -169,7 +170,8 @@ export class Examination {
     const wasBuffered = (flags & Flag.wasBuffered) !== 0;
     if (buffered > 0) connection.flags |= Flag.wasBuffered;
     else connection.flags &= ~Flag.wasBuffered;
-    const busy = words[at + Word.promises] > 0 || (flags & pausedByUse) !== 0 ||
+    const busy = words[at + Word.replies] > 0 || tasksAtWork(connection) > 0 ||
+      (flags & pausedByUse) !== 0 ||
       (limits.message > 0 && (flags & Flag.inMessage) !== 0) ||
       (buffered > 0 ? limits.writeStall > 0 || this.#moved(connection, buffered) : wasBuffered);
     if (busy) {

@@ -126,11 +126,11 @@ export class Watch {
     if (this.rates !== undefined) this.#beginReceiveWindow(slot);
   }
 
-  /** A handler waits for its promise, or no longer. */
-  promises<D>(connection: ConnectionCore<D>, change: 1 | -1): void {
+  /** A framed handler owes a reply, or no longer. */
+  replies<D>(connection: ConnectionCore<D>, change: 1 | -1): void {
     if (connection.stateNumber === State.closed) return;
     const at = slotOf(connection.number) * wordsOfSlot;
-    this.words[at + Word.promises] += change;
+    this.words[at + Word.replies] += change;
     this.words[at + Word.active] = this.clock.now;
   }
 

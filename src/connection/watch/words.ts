@@ -27,8 +27,8 @@ export const Word = {
   timer: 8,
   /** When that timer is due. */
   deadline: 9,
-  /** Handlers that wait for their promise. */
-  promises: 10,
+  /** Replies that framed handlers owe. */
+  replies: 10,
   spare: 11,
 } as const;
 

@@ -130,6 +130,12 @@ export const socketTable = {
     'after "queued" read nothing more until drain',
     "an application that ignores what write answers loses nothing and stays bounded",
   ),
+  concurrent: row(
+    flag,
+    false,
+    "call an async data handler again before its promise has settled",
+    "what came first is handled first",
+  ),
   lingerTimeout: row(
     delay,
     lingerTimeoutDefaultMilliseconds,

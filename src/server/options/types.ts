@@ -108,6 +108,8 @@ export interface ListenerOptions {
   bufferLimit?: number;
   /** After "queued" read nothing more until `drain`. True by default. */
   autoPause?: boolean;
+  /** Call an async `data` handler again before its promise has settled. False by default. */
+  concurrent?: boolean;
   /** Milliseconds an ended connection waits for its peer. 5,000 by default. */
   lingerTimeout?: number;
   /** True: the peer ending its side never ends this side. False by default. */
