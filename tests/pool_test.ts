@@ -2,12 +2,15 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import {
+  connect,
   ConnectionPool,
   createLoop,
   createPool,
   type Lease,
+  listen,
   OptionError,
   type PoolOptions,
+  pump,
   RingportError,
   StateError,
 } from "../src/mod.ts";
@@ -124,6 +127,61 @@ describe("a lease", () => {
     expect(await ask(second, "second")).toBe("second");
     second.release();
     expect((await it.server.opened()).text).toBe("firstsecond");
+  });
+
+  it("leaves nothing of its reads and of other handlers to the next one", async () => {
+    await using set = setUp();
+    const { pool, target } = set;
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    const first = await pool.acquire(target);
+    first.connection.write("by reading");
+    expect(text(await first.connection.readExactly(10))).toBe("by reading");
+    expect(first.release()).toBe(true);
+
+    const second = await pool.acquire(target);
+    const got: string[] = [];
+    const closes: string[] = [];
+    second.connection.reload({
+      socket: {
+        data: (_connection, window) => void got.push(window.text()),
+        close: () => void closes.push("second"),
+      },
+    });
+    second.connection.write("by handlers");
+    await until(() => got.join("") === "by handlers", "the answer came");
+    expect(second.release()).toBe(true);
+
+    const third = await pool.acquire(target);
+    expect(third.reused).toBe(true);
+    third.connection.write("once more");
+    expect(text(await third.connection.readExactly(9))).toBe("once more");
+    // What was read ahead and not asked for belongs to nobody.
+    third.connection.write("unread");
+    await third.connection.readExactly(1);
+    expect(third.release()).toBe(false);
+    expect([got.join(""), closes, set.server.logs.length]).toEqual(["by handlers", [], 1]);
+  });
+
+  it("is put together with another connection, and is gone then", async () => {
+    await using set = setUp();
+    const { pool, target } = set;
+    const proxy = listen({
+      hostname: "127.0.0.1",
+      socket: {
+        async open(client) {
+          client.pause();
+          await using lease = await pool.acquire(target);
+          const { forward, backward } = await pump(client, lease.connection);
+          expect([forward, backward]).toEqual([5, 5]);
+        },
+      },
+    });
+    const client = await connect({ hostname: "127.0.0.1", port: proxy.port });
+    client.write("hello");
+    await client.readExactly(5);
+    client.end();
+    await client.closed;
+    await proxy.close();
   });
 
   it("is closed at its release when it is not clean", async () => {

@@ -88,17 +88,23 @@ export function framed<D = undefined>(
     if (typeof given !== "function") continue;
     (table as Record<string, unknown>)[name] = (...parts: unknown[]) => given.apply(handlers, parts);
   }
-  tables.add(table);
   if (handlers.drain === undefined) drainUnheard(table);
+  (table as Marked)[framedData] = table.data;
   return table;
 }
 
-/** Every table of handlers that {@linkcode framed} has made. */
-const tables = new WeakSet<object>();
+/** The `data` handler of a framed table. It goes along when the table becomes a part of another one. */
+const framedData = Symbol("framed data");
 
-/** Whether handlers were made by {@linkcode framed}. @internal */
+interface Marked {
+  data?: unknown;
+  [framedData]?: unknown;
+}
+
+/** Whether handlers were made by {@linkcode framed}, or have its in them. @internal */
 export function isFramed(handlers: object): boolean {
-  return tables.has(handlers);
+  const { data, [framedData]: made } = handlers as Marked;
+  return made !== undefined && data === made;
 }
 
 /** Whether nothing is in flight on a framed connection: no message has begun, no reply is owed. @internal */

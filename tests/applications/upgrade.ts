@@ -1,0 +1,17 @@
+/** An application of lines, which goes on with raw bytes, sent back, after the line "raw". */
+import { type Application, framed, lines, type SocketHandlers } from "../../src/mod.ts";
+
+const raw: SocketHandlers<unknown> = {
+  data: (connection, window) => void connection.write(window),
+};
+
+const application: Application<unknown> = {
+  ...framed<unknown>(lines(), {
+    message(connection, window, reply) {
+      reply.send(window);
+      if (window.text() === "raw") connection.reload({ socket: raw });
+    },
+  }),
+};
+
+export default application;
