@@ -101,6 +101,7 @@ export function openNative(options: NativeOptions = {}): Native {
     now: () => library.functions.ringport_now(),
     interfaceIndex: (name) => interfaceIndex(library.functions, name),
     currentFolder: () => currentFolder(library.functions),
+    notify: (path, text, stamped) => notify(library.functions, path, text, stamped),
   };
   opened.set(path, native);
   return native;
@@ -124,6 +125,17 @@ function interfaceIndex(functions: OpenedLibrary["functions"], name: string): nu
   if (bytes.length === 0) return undefined;
   const index = functions.ringport_interface_index(bytes, bytes.length);
   return index < 0 ? undefined : index;
+}
+
+function notify(
+  functions: OpenedLibrary["functions"],
+  path: string,
+  text: string,
+  stamped: boolean,
+): number {
+  const [name, bytes] = [path, text].map((part) => new TextEncoder().encode(part));
+  if (name.length === 0 || bytes.length === 0) return Status.invalidArgument;
+  return -functions.ringport_notify(name, name.length, bytes, bytes.length, stamped ? 1 : 0);
 }
 
 function currentFolder(functions: OpenedLibrary["functions"]): string | undefined {

@@ -273,6 +273,12 @@ export interface Native {
   openMemory(descriptor: number, bytes: number): SharedMemory;
   /** The number of a network interface; undefined where none has the name. */
   interfaceIndex(name: string): number | undefined;
+  /**
+   * Sends a text to a datagram socket of the Unix family, for a service manager; `path` begins with a zero
+   * byte where it is a name. `stamped`: with the microseconds of the monotonic clock at its end. Gives a
+   * status: `busy` where there is no room now.
+   */
+  notify(path: string, text: string, stamped: boolean): number;
   /** The path of the process's current folder; undefined where it has none, or a very long one. */
   currentFolder(): string | undefined;
   /** Milliseconds of a clock that all processes of the machine read alike, the lower 32 bits of them. */

@@ -35,6 +35,7 @@ export const SYMBOLS = {
   ringport_listen_queue: { parameters: ["pointer"], result: "i32" },
   ringport_interface_index: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_current_folder: { parameters: ["pointer", "u32"], result: "i32" },
+  ringport_notify: { parameters: ["pointer", "u32", "pointer", "u32", "u32"], result: "i32" },
   ringport_lane_open: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_lane_take: { parameters: ["pointer", "u32"], result: "i32" },
   ringport_lane_close: { parameters: ["pointer"], result: "i32" },

@@ -167,6 +167,12 @@ export function interfaceIndex(name: string): number | undefined {
   return anyNative().interfaceIndex(name);
 }
 
+/** Tells the service manager something, see `Native.notify`. */
+export function notifyManager(path: string, text: string, stamped: boolean): "sent" | "busy" | "failed" {
+  const status = anyNative().notify(path, text, stamped);
+  return status === Status.ok ? "sent" : status === Status.busy ? "busy" : "failed";
+}
+
 /** The path of the current folder, see `Native.currentFolder`. */
 export function currentFolder(): string | undefined {
   return anyNative().currentFolder();

@@ -49,6 +49,7 @@ export const logEvents = {
   "application.error": "error",
   "application.message": "info",
   "log.dropped": "warn",
+  "manager.unreachable": "warn",
   "metrics.listening": "info",
   "metrics.failed": "warn",
 } as const satisfies Record<string, LogLevel>;

@@ -47,6 +47,8 @@ export interface FleetOwner {
   stats(): ServerStatistics;
   failed(error: RingportError): void;
   shutdown(reason: string): void;
+  /** Another server is about to take this one's place, or was and could not. */
+  successor(event: "come" | "failed" | "ready"): void;
 }
 
 /** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
@@ -96,7 +98,7 @@ export class Fleet {
     this.#spreading = spreadingOf(options, host.operatingSystem);
     this.#tables = new AddressTables(options);
     this.#bans = new LoggedBans(this.#tables.judges, log);
-    this.#replacement = new Replacement(options, log);
+    this.#replacement = new Replacement(options, log, (event) => owner.successor(event));
     this.#figures = new ListenerFigures({
       options,
       spreading: this.#spreading,
@@ -136,6 +138,11 @@ export class Fleet {
   /** The bans of all workers. */
   get bans(): ServerBans {
     return this.#bans;
+  }
+
+  /** It has taken another server's place. */
+  get tookOver(): boolean {
+    return this.#replacement.tookOver;
   }
 
   /** The messages between the workers. */

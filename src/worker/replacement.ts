@@ -24,12 +24,15 @@ const oneAccepts = host.operatingSystem === "windows";
 export class Replacement {
   readonly #options: ResolvedServerOptions;
   readonly #log: Log;
+  readonly #told: (event: "come" | "failed" | "ready") => void;
   readonly #rendezvous: Rendezvous | undefined;
   #predecessor: Succession | undefined = undefined;
   #point: HandOverPoint | undefined = undefined;
   readonly #refused = Promise.withResolvers<void>();
 
-  constructor(options: ResolvedServerOptions, log: Log) {
+  /** `told`: hears of a successor. */
+  constructor(options: ResolvedServerOptions, log: Log, told: (event: "come" | "failed" | "ready") => void) {
+    this.#told = told;
     this.#options = options;
     this.#log = log;
     this.#rendezvous = options.handOver === undefined
@@ -52,6 +55,11 @@ export class Replacement {
 
   /** Another server runs that goes when this one serves. */
   get hasPredecessor(): boolean {
+    return this.#predecessor !== undefined;
+  }
+
+  /** It has the sockets of another server. */
+  get tookOver(): boolean {
     return this.#predecessor !== undefined;
   }
 
@@ -83,7 +91,10 @@ export class Replacement {
     try {
       const point = new HandOverPoint({
         offers: () => this.#offers(acceptor),
-        told: (event) => this.#log.tell(`successor.${event}`),
+        told: (event) => {
+          this.#log.tell(`successor.${event}`);
+          this.#told(event);
+        },
         yield: async (places) => {
           acceptor.share(places);
           await yielded();

@@ -6,6 +6,7 @@
 import type { RingportError } from "../base/errors.ts";
 import { logFlushMilliseconds } from "../base/limits.ts";
 import { checkOptions, wholeNumber } from "../base/options.ts";
+import { formatHostAndPort } from "../base/address.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
 import type { SocketAddress } from "../base/address.ts";
@@ -26,6 +27,7 @@ import type { ServerBans } from "../server/judges.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
 import { exportedOptions } from "./exported_options.ts";
 import { Fleet } from "./fleet.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { deadlinesWithin, emptyReport, runShutdown, type ShutdownReport } from "./shutdown.ts";
 import type { SelfTestResult } from "./self_test.ts";
 import { listenForSignals } from "./signals.ts";
@@ -70,6 +72,8 @@ export class Server implements AsyncDisposable {
   readonly #started = Promise.withResolvers<void>();
   /** The last lines of the log found no reader in time. */
   #logIsStuck = false;
+  /** Told how this process fares, where it is the server's own. */
+  #manager: ServiceManager | undefined = undefined;
   #phase: Phase = "running";
   #shutdown: Promise<ShutdownReport> | undefined = undefined;
 
@@ -131,6 +135,7 @@ export class Server implements AsyncDisposable {
         stop();
         tell((it) => it.#stopBySignal(signal, patience));
       },
+      reload: () => tell((it) => it.#reload()),
       dump: () => tell((it) => it.#log.tellWhole("server.statistics", { statistics: it.stats() })),
     }, () => server === undefined ? "auto" : server.#options.hangup);
     try {
@@ -156,7 +161,10 @@ export class Server implements AsyncDisposable {
     checkOptionSources(sources);
     const exported = await exportedOptions(moduleUrl);
     checkExportedOptions(exported, moduleUrl);
-    return new Server(moduleUrl, withPathsFromRoot(resolveServerOptions(options, { exported, ...sources })));
+    const resolved = withPathsFromRoot(resolveServerOptions(options, { exported, ...sources }));
+    const server = new Server(moduleUrl, resolved);
+    server.#manager = ServiceManager.ofProcess(() => server.#log.tell("manager.unreachable"));
+    return server;
   }
 
   /** Starts and serves until the shutdown. */
@@ -187,6 +195,10 @@ export class Server implements AsyncDisposable {
       // A server that is not there yet ends when it is; whoever starts it hears of one that never will be.
       failed: (error) => this.#whenStarted(() => this.#fail(error)),
       shutdown: (reason) => this.#whenStarted(() => void this.shutdown({ reason })),
+      successor: (event) => {
+        if (event === "come") this.#manager?.reloading("a successor takes over");
+        if (event === "failed") this.#manager?.ready(this.#status, false);
+      },
     });
   }
 
@@ -313,6 +325,8 @@ export class Server implements AsyncDisposable {
     }
     this.#started.resolve();
     if (this.#shutdown === undefined) {
+      this.#manager?.ready(this.#status, this.#fleet.tookOver);
+      this.#manager?.watch(() => this.#phase !== "running" || this.#fleet.serving > 0);
       this.#log.tell("server.listening", {
         listeners: this.listeners.map(describe),
         udp: this.udp.map(describe),
@@ -323,6 +337,9 @@ export class Server implements AsyncDisposable {
   async #run(options: ShutdownRequest): Promise<ShutdownReport> {
     const { reason = "shutdown", ...deadlines } = options;
     this.#log.tell("server.stopping", { reason });
+    // The successor is what the manager watches from now on.
+    if (reason === "handOver") this.#manager?.end();
+    this.#manager?.stopping(`stopping: ${reason}`);
     this.#fleet.endStart();
     await this.#started.promise;
     const report = await runShutdown({
@@ -334,6 +351,7 @@ export class Server implements AsyncDisposable {
       hurry: this.#hurry.signal,
     });
     await this.#fleet.end();
+    this.#manager?.end();
     this.#log.tell("server.stopped", { ...report });
     this.#logIsStuck = !await this.#log.end(logFlushMilliseconds);
     this.#finished.resolve(report);
@@ -344,6 +362,22 @@ export class Server implements AsyncDisposable {
     if (!isBefore(this.#phase, phase)) return;
     this.#phase = phase;
     this.#log.tell("server.phase", { phase });
+    this.#manager?.status(phase);
+  }
+
+  /** There is nothing to load again yet; a manager that waits for the end of it must not wait for ever. */
+  #reload(): void {
+    if (this.#phase !== "running" || this.#shutdown !== undefined) return;
+    this.#manager?.reloading("reloading");
+    this.#manager?.ready(this.#status, false);
+  }
+
+  /** One line for people. */
+  get #status(): string {
+    const addresses = [...this.listeners, ...this.udp].map(({ address }) =>
+      address.path ?? formatHostAndPort(address.hostname, address.port)
+    );
+    return `serving ${addresses.join(", ")} with ${this.workers} workers`;
   }
 
   #stopBySignal(signal: string, patience = Infinity): void {
@@ -358,6 +392,7 @@ export class Server implements AsyncDisposable {
 
   #fail(error: RingportError): void {
     this.#log.tell("server.failed", { error });
+    this.#manager?.status(error.message);
     this.#finished.reject(error);
     void this.shutdown({ reason: error.message });
   }

@@ -15,6 +15,8 @@ export interface SignalTarget {
    * @param patience milliseconds until the system ends the process whatever it does: the window was closed.
    */
   stop(signal: string, patience?: number): void;
+  /** SIGHUP where it does not stop the server: asked to reload. */
+  reload(): void;
   /** SIGUSR1: write the statistics to the log. */
   dump(): void;
 }
@@ -49,6 +51,7 @@ export function listenForSignals(target: SignalTarget, hangup: () => Hangup): ()
     on("SIGHUP", () => {
       const asked = hangup();
       if (asked === "shutdown" || (asked === "auto" && isOnTerminal)) target.stop("SIGHUP");
+      else target.reload();
     });
   }
   return () => {

@@ -69,6 +69,8 @@ export class Supervisor implements HandleOwner {
   readonly #leaving = new Set<WorkerHandle>();
   /** Workers that are being started beside those that serve. */
   readonly #arriving = new Set<WorkerHandle>();
+  /** Places that are filled again after a while. */
+  readonly #refills = new Set<ReturnType<typeof setTimeout>>();
   /** Workers being replaced, which are not to be replaced again. */
   readonly #replacing = new Set<WorkerHandle>();
   #serving: readonly WorkerHandle[] = [];
@@ -146,6 +148,8 @@ export class Supervisor implements HandleOwner {
   end(): void {
     this.#ending = true;
     clearInterval(this.#timer);
+    // A place that waits for its replacement must not keep the process.
+    for (const timer of this.#refills) clearTimeout(timer);
   }
 
   /** Ends the workers that were being started when the server began to end. */
@@ -247,9 +251,11 @@ export class Supervisor implements HandleOwner {
   #refill(index: number, reason: string): void {
     const delay = this.#deaths.died(performance.now());
     if (delay === undefined) return this.#tooManyDied(reason);
-    setTimeout(() => {
+    const timer = setTimeout(() => {
+      this.#refills.delete(timer);
       if (!this.#ending && this.#isEmpty(index)) void this.#fill(index, reason);
     }, delay);
+    this.#refills.add(timer);
   }
 
   #tooManyDied(reason: string): void {

@@ -268,6 +268,17 @@ pub fn current_folder(bytes: [*]u8, length: u32) callconv(.c) i32 {
     return std.math.cast(i32, path.len) orelse answer(.not_found);
 }
 
+/// Sends a text to the service manager's socket, `stamped` with the time at its end; a negative status on failure.
+pub fn notify(
+    path: [*]const u8,
+    path_length: u32,
+    text: [*]const u8,
+    text_length: u32,
+    stamped: u32,
+) callconv(.c) i32 {
+    return answer(io.notice.send(path[0..path_length], text[0..text_length], stamped != 0).status);
+}
+
 /// Opens the giving end of a lane, in memory that is the caller's, over an accepted connection of a Unix socket;
 /// where the system needs no connection for that, to the process the lane names. The peer has to be of this user.
 pub fn lane_open(lane: *abi.Lane, connection: u32) callconv(.c) i32 {

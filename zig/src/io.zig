@@ -87,6 +87,13 @@ pub const descriptor_limit = switch (builtin.os.tag) {
     else => @compileError("ringport runs on Linux and on Windows"),
 };
 
+/// Telling the service manager how this process fares.
+pub const notice = switch (builtin.os.tag) {
+    .linux => @import("io/notice_linux.zig"),
+    .windows => @import("io/notice_windows.zig"),
+    else => @compileError("ringport runs on Linux and on Windows"),
+};
+
 /// Names that mean something to this process: network interfaces, its current folder.
 pub const names = switch (builtin.os.tag) {
     .linux => @import("io/names_linux.zig"),

@@ -31,6 +31,7 @@ pub const table = .{
     .{ "ringport_listen_queue", exports.listen_queue },
     .{ "ringport_interface_index", exports.interface_index },
     .{ "ringport_current_folder", exports.current_folder },
+    .{ "ringport_notify", exports.notify },
     .{ "ringport_lane_open", exports.lane_open },
     .{ "ringport_lane_take", exports.lane_take },
     .{ "ringport_lane_close", exports.lane_close },

@@ -32,6 +32,7 @@ test {
         _ = @import("io/errno_status.zig");
         _ = @import("io/listen_queue_linux.zig");
         _ = @import("io/meeting_linux.zig");
+        _ = @import("io/notice_linux.zig");
         _ = @import("io/passing_linux.zig");
         _ = @import("io/process_linux.zig");
         _ = @import("io/shared_memory_linux.zig");

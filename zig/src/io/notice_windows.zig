@@ -1,0 +1,7 @@
+//! Windows has no service manager that is told by a socket.
+
+const common = @import("common.zig");
+
+pub fn send(_: []const u8, _: []const u8, _: bool) common.Result {
+    return .{ .status = .not_supported };
+}
