@@ -62,7 +62,7 @@ export class RingportError extends Error {
   /** The connection concerned, where one was. */
   readonly connectionId?: number;
   /** Of `sendMany`: how many datagrams were taken before the one that failed. */
-  sent?: number;
+  declare sent?: number;
 
   /** Errors are made by the library; the constructor is public so that tests and tools can make them too. */
   constructor(message: string, details: ErrorDetails) {

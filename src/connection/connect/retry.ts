@@ -88,7 +88,8 @@ export function retries(
   error: unknown,
 ): boolean {
   if (attempt >= attempts || !(error instanceof RingportError)) return false;
-  return when === undefined ? passingCodes.has(error.code) : when(error, attempt);
+  // A promise, as of an async function, is no yes.
+  return when === undefined ? passingCodes.has(error.code) : when(error, attempt) === true;
 }
 
 /** Milliseconds between attempt number `attempt` and the next. `random`: from 0 to below 1. */

@@ -355,6 +355,10 @@ pub const Io = struct {
             target.family = endpoint.family;
             return .ok;
         }
+        if (end == .remote and endpoint.connected_to.port != 0) {
+            target.* = endpoint.connected_to;
+            return .ok;
+        }
         const port = if (end == .local) endpoint.local_port else endpoint.remote_port;
         if (port == 0) return .{ .status = .not_connected };
         target.* = self.network.loopback(endpoint.family, port);

@@ -49,6 +49,8 @@ pub const Endpoint = struct {
     connect_status: abi.Status,
     /// When the answer to a connect comes, 0 where it is there already.
     connect_due_us: u64,
+    /// What a connect was for; all zero of an endpoint that was accepted.
+    connected_to: abi.Address,
     /// A send answered would_block and its writable event has not been told.
     send_waits: bool,
     /// The next arrival is worth a readable event, because the last receive found everything taken.

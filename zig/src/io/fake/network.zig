@@ -178,6 +178,7 @@ pub const Network = struct {
     pub fn connect(self: *Network, number: u32, to: *const abi.Address) abi.Status {
         const endpoint = self.at(number);
         endpoint.remote_port = to.port;
+        endpoint.connected_to = to.*;
         switch (reach.of(to)) {
             .at_once => endpoint.connect_status = self.join(number, to.port),
             .after_ms => |delay| endpoint.connect_due_us = self.now_us + @as(u64, delay) * 1000,
