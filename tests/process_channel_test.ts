@@ -8,10 +8,14 @@ import { Channel, channelHandlers, channelOptions, nobody } from "../src/worker/
 import { ChannelListener } from "../src/worker/channel_listener.ts";
 import { frameBytesMax, frameOf, FrameReader } from "../src/worker/frames.ts";
 import { handOverQueueEntries } from "../src/worker/hand_over_queue.ts";
+import type { Arrival, ChannelDoor } from "../src/worker/channel_tokens.ts";
+import type { WorkerEnd } from "../src/worker/link.ts";
 import { ProcessInbox } from "../src/worker/process_inbox.ts";
 import type { Taken, ToProcess } from "../src/worker/process_messages.ts";
+import { ProcessLink } from "../src/worker/process_link.ts";
 import { ProcessQueue } from "../src/worker/process_queue.ts";
-import { delay, errorOf, until } from "./helpers/wait.ts";
+import { SharedParts } from "../src/worker/shared_parts.ts";
+import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
 const messages = [{ kind: "a" }, "", [1, 2, { b: "ü".repeat(300) }], null, { kind: "end" }];
 
@@ -136,6 +140,44 @@ describe("peers that say nothing", () => {
     await until(() => open() === 0, "all that say nothing were cut", 2 * greetingTimeoutMilliseconds);
     expect(connection.state).toBe("open");
     await door.close();
+  });
+});
+
+describe("a process that was started", () => {
+  it("is not taken for another one that shows its token", async () => {
+    const arrivals: Arrival[] = [];
+    const door: ChannelDoor = {
+      place: {},
+      expect(arrived) {
+        arrivals.push(arrived);
+        return "token";
+      },
+      forget() {},
+      close: () => Promise.resolve(),
+    };
+    const tables = SharedParts.create([64]);
+    const ended = Promise.withResolvers<WorkerEnd>();
+    const settings = {
+      door,
+      loop: { segmentCount: 64 },
+      application: import.meta.url,
+      paths: [],
+      library: undefined,
+      tables,
+      ofListener: [],
+      place: 0,
+      lost() {},
+    };
+    const link = new ProcessLink(settings, { received() {}, ended: ended.resolve });
+    let aborted = false;
+    const lane = { processId: link.pid + 1, give: () => "busy", take: () => 0, close() {} };
+    const owner = arrivals[0]({ lane, abort: () => aborted = true } as unknown as Channel);
+    expect(owner).not.toBe(link);
+    expect(aborted).toBe(true);
+    const { reason, message } = await within(ended.promise, "the process to end", 20_000);
+    expect([reason, message]).toEqual(["failed", `process ${link.pid + 1} reported in its place`]);
+    link.release();
+    tables.close();
   });
 });
 
