@@ -6,6 +6,7 @@
  */
 import type { HostFiles } from "./driver.ts";
 import type { Host } from "./host.ts";
+import { importShippedModule } from "./shipped_modules.ts";
 import { fileFault, folderFault } from "./trusted_folder.ts";
 
 /** What a module `shipped/<system>_<architecture>.gen.ts` exports. */
@@ -29,10 +30,7 @@ export interface UnpackSurroundings {
 
 /** The module of the package for a system, imported only where it is needed; rejects where there is none. */
 export async function importShipped(host: Host): Promise<ShippedLibrary> {
-  // Registries for Bun carry the modules translated to JavaScript under that ending.
-  const ending = import.meta.url.endsWith(".js") ? "js" : "ts";
-  const specifier = `./shipped/${host.operatingSystem}_${host.architecture}.gen.${ending}`;
-  return await import(specifier) as ShippedLibrary;
+  return await importShippedModule(`${host.operatingSystem}_${host.architecture}`) as ShippedLibrary;
 }
 
 /**

@@ -210,7 +210,11 @@ describe("the manifests", () => {
     const deno = JSON.parse(await readSource("deno.json"));
     const npm = JSON.parse(await readSource("package.json"));
     for (const key of ["name", "version", "license", "exports"]) expect(npm[key], key).toEqual(deno[key]);
-    expect(deno.exports).toEqual({ ".": "./src/mod.ts", "./cli": "./src/cli.ts" });
+    expect(deno.exports).toEqual({
+      ".": "./src/mod.ts",
+      "./cli": "./src/cli.ts",
+      "./worker": "./src/worker/entry.ts",
+    });
     expect(npm.bin).toEqual({ ringport: deno.exports["./cli"] });
     expect(deno.version).toBe(version);
     expect(npm.dependencies).toBeUndefined();

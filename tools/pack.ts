@@ -4,14 +4,7 @@
  *
  * @module
  */
-
-/** The library of each target, where `zig build all` puts it. */
-const LIBRARIES = [
-  { system: "linux", architecture: "x86_64", file: "libringport.so" },
-  { system: "linux", architecture: "aarch64", file: "libringport.so" },
-  { system: "windows", architecture: "x86_64", file: "ringport.dll" },
-  { system: "windows", architecture: "aarch64", file: "ringport.dll" },
-];
+import { TARGETS } from "./targets.ts";
 
 /** Bytes encoded at once: a multiple of three, and few enough for the arguments of one call. */
 const ENCODED_AT_ONCE = 30_000;
@@ -30,7 +23,7 @@ async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 await Deno.mkdir("ffi/shipped", { recursive: true });
-for (const { system, architecture, file } of LIBRARIES) {
+for (const { system, architecture, file } of TARGETS) {
   const bytes = await Deno.readFile(`zig/zig-out/${architecture}-${system}/${file}`);
   const name = `ffi/shipped/${system}_${architecture}.gen.ts`;
   await Deno.writeTextFile(

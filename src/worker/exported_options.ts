@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { threadEntry } from "./entry_url.ts";
 import { host } from "../host/mod.ts";
 import { applicationError, importApplication } from "../server/application_module.ts";
 import type { ServerOptions } from "../server/options.ts";
@@ -56,7 +57,7 @@ async function mayExportOptions(moduleUrl: string): Promise<boolean> {
 }
 
 function readInThread(moduleUrl: string, over: AbortSignal): Promise<{ options: unknown }> {
-  const worker = new Worker(new URL("./entry.ts", import.meta.url), {
+  const worker = new Worker(threadEntry(), {
     type: "module",
     name: "ringport options",
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { threadEntry } from "./entry_url.ts";
 import type { LinkOwner, WorkerEnd, WorkerLink } from "./link.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import type { WorkerMemory } from "./worker_memory.ts";
@@ -41,7 +42,7 @@ export class ThreadLink implements WorkerLink {
     this.#owner = owner;
     this.#memory = memory;
     this.#thread = thread;
-    this.#worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name });
+    this.#worker = new Worker(threadEntry(), { type: "module", name });
     this.#worker.onmessage = (event: MessageEvent<FromWorker>) => this.#received(event.data);
     this.#worker.onerror = (event: ErrorEvent) => {
       event.preventDefault();

@@ -37,7 +37,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
     "library and loop",
     /^ffi\/(library|shipped|load_check|native_loop|memory|counters|passing|shared_memory)\.ts$/,
   ),
-  layer("folders that are ours alone", /^ffi\/trusted_folder\.ts$/),
+  layer("parts of unpacking", /^ffi\/(trusted_folder|shipped_modules)\.ts$/),
   layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),
   layer("port", /^ffi\/port\.ts$/),
   layer("rings", /^ffi\/(completion_ring|submission_ring|ring_look)\.ts$/),

@@ -1,0 +1,2 @@
+/** The script of the workers of a program in one file. */
+import "@ringport/ringport/worker";
