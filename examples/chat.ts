@@ -51,9 +51,9 @@ function say(guest: Connection<Guest>, line: string): void {
 const listener = listen<Guest>({
   port: Number(scriptArguments[0] ?? environment("PORT") ?? 7000),
   bufferLimit: BACKLOG_BYTES_MAX,
+  data: () => ({ name: "", line: "", decoder: new TextDecoder() }),
   socket: {
     open(guest) {
-      guest.data = { name: "", line: "", decoder: new TextDecoder() };
       guests.add(guest);
       guest.write("* your name?\n");
     },

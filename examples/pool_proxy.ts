@@ -32,7 +32,6 @@ const pool = createPool({ connectionsPerHost: Number(connections), failuresMax: 
 
 /** Answers the questions of a client, one after the other. */
 async function serve(client: Connection<Client>): Promise<void> {
-  client.data = {};
   try {
     for await (const question of readMessages(client, lines({ maxMessage: QUESTION_MAX }))) {
       while (!await ask(client, question));
@@ -83,6 +82,7 @@ function answer(client: Connection<Client>, lease: Lease<undefined>): Promise<bo
 }
 
 const listener = listen<Client>({
+  data: () => ({}),
   port: Number(port),
   socket: {
     open: serve,

@@ -8,6 +8,7 @@ import { errorOf } from "../base/thrown.ts";
 import type { Window } from "../memory/window.ts";
 import type { ConnectionCore } from "./core.ts";
 import type { Extras } from "./extras.ts";
+import { firstDataOf } from "./group.ts";
 import { discard, resumeFrom } from "./reading.ts";
 import { Flag } from "./state.ts";
 import { taskBegan, taskEnded, waitsForEnd } from "./tasks.ts";
@@ -24,6 +25,17 @@ export function callHandler<D>(connection: ConnectionCore<D>, name: "open" | "dr
     if (result !== undefined) settle(connection, result, (connection.extras?.closedAsked ?? 0) !== asked);
   } catch (error) {
     handlerFailed(connection, error);
+  }
+}
+
+/** Makes the connection's first `data`; false where that failed, and the connection with it. */
+export function makeData<D>(connection: ConnectionCore<D>): boolean {
+  try {
+    connection.data = firstDataOf(connection.group.data);
+    return true;
+  } catch (error) {
+    handlerFailed(connection, error);
+    return false;
   }
 }
 

@@ -23,7 +23,7 @@ import { AddressRace, type Candidate, interleave, type RaceOwner } from "./conne
 import { retries, retryDelay } from "./connect/retry.ts";
 import { ConnectionCore } from "./core.ts";
 import { type EventLoop, loopFor } from "./event_loop.ts";
-import { Group } from "./group.ts";
+import { firstDataOf, Group } from "./group.ts";
 import { checkConnectOptions } from "./options.ts";
 import { keepPeerRead } from "./peer_address.ts";
 import {
@@ -93,9 +93,11 @@ export async function connectWith<D>(options: ConnectOptions<D>, resolver: Resol
   if (options.unix !== undefined) checkUnixConnect(options);
   options.signal?.throwIfAborted();
   const plan = planOf(options);
+  // Made here, so that the promise rejects with what making it throws.
+  const made = firstDataOf(options.data);
   const loop = loopFor(options.loop);
   loop.retain();
-  return await new Connecting<D>(loop, options, plan, resolver).run();
+  return await new Connecting<D>(loop, { ...options, data: () => made }, plan, resolver).run();
 }
 
 /** Addresses of a host name, as text. */

@@ -11,7 +11,7 @@ import { Status } from "../base/layout.ts";
 import type { Window } from "../memory/window.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import type { Waiter } from "../loop/engine.ts";
-import { askedForClosed, callError, callHandler } from "./calling.ts";
+import { askedForClosed, callError, callHandler, makeData } from "./calling.ts";
 import {
   abort,
   closed,
@@ -101,7 +101,8 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   constructor(group: Group<D>, number: number) {
     this.group = group;
-    this.data = group.data;
+    // A function is called when the connection is opened.
+    this.data = typeof group.data === "function" ? undefined as D : group.data;
     this.number = number;
     group.engine.ref();
   }
@@ -309,6 +310,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     this.stateNumber = State.open;
     if (paused) this.flags |= Flag.paused | Flag.unread;
     if (this.group.limited) this.group.watch.begin(this);
+    if (typeof this.group.data === "function" && !makeData(this)) return;
     callHandler(this, "open");
     if ((this.flags & Flag.unread) === 0) return;
     // With handlers but without one for data, what comes is thrown away unless `open` has begun to read it.

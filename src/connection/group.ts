@@ -27,13 +27,19 @@ export interface GroupOwner<D> {
   left(connection: ConnectionCore<D>): void;
 }
 
+/** The first `data` of one connection, of the option of that name. */
+export function firstDataOf<D>(data: D | (() => D) | undefined): D {
+  return typeof data === "function" ? (data as () => D)() : data as D;
+}
+
 /** The common part of a number of connections. */
 export class Group<D = unknown> {
   readonly loop: EventLoop;
   readonly engine: Engine;
   readonly segments: Segments;
   readonly table: ConnectionTable;
-  readonly data: D;
+  /** The first value of `connection.data`, or what makes it for each connection. */
+  readonly data: D | (() => D);
   readonly allowHalfOpen: boolean;
   readonly highWaterMark: number;
   readonly lowWaterMark: number;
@@ -69,7 +75,7 @@ export class Group<D = unknown> {
     this.engine = engine;
     this.segments = engine.segments;
     this.table = table;
-    this.data = options.data as D;
+    this.data = options.data as D | (() => D);
     this.allowHalfOpen = options.allowHalfOpen ?? false;
     this.bufferLimit = options.bufferLimit ?? Math.max(bufferLimitDefaultBytes, options.highWaterMark ?? 0);
     this.highWaterMark = options.highWaterMark ?? Math.min(highWaterMarkDefaultBytes, this.bufferLimit);

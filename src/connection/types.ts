@@ -122,8 +122,12 @@ export interface KeepAliveOptions {
 export interface ConnectionOptions<D = undefined> {
   /** The callbacks. */
   socket?: SocketHandlers<D>;
-  /** First value of `connection.data`. */
-  data?: D;
+  /**
+   * First value of `connection.data`. A function is called for each connection before `open`, so that each
+   * has a value of its own: `data: () => ({ messages: 0 })`. Any other value is given to all connections as it
+   * is: an object is then shared by them, and what one changes all others see.
+   */
+  data?: D | (() => D);
   /** The loop to run on. Left out: the thread's own, made when needed and ended when nothing uses it. */
   loop?: EventLoop;
   /** True: the peer ending its side never ends this side. False by default. */

@@ -37,6 +37,8 @@ const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) =
  * messages of a connection are in work at once; then, and while the peer does not take what is sent to it,
  * nothing more is read from it. When the peer ends its side, the replies it is owed are still sent.
  *
+ * Where connections have `data` of their own, the call names its type: `framed<State>(framer, handlers)`.
+ *
  * A message that is too long, or bytes that are none, are told to `error` as a MessageTooLargeError or a
  * MessageError; the replies owed are sent, the connection is closed, and the close reason has the error.
  *

@@ -12,6 +12,7 @@ import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import { connect } from "../connect.ts";
 import type { ConnectionCore } from "../core.ts";
 import { type EventLoop, loopFor } from "../event_loop.ts";
+import { firstDataOf } from "../group.ts";
 import { State } from "../state.ts";
 import type { Connection, SocketHandlers } from "../types.ts";
 import { Counters } from "./counters.ts";
@@ -76,7 +77,10 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   }
 
   /** A connection at once, or the promise of one. Throws where none may be waited for. */
-  acquire(target: PoolTarget<unknown>): Lease<unknown> | Promise<Lease<unknown>> {
+  acquire(given: PoolTarget<unknown>): Lease<unknown> | Promise<Lease<unknown>> {
+    // Made here, so that whoever acquires gets what making it throws.
+    const made = firstDataOf(given.data);
+    const target = typeof given.data === "function" ? { ...given, data: () => made } : given;
     const destination = this.destinations.of(target);
     const pooled = this.#takeIdle(destination);
     if (pooled !== undefined && !pooled.needsCheck(performance.now())) return this.#lease(pooled, target);
@@ -181,7 +185,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   }
 
   #lease(pooled: Pooled, target: PoolTarget<unknown>): Lease<unknown> {
-    pooled.lease(target.handlers ?? this.#handlers, target.data);
+    pooled.lease(target.handlers ?? this.#handlers, firstDataOf(target.data));
     if (pooled.uses > 1) this.counters.reused += 1;
     return new Lease<unknown>(this, pooled);
   }

@@ -85,8 +85,8 @@ export interface PoolTimeouts {
 export interface PoolTarget<D = undefined> extends PoolConnectOptions, PoolTimeouts {
   /** The handlers of this lease; with a `data` handler, `connection.readable` cannot be read. */
   handlers?: SocketHandlers<D>;
-  /** First value of `connection.data` in this lease. */
-  data?: D;
+  /** First value of `connection.data` in this lease, or a function that makes it for each lease. */
+  data?: D | (() => D);
   /** Abort gives up waiting: the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Milliseconds this acquire may take, instead of the pool's `acquireTimeout`. */
