@@ -11,8 +11,8 @@ import { type Example, examplesOf, faultOf } from "../tests/house/doc_examples.t
 
 const root = new URL("../", import.meta.url).pathname;
 /**
- * Within the checkout, so that the package's name leads to it as it does for its users, and beside `docs`, so
- * that a path in a guide names the same file.
+ * Within the checkout, so that the package's name leads to it as it does for its users, and in the place of
+ * `docs` and `src`, so that a path in an example names the same file.
  */
 const folder = `${root}.doc_programs/`;
 /** Programs at once: they wait more than they work. */
@@ -48,7 +48,9 @@ function environmentOf(name: string, { serves, code }: Example): Record<string, 
 
 async function run(example: Example, runtime: string): Promise<string | undefined> {
   const name = `${example.place.replaceAll(/[^a-z0-9_]+/gi, "_")}_${runtime}`;
-  const path = `${folder}${name}.ts`;
+  // As deep as the file the example is from.
+  const [, ...deeper] = example.place.split("/").slice(0, -1);
+  const path = [folder.slice(0, -1), ...deeper, `${name}.ts`].join("/");
   await Bun.write(path, `${example.code}\n`);
   await using child = new Child(runtimes[runtime](path), { environment: environmentOf(name, example) });
   return await faultOf(child, example);
