@@ -124,8 +124,8 @@ export interface ConnectionOptions<D = undefined> {
   socket?: SocketHandlers<D>;
   /**
    * First value of `connection.data`. A function is called for each connection before `open`, so that each
-   * has a value of its own: `data: () => ({ messages: 0 })`. Any other value is given to all connections as it
-   * is: an object is then shared by them, and what one changes all others see.
+   * has a value of its own: `data: () => ({ messages: 0 })`. Any other value is given to all connections as
+   * it is: an object is then shared by them, and what one changes all others see.
    */
   data?: D | (() => D);
   /** The loop to run on. Left out: the thread's own, made when needed and ended when nothing uses it. */
