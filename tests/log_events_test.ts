@@ -38,7 +38,9 @@ const life = withServer({ metrics: { port: 0 } }, async (fixture) => {
 });
 
 const signals: Scene = async () => {
-  await using child = runScript("./applications/logged.ts", import.meta.url);
+  // A service manager that is not there.
+  const environment = { NOTIFY_SOCKET: "/nowhere/at/all" };
+  await using child = runScript("./applications/logged.ts", import.meta.url, { environment });
   await child.line(/server\.listening/, patience);
   child.signal("SIGUSR1");
   await child.line(/server\.statistics.*\n/, patience);
@@ -207,6 +209,7 @@ const scenes: Record<LogEvent, Scene> = {
   "server.failed": deaths,
   "server.signal": signals,
   "server.statistics": signals,
+  "manager.unreachable": signals,
   "server.handOver": succession,
   "successor.come": succession,
   "successor.failed": succession,
@@ -241,7 +244,7 @@ const scenes: Record<LogEvent, Scene> = {
 };
 
 /** Scenes that Windows cannot play. */
-const linuxOnly = new Map([[signals, "Windows has no signals to send"]]);
+const linuxOnly = new Map([[signals, "Windows has no signals and no service managers"]]);
 
 describe("the events of the log", () => {
   it("have a scene, each of them", () => {

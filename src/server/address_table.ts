@@ -226,18 +226,20 @@ export class AddressTable {
     if (ticket >= 0) this.#entries.leave(ticket, worker);
   }
 
-  /** The address has abused its welcome. True when that leads to a ban now. */
-  offend(address: AddressWords, now: number, worker: number = this.workers): boolean {
+  /** The address has abused its welcome, `weight` times at once. True when that leads to a ban now. */
+  offend(address: AddressWords, now: number, worker: number = this.workers, weight = 1): boolean {
     if (address.family === 0) return false;
-    Atomics.add(this.#header, HeaderWord.offences, 1);
+    Atomics.add(this.#header, HeaderWord.offences, weight);
     const entry = this.#entries.acquire(address, now, worker);
     if (entry < 0) return false;
     const at = entry * headWords;
     const { words } = this.#entries;
-    const count = countOffence(words, at + Head.offences, now, this.#header[HeaderWord.banWindow]);
+    const window = this.#header[HeaderWord.banWindow];
+    const count = countOffence(words, at + Head.offences, now, window, weight);
     const banTime = this.#header[HeaderWord.banTime];
-    // Exactly one of several threads counts up to the number that bans.
-    const bans = count === this.#header[HeaderWord.banAfter] && banTime > 0;
+    const banAfter = this.#header[HeaderWord.banAfter];
+    // Exactly one of several threads counts up to the number that bans, or past it.
+    const bans = count >= banAfter && count - weight < banAfter && banTime > 0;
     if (bans) {
       Atomics.store(words, at + Head.offences, 0);
       this.#ban(entry, now, banTime, "abuse");

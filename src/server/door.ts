@@ -8,7 +8,8 @@ import { type AdoptingListener, adoptingListener } from "../connection/adopting_
 import type { Admission, Refusal, Refusals } from "../connection/admission.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { listen, type Listener } from "../connection/listener.ts";
-import type { Connection, ListenOptions } from "../connection/types.ts";
+import type { ConnectionCore } from "../connection/core.ts";
+import type { Connection, ListenOptions, SocketHandlers } from "../connection/types.ts";
 import { closeAfterReplies, isBetweenMessages, isFramed } from "../framing/framed.ts";
 import type { Application } from "./application.ts";
 import { type CloseSink, handlersOf } from "./handlers.ts";
@@ -49,6 +50,8 @@ export class Door {
   readonly address: SocketAddress;
   readonly #listener: Listener<unknown> | AdoptingListener<unknown>;
   readonly #framed: boolean;
+  /** The handler table of its connections, and of no others. */
+  readonly #handlers: SocketHandlers<unknown>;
   /** Connections that a listener of this worker's own may have. */
   #limit = Infinity;
   #open = true;
@@ -63,6 +66,7 @@ export class Door {
     this.name = options.name;
     const { application, admission, sink } = inside;
     const socket = handlersOf(application, () => this, sink);
+    this.#handlers = socket;
     this.#framed = isFramed(application);
     const { proxyProtocol } = options;
     const common = {
@@ -131,6 +135,11 @@ export class Door {
     if (this.#open) this.#listener.stop();
     this.#open = false;
     await this.bound?.close();
+  }
+
+  /** Whether a connection came through this door. */
+  accepted(connection: Connection<unknown>): boolean {
+    return (connection as ConnectionCore<unknown>).group?.handlers === this.#handlers;
   }
 
   /** How many connections were refused, by reason. */

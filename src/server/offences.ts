@@ -13,14 +13,23 @@ export const offencesMax = countMask;
 /** The time of the first offence is kept in steps of 256 ms: the upper 24 bits of the milliseconds. */
 const timeMask = ~countMask;
 
-/** Counts one more at `at`, from one again where the window is over. Returns how many there are now. */
-export function countOffence(words: Int32Array, at: number, now: number, window: number): number {
+/**
+ * Counts `weight` more at `at`, from none again where the window is over. Returns how many there are now,
+ * which may be more than can be stored.
+ */
+export function countOffence(
+  words: Int32Array,
+  at: number,
+  now: number,
+  window: number,
+  weight: number,
+): number {
   for (;;) {
     const word = Atomics.load(words, at);
     const count = windowOver(word, now, window) ? 0 : word & countMask;
     const first = count === 0 ? now & timeMask : word & timeMask;
-    const next = first | Math.min(count + 1, countMask);
-    if (Atomics.compareExchange(words, at, word, next) === word) return count + 1;
+    const next = first | Math.min(count + weight, countMask);
+    if (Atomics.compareExchange(words, at, word, next) === word) return count + weight;
   }
 }
 

@@ -8,6 +8,7 @@ import { follow } from "../base/follow.ts";
 import { textOf } from "../base/thrown.ts";
 import { parseAddressWords } from "../base/address_words.ts";
 import { OptionError } from "../base/errors.ts";
+import { wholeNumber } from "../base/options.ts";
 import type { UdpSocket } from "../connection/datagram/socket.ts";
 import { connect as connectOn } from "../connection/connect.ts";
 import { createLoopIn, type EventLoop } from "../connection/event_loop.ts";
@@ -26,6 +27,8 @@ import { loopOptionsOf } from "./loop_options.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./options.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase, phases } from "./phases.ts";
 import { UdpListener, type UdpPlan } from "./udp_listener.ts";
+import { LoggedBans } from "./logged_bans.ts";
+import { offencesMax } from "./offences.ts";
 import { Repeats } from "./repeats.ts";
 import type { WorkerContext } from "./worker_context.ts";
 import { WorkerMessages } from "./worker_messages.ts";
@@ -35,6 +38,9 @@ interface Fault {
   what: string;
   thrown: unknown;
 }
+
+/** Offences that one call of `offend` may count: as many as can be counted at all. */
+const offenceWeight = wholeNumber(1, offencesMax);
 
 /** What a runner is made with. */
 export interface RunnerSettings {
@@ -158,11 +164,11 @@ export class Runner {
       heard: (count: number, bytes: number) => owner.heard?.(count, bytes),
     };
     this.messages = new WorkerMessages(way, (thrown) => engine.exceptions.tell(thrown));
-    this.#context = this.#makeContext();
     this.#board = new Board(memory?.board);
     this.#counters = new Counters(this.loop.engine.native.shareable);
     this.#judges = memory === undefined ? Judges.create(settings.options, 1) : Judges.attach(memory.judges);
     this.#place = memory?.place ?? 0;
+    this.#context = this.#makeContext();
     this.#housekeeping = new Housekeeping({
       write: (quiet) => this.#write(quiet),
       completions: () => this.#completions,
@@ -374,6 +380,7 @@ export class Runner {
   #makeContext(): WorkerContext {
     const { loop } = this;
     const { connectTimeout: connect } = this.#settings.options;
+    const bans = new LoggedBans(this.#judges, (event, fields) => this.#owner.event(event, fields));
     const connectTimeout = connect > 0 ? connect : undefined;
     return {
       index: this.#settings.index,
@@ -390,6 +397,9 @@ export class Runner {
       udpSocket: (name) => this.#udpSocket(name),
       broadcast: (message) => this.messages.broadcast(message),
       onMessage: (handler) => this.messages.handlers.add(handler),
+      offend: (connection, weight = 1) => this.#offend(connection, weight),
+      ban: (address, milliseconds, reason) => bans.add(address, milliseconds, reason),
+      bans,
       log: (message, fields) => this.#owner.log(message, fields),
       stats: () => loop.stats(),
       shutdown: () => this.#owner.shutdown(),
@@ -431,15 +441,30 @@ export class Runner {
     const { banAfter } = this.#settings.options.limits;
     return {
       gone: (reason) => this.#gone(reason),
-      offended: banAfter === 0 ? undefined : (hostname) => this.#offended(listener, hostname),
+      offended: banAfter === 0 ? undefined : (hostname) => void this.#offended(listener, hostname),
     };
   }
 
   /** Who keeps a server waiting, or is slower than allowed, has abused its welcome. */
-  #offended(listener: number, hostname: string): void {
+  #offended(listener: number, hostname: string, weight = 1): boolean {
     const address = parseAddressWords(hostname);
-    if (address === undefined || !this.#judges.offend(listener, address, this.#place)) return;
+    if (address === undefined || !this.#judges.offend(listener, address, this.#place, weight)) return false;
     this.#owner.banned(hostname);
+    return true;
+  }
+
+  /** The application says that a peer has abused its welcome. */
+  #offend(connection: Connection<unknown>, weight: number): boolean {
+    if (!offenceWeight.accepts(weight)) {
+      throw new OptionError("offend", "weight", `the weight of an offence must be ${offenceWeight.wants}`);
+    }
+    const listener = this.doors.findIndex((door) => door.accepted(connection));
+    if (listener < 0) {
+      throw new OptionError("offend", "connection", "no listener of this worker accepted the connection");
+    }
+    if (this.#settings.options.limits.banAfter === 0) return false;
+    const { family, hostname } = connection.remoteAddress;
+    return family !== "Unix" && this.#offended(listener, hostname, weight);
   }
 
   #gone(reason: CloseReason): void {

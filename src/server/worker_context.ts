@@ -7,6 +7,7 @@ import type { Connection, ConnectOptions } from "../connection/types.ts";
 import type { UdpSocket } from "../connection/datagram/socket.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import type { LoopStatistics } from "../loop/statistics.ts";
+import type { ServerBans } from "./judges.ts";
 import type { WorkerMessageHandler } from "./worker_messages.ts";
 
 /** The worker an application runs in; given to `start` and `idle`. */
@@ -48,6 +49,47 @@ export interface WorkerContext {
    * @returns a function that takes the handler away.
    */
   onMessage(handler: WorkerMessageHandler): () => void;
+  /**
+   * Counts offences of the peer of an accepted connection, beside those that the server counts itself: peers
+   * that keep it waiting or are slower than allowed (see the guide of limits). With `limits.banAfter` of them
+   * within `limits.banTime`, by all workers together, the address is banned for `banTime`. The connection
+   * stays; end it where that is wanted.
+   *
+   * @param weight how many offences it is worth, 1 to 255. 1 by default.
+   * @returns true when the address is banned by it; false before that, for a Unix socket, and where
+   * `limits.banAfter` is 0.
+   * @throws {OptionError} for another weight, and a connection that no listener of this worker accepted.
+   *
+   * @example
+   * ```ts
+   * import type { Application, Connection, Window, WorkerContext } from "@ringport/ringport";
+   *
+   * export default class Guarded implements Application {
+   *   #worker!: WorkerContext;
+   *
+   *   start(worker: WorkerContext) {
+   *     this.#worker = worker;
+   *   }
+   *
+   *   data(connection: Connection, window: Window) {
+   *     if (window.text().startsWith("GET /wp-admin")) {
+   *       this.#worker.offend(connection, 5);
+   *       connection.abort();
+   *     }
+   *   }
+   * }
+   * ```
+   */
+  offend(connection: Connection<unknown>, weight?: number): boolean;
+  /**
+   * Bans an IP address or a network at all listeners of the server and in all of its workers. It concerns new
+   * connections; the same as `bans.add`.
+   *
+   * @throws {OptionError} for what is no address or network, or a time that is no whole number.
+   */
+  ban(address: string, milliseconds: number, reason?: string): void;
+  /** The bans of the server, as `server.bans`. */
+  readonly bans: ServerBans;
   /** Writes to the server's log. */
   log(message: string, fields?: Record<string, unknown>): void;
   /** The loop's counters. */

@@ -21,6 +21,7 @@ import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { connectionsPerWorker, descriptorsForProcesses } from "../server/descriptor_budget.ts";
+import { LoggedBans } from "../server/logged_bans.ts";
 import { isJudgedInWorker, type ServerBans } from "../server/judges.ts";
 import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -35,7 +36,6 @@ import type { ActivityStatistics, CountsByName, ServerStatistics } from "./stati
 import type { WorkerLink } from "./link.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import type { MessageHub } from "./message_hub.ts";
-import { LoggedBans } from "./server_bans.ts";
 import { Replacement } from "./replacement.ts";
 import { Supervisor } from "./supervisor.ts";
 import { ThreadLink } from "./thread_link.ts";
@@ -97,7 +97,7 @@ export class Fleet {
     this.#owner = owner;
     this.#spreading = spreadingOf(options, host.operatingSystem);
     this.#tables = new AddressTables(options);
-    this.#bans = new LoggedBans(this.#tables.judges, log);
+    this.#bans = new LoggedBans(this.#tables.judges, (event, fields) => log.tell(event, fields));
     this.#replacement = new Replacement(options, log, (event) => owner.successor(event));
     this.#figures = new ListenerFigures({
       options,

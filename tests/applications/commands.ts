@@ -59,6 +59,37 @@ export default class Commands implements Application<State> {
     other.end();
   }
 
+  /** A connection of the worker's own is nobody's offence. */
+  async #offendDialled(connection: Connection<State>, port: number): Promise<void> {
+    const worker = this.#worker!;
+    const other = await worker.connect({ hostname: "127.0.0.1", port });
+    try {
+      worker.offend(other);
+    } catch (error) {
+      connection.write(`${(error as Error).message}\n`);
+    }
+    other.abort();
+  }
+
+  /** What concerns addresses and the log. */
+  async #judge(connection: Connection<State>, name: string, words: string[]): Promise<void> {
+    const worker = this.#worker!;
+    switch (name) {
+      case "offend":
+        return void connection.write(`${worker.offend(connection, ...words.map(Number))}\n`);
+      case "offend-dialled":
+        return await this.#offendDialled(connection, Number(words[0]));
+      case "ban":
+        worker.ban(words[0], Number(words[1]), words[2]);
+        return void connection.write(`${worker.bans.has(words[0])}\n`);
+      case "log-errors":
+        logErrors(worker);
+        return void connection.write("logged\n");
+      default:
+        connection.write(`unknown ${name}\n`);
+    }
+  }
+
   async #command(connection: Connection<State>, line: string): Promise<void> {
     const [name, ...words] = line.split(" ");
     const worker = this.#worker!;
@@ -79,9 +110,6 @@ export default class Commands implements Application<State> {
       }
       case "throw":
         throw new Error("a handler threw");
-      case "log-errors":
-        logErrors(worker);
-        return void connection.write("logged\n");
       case "crash":
         setTimeout(() => {
           throw new Error("nobody catches this");
@@ -124,7 +152,7 @@ export default class Commands implements Application<State> {
       case "shutdown":
         return worker.shutdown();
       default:
-        connection.write(`unknown ${name}\n`);
+        return await this.#judge(connection, name, words);
     }
   }
 }

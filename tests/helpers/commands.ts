@@ -58,8 +58,9 @@ export class CommandServer implements AsyncDisposable {
     return this.events(event)[0];
   }
 
-  connect(): Promise<LineClient> {
-    return LineClient.connect(this.server.listeners[0].address.path ?? this.server.port);
+  /** To the first listener, or to a port. */
+  connect(port?: number): Promise<LineClient> {
+    return LineClient.connect(port ?? this.server.listeners[0].address.path ?? this.server.port);
   }
 
   /** Tries until a new connection is served. */
