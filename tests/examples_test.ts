@@ -47,6 +47,34 @@ describe("examples/echo.ts", () => {
     peer.close();
   });
 
+  it("is for this machine alone, says how to try and to stop it, and nothing else", async () => {
+    await using child = await start("echo", ["0"], { STOP_AFTER_MS: "500" });
+    const { output, errors } = await child.end();
+    expect(output).toMatch(
+      /listens on 127\.0\.0\.1:(\d+)\r?\ntry it: {2}nc 127\.0\.0\.1 \1 {4}stop it: {2}Ctrl\+C/,
+    );
+    expect(errors).toBe("");
+  });
+
+  it("says in one line that its port is taken, or none", async () => {
+    await using taken = listen({ hostname: "127.0.0.1", port: 0 });
+    const wrong: [port: string, line: RegExp][] = [
+      [
+        String(taken.port),
+        new RegExp(`^echo server: .*127\\.0\\.0\\.1:${taken.port}.*in use: EADDRINUSE.*\\r?\\n$`),
+      ],
+      ["http", /^echo server: the port is a number from 0 to 65535, not "http"\r?\n$/],
+      ["70000", /^echo server: the port is a number .*, not "70000"\r?\n$/],
+    ];
+    for (const [port, line] of wrong) {
+      await using child = runScript("../examples/echo.ts", import.meta.url, { arguments: [port] });
+      const { code, output, errors } = await child.end();
+      expect(errors).toMatch(line);
+      expect(output).toBe("");
+      expect(code).toBe(1);
+    }
+  });
+
   it("takes its port from PORT", async () => {
     const free = listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = free;
