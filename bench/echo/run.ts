@@ -5,6 +5,7 @@
  * @module
  */
 import { renderChart } from "./chart.ts";
+import { writeReadme } from "./readme.ts";
 import { judgeGoals } from "./goals.ts";
 import { type Bench, type Cell, measureCells, measureIdle } from "./measure.ts";
 import { type BenchOptions, parseOptions } from "./options.ts";
@@ -75,4 +76,7 @@ const verdicts = options.toy ? [] : judgeGoals(results);
 console.log(`\n${renderTables(results, verdicts)}`);
 if (options.toy) console.log("Toy size: this shows that everything runs; the figures mean nothing.");
 await save(OUT, results, verdicts);
-if (options.publish) await save(FIGURES, results, verdicts);
+if (options.publish) {
+  await save(FIGURES, results, verdicts);
+  await writeReadme();
+}
