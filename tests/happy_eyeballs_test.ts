@@ -298,9 +298,39 @@ describe("a name with several addresses, over the fake kernel", () => {
 });
 
 describe("localhost", () => {
-  /** A listener at a port that 127.0.0.1 or ::1 alone has. */
-  function listenAt(hostname: string, text: string): Listener {
-    return listen({ hostname, ipv6Only: hostname === HERE_IPV6, socket: { open: (c) => void c.end(text) } });
+  /**
+   * A listener at a port that 127.0.0.1 or ::1 alone has. A client has the port of the other address, so that
+   * nobody else on this machine can listen there meanwhile.
+   */
+  class Alone implements AsyncDisposable {
+    private constructor(readonly listener: Listener, readonly other: Listener, readonly holder: Connection) {}
+
+    static async make(hostname: string, text: string): Promise<Alone> {
+      const elsewhere = hostname === HERE ? HERE_IPV6 : HERE;
+      const other = listen({ hostname: elsewhere, ipv6Only: elsewhere === HERE_IPV6, socket: { data() {} } });
+      for (;;) {
+        const holder = await connect({ hostname: elsewhere, port: other.port, socket: { data() {} } });
+        const { port } = holder.localAddress;
+        const open = (connection: Connection) => void connection.end(text);
+        try {
+          const only = { hostname, port, ipv6Only: hostname === HERE_IPV6 };
+          return new Alone(listen({ ...only, socket: { open } }), other, holder);
+        } catch {
+          // Somebody has it there.
+          holder.abort();
+        }
+      }
+    }
+
+    get port(): number {
+      return this.listener.port;
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      this.holder.abort();
+      await this.holder.closed;
+      for (const listener of [this.listener, this.other]) await listener[Symbol.asyncDispose]();
+    }
   }
 
   async function textOf(connection: Connection): Promise<string> {
@@ -312,7 +342,7 @@ describe("localhost", () => {
 
   for (const hostname of [HERE, HERE_IPV6]) {
     it(`is found where only ${hostname} has the port`, async () => {
-      await using listener = listenAt(hostname, hostname);
+      await using listener = await Alone.make(hostname, hostname);
       await using loop = createLoop();
       for (let round = 0; round < 10; round++) {
         const options = { hostname: "localhost", port: listener.port, loop };
@@ -348,7 +378,7 @@ describe("localhost", () => {
 
   it("is connected to in the family of the local address", async () => {
     await using loop = createLoop();
-    await using ipv4 = listenAt(HERE, "four");
+    await using ipv4 = await Alone.make(HERE, "four");
     const options = { hostname: "localhost", loop };
     const connection = await connect({ ...options, port: ipv4.port, localAddress: "127.0.0.1" });
     expect(await textOf(connection)).toBe("four");
@@ -374,7 +404,7 @@ describe("localhost", () => {
 
   it("takes a local port in either family", async () => {
     await using loop = createLoop();
-    await using listener = listenAt(HERE_IPV6, "six");
+    await using listener = await Alone.make(HERE_IPV6, "six");
     const probe = listen({ hostname: HERE, port: 0 });
     const localPort = probe.port;
     await probe.close();
@@ -385,7 +415,7 @@ describe("localhost", () => {
   });
 
   it("is reached by a pool", async () => {
-    await using listener = listenAt(HERE_IPV6, "pooled");
+    await using listener = await Alone.make(HERE_IPV6, "pooled");
     await using loop = createLoop();
     await using pool = createPool({ loop });
     for (let round = 0; round < 5; round++) {
@@ -398,7 +428,7 @@ describe("localhost", () => {
 
   it("leaves no descriptor of its losers behind", async () => {
     await using loop = createLoop();
-    await using listener = listenAt(HERE_IPV6, "six");
+    await using listener = await Alone.make(HERE_IPV6, "six");
     const down = await closedPort();
     const options = { hostname: "localhost", loop, timeout: 20_000 };
     // What the first connects open for good is not counted.
@@ -423,8 +453,8 @@ describe("localhost", () => {
   });
 
   it("is reached from workers, again and again", async () => {
-    await using ipv4 = listenAt(HERE, "four");
-    await using ipv6 = listenAt(HERE_IPV6, "six");
+    await using ipv4 = await Alone.make(HERE, "four");
+    await using ipv6 = await Alone.make(HERE_IPV6, "six");
     const down = await closedPort();
     const ports = Array.from({ length: 8 }, () => [ipv6.port, ipv4.port, down]).flat();
     const answers = [1, 2].map(() => {

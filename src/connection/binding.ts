@@ -35,7 +35,9 @@ export function bindListener(
 ): Bound {
   const id = bind(engine, tag, options, how);
   try {
-    const address = readAddress(engine, id, "local");
+    const bound = readAddress(engine, id, "local");
+    // A relative path was bound from the root, and is told as it was given.
+    const address = options.unix === undefined ? bound : { ...bound, path: options.unix };
     if (address.family === "Unix") checkInheritedUnix(options);
     else applySocketOptions(engine, id, "listen", options);
     return { id, address };

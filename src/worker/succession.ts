@@ -6,6 +6,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { RingportError } from "../base/errors.ts";
+import { absoluteUnixPath } from "../connection/places.ts";
 import type { ResolvedListenerOptions } from "../server/options.ts";
 
 /** Raised when the messages change in a way that older servers do not understand. */
@@ -71,11 +72,18 @@ export function matchListeners(
 function isSame(wanted: ResolvedListenerOptions, offered: OfferedListener): boolean {
   const { address } = offered;
   if (wanted.inherited !== undefined) return offered.inherited === wanted.inherited;
-  if (wanted.unix !== undefined) return address.family === "Unix" && address.path === wanted.unix;
+  if (wanted.unix !== undefined) {
+    return address.family === "Unix" && isSamePath(address.path ?? "", wanted.unix);
+  }
   if (address.family === "Unix") return false;
   const sameHost = wanted.hostname === offered.hostname || wanted.hostname === address.hostname;
   if (!sameHost) return false;
   // Any free port: the one that the listener of the same name was given.
   if (wanted.port === 0) return offered.port === 0 && offered.name === wanted.name;
   return wanted.port === address.port;
+}
+
+/** A relative path is told as it was given where it was bound, and from the root where it was inherited. */
+function isSamePath(one: string, other: string): boolean {
+  return absoluteUnixPath(one) === absoluteUnixPath(other);
 }

@@ -1,5 +1,5 @@
 /** A worker that connects to "localhost" at the ports it is told, and tells what it got from each. */
-import { connect, type RingportError } from "../../src/mod.ts";
+import { connect, createLoop, type RingportError } from "../../src/mod.ts";
 
 interface WorkerScope {
   postMessage(message: unknown): void;
@@ -8,10 +8,11 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
+const loop = createLoop();
 
 async function textAt(port: number): Promise<string> {
   try {
-    const connection = await connect({ hostname: "localhost", port, timeout: 20_000 });
+    const connection = await connect({ hostname: "localhost", port, loop, timeout: 20_000 });
     let text = "";
     for await (const bytes of connection.readable) text += new TextDecoder().decode(bytes);
     connection.abort();
@@ -24,6 +25,7 @@ async function textAt(port: number): Promise<string> {
 scope.onmessage = async ({ data }) => {
   const texts: string[] = [];
   for (const port of data) texts.push(await textAt(port));
+  await loop.close();
   scope.postMessage(texts);
   scope.close();
 };

@@ -7,17 +7,10 @@ import { absoluteUnixPath } from "../../connection/places.ts";
 import type { ResolvedServerOptions } from "./resolved.ts";
 
 /**
- * The options with each path from the root: a server binds some of them late or again, for a worker that
- * replaces another one, when the process may have changed its current folder.
+ * The options with the path of the restart from the root: a server waits there again after each restart, when
+ * the process may have changed its current folder. The other paths are bound once, at the start.
  */
 export function withPathsFromRoot(options: ResolvedServerOptions): ResolvedServerOptions {
-  const { listeners, metrics, handOver } = options;
-  return {
-    ...options,
-    listeners: listeners.map((listener) =>
-      listener.unix === undefined ? listener : { ...listener, unix: absoluteUnixPath(listener.unix) }
-    ),
-    metrics: metrics?.unix === undefined ? metrics : { ...metrics, unix: absoluteUnixPath(metrics.unix) },
-    ...(handOver === undefined ? {} : { handOver: absoluteUnixPath(handOver) }),
-  };
+  const { handOver } = options;
+  return handOver === undefined ? options : { ...options, handOver: absoluteUnixPath(handOver) };
 }
