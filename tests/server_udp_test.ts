@@ -233,7 +233,8 @@ describe("the options of UDP addresses", () => {
     const sizes = { receiveBuffer: 65_536, sendBuffer: 65_536, typeOfService, ttl: 7 };
     const marks = { highWaterMark: 4096, lowWaterMark: 1024, bufferLimit: 8192 };
     const udp = [{ hostname, port: 0, name: "x", datagramSize: 4, broadcast: true, ...sizes, ...marks }];
-    const tested = ["application", "ipv6Only", ...Object.keys(udp[0])];
+    // For "inherited" see inherited_udp_test.ts.
+    const tested = ["application", "ipv6Only", "inherited", ...Object.keys(udp[0])];
     expect(tested.sort()).toEqual([...udpOptionPaths].sort());
     await using fixture = await start({ workers: 1, udp });
     await using client = await Client.connect(fixture.server.port);

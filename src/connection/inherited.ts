@@ -41,7 +41,11 @@ function wholeNumber(text: string | undefined): number | undefined {
 }
 
 /** The socket of a name or of a position from 0 on; throws an OptionError that says which there are. */
-export function findInherited(sockets: readonly InheritedSocket[], wanted: string | number): InheritedSocket {
+export function findInherited(
+  sockets: readonly InheritedSocket[],
+  wanted: string | number,
+  operation = "listen",
+): InheritedSocket {
   const found = typeof wanted === "number"
     ? sockets.slice(wanted, wanted + 1)
     : sockets.filter(({ name }) => name === wanted);
@@ -49,7 +53,7 @@ export function findInherited(sockets: readonly InheritedSocket[], wanted: strin
   const asked = `option "inherited": ${JSON.stringify(wanted)}`;
   if (found.length > 1) {
     throw new OptionError(
-      "listen",
+      operation,
       "inherited",
       `${asked} names ${found.length} sockets; give the position of one`,
     );
@@ -57,5 +61,5 @@ export function findInherited(sockets: readonly InheritedSocket[], wanted: strin
   const there = sockets.length === 0
     ? "this process was started with none, or may not read LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES"
     : `there are ${sockets.map(({ name }, index) => `${index} (${JSON.stringify(name)})`).join(", ")}`;
-  throw new OptionError("listen", "inherited", `${asked} names no socket: ${there}`);
+  throw new OptionError(operation, "inherited", `${asked} names no socket: ${there}`);
 }

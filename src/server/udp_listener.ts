@@ -18,6 +18,8 @@ export interface UdpPlan {
   port: number;
   /** Other workers have sockets at the same port. */
   reusePort: boolean;
+  /** The socket that the service manager has opened, of which each worker takes a copy. */
+  descriptor?: number;
   /** The worker that has the only socket, where workers cannot share a port. */
   onlyWorker?: number;
 }
@@ -33,6 +35,11 @@ const bindAttemptsMax = 100;
 export function udpOptionsOf(options: ResolvedUdpOptions, plan?: UdpPlan): UdpSocketOptions {
   const { name: _, application: __, lowWaterMark, highWaterMark, bufferLimit, ...own } = options;
   const marks = { lowWaterMark, highWaterMark, bufferLimit };
+  if (own.inherited !== undefined) {
+    const { hostname: _, port: __, ipv6Only: ___, inherited, ...socket } = own;
+    const fd = plan?.descriptor;
+    return { ...socket, ...marks, ...(fd === undefined ? { inherited } : { fd }) };
+  }
   return { ...own, ...marks, port: plan?.port ?? options.port, reusePort: plan?.reusePort ?? false };
 }
 
@@ -47,7 +54,8 @@ export async function probeUdp(
   options: ResolvedUdpOptions,
   shared: boolean,
 ): Promise<SocketAddress> {
-  const socket = await udpSocket({ ...udpOptionsOf(options), reusePort: shared, loop });
+  const reusePort = shared && options.inherited === undefined;
+  const socket = await udpSocket({ ...udpOptionsOf(options), ...(reusePort ? { reusePort } : {}), loop });
   const { address } = socket;
   socket.close();
   await socket.closed;

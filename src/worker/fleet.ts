@@ -11,6 +11,7 @@ import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import type { DoorPlan } from "../server/door.ts";
+import { inheritedDatagram } from "../connection/datagram/open.ts";
 import { probeUdp, type UdpPlan } from "../server/udp_listener.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import type { Log } from "../server/log.ts";
@@ -327,11 +328,15 @@ export class Fleet {
   #udpPlans(): UdpPlan[] {
     // Only Linux shares a port between sockets and spreads what comes there.
     const reusePort = host.operatingSystem === "linux";
-    return this.#udp.map(({ address: { port } }) => ({
-      port,
-      reusePort,
-      onlyWorker: reusePort ? undefined : 0,
-    }));
+    return this.#udp.map(({ address: { port } }, place) => {
+      const { inherited } = this.#options.udp[place];
+      return {
+        port,
+        reusePort,
+        descriptor: inherited === undefined ? undefined : inheritedDatagram(inherited),
+        onlyWorker: reusePort ? undefined : 0,
+      };
+    });
   }
 
   #makeLink(handle: WorkerHandle): WorkerLink {

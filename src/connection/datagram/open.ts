@@ -11,10 +11,12 @@ import {
   highWaterMarkDefaultBytes,
   lowWaterMarkDefaultBytes,
 } from "../../base/limits.ts";
-import { interfaceIndex, resolve } from "../../loop/open.ts";
+import { environment, interfaceIndex, processId, resolve } from "../../loop/open.ts";
 import { type EventLoop, loopFor } from "../event_loop.ts";
+import { findInherited, readInherited } from "../inherited.ts";
 import { addressWithZone } from "../places.ts";
 import type { AddressAndPort } from "../requests.ts";
+import { readAddress } from "../settings.ts";
 import { checkUdpOptions } from "./options.ts";
 import { openDatagramNow } from "./requests.ts";
 import { UdpSocket } from "./socket.ts";
@@ -123,6 +125,11 @@ function notFound(hostname: string, cause?: unknown): ResolveError {
   });
 }
 
+/** The descriptor of a socket this process was started with; throws an OptionError where there is none. */
+export function inheritedDatagram(wanted: string | number): number {
+  return findInherited(readInherited(environment, processId()), wanted, "udpSocket").descriptor;
+}
+
 function open<D>(
   loop: EventLoop,
   options: UdpSocketOptions<D>,
@@ -136,6 +143,7 @@ function open<D>(
   const high = options.highWaterMark ?? Math.min(highWaterMarkDefaultBytes, limit);
   const low = options.lowWaterMark ?? Math.min(lowWaterMarkDefaultBytes, high);
   const port = options.port ?? 0;
+  const descriptor = options.inherited === undefined ? options.fd : inheritedDatagram(options.inherited);
   const id = openDatagramNow(
     engine,
     {
@@ -146,13 +154,21 @@ function open<D>(
       reuseAddress: options.reuseAddress ?? false,
       reusePort: options.reusePort ?? false,
       broadcast: options.broadcast ?? false,
+      descriptor,
     },
     table.nextTag(),
-    formatHostAndPort(options.hostname ?? (family === 4 ? "0.0.0.0" : "::"), port),
+    descriptor === undefined
+      ? formatHostAndPort(options.hostname ?? (family === 4 ? "0.0.0.0" : "::"), port)
+      : `descriptor ${descriptor}`,
   );
   try {
     const connected = remote !== undefined;
-    return new UdpSocket<D>({ loop, id, family, connected, marks: { high, low, limit } }, options);
+    const isBound = descriptor !== undefined;
+    const familyThere = isBound && readAddress(engine, id, "local").family === "IPv6" ? 6 : family;
+    return new UdpSocket<D>(
+      { loop, id, family: familyThere, connected, marks: { high, low, limit } },
+      options,
+    );
   } catch (error) {
     engine.submit(Operation.close, id);
     throw error;

@@ -30,6 +30,11 @@ const connectSchema: OptionSchema = { hostname: text, port: wholeNumber(1, portM
 const schema: OptionSchema = {
   hostname: text,
   port: wholeNumber(0, portMax),
+  inherited: {
+    wants: "the name of a socket, or its position from 0 on",
+    accepts: (value) => text.accepts(value) || (Number.isInteger(value) && (value as number) >= 0),
+  },
+  fd: wholeNumber(0, 0x7fff_ffff),
   connect: objectOf("an object of hostname and port"),
   socket: objectOf("an object of handlers"),
   data: anything,
@@ -52,12 +57,23 @@ const schema: OptionSchema = {
   signal: abortSignal,
 };
 
+/** A socket that is bound already has its address, and what has to be set before. */
+function checkBound<D>(options: UdpSocketOptions<D>): void {
+  const [kind, other] = (["inherited", "fd"] as const).filter((key) => options[key] !== undefined);
+  if (kind === undefined) return;
+  const bound = ["hostname", "port", "connect", "ipv6Only", "reuseAddress", "reusePort"] as const;
+  const key = other ?? bound.find((name) => options[name] !== undefined && options[name] !== false);
+  if (key === undefined) return;
+  throw new OptionError("udpSocket", key, `option "${key}" and option "${kind}" exclude each other`);
+}
+
 /** Checks the options of `udpSocket`; throws an OptionError. */
 export function checkUdpOptions<D>(options: UdpSocketOptions<D>): void {
   checkOptions("udpSocket", options, schema);
   if (options.connect !== undefined) {
     checkOptions("udpSocket", options.connect, connectSchema, ["hostname", "port"]);
   }
+  checkBound(options);
   if (options.socket !== undefined) checkUdpHandlers("udpSocket", options.socket);
   const { highWaterMark, lowWaterMark, bufferLimit } = options;
   if (highWaterMark !== undefined && lowWaterMark !== undefined && lowWaterMark > highWaterMark) {

@@ -7,6 +7,7 @@ import type { AddressBytes } from "../../base/address.ts";
 import {
   DATAGRAM_REQUEST_ADDRESS_BYTE,
   DATAGRAM_REQUEST_DATAGRAM_BYTES_BYTE,
+  DATAGRAM_REQUEST_DESCRIPTOR_BYTE,
   DATAGRAM_REQUEST_FLAGS_BYTE,
   DATAGRAM_REQUEST_REMOTE_BYTE,
   DATAGRAM_REQUEST_SIZE,
@@ -31,6 +32,8 @@ export interface DatagramRequest {
   reuseAddress: boolean;
   reusePort: boolean;
   broadcast: boolean;
+  /** A socket that is bound already, of which a copy is taken. */
+  descriptor: number | undefined;
 }
 
 /** A group to join or to leave. */
@@ -58,9 +61,11 @@ export function openDatagramNow(
     (request.reuseAddress ? DatagramFlags.reuseAddress : 0) |
     (request.reusePort ? DatagramFlags.reusePort : 0) |
     (request.broadcast ? DatagramFlags.broadcast : 0) |
+    (request.descriptor !== undefined ? DatagramFlags.inherited : 0) |
     (request.remote !== undefined ? DatagramFlags.connected : 0);
   view.setUint32(DATAGRAM_REQUEST_FLAGS_BYTE, flags, true);
   view.setUint32(DATAGRAM_REQUEST_DATAGRAM_BYTES_BYTE, request.datagramSize, true);
+  view.setUint32(DATAGRAM_REQUEST_DESCRIPTOR_BYTE, request.descriptor ?? 0, true);
   const where = { operation: "udpSocket", address: place };
   return engine.askNow(Operation.datagramOpen, 0, segment, DATAGRAM_REQUEST_SIZE, tag, where);
 }

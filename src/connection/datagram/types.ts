@@ -38,6 +38,13 @@ export interface UdpSocketOptions<D = undefined> {
   hostname?: string;
   /** 0, the default, takes any free port: see `socket.port`. */
   port?: number;
+  /**
+   * A socket this process was started with, by its name (`LISTEN_FDNAMES`) or its position from 0, in place
+   * of an address. A copy is taken. Linux only.
+   */
+  inherited?: string | number;
+  /** The descriptor of a bound socket of this process, of which a copy is taken. Linux only. */
+  fd?: number;
   /** The one peer to send to and to hear from: an IP address, or a name, which is resolved once. */
   connect?: { hostname: string; port: number };
   /** The callbacks. */

@@ -97,11 +97,21 @@ function checkMemory({ segmentSize, segmentCount, headroom, tailroom }: Resolved
   }
 }
 
+/** The manager's socket is one of this process, and of no process that it starts or that takes its place. */
+function checkInheritedUdp({ udp, isolation, handOver }: ResolvedServerOptions): void {
+  const index = udp.findIndex(({ inherited }) => inherited !== undefined);
+  if (index < 0 || (isolation === "thread" && handOver === undefined)) return;
+  const key = `udp[${index}].inherited`;
+  const other = handOver === undefined ? 'isolation: "process"' : "handOver";
+  throw new OptionError(optionOperation, key, `options "${key}" and "${other}" exclude each other`);
+}
+
 /** Throws an OptionError where options contradict one another. */
 export function checkRelations(options: ResolvedServerOptions): void {
   const { shutdown, supervisor, scaling, limits } = options;
   checkListeners(options.listeners, (index) => options.listeners.length === 1 ? "" : `listeners[${index}].`);
   checkListeners(options.udp, (index) => `udp[${index}].`);
+  checkInheritedUdp(options);
   checkPairs([
     ["minWorkers", options.minWorkers, "workers", options.workers],
     ["workers", options.workers, "maxWorkers", options.maxWorkers],

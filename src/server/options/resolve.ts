@@ -110,7 +110,9 @@ function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
 function resolveUdp(options: FlatOptions): ResolvedUdpOptions[] {
   const entries = options.get("udp") as unknown[] | undefined ?? [];
   return entries.map((entry, index) => {
-    const flat = flatten(entry, udpOptionTable, `udp[${index}].`);
+    const prefix = `udp[${index}].`;
+    const flat = flatten(entry, udpOptionTable, prefix);
+    checkAddress(flat, prefix);
     const own = filled(flat, udpOptionPaths, (path) => {
       const shared = path === "hostname" || path === "application" ? options.get(path) : undefined;
       return shared ?? udpOptionTable[path as keyof typeof udpOptionTable].fallback;

@@ -136,6 +136,11 @@ export interface UdpListenerOptions {
   hostname?: string;
   /** The port; 0, the default, takes any that is free, the same one for all workers. */
   port?: number;
+  /**
+   * Name or number of a socket that the service manager hands over, in place of an address. Each worker takes
+   * a copy, and a datagram goes to any of them. On Linux; with workers that are threads.
+   */
+  inherited?: string | number;
   /** With an IPv6 address: no IPv4. False by default. */
   ipv6Only?: boolean;
   /** Bytes of a received datagram at most; the rest is cut off. 2,048 by default. */

@@ -25,6 +25,7 @@ const udpRows = {
   application: socketTable.application,
   hostname: socketTable.hostname,
   port: socketTable.port,
+  inherited: socketTable.inherited,
   ipv6Only: socketTable.ipv6Only,
   datagramSize: row(
     bytes(1, DATAGRAM_BYTES_MAX),

@@ -16,7 +16,9 @@ pub const DatagramFlags = packed struct(u32) {
     connected: bool = false,
     /// Start with reading paused.
     paused: bool = false,
-    _: u26 = 0,
+    /// Take a copy of `descriptor`, which is bound, in place of opening a socket: not_supported on Windows.
+    inherited: bool = false,
+    _: u25 = 0,
 };
 
 pub const DatagramRequest = extern struct {
@@ -25,7 +27,9 @@ pub const DatagramRequest = extern struct {
     flags: DatagramFlags,
     /// Bytes of a received datagram at most; what is beyond is cut off. 0: datagram_bytes_default.
     datagram_bytes: u32,
-    _reserved: [2]u32 = .{ 0, 0 },
+    /// With `inherited`: a datagram socket of this process.
+    descriptor: u32 = 0,
+    _reserved: u32 = 0,
 
     comptime {
         std.debug.assert(@sizeOf(DatagramRequest) == 80);

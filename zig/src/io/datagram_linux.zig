@@ -17,6 +17,7 @@ pub const Opened = struct { result: common.Result = .ok, descriptor: i32 = -1 };
 
 /// A bound socket, connected where asked to.
 pub fn open(request: *const abi.DatagramRequest) Opened {
+    if (request.flags.inherited) return take(request);
     var address: SystemAddress = undefined;
     const length = SystemAddress.from(&request.address, &address) orelse
         return .{ .result = .{ .status = .address_family_not_supported } };
@@ -26,6 +27,23 @@ pub fn open(request: *const abi.DatagramRequest) Opened {
     if (code != .SUCCESS) return .{ .result = errno_status.result_of(code) };
     const descriptor: i32 = @intCast(opened);
     const result = prepare(descriptor, request, &address, length);
+    if (result.failed()) _ = linux.close(descriptor);
+    return .{ .result = result, .descriptor = descriptor };
+}
+
+/// A copy of a socket that is bound already.
+fn take(request: *const abi.DatagramRequest) Opened {
+    const given = std.math.cast(i32, request.descriptor) orelse return .{ .result = .{ .status = .invalid_argument } };
+    const kind = options.get(given, linux.SO.TYPE) catch 0;
+    const family = options.get(given, linux.SO.DOMAIN) catch 0;
+    if (kind != linux.SOCK.DGRAM or (family != linux.AF.INET and family != linux.AF.INET6))
+        return .{ .result = .{ .status = .invalid_argument } };
+    const copied = linux.fcntl(given, linux.F.DUPFD_CLOEXEC, 0);
+    const code = linux.errno(copied);
+    if (code != .SUCCESS) return .{ .result = errno_status.result_of(code) };
+    const descriptor: i32 = @intCast(copied);
+    var result: common.Result = .ok;
+    if (request.flags.broadcast) result = options.set(descriptor, linux.SOL.SOCKET, linux.SO.BROADCAST, 1);
     if (result.failed()) _ = linux.close(descriptor);
     return .{ .result = result, .descriptor = descriptor };
 }

@@ -14,6 +14,7 @@ const Head = extern struct { length: u16, port: u16 };
 const bytes_max = endpoint_file.pipe_bytes - @sizeOf(Head);
 
 pub fn open(network: *Network, id: u32, request: *const abi.DatagramRequest, number: *u32) common.Result {
+    if (request.flags.inherited) return .{ .status = .not_supported };
     const wanted = request.address.port;
     if (wanted != 0 and find(network, wanted) != null and !request.flags.reuse_address)
         return .{ .status = .address_in_use };

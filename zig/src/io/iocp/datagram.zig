@@ -24,7 +24,7 @@ pub const scratch_bytes = 64 * 1024;
 const post_attempts_max = 4;
 
 pub fn open(port: *Port, scratch: [*]u8, socket: *Socket, id: u32, request: *const abi.DatagramRequest) common.Result {
-    if (request.flags.reuse_port) return .{ .status = .not_supported };
+    if (request.flags.reuse_port or request.flags.inherited) return .{ .status = .not_supported };
     const local = addresses.to_native(&request.address) orelse return .{ .status = .address_family_not_supported };
     const opened = handles.open_datagram(local.family);
     if (opened.result.failed()) return opened.result;
