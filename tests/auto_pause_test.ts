@@ -497,6 +497,9 @@ describe("a server whose application ignores what write answers", () => {
         void pour(peer, 64 * MEBIBYTE, new StreamHash()).catch(() => {});
       }
       await until(() => refused().every((count) => count > 0), "both workers refused a write", 60_000);
+      await fixture.event("write.refused");
+      // The other worker's, were it told, would come as soon.
+      await delay(scaled(100, 500));
       const events = fixture.events("write.refused");
       expect(events.length).toBe(1);
       expect(events[0]).toMatchObject({ level: "warn" });
