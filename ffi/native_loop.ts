@@ -87,6 +87,7 @@ class OpenedLoop implements NativeLoop {
   readonly statistics: BigUint64Array;
   readonly doorbell: Doorbell;
   readonly poll: (waitMilliseconds: number) => number;
+  readonly rest: (microseconds: number) => number;
   readonly shareable: ShareableLoop;
   ended = false;
 
@@ -118,9 +119,10 @@ class OpenedLoop implements NativeLoop {
     this.#memory = memory;
     this.#doorbell = library.createDoorbell(handle);
     this.doorbell = this.#doorbell;
-    const { ringport_poll } = library.functions;
+    const { ringport_poll, ringport_rest } = library.functions;
     // A closure over the plain function: calls through a property of the library miss V8's fast path.
     this.poll = (waitMilliseconds) => ringport_poll(handle, waitMilliseconds);
+    this.rest = (microseconds) => ringport_rest(handle, microseconds);
   }
 
   wake(): void {

@@ -112,6 +112,11 @@ export interface NativeLoop {
    * returns how many completions can be read (0 or more), or a negative status.
    */
   readonly poll: (waitMilliseconds: number) => number;
+  /**
+   * As `poll`, in microseconds; with `NO_LOOK` it takes the submissions and looks for no event. A negative
+   * status where the system cannot wait as briefly.
+   */
+  readonly rest: (microseconds: number) => number;
   /** Names the loop and its numbers to other threads. */
   readonly shareable: ShareableLoop;
   /** Wakes the loop from any thread. */

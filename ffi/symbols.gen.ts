@@ -21,6 +21,7 @@ export const SYMBOLS = {
   ringport_loop_close: { parameters: ["u32"], result: "i32" },
   ringport_poll: { parameters: ["u32", "u32"], result: "i32" },
   ringport_wait: { parameters: ["u32", "u32"], result: "i32" },
+  ringport_rest: { parameters: ["u32", "u32"], result: "i32" },
   ringport_wake: { parameters: ["u32"], result: "i32" },
   ringport_loop_seize: { parameters: ["u32"], result: "i32" },
   ringport_discard: { parameters: ["u32", "u32"], result: "i32" },

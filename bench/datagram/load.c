@@ -1,9 +1,10 @@
 /*
  * The load of bench/datagram: sockets that each keep a number of datagrams under way to an echo server. Datagrams
  * go out and come back many in one system call, so that the load takes less than any server. What does not come
- * back within a tenth of a second is counted as lost and sent anew, so a run always ends.
+ * back within a tenth of a second is counted as lost and sent anew, so a run always ends. With --pace one datagram at
+ * a time goes out, N a second.
  *
- * Usage: load --port N --sockets N --window N --size N --warm-up-ms N --duration-ms N --server-pid N
+ * Usage: load --port N --sockets N --window N --size N --pace N --warm-up-ms N --duration-ms N --server-pid N
  * Prints one line of JSON.
  */
 #define _GNU_SOURCE
@@ -23,6 +24,7 @@ enum {
     window_max = 256,
     size_max = 1472,
     run_ms_max = 600000,
+    pace_max = 100000,
     patience_ms = 100,
     buffer_bytes = 4 << 20,
     stamp_bytes = 8,
@@ -35,13 +37,15 @@ struct client {
 };
 
 static struct {
-    int port, sockets, window, size, warm_up_ms, duration_ms, server_pid;
+    int port, sockets, window, size, pace, warm_up_ms, duration_ms, server_pid;
 } options = {.sockets = 1, .window = 1, .size = 64, .warm_up_ms = 100, .duration_ms = 1000};
 
 static struct client clients[sockets_max];
 static char received[window_max][size_max];
 static char sent[window_max][size_max];
 static uint64_t count, lost, wrong;
+/* Datagrams go out at their moments, and not when the one before has come back. */
+static int pacing;
 
 static void fail(const char *what) {
     printf("{\"error\":\"%s: %s\"}\n", what, strerror(errno));
@@ -64,6 +68,7 @@ static void parse(int argc, char **argv) {
         {"--sockets", &options.sockets, sockets_max},
         {"--window", &options.window, window_max},
         {"--size", &options.size, size_max},
+        {"--pace", &options.pace, pace_max},
         {"--warm-up-ms", &options.warm_up_ms, run_ms_max},
         {"--duration-ms", &options.duration_ms, run_ms_max},
         {"--server-pid", &options.server_pid, 1 << 30},
@@ -113,7 +118,7 @@ static void receive_some(struct client *client, uint64_t now) {
     count += (uint64_t)done;
     client->last_ns = now;
     client->under_way -= client->under_way < (uint32_t)done ? client->under_way : (uint32_t)done;
-    send_some(client, (uint32_t)options.window - client->under_way);
+    if (!pacing) send_some(client, (uint32_t)options.window - client->under_way);
 }
 
 static void open_all(int queue) {
@@ -143,7 +148,34 @@ static void renew_lost(uint64_t now) {
     }
 }
 
+/* One datagram at a time, each at its moment; one that comes too late for its moment is not made up for. */
+static void pace_for(int queue, int milliseconds) {
+    struct client *client = &clients[0];
+    uint64_t due = now_ns(CLOCK_MONOTONIC), end = due + (uint64_t)milliseconds * 1000000u;
+    uint64_t period = 1000000000u / (uint64_t)options.pace;
+    while (due < end) {
+        due += period;
+        uint64_t now = now_ns(CLOCK_MONOTONIC);
+        if (due < now) due = now;
+        struct timespec time = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)};
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR) {}
+        uint64_t before = count;
+        client->under_way = 0;
+        send_some(client, 1);
+        while (count == before) {
+            struct epoll_event event;
+            if (epoll_wait(queue, &event, 1, patience_ms) <= 0) break;
+            receive_some(client, due);
+        }
+        if (count == before) lost++;
+    }
+}
+
 static void run_for(int queue, int milliseconds) {
+    if (pacing) {
+        pace_for(queue, milliseconds);
+        return;
+    }
     uint64_t end = now_ns(CLOCK_MONOTONIC) + (uint64_t)milliseconds * 1000000u;
     uint64_t checked = 0;
     for (;;) {
@@ -167,7 +199,10 @@ int main(int argc, char **argv) {
     int queue = epoll_create1(0);
     if (queue < 0) fail("epoll");
     open_all(queue);
+    /* Without a pause in any case: a compiler at run time is warmed by datagrams, not by time. */
     run_for(queue, options.warm_up_ms);
+    pacing = options.pace != 0;
+    if (pacing) run_for(queue, options.warm_up_ms);
     count = lost = 0;
     uint64_t cpu = now_ns(server), own = now_ns(CLOCK_PROCESS_CPUTIME_ID), begin = now_ns(CLOCK_MONOTONIC);
     run_for(queue, options.duration_ms);

@@ -16,13 +16,21 @@ interface Cell {
   sockets: number;
   window: number;
   size: number;
+  /** Datagrams a second, one at a time; 0 for no pause between two. */
+  pace: number;
+  /** The load runs on the server's core. */
+  sameCore: boolean;
 }
 
+const busy = { pace: 0, sameCore: false };
 const CELLS: Cell[] = [
-  { sockets: 1, window: 1, size: 64 },
-  { sockets: 1, window: 64, size: 64 },
-  { sockets: 64, window: 4, size: 64 },
-  { sockets: 64, window: 4, size: 1400 },
+  { sockets: 1, window: 1, size: 64, ...busy },
+  { sockets: 1, window: 64, size: 64, ...busy },
+  { sockets: 64, window: 4, size: 64, ...busy },
+  { sockets: 64, window: 4, size: 1400, ...busy },
+  { sockets: 1, window: 1, size: 64, pace: 0, sameCore: true },
+  { sockets: 1, window: 1, size: 64, pace: 1_000, sameCore: false },
+  { sockets: 1, window: 1, size: 64, pace: 1_000, sameCore: true },
 ];
 
 /** What the load tells of one run. */
@@ -72,13 +80,17 @@ async function measure(load: string, server: Server, cell: Cell): Promise<Sample
   try {
     const options = {
       port: running.port,
-      ...cell,
+      sockets: cell.sockets,
+      window: cell.window,
+      size: cell.size,
+      pace: cell.pace,
       "warm-up-ms": warmUpMs,
       "duration-ms": durationMs,
       "server-pid": running.pid,
     };
     const pairs = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = Bun.spawn(["taskset", "-c", String(LOAD_CORE), load, ...pairs], { stdout: "pipe" });
+    const core = cell.sameCore ? SERVER_CORE : LOAD_CORE;
+    const child = Bun.spawn(["taskset", "-c", String(core), load, ...pairs], { stdout: "pipe" });
     const sample: Sample = JSON.parse(await new Response(child.stdout).text());
     if (sample.error !== undefined) throw new Error(`the load says: ${sample.error}`);
     if (sample.wrong > 0) throw new Error(`${server.name} sent back ${sample.wrong} wrong datagrams`);
@@ -109,10 +121,14 @@ function summarize(server: string, cell: Cell, samples: Sample[]): Result {
 function render(results: Result[]): string {
   const lines = ["", "rate in datagrams/s (beside bun-udp) · server CPU in µs for each"];
   for (const cell of CELLS) {
-    const of = results.filter(({ sockets, window, size }) =>
-      sockets === cell.sockets && window === cell.window && size === cell.size
+    const of = results.filter(({ sockets, window, size, pace, sameCore }) =>
+      sockets === cell.sockets && window === cell.window && size === cell.size && pace === cell.pace &&
+      sameCore === cell.sameCore
     );
-    lines.push("", `${cell.sockets} sockets x ${cell.window} under way x ${cell.size} B`);
+    if (of.length === 0) continue;
+    const pace = cell.pace > 0 ? `, one at a time, paced ${cell.pace} a second` : "";
+    const where = cell.sameCore ? ", the load on the server's core" : "";
+    lines.push("", `${cell.sockets} sockets x ${cell.window} under way x ${cell.size} B${pace}${where}`);
     const bun = of.find(({ server }) => server === "bun-udp")?.rate ?? NaN;
     for (const { server, rate, cpuMicroseconds, loadBusy, lost } of of) {
       const ratio = (rate / bun).toFixed(2);
@@ -126,7 +142,7 @@ function render(results: Result[]): string {
 const load = build("datagram_load", [`${HERE}load.c`]);
 const all = servers();
 const samples = new Map<string, Sample[]>();
-const cells = toy ? CELLS.slice(1, 3) : CELLS;
+const cells = toy ? [CELLS[1], CELLS[2], CELLS[5]] : CELLS;
 for (let round = 0; round < rounds; round++) {
   for (const cell of cells) {
     // The order turns from round to round, so that none always follows the same one.

@@ -34,6 +34,7 @@ export function wasStarved(cell: CellResult): boolean {
 const RATE_BESIDE_C = 0.97;
 const CPU_BESIDE_C = 1.06;
 const CPU_OF_LIMITS = 1.03;
+const CPU_AT_LOW_LOAD = 1.1;
 const TIMES_DENO_LISTEN = 1.5;
 const TIMES_NODE_NET = 2;
 const IDLE_BYTES = 256;
@@ -59,7 +60,8 @@ export function cpuBeside(mine: CellResult, other: CellResult): number {
 
 function describe(cell: CellResult): string {
   const place = cell.place === "worker" ? ", in a worker" : "";
-  return `${cell.connections} x ${cell.size} B${place}`;
+  const paced = cell.pace > 0 ? `, ${cell.pace} a second` : "";
+  return `${cell.connections} x ${cell.size} B${place}${paced}${cell.sameCore ? ", same core" : ""}`;
 }
 
 class Judge {
@@ -81,6 +83,12 @@ class Judge {
   #add(goal: string, cell: CellResult, value: string, met: boolean): void {
     this.verdicts.push({ goal, server: cell.server, where: describe(cell), value, met });
   }
+}
+
+/** A server with little to do is judged by what it takes from the machine, and by its answers' times. */
+function judgeLowLoad(judge: Judge, cell: CellResult, bun: CellResult | undefined): void {
+  judge.cpuAtMost(`CPU a message beside Bun.listen <= ${CPU_AT_LOW_LOAD}`, cell, bun, CPU_AT_LOW_LOAD);
+  if (cell.pace === 0) judge.atLeast("rate ahead of Bun.listen", cell, bun, 1);
 }
 
 function judgeCell(judge: Judge, cell: CellResult, peer: (name: string) => CellResult | undefined): void {
@@ -129,8 +137,13 @@ export function judgeGoals(results: BenchResults): Verdict[] {
   const judge = new Judge();
   for (const cell of results.cells.filter((one) => OURS.includes(one.server))) {
     const same = results.cells.filter((one) =>
-      one.connections === cell.connections && one.size === cell.size && one.place === cell.place
+      one.connections === cell.connections && one.size === cell.size && one.place === cell.place &&
+      one.pace === cell.pace && one.sameCore === cell.sameCore
     );
+    if (cell.pace > 0 || cell.sameCore) {
+      judgeLowLoad(judge, cell, same.find(({ server }) => server === "bun-listen"));
+      continue;
+    }
     judgeCell(judge, cell, (name) => same.find((one) => one.server === name));
   }
   for (const cell of results.cells.filter((one) => one.server.endsWith(LIMITED))) {

@@ -25,12 +25,20 @@ export interface Cell {
   place: CellResult["place"];
   connections: number;
   size: number;
+  /** Messages a second, one at a time; without a pause by default. */
+  pace?: number;
+  /** The load generator runs on the server's core. */
+  sameCore?: boolean;
   /** "rate": a connection for every message. "echo" by default. */
   mode?: "echo" | "rate";
   /** Cores of the server as `taskset` takes them; the one of the options by default. */
   serverCores?: string;
   /** Cores of the load generators, one for each; the one of the options by default. */
   loadCores?: string[];
+}
+
+function loadCoresOf(cell: Cell, options: BenchOptions): string[] {
+  return cell.loadCores ?? [String(cell.sameCore ? options.serverCore : options.loadCore)];
 }
 
 /** Messages under way hold their bytes in both kernels' buffers; past this the window is made longer. */
@@ -44,11 +52,12 @@ async function measureOnce(bench: Bench, server: Server, cell: Cell): Promise<Sa
   try {
     if (running.metricsPort !== undefined) stopScraping = await keepScraping(running.metricsPort);
     const factor = !options.toy && cell.connections * cell.size > LARGE_CELL_BYTES ? 2 : 1;
-    const load: LoadResult = await runLoads(programs.load, cell.loadCores ?? [String(options.loadCore)], {
+    const load: LoadResult = await runLoads(programs.load, loadCoresOf(cell, options), {
       port: running.port,
       mode: cell.mode ?? "echo",
       connections: cell.connections,
       size: cell.size,
+      pace: cell.pace ?? 0,
       "warm-up-ms": options.warmUpMs * factor,
       "duration-ms": options.durationMs * factor,
       "server-pid": running.pid,
@@ -77,7 +86,8 @@ export async function measureCells(bench: Bench, cells: Cell[]): Promise<CellRes
       for (const server of turned(bench.servers, round)) {
         if (!takesPart(cell, server)) continue;
         bench.progress(
-          `round ${round + 1}, ${cell.connections} x ${cell.size} B, ${cell.place}, ${server.name}`,
+          `round ${round + 1}, ${cell.connections} x ${cell.size} B, ${cell.place}, ${server.name}` +
+            (cell.pace === undefined ? "" : `, ${cell.pace} a second`),
         );
         const sample = await measureOnce(bench, server, cell);
         const list = samples.get(key(cell, server)) ?? [];
@@ -87,7 +97,7 @@ export async function measureCells(bench: Bench, cells: Cell[]): Promise<CellRes
   }
   return cells.flatMap((cell) =>
     bench.servers.filter((server) => samples.has(key(cell, server)))
-      .map((server) => summarize(cell.place, server.name, samples.get(key(cell, server))!))
+      .map((server) => summarize(cell, server.name, samples.get(key(cell, server))!))
   );
 }
 

@@ -17,7 +17,7 @@ export interface BenchOptions {
   sizes: number[];
   /** Names of the servers, empty for all. */
   servers: string[];
-  /** Parts to run: cells, single, idle. */
+  /** Parts to run: cells, single, paced, idle. */
   parts: string[];
   warmUpMs: number;
   durationMs: number;
@@ -36,7 +36,7 @@ const FULL: BenchOptions = {
   connections: [1, 64, 512, 5000],
   sizes: [64, 4096, 262144],
   servers: [],
-  parts: ["cells", "single", "idle"],
+  parts: ["cells", "single", "paced", "idle"],
   warmUpMs: 1000,
   durationMs: 2000,
   idleConnections: 15000,

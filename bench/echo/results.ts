@@ -13,6 +13,10 @@ export interface CellResult {
   server: string;
   connections: number;
   size: number;
+  /** Messages a second, one at a time; 0 for no pause between two. */
+  pace: number;
+  /** The load generator had the server's core, not one of its own. */
+  sameCore: boolean;
   rounds: number;
   rate: number;
   cpuPerMessage: number;
@@ -63,13 +67,19 @@ export function median(values: number[]): number {
 }
 
 /** Joins the rounds of one server in one cell. */
-export function summarize(place: CellResult["place"], server: string, samples: Sample[]): CellResult {
+export function summarize(
+  cell: Pick<CellResult, "place"> & Partial<Pick<CellResult, "pace" | "sameCore">>,
+  server: string,
+  samples: Sample[],
+): CellResult {
   const of = (pick: (sample: Sample) => number) => median(samples.map(pick));
   return {
-    place,
+    place: cell.place,
     server,
     connections: samples[0].load.connections,
     size: samples[0].load.size,
+    pace: cell.pace ?? 0,
+    sameCore: cell.sameCore ?? false,
     rounds: samples.length,
     rate: of((sample) => sample.load.rate),
     cpuPerMessage: of((sample) => sample.load.cpu_us_per_message),

@@ -1,6 +1,6 @@
 /**
  * The echo bench: `bun bench/echo/run.ts [--toy] [--publish] [--timeouts] [--rounds N] [--connections 1,64]
- * [--sizes 64] [--servers name,name] [--parts cells,single,idle]`. Compare figures within one run only.
+ * [--sizes 64] [--servers name,name] [--parts cells,single,paced,idle]`. Compare figures within one run only.
  *
  * @module
  */
@@ -45,9 +45,25 @@ async function measureAll(bench: Bench): Promise<{ cells: CellResult[]; idle: Be
     }
     plan.push({ place: "worker" as const, ...one });
   }
+  if (options.parts.includes("paced")) {
+    // One at a time without a pause and with one, the load on the other core and on the server's.
+    for (const pace of [0, PACE]) {
+      for (const sameCore of [false, true]) {
+        const isThere = plan.some((cell) =>
+          cell.place === "main" && cell.connections === 1 && cell.size === 64
+        );
+        // Without either it is a cell like others.
+        if (pace === 0 && !sameCore && isThere) continue;
+        plan.push({ place: "main" as const, connections: 1, size: 64, pace, sameCore });
+      }
+    }
+  }
   const cells = await measureCells(bench, plan);
   return { cells, idle: options.parts.includes("idle") ? await measureIdle(bench) : [] };
 }
+
+/** Messages a second of a server that has little to do. */
+const PACE = 1_000;
 
 async function save(folder: string, results: BenchResults, verdicts: unknown): Promise<void> {
   await Bun.write(`${folder}/echo.json`, JSON.stringify({ ...results, goals: verdicts }, null, 2) + "\n");

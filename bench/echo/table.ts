@@ -55,7 +55,7 @@ function cellTable(cells: CellResult[]): string {
   const first = cells[0];
   const baseline = cells.find((cell) => cell.server === BASELINE);
   const title = `${first.connections} connection${first.connections === 1 ? "" : "s"} x ${first.size} bytes` +
-    (first.place === "worker" ? ", server in a worker" : "");
+    (first.place === "worker" ? ", server in a worker" : "") + pacedTitle(first);
   const rows = cells.map((cell) => cellRow(cell, baseline));
   const notes = [];
   if (cells.some((cell) => cell.loadBusy >= LOAD_FULL)) {
@@ -67,10 +67,15 @@ function cellTable(cells: CellResult[]): string {
   return [title, layOut([CELL_HEAD, ...rows]), ...notes, ""].join("\n");
 }
 
+function pacedTitle({ pace, sameCore }: CellResult): string {
+  return (pace > 0 ? `, one at a time, paced ${pace} a second` : "") +
+    (sameCore ? ", the load on the server's core" : "");
+}
+
 function groupCells(cells: CellResult[]): CellResult[][] {
   const groups = new Map<string, CellResult[]>();
   for (const cell of cells) {
-    const key = `${cell.place} ${cell.connections} ${cell.size}`;
+    const key = `${cell.place} ${cell.connections} ${cell.size} ${cell.pace} ${cell.sameCore}`;
     groups.set(key, [...(groups.get(key) ?? []), cell]);
   }
   return [...groups.values()];

@@ -19,6 +19,7 @@ enum {
     connections_max = 100000,
     message_bytes_max = 16 << 20,
     run_ms_max = 600000,
+    pace_max = 100000,
     events_per_wait = 512,
     /* Bytes compared at both ends of every piece that comes back. */
     verified_bytes = 16,
@@ -36,6 +37,8 @@ struct options {
     size_t size;
     int warm_up_ms;
     int duration_ms;
+    /* Echo mode: messages a second, one at a time on one connection; 0 for no pause between two. */
+    int pace;
     /* 0: bounded by time alone. */
     uint64_t messages;
     int hold_ms;
@@ -74,6 +77,8 @@ struct run {
     uint64_t exchanged;
     uint64_t lost;
     int measuring;
+    /* Messages are sent at their moments, and not when the one before has come back. */
+    int pacing;
     struct histogram latency;
 };
 

@@ -4,7 +4,7 @@
  *
  * Usage: load --port N [--mode echo|idle|rate] [--host 127.0.0.1] [--connections N] [--size BYTES]
  *             [--warm-up-ms N] [--duration-ms N] [--messages N] [--hold-ms N] [--exchange 0|1]
- *             [--reset 0|1] [--server-pid PID]
+ *             [--reset 0|1] [--pace N] [--server-pid PID]
  */
 #include "load.h"
 

@@ -85,7 +85,7 @@ static void renew(struct run *run, struct connection *connection) {
 
 static void after_message(struct run *run, struct connection *connection) {
     message_done(run, connection);
-    if (run->options.mode == mode_echo) start_message(run, connection);
+    if (run->options.mode == mode_echo && !run->pacing) start_message(run, connection);
     if (run->options.mode == mode_rate) renew(run, connection);
 }
 
@@ -136,6 +136,32 @@ static void turn_until(struct run *run, uint64_t deadline, uint64_t messages_max
     }
 }
 
+static void sleep_until(uint64_t due) {
+    struct timespec time = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR) {}
+}
+
+/* One message at a time, each at its moment; one that comes too late for its moment is not made up for. */
+static void pace_until(struct run *run, uint64_t deadline) {
+    uint64_t period = 1000000000u / (uint64_t)run->options.pace;
+    uint64_t due = now_ns();
+    /* The last one of the time before, if one is under way. */
+    const struct connection *connection = &run->connections[0];
+    while (connection->received < run->options.size) turn(run, 100);
+    while (due < deadline) {
+        due += period;
+        uint64_t now = now_ns();
+        if (due < now) due = now;
+        sleep_until(due);
+        uint64_t wanted = run->exchanged + 1;
+        start_message(run, &run->connections[0]);
+        while (run->exchanged < wanted) {
+            if (now_ns() >= deadline + 10000000000u) fail("pace", "a message did not come back");
+            turn(run, 100);
+        }
+    }
+}
+
 static uint64_t deadline_in(int milliseconds) {
     return now_ns() + (uint64_t)milliseconds * 1000000u;
 }
@@ -150,10 +176,15 @@ static void open_all(struct run *run, uint64_t exchanges) {
 }
 
 static void measure(struct run *run) {
+    /* Without a pause in any case: a compiler at run time is warmed by messages, not by time. */
     turn_until(run, deadline_in(run->options.warm_up_ms), 0);
+    int paced = run->options.pace != 0;
+    run->pacing = paced;
+    if (paced) pace_until(run, deadline_in(run->options.warm_up_ms));
     run->measuring = 1;
     struct clocks from = read_clocks(run);
-    turn_until(run, deadline_in(run->options.duration_ms), run->options.messages);
+    if (paced) pace_until(run, deadline_in(run->options.duration_ms));
+    else turn_until(run, deadline_in(run->options.duration_ms), run->options.messages);
     report(run, from, read_clocks(run));
     if (run->messages == 0) exit(1);
 }

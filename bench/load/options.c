@@ -39,6 +39,7 @@ static void parse_one(const char *name, const char *value, struct options *optio
     else if (strcmp(name, "--size") == 0) options->size = (size_t)number(name, value, 1, message_bytes_max);
     else if (strcmp(name, "--warm-up-ms") == 0) options->warm_up_ms = (int)number(name, value, 0, run_ms_max);
     else if (strcmp(name, "--duration-ms") == 0) options->duration_ms = (int)number(name, value, 1, run_ms_max);
+    else if (strcmp(name, "--pace") == 0) options->pace = (int)number(name, value, 0, pace_max);
     else if (strcmp(name, "--messages") == 0) options->messages = (uint64_t)number(name, value, 0, 1L << 40);
     else if (strcmp(name, "--hold-ms") == 0) options->hold_ms = (int)number(name, value, 0, run_ms_max);
     else if (strcmp(name, "--exchange") == 0) options->exchange = (int)number(name, value, 0, 1);
@@ -61,4 +62,7 @@ void parse_options(int count, char **arguments, struct options *options) {
     if (count % 2 == 0) fail("options", "each wants a value");
     for (int index = 1; index < count; index += 2) parse_one(arguments[index], arguments[index + 1], options);
     if (options->port == 0) fail("--port", "is missing");
+    if (options->pace != 0 && (options->mode != mode_echo || options->connections != 1)) {
+        fail("--pace", "wants echo mode and one connection");
+    }
 }

@@ -11,6 +11,7 @@ import {
   HEADER_SEGMENTS_HELD,
   HEADER_SEND_ENTRIES_FREE,
   HEADER_WORK_PENDING,
+  NO_LOOK,
   Operation,
   Status,
 } from "../../ffi/layout.gen.ts";
@@ -30,6 +31,7 @@ import type { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import { errorOf } from "../base/thrown.ts";
 import { Clock } from "./clock.ts";
+import { company } from "./company.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
 import { Exceptions } from "./exceptions.ts";
@@ -43,7 +45,7 @@ import { Sleep } from "./sleep.ts";
 import { noTimeouts, type TimeoutCounts } from "./timeout_counts.ts";
 import { TimerTable } from "./timers.ts";
 import type { Trace } from "./trace.ts";
-import { WakePolicy } from "./wake_policy.ts";
+import { restMicroseconds, WakePolicy } from "./wake_policy.ts";
 
 /** Milliseconds between two attempts to close a broken loop: the kernel gives its sockets back soon. */
 const seizeRetryMilliseconds = 100;
@@ -115,7 +117,7 @@ export class Engine {
   readonly #poll: (waitMilliseconds: number) => number;
   readonly #overflow = new Overflow();
   readonly #late: LateAnswers;
-  readonly #policy = new WakePolicy();
+  readonly #policy: WakePolicy;
   readonly #run = () => {
     // Nobody stands above a turn: what leaves it would end the loop in silence, or the process.
     try {
@@ -155,6 +157,7 @@ export class Engine {
     this.#submissions = native.submissions;
     this.#completions = native.completions;
     this.#poll = native.poll;
+    this.#policy = new WakePolicy(native.rest(0) >= 0);
     this.sendPending = native.sendPending;
     this.segments = segmentsOf(native, development);
     this.segments.whenFreed = () => {
@@ -354,6 +357,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    company.left(this);
     this.#sleep.end();
     await this.#native.close();
     this.#overflow.takeBack(Operation.adopt, (descriptor) => this.#native.discard(descriptor));
@@ -391,19 +395,28 @@ export class Engine {
     this.#awake = true;
     const policy = this.#policy;
     policy.beginTurn();
+    let rests = policy.restsFirst(this.promises, this.#overflow.length > 0 || this.#mustPoll);
+    let flushes = false;
     for (;;) {
-      const count = this.#pollOnce();
+      const count = this.#pollOnce(rests ? restMicroseconds : flushes ? NO_LOOK : 0);
       if (count < 0) return this.#lost ? undefined : void setImmediate(this.#run);
-      policy.polled(count);
+      policy.polled(count, rests);
+      rests = flushes = false;
       if (count > 0) {
+        company.active(this);
         dispatch(this.#completions, this.#sink!, this.timers, this.#late, this.#dispatchFailed);
       }
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
       this.pressure?.check();
       const workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0;
-      const verdict = policy.decide(this.promises, workPending);
+      const verdict = policy.decide(this.promises, workPending, this.#mustPoll);
       if (verdict === "poll") continue;
+      if (verdict === "rest" || verdict === "flush") {
+        rests = verdict === "rest";
+        flushes = !rests;
+        continue;
+      }
       if (verdict === "sleep") {
         this.#awake = false;
         this.clock.slept();
@@ -414,13 +427,21 @@ export class Engine {
     }
   }
 
-  /** One crossing. Negative: another thread is inside the loop, or has taken it away for good. */
-  #pollOnce(): number {
+  /** Somebody waits for the next poll, or another loop of this thread for its events. */
+  get #mustPoll(): boolean {
+    return this.#waiters.length > 0 || !company.isAlone(this);
+  }
+
+  /**
+   * One crossing, which waits for so many microseconds at most. Negative: another thread is inside the
+   * loop, or has taken it away for good.
+   */
+  #pollOnce(wait = 0): number {
     this.segments.endCopies();
     this.window?.endSpent();
     this.#ration();
     this.trace?.beforePoll();
-    const count = this.#poll(0);
+    const count = wait === 0 ? this.#poll(0) : this.#native.rest(wait);
     this.trace?.afterPoll();
     if (count < 0) {
       if (count !== -Status.busy) this.#refused(-count);
@@ -481,8 +502,8 @@ export class Engine {
   }
 
   /**
-   * An exception has left a turn where it stood, so that nobody knows what is polled, armed or owed. The loop
-   * ends: its sockets are closed, and all that was on it hears of it.
+   * An exception has left a turn where it stood, so that nobody knows what is polled, armed or owed. The
+   * loop ends: its sockets are closed, and all that was on it hears of it.
    */
   #break(thrown: unknown): void {
     if (this.#lost) return;

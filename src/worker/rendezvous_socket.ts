@@ -4,6 +4,7 @@
  * @module
  */
 import { AccessDeniedError } from "../base/errors.ts";
+import { messageOf } from "../base/thrown.ts";
 import type { EventLoop } from "../connection/event_loop.ts";
 import { listenRaw } from "../connection/raw_listener.ts";
 import { Channel, type ChannelOwner, type Connected, nobody } from "./channel.ts";
@@ -55,8 +56,4 @@ export class SocketRendezvous implements Rendezvous {
       handOn: () => listener.handOn(),
     };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -130,6 +130,8 @@ pub const invalid_id: u32 = 0xffff_ffff;
 pub const no_segment: u32 = 0xffff_ffff;
 /// "No timer armed" in next_timer_ms.
 pub const no_timer: u32 = 0xffff_ffff;
+/// "Look for no event" as the time of a rest.
+pub const no_look: u32 = 0xffff_ffff;
 
 /// The beginning of the shared memory. Both sides run on one thread, except wake, wait and the readers of
 /// statistics; head and tail are free-running and masked at use.

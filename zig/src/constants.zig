@@ -107,6 +107,9 @@ pub const starved_looks_max: u32 = 64;
 /// Milliseconds a blocking poll or wait may last at most; the caller asks again.
 pub const wait_max_ms: u32 = 60_000;
 
+/// Microseconds a rest may last at most: its thread does nothing else meanwhile.
+pub const rest_max_us: u32 = 10_000;
+
 /// Holds one segment can carry at once (16 bits); a further one is refused by the caller.
 pub const segment_holds_max: u32 = 0xffff;
 

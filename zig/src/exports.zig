@@ -97,7 +97,10 @@ pub fn poll(handle: u32, wait_ms: u32) callconv(.c) i32 {
         else => |refused| return answer(refusal(refused)),
     };
     defer registry.end_turn(handle);
-    const count = loop.poll(wait_ms);
+    return outcome(loop, loop.poll(wait_ms));
+}
+
+fn outcome(loop: *Loop, count: u32) i32 {
     const failure = loop.io.wait_failure();
     // The kernel's queue is gone: without it nothing of the loop is ever told again.
     return if (failure.failed()) answer_on(loop, failure) else @intCast(count);
@@ -121,6 +124,19 @@ pub fn wait(handle: u32, timeout_ms: u32) callconv(.c) i32 {
         .timed_out => 0,
         else => answer(result.status),
     };
+}
+
+/// A poll that waits for so many microseconds at most, or with `no_look` does not even look for events; not_supported
+/// where the system cannot wait as briefly.
+pub fn rest(handle: u32, wait_us: u32) callconv(.c) i32 {
+    if (!io.Io.rests) return answer(.not_supported);
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    if (wait_us == abi.no_look) return outcome(loop, loop.flush());
+    return outcome(loop, loop.poll_briefly(@min(wait_us, constants.rest_max_us)));
 }
 
 pub fn wake(handle: u32) callconv(.c) i32 {

@@ -152,20 +152,20 @@ pub fn check(comptime Backend: type) void {
             .{ "watch_listener", fn (*Backend, *Socket, u32, bool) common.Result },
             // The path of a listener, set to be removed at its close, stays.
             .{ "keep_path", fn (*Backend, *Listener) void },
-            // Milliseconds of waiting at most (0: none). Returns how many events were written.
+            // Milliseconds (microseconds, where `rests` says so) at most, 0: none. Returns the events written.
             .{ "wait", fn (*Backend, []common.Event, u32) usize },
-            // Why the last wait could not ask the kernel at all; ok where it could.
+            .{ "wait_briefly", fn (*Backend, []common.Event, u32) usize },
             .{ "wait_failure", fn (*Backend) common.Result },
             // From any thread: wait until `wait` would have something, take nothing off the queue.
             // Ok: there is something (or a wake). timed_out: nothing.
             .{ "wait_ready", fn (*Backend, u32) common.Result },
             // From any thread: end a wait or wait_ready.
             .{ "wake", fn (*Backend) void },
-            // True once after wake was called.
             .{ "take_wake", fn (*Backend) bool },
             // Monotonic milliseconds.
             .{ "now_ms", fn (*Backend) u64 },
         };
+        if (@TypeOf(Backend.rests) != bool) @compileError("backend lacks rests");
         for (expected) |entry| {
             if (!@hasDecl(Backend, entry[0])) @compileError("backend lacks " ++ entry[0]);
             if (@TypeOf(@field(Backend, entry[0])) != entry[1])

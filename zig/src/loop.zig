@@ -98,6 +98,22 @@ pub fn LoopType(comptime Backend: type) type {
 
         /// One turn. Returns how many completions can be read.
         pub fn poll(loop: *Loop, wait_ms: u32) u32 {
+            return loop.turn(.{ .milliseconds = wait_ms });
+        }
+
+        /// The same, waiting for so many microseconds at most.
+        pub fn poll_briefly(loop: *Loop, wait_us: u32) u32 {
+            return loop.turn(.{ .microseconds = wait_us });
+        }
+
+        /// Takes what was submitted and looks for no event: what comes is met by the next poll, which waits for it.
+        pub fn flush(loop: *Loop) u32 {
+            return loop.turn(.no_look);
+        }
+
+        const Time = union(enum) { milliseconds: u32, microseconds: u32, no_look };
+
+        fn turn(loop: *Loop, time: Time) u32 {
             loop.count(.polls, 1);
             load.begin(loop);
             const tail = loop.completions.tail.*;
@@ -106,7 +122,7 @@ pub fn LoopType(comptime Backend: type) type {
             submit.drain(loop);
             loop.segments.rewind();
             receive.retry_starved(loop);
-            loop.take_events(wait_ms);
+            if (time != .no_look) loop.take_events(time);
             receive.retry_starved(loop);
             loop.serve_ready();
             loop.fire_timers();
@@ -116,13 +132,12 @@ pub fn LoopType(comptime Backend: type) type {
             return loop.completions.used();
         }
 
-        fn take_events(loop: *Loop, wait_ms: u32) void {
+        fn take_events(loop: *Loop, time: Time) void {
             const room = loop.completions.room() / completions_per_step_max;
             if (room == 0) return loop.count(.completion_ring_full, 1);
             const max = @min(2 * room, loop.events.len);
             const idle = loop.completions.used() == 0 and loop.submissions.used() == 0 and loop.ready.is_empty();
-            const wait = if (idle and wait_ms > 0) @min(wait_ms, loop.next_deadline_ms()) else 0;
-            const taken = if (wait > 0) loop.wait_for(max, wait) else loop.io.wait(loop.events[0..max], 0);
+            const taken = if (idle) loop.wait_for(max, time) else loop.io.wait(loop.events[0..max], 0);
             for (loop.events[0..taken]) |*event| events.handle(loop, event);
             if (loop.io.take_wake()) {
                 loop.count(.wakes, 1);
@@ -133,10 +148,21 @@ pub fn LoopType(comptime Backend: type) type {
             }
         }
 
-        fn wait_for(loop: *Loop, max: usize, wait_ms: u32) usize {
+        fn wait_for(loop: *Loop, max: usize, time: Time) usize {
+            const events_room = loop.events[0..max];
+            const asked = switch (time) {
+                .milliseconds, .microseconds => |length| length,
+                .no_look => unreachable,
+            };
+            const deadline_ms = if (asked == 0) 0 else loop.next_deadline_ms();
+            if (deadline_ms == 0) return loop.io.wait(events_room, 0);
             loop.count(.waits, 1);
             const before = ticks.read();
-            const taken = loop.io.wait(loop.events[0..max], wait_ms);
+            const taken = switch (time) {
+                .milliseconds => |ms| loop.io.wait(events_room, @min(ms, deadline_ms)),
+                .microseconds => |us| loop.io.wait_briefly(events_room, @min(us, deadline_ms *| std.time.us_per_ms)),
+                .no_look => unreachable,
+            };
             loop.load.waited = ticks.read() -| before;
             loop.clock_old = true;
             return taken;

@@ -17,6 +17,7 @@ pub const table = .{
     .{ "ringport_loop_close", exports.loop_close },
     .{ "ringport_poll", exports.poll },
     .{ "ringport_wait", exports.wait },
+    .{ "ringport_rest", exports.rest },
     .{ "ringport_wake", exports.wake },
     .{ "ringport_loop_seize", exports.loop_seize },
     .{ "ringport_discard", exports.discard },

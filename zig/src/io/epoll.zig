@@ -329,7 +329,37 @@ pub const Io = struct {
         const max: u32 = @intCast(@min(out.len / 2, kernel_events_max));
         if (max == 0) return 0;
         const timeout: i32 = @intCast(@min(wait_ms, constants.wait_max_ms));
-        const count = linux.epoll_wait(io.epoll, &io.events, max, timeout);
+        return io.taken(linux.epoll_wait(io.epoll, &io.events, max, timeout), out);
+    }
+
+    pub const rests = true;
+
+    pub fn wait_briefly(io: *Io, out: []common.Event, wait_us: u32) usize {
+        const max: u32 = @intCast(@min(out.len / 2, kernel_events_max));
+        if (max == 0) return 0;
+        var timeout: linux.timespec = .{ .sec = 0, .nsec = @as(isize, wait_us) * std.time.ns_per_us };
+        const count = linux.syscall6(
+            .epoll_pwait2,
+            @bitCast(@as(isize, io.epoll)),
+            @intFromPtr(&io.events),
+            max,
+            @intFromPtr(&timeout),
+            0,
+            linux.NSIG / 8,
+        );
+        switch (linux.errno(count)) {
+            // Linux knows this call from 5.11 on, and filters of system calls later still.
+            .NOSYS, .PERM => {},
+            else => return io.taken(count, out),
+        }
+        var descriptors = [_]linux.pollfd{.{ .fd = io.epoll, .events = linux.POLL.IN }};
+        // Whatever kept it from waiting: the call that follows says what is wrong, if anything is.
+        _ = linux.ppoll(&descriptors, descriptors.len, &timeout, null);
+        return io.taken(linux.epoll_wait(io.epoll, &io.events, max, 0), out);
+    }
+
+    /// What the kernel has written, or why it has not.
+    fn taken(io: *Io, count: usize, out: []common.Event) usize {
         const code = linux.errno(count);
         // A signal ends a wait early; the caller comes again.
         io.failure = if (code == .INTR) .ok else errno_status.result_of(code);
@@ -341,6 +371,7 @@ pub const Io = struct {
         return written;
     }
 
+    /// Why the last wait could not ask the kernel at all; ok where it could.
     pub fn wait_failure(io: *Io) common.Result {
         return io.failure;
     }
@@ -403,6 +434,7 @@ pub const Io = struct {
         }
     }
 
+    /// True once after wake was called.
     pub fn take_wake(io: *Io) bool {
         if (io.wake_pending.load(.monotonic) == 0) return false;
         return io.wake_pending.swap(0, .acq_rel) != 0;

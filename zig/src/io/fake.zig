@@ -365,8 +365,15 @@ pub const Io = struct {
         return .ok;
     }
 
-    pub fn wait(self: *Io, events: []common.Event, timeout_ms: u32) usize {
-        return waiting.wait(self, events, timeout_ms);
+    /// Its time passes in milliseconds.
+    pub const rests = false;
+
+    pub fn wait(self: *Io, events: []common.Event, wait_ms: u32) usize {
+        return waiting.wait(self, events, wait_ms);
+    }
+
+    pub fn wait_briefly(self: *Io, events: []common.Event, _: u32) usize {
+        return self.wait(events, 0);
     }
 
     pub fn wait_failure(_: *Io) common.Result {

@@ -194,6 +194,9 @@ pub const Io = struct {
         return .{ .status = .not_supported };
     }
 
+    /// The port waits in steps of the system's clock, of up to sixteen milliseconds.
+    pub const rests = false;
+
     pub fn wait(io: *Io, events: []common.Event, wait_ms: u32) usize {
         const limit = @min(events.len, io.entries.len);
         if (limit == 0) return 0;
@@ -208,6 +211,10 @@ pub const Io = struct {
             count += 1;
         }
         return count;
+    }
+
+    pub fn wait_briefly(io: *Io, events: []common.Event, _: u32) usize {
+        return io.wait(events, 0);
     }
 
     pub fn wait_failure(io: *Io) common.Result {
