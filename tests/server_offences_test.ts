@@ -4,10 +4,11 @@ import { describe, it } from "@std/testing/bdd";
 import type { ServerOptions } from "../src/mod.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { Folder } from "./helpers/folder.ts";
-import { scaled } from "./helpers/runtime.ts";
+import { scaled, system } from "./helpers/runtime.ts";
 import { until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
+const onlyLinux = { ignore: system === "windows" && "Wine has no Unix sockets" };
 const limits = { banAfter: 5, banTime: 60_000 } as const;
 
 function start(options: ServerOptions): Promise<CommandServer> {
@@ -69,7 +70,7 @@ describe("offences that lead to nothing", () => {
     expect(fixture.server.stats().addresses.offences).toBe(0);
   });
 
-  it("are those of a Unix socket's peers", async () => {
+  it("are those of a Unix socket's peers", onlyLinux, async () => {
     await using folder = await Folder.make();
     await using fixture = await start({ unix: folder.file("s") });
     const client = await fixture.connect();

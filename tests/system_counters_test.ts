@@ -22,7 +22,10 @@ describe("the process", () => {
     const end = performance.now() + 50;
     while (performance.now() < end);
     const after = processCounters();
-    expect(after.openDescriptors).toBeGreaterThanOrEqual(before.openDescriptors + 20);
+    // Wine does not count handles, and 0 says so.
+    if (before.openDescriptors > 0 || system === "linux") {
+      expect(after.openDescriptors).toBeGreaterThanOrEqual(before.openDescriptors + 20);
+    }
     if (system === "linux") expect(after.maxDescriptors).toBeGreaterThanOrEqual(after.openDescriptors);
     expect(after.cpuSeconds).toBeGreaterThan(before.cpuSeconds);
     for (const listener of listeners) listener.stop();
