@@ -188,9 +188,19 @@ export const workerProbes: Probes = {
 };
 
 export const supervisorProbes: Probes = {
-  "supervisor.interval": tellsAfter("spin 300", "worker.slow", [50, 250], {
-    supervisor: { slowAfter: 250, stuckAfter: 60_000 },
-  }),
+  "supervisor.interval": {
+    server: {
+      values: [50, 60_000],
+      beside: { workers: 1, supervisor: { slowAfter: 60_000, stuckAfter: 60_000 } },
+      // How busy a worker is becomes known at each look.
+      async see(fixture, isFirst) {
+        const client = await tell(fixture, "spin 300");
+        const known = await happens(() => fixture.server.stats().workers[0].utilisation > 0, isFirst);
+        client.end();
+        return known;
+      },
+    },
+  },
   "supervisor.slowAfter": tellsAfter("spin 1000", "worker.slow", [100, 60_000], { supervisor: quick }),
   "supervisor.stuckAfter": tellsAfter("spin 1000", "worker.stuck", [200, 60_000], {
     supervisor: { ...quick, slowAfter: 100 },
