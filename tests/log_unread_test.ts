@@ -12,7 +12,7 @@ const noPipe = system === "windows" && "Windows has no pipe that a shell could f
 describe("a log that nobody reads", () => {
   it("holds up neither the workers nor the end of the process", { ignore: noPipe }, async () => {
     await using folder = await Folder.make();
-    await using child = runUnread("./applications/chatty.ts", import.meta.url, folder.file("errors"));
+    await using child = runUnread("./applications/unread_log.ts", import.meta.url, folder.file("errors"));
     await child.line(/serves/, patience);
     await child.line(/banned 20/, patience);
     await child.line(/answered here/, patience);
