@@ -8,7 +8,7 @@ import { MUTATIONS, TARGETS } from "./list.ts";
 import { mistakesIn } from "./operators.ts";
 
 /** Mistakes at random in each file. Always the same ones, as long as the file stays as it is. */
-const MISTAKES_PER_FILE = 6;
+const MISTAKES_PER_FILE = 5;
 const SEED = 8;
 /** Seconds the tests of one mistake may take: many of them make something wait for ever. */
 const SECONDS_MAX = 120;
@@ -45,8 +45,9 @@ function explicitJobs(): Job[] {
 }
 
 function randomJobs(): Job[] {
-  const random = new Random(SEED);
   return TARGETS.flatMap((target) => {
+    // A sequence for each file, so that a change of one leaves the mistakes in the others as they were.
+    const random = new Random(SEED);
     const all = mistakesIn(target, Deno.readTextFileSync(target.file));
     const chosen: Job[] = [];
     while (chosen.length < MISTAKES_PER_FILE && all.length > 0) {
