@@ -135,7 +135,8 @@ describe("the figures of a server", () => {
     const { server } = fixture;
     const { process, addresses } = server.stats();
     expect(process.residentBytes).toBeGreaterThan(10_000_000);
-    expect(process.openDescriptors).toBeGreaterThan(10);
+    // Wine does not count handles.
+    if (system !== "windows") expect(process.openDescriptors).toBeGreaterThan(10);
     expect(process.cpuTime).toBeGreaterThan(0);
     expect(process.started).toBe(server.stats().process.started);
     expect(addresses).toEqual({ bans: 0, offences: 0, uncounted: 0 });
