@@ -24,7 +24,7 @@ export async function folderFault(path: string, files: HostFiles): Promise<strin
   const fault = faultOf(own, facts, user, false);
   if (fault !== undefined) return fault;
   for (const folder of above) {
-    // Those that may not be looked at were chosen by whoever gave the permissions.
+    // Those that may not be looked at were chosen by the user who gave the permissions.
     const facts = await files.facts(folder);
     const fault = facts && faultOf(folder, facts, user, true);
     if (fault !== undefined) return fault;

@@ -30,7 +30,7 @@ export interface FramingMemory {
 export interface Reader {
   /** Nobody reads any more: read to the end, canceled, failed or detached. */
   readonly over: boolean;
-  /** Bytes taken in ahead of whoever reads. */
+  /** Bytes taken in ahead of the reader. */
   readonly bufferedBytes: number;
   take(window: Window): void;
   /** The peer has ended its side. */

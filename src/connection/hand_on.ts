@@ -26,7 +26,7 @@ export function reload<D>(connection: ConnectionCore<D>, options: { socket: Sock
 
 /**
  * Puts a connection into another group. Bytes that came and were not handled yet come again: to the new
- * `data` handler, or, without one, to whoever reads the connection. Reading is paused until somebody resumes
+ * `data` handler, or, without one, to the reader of the connection. Reading is paused until somebody resumes
  * it.
  */
 export function handOn<D>(connection: ConnectionCore<D>, group: Group<D>, operation: string): void {

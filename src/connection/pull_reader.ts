@@ -20,7 +20,7 @@ export interface Pull {
    * must come. What it throws fails the read and takes nothing.
    */
   take(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): number;
-  /** The peer has ended, and so many bytes are left that are not enough. */
+  /** The peer has ended, and the bytes that are left are not enough. */
   ended(left: number): void;
   failed(error: unknown): void;
 }

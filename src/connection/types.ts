@@ -36,7 +36,7 @@ export type ConnectionState =
  * What `write` did, always with all of the bytes or with none. `"sent"`: taken, go on. `"queued"`: taken, but
  * the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because the buffer
  * would exceed `bufferLimit` or because the connection no longer writes; where it still writes, `drain` will
- * follow, and whoever has a handler for it is expected to write the bytes again. Refused writes are counted
+ * follow, and its handler is expected to write the bytes again. Refused writes are counted
  * (`loop.stats().writesRefused`); without a `drain` handler the first one is also logged, and in development
  * mode (`createLoop({ development: true })`) each one throws a {@linkcode LimitError} with the code
  * `ERR_WRITE_REFUSED`.

@@ -36,7 +36,7 @@ export interface FramerRules extends FramerOptions {
   back?: number | ((state: FramerState) => number);
   /** Bytes that frame a message at most, in front and behind: they do not count for `maxMessage`. */
   overheadMax: number;
-  /** What is sent in front of so many bytes of content. Nothing by default. */
+  /** What is sent in front of content of this length. Nothing by default. */
   head?(length: number): Uint8Array;
   /** What is sent behind. Nothing by default. */
   tail?: Uint8Array;

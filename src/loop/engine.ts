@@ -433,7 +433,7 @@ export class Engine {
   }
 
   /**
-   * One crossing, which waits for so many microseconds at most. Negative: another thread is inside the
+   * One crossing, which waits at most this many microseconds. Negative: another thread is inside the
    * loop, or has taken it away for good.
    */
   #pollOnce(wait = 0): number {

@@ -25,7 +25,7 @@ export class MessageBudget {
   #count = 0;
   #bytes = 0;
 
-  /** One more of so many bytes is on its way; false where it would be one too many. */
+  /** One more of this size is on its way; false where it would be one too many. */
   take(bytes: number): boolean {
     const isFull = this.#count >= workerMessagesWaitingMax ||
       this.#bytes + bytes > workerMessagesWaitingMaxBytes;
@@ -129,7 +129,7 @@ export class WorkerMessages {
     this.#way.post(body);
   }
 
-  /** The server has passed on so many of this worker's. */
+  /** The server has passed on this many of this worker's. */
   passed(count: number, bytes: number): void {
     this.#budget.give(count, bytes);
   }

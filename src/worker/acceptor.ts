@@ -277,7 +277,7 @@ export class Acceptor {
   }
 
   /**
-   * Gives what waits here to whoever takes it, and then each listener its part of the room there is. The
+   * Gives what waits here to a worker, and then each listener its part of the room there is. The
    * library accepts no more than that, so that the rest waits in the kernel's queue.
    */
   #ration(): void {

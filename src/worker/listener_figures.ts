@@ -1,5 +1,5 @@
 /**
- * The figures of the server's listeners, whoever accepts there: the server's own thread, or each worker.
+ * Metrics of the server's listeners, no matter which thread accepts: the server's own, or each worker.
  *
  * @module
  */

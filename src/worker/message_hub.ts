@@ -35,7 +35,7 @@ export class MessageHub {
     this.handlers.hear(body, from.index);
   }
 
-  /** A worker has heard so many. */
+  /** A worker has heard this many. */
   heard(worker: WorkerHandle, count: number, bytes: number): void {
     const budget = this.#budgetOf(worker);
     budget.give(count, bytes);

@@ -242,7 +242,7 @@ export class Supervisor implements HandleOwner {
       const milliseconds = Math.round(performance.now() - begun);
       this.#settings.log.tell("worker.ready", { worker: index, milliseconds });
     };
-    // One that cannot be ready is the concern of whoever waits for it.
+    // One that cannot be ready is the concern of its caller.
     worker.ready.then(tellReady, () => {});
     return worker;
   }

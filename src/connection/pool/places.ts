@@ -78,7 +78,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
 
   /** A connection at once, or the promise of one. Throws where none may be waited for. */
   acquire(given: PoolTarget<unknown>): Lease<unknown> | Promise<Lease<unknown>> {
-    // Made here, so that whoever acquires gets what making it throws.
+    // Made here, so that the caller of acquire gets what making it throws.
     const made = firstDataOf(given.data);
     const target = typeof given.data === "function" ? { ...given, data: () => made } : given;
     const destination = this.destinations.of(target);
