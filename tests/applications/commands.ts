@@ -21,7 +21,8 @@ export default class Commands implements Application<State> {
   start(worker: WorkerContext): void {
     if (worker.argument === "fail") throw new Error("this application does not start");
     this.#worker = worker;
-    worker.log("started");
+    // The log puts equal entries together: the generation tells a replacement from the worker before it.
+    worker.log("started", { generation: worker.generation });
   }
 
   open(connection: Connection<State>): void {
@@ -45,7 +46,7 @@ export default class Commands implements Application<State> {
   }
 
   stop(): void {
-    this.#worker!.log("stop");
+    this.#worker!.log("stop", { generation: this.#worker!.generation });
   }
 
   /** Asks another server who it is. */
