@@ -94,8 +94,13 @@ const scaling = withServer({
   scaling: { interval: 50, holdUp: 2, holdDown: 2 },
 }, async (fixture) => {
   const clients = await Promise.all(Array.from({ length: 60 }, () => fixture.connect()));
-  // The kernel's queue speaks for another worker.
-  await fixture.event("worker.added", patience);
+  // The kernel's queue speaks for another worker, and where the system does not tell of it the load does.
+  const load = setInterval(() => clients.slice(0, 4).forEach((client) => client.tell("spin 30")), 100);
+  try {
+    await fixture.event("worker.added", patience);
+  } finally {
+    clearInterval(load);
+  }
   for (const client of clients) client.connection.abort();
   await fixture.event("worker.retiring", patience);
 });
