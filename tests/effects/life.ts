@@ -249,7 +249,25 @@ export const endProbes: Probes = {
     },
   },
   "shutdown.draining": shutsDown("who", [50, 60_000], { drainingMax: 60_000 }),
-  "shutdown.drainingMax": shutsDown("later 60000", [100, 60_000], { draining: 100 }),
+  "shutdown.drainingMax": {
+    server: {
+      values: [1_000, 60_000],
+      beside: { workers: 1, shutdown: { draining: 1_000 } },
+      async see(fixture, isFirst) {
+        const client = await tell(fixture, "who");
+        // Data that moves puts the end of the phase off, up to the limit.
+        const talk = setInterval(() => client.tell("echo on"), 50);
+        const ended = fixture.server.shutdown();
+        const stops = () => ["closing", "aborting", "stopped"].includes(fixture.server.phase);
+        const byItself = await happens(stops, isFirst, 3_000);
+        clearInterval(talk);
+        void fixture.server.abort();
+        await ended;
+        client.end();
+        return byItself;
+      },
+    },
+  },
   "shutdown.closing": shutsDown("bytes 12000000", [50, 60_000], { draining: 50, aborting: 2_000 }),
   "shutdown.aborting": {
     server: {

@@ -51,9 +51,13 @@ export function optionsOf(path: string, value: unknown, beside: ServerOptions = 
 }
 
 /** Whether something comes true: waited for with the first value, given a moment with the second. */
-export async function happens(test: () => boolean | Promise<boolean>, isFirst: boolean): Promise<boolean> {
+export async function happens(
+  test: () => boolean | Promise<boolean>,
+  isFirst: boolean,
+  milliseconds = moment,
+): Promise<boolean> {
   try {
-    await until(test, "it to happen", isFirst ? patience : moment);
+    await until(test, "it to happen", isFirst ? patience : milliseconds);
     return true;
   } catch {
     return false;
