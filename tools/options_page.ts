@@ -41,7 +41,7 @@ defaults. In code, what is passed to \`Server.run\` wins over the application's 
 \`Server.run\` and \`ringport run\` read all of them; \`Server.start\` reads what it is passed and the
 variables, and flags where it is given some. An unknown flag, and an unknown variable that begins with
 \`RINGPORT_\`, is an error that names the nearest known one. \`PORT\` and \`HOST\`, which many platforms
-set, count only where nothing else gives port or hostname and there is no list of \`listeners\`.
+set, count only where nothing else gives port or hostname and no list is given as \`listeners\`.
 \`HOSTNAME\` is not read: containers and shells set it to the machine's own name. A variable
 that is set to nothing counts as not set.
 

@@ -70,7 +70,7 @@ export interface Pumped {
 export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pumped> {
   const cores = [from, to].map((connection) => {
     if (!(connection instanceof ConnectionCore)) {
-      throw new OptionError("pump", "connection", "this is no connection of the library");
+      throw new OptionError("pump", "connection", "this is not a connection of the library");
     }
     return connection as unknown as ConnectionCore;
   });

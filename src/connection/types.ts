@@ -408,7 +408,7 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    * `close` of the handlers the connection was opened with is called after the new one's. Replies of a
    * framing that are still owed are lost.
    *
-   * @throws {OptionError} for what is no table of handlers.
+   * @throws {OptionError} for anything but a table of handlers.
    * @throws {StateError} when the connection is closing or closed, or its `readable` is read.
    */
   reload(options: { socket: SocketHandlers<D> }): void;

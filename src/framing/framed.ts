@@ -122,7 +122,7 @@ export function isBetweenMessages<D>(connection: Connection<D>): boolean {
  * Closes a framed connection gently when the replies owed are written; nothing more is read from it. What a
  * server does with its connections when it is to stop. A connection that owes none is closed at once.
  *
- * @throws {OptionError} for what is no connection of the library.
+ * @throws {OptionError} for anything but a connection of the library.
  *
  * @example
  * ```ts
@@ -143,7 +143,7 @@ export function isBetweenMessages<D>(connection: Connection<D>): boolean {
  */
 export function closeAfterReplies<D>(connection: Connection<D>): void {
   if (!(connection instanceof ConnectionCore)) {
-    throw new OptionError("closeAfterReplies", "connection", "this is no connection of the library");
+    throw new OptionError("closeAfterReplies", "connection", "this is not a connection of the library");
   }
   const channel = connection.framing as Channel<D> | undefined;
   if (channel === undefined) connection.close();

@@ -44,10 +44,10 @@ export function readMessage<D>(
   framer: Framer,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   if (!(connection instanceof ConnectionCore)) {
-    throw new OptionError("readMessage", "connection", "this is no connection of the library");
+    throw new OptionError("readMessage", "connection", "this is not a connection of the library");
   }
   if (!(framer instanceof Framer)) {
-    throw new OptionError("readMessage", "framer", "this is no framer of the library");
+    throw new OptionError("readMessage", "framer", "this is not a framer of the library");
   }
   const core: ConnectionCore<D> = connection;
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer> | null>();

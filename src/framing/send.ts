@@ -52,10 +52,10 @@ const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
  */
 export function sendMessage<D>(connection: Connection<D>, framer: Framer, message: Writable): WriteResult {
   if (!(connection instanceof ConnectionCore)) {
-    throw new OptionError("sendMessage", "connection", "this is no connection of the library");
+    throw new OptionError("sendMessage", "connection", "this is not a connection of the library");
   }
   if (!(framer instanceof Framer)) {
-    throw new OptionError("sendMessage", "framer", "this is no framer of the library");
+    throw new OptionError("sendMessage", "framer", "this is not a framer of the library");
   }
   return writeMessage(connection, framer, message);
 }

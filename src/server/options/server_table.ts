@@ -210,7 +210,7 @@ export const lifeTable = {
     delay,
     10_000,
     "phase: what is in flight finishes; counted from the last bytes that moved",
-    "who still moves data gets more time, who does not is done",
+    "a connection that still moves data gets more time",
   ),
   "shutdown.drainingMax": row(
     delay,
