@@ -110,8 +110,8 @@ describeWorkers("a server of datagrams", (isolation) => {
     client.socket.send("later 300");
     await delay(50);
     const report = fixture.server.shutdown();
-    await fixture.event("server.phase");
-    await delay(50);
+    // The worker's own word: the server's log may be ahead of it.
+    await until(() => fixture.messages.includes("stopping: draining"), "the worker drains");
     client.socket.send("too late");
     await within(report, "the shutdown");
     await until(() => client.answers.includes("later"), "the answer that was owed");

@@ -1,5 +1,5 @@
 /** An application of datagrams alone: it answers what each one asks for. */
-import type { Application, Datagram, DatagramSender, UdpSocket, WorkerContext } from "../../src/mod.ts";
+import type { Application, Datagram, DatagramSender, Phase, UdpSocket, WorkerContext } from "../../src/mod.ts";
 
 export default class Datagrams implements Application {
   #worker: WorkerContext | undefined;
@@ -36,6 +36,10 @@ export default class Datagrams implements Application {
       default:
         return void socket.reply(datagram);
     }
+  }
+
+  stopping(phase: Phase): void {
+    this.#worker!.log(`stopping: ${phase}`);
   }
 
   datagramError(_socket: UdpSocket, error: Error): void {
