@@ -20,54 +20,42 @@
  */
 
 // Servers and clients.
-export { listen, Listener, type ListenerState } from "./connection/listener.ts";
-export { connect } from "./connection/connect.ts";
-export { pump, type Pumped } from "./connection/pump.ts";
-export type { ConnectRetryOptions } from "./connection/connect/retry.ts";
+export { listen, Listener, type ListenerState } from "./listen/listener.ts";
+export { connect } from "./connect/connect.ts";
+export { pump, type Pumped } from "./stream/pump.ts";
+export type { ConnectRetryOptions } from "./connect/retry.ts";
 export type {
   CloseReason,
   Connection,
   ConnectionOptions,
   ConnectionState,
-  ConnectOptions,
   KeepAliveOptions,
-  ListenOptions,
-  ProxyProtocol,
   SocketHandlers,
   Writable,
   WriteResult,
-} from "./connection/types.ts";
-export type { ConnectionRole } from "./connection/state.ts";
+} from "./stream/types.ts";
+export type { ConnectOptions } from "./connect/types.ts";
+export type { ListenOptions, ProxyProtocol } from "./listen/types.ts";
+export type { ConnectionRole } from "./stream/state.ts";
 export type {
   ConnectionTimeoutOptions,
   ConnectTimeoutOptions,
   RateOptions,
   TimeoutKind,
-} from "./connection/watch/types.ts";
-export type {
-  Admission,
-  AdmissionVerdict,
-  Refusal,
-  RefusalReason,
-  Refusals,
-} from "./connection/admission.ts";
-export type { ProxyEndpoint, ProxyExtension, ProxyHeader } from "./connection/proxy_header.ts";
+} from "./stream/time_limits/types.ts";
+export type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./listen/admission.ts";
+export type { ProxyEndpoint, ProxyExtension, ProxyHeader } from "./stream/proxy_header.ts";
 export { AddressWords } from "./base/address_words.ts";
-export { udpSocket } from "./connection/datagram/open.ts";
-export { UdpSocket } from "./connection/datagram/socket.ts";
-export { Datagram, DatagramSender } from "./connection/datagram/datagram.ts";
-export type {
-  ReceivedDatagram,
-  UdpHandlers,
-  UdpSocketOptions,
-  UdpSocketState,
-} from "./connection/datagram/types.ts";
+export { udpSocket } from "./udp/open.ts";
+export { UdpSocket } from "./udp/socket.ts";
+export { Datagram, DatagramSender } from "./udp/datagram.ts";
+export type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./udp/types.ts";
 export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 
 // Outgoing connections that are kept.
-export { ConnectionPool, createPool } from "./connection/pool/pool.ts";
-export { Lease } from "./connection/pool/lease.ts";
+export { ConnectionPool, createPool } from "./connect/pool/pool.ts";
+export { Lease } from "./connect/pool/lease.ts";
 export type {
   PoolConnectOptions,
   PoolEvictions,
@@ -75,7 +63,7 @@ export type {
   PoolStatistics,
   PoolTarget,
   PoolTimeouts,
-} from "./connection/pool/types.ts";
+} from "./connect/pool/types.ts";
 
 // Messages in the byte stream.
 export { closeAfterReplies, framed } from "./framing/framed.ts";
@@ -91,15 +79,19 @@ export { sendMessage } from "./framing/send.ts";
 export type { FramedOptions, MessageHandlers, Reply } from "./framing/types.ts";
 
 // The loop.
-export { createLoop, EventLoop, type LoopOptions } from "./connection/event_loop.ts";
+export { createLoop, EventLoop, type LoopOptions } from "./loop/event_loop.ts";
 export { type AcceptCounters, acceptCounters } from "./loop/accept_counters.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
 export type { TraceEvent, TraceRole, TraceSink } from "./loop/trace.ts";
 export type { TimeoutCounts } from "./loop/timeout_counts.ts";
 
 // Limits by address.
-export { type AddressStatistics, AddressTable, type AddressTableOptions } from "./server/address_table.ts";
-export type { Ban, BanList } from "./server/ban_list.ts";
+export {
+  type AddressStatistics,
+  AddressTable,
+  type AddressTableOptions,
+} from "./server/address_limits/table.ts";
+export type { Ban, BanList } from "./server/address_limits/bans.ts";
 export { TableAdmission } from "./server/admission.ts";
 
 // The server.
@@ -117,8 +109,8 @@ export {
   type SupervisorOptions,
   type TimeoutOptions,
   type UdpListenerOptions,
-} from "./server/options.ts";
-export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log.ts";
+} from "./server/options/mod.ts";
+export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log/log.ts";
 export type {
   AcceptQueue,
   ActivityStatistics,
@@ -135,16 +127,16 @@ export type {
   ServerStatistics,
   UdpListenerStatistics,
   WorkerStatistics,
-} from "./worker/statistics_types.ts";
-export { renderPrometheus } from "./worker/prometheus.ts";
-export { type MetricsListenOptions, serveMetrics } from "./worker/metrics_listener.ts";
+} from "./worker/metrics/statistics_types.ts";
+export { renderPrometheus } from "./worker/metrics/prometheus.ts";
+export { type MetricsListenOptions, serveMetrics } from "./worker/metrics/listener.ts";
 export { Server, type ShutdownRequest } from "./worker/server.ts";
 export type { PhaseReport, ShutdownReport } from "./worker/shutdown.ts";
 export type { Application, ListenerInfo, UdpInfo } from "./server/application.ts";
 export type { WorkerContext } from "./server/worker_context.ts";
 export type { WorkerMessageHandler } from "./server/worker_messages.ts";
-export type { SelfTestResult } from "./worker/self_test.ts";
-export type { ServerBans } from "./server/judges.ts";
+export type { SelfTestResult } from "./worker/supervision/self_test.ts";
+export type { ServerBans } from "./server/address_limits/tables.ts";
 export type { DrainCounts } from "./server/phases.ts";
 
 // Errors.

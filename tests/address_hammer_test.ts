@@ -1,7 +1,7 @@
 /** The table of addresses under several threads at once: no count is lost, no limit overrun. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { AddressTable } from "../src/server/address_table.ts";
+import { AddressTable } from "../src/server/address_limits/table.ts";
 import {
   hammerAddress,
   hammerCases,

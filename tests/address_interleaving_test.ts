@@ -2,8 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
-import { headWords, layoutOf, Phase, phaseMask } from "../src/server/address_layout.ts";
-import { AddressTable, type AddressTableOptions } from "../src/server/address_table.ts";
+import { headWords, layoutOf, Phase, phaseMask } from "../src/server/address_limits/layout.ts";
+import { AddressTable, type AddressTableOptions } from "../src/server/address_limits/table.ts";
 import { Died, interleave } from "./helpers/interleave.ts";
 
 const host = (index: number): AddressWords => new AddressWords().set(4, 0x0a00_0000 + index, 0, 0, 0);

@@ -3,8 +3,8 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords, parseAddressWords } from "../src/base/address_words.ts";
 import { OptionError } from "../src/base/errors.ts";
-import { AddressTable } from "../src/server/address_table.ts";
-import { tableNow } from "../src/server/table_clock.ts";
+import { AddressTable } from "../src/server/address_limits/table.ts";
+import { tableNow } from "../src/server/address_limits/table_clock.ts";
 import { AddressModel } from "./helpers/address_model.ts";
 import { Random } from "./helpers/random.ts";
 

@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAddressWords } from "../src/base/address_words.ts";
 import { createLoop, listen, OptionError, type Refusal, type Window } from "../src/mod.ts";
-import { AddressTable } from "../src/server/address_table.ts";
+import { AddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/admission.ts";
 import { connectionsPerWorker } from "../src/server/descriptor_budget.ts";
 import { TestServer } from "./helpers/log.ts";

@@ -2,10 +2,10 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAddressWords } from "../src/base/address_words.ts";
-import { adoptingListener } from "../src/connection/adopting_listener.ts";
-import { listenRaw } from "../src/connection/raw_listener.ts";
+import { adoptingListener } from "../src/listen/adopting_listener.ts";
+import { listenRaw } from "../src/listen/raw_listener.ts";
 import { createLoop } from "../src/mod.ts";
-import { AddressTable } from "../src/server/address_table.ts";
+import { AddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/admission.ts";
 import { type Log, logging } from "./helpers/log.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";

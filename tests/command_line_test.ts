@@ -8,7 +8,7 @@ import { readRunOptions, type ServerRunner } from "../src/cli/run.ts";
 import { moduleUrl } from "../src/host/module_url.ts";
 import { listen, serveMetrics } from "../src/mod.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";
-import { type OptionSources, resolveServerOptions } from "../src/server/options.ts";
+import { type OptionSources, resolveServerOptions } from "../src/server/options/mod.ts";
 import { serverStatistics } from "./helpers/statistics.ts";
 import { type Child, runInConsole, runScript } from "./helpers/process.ts";
 import { pathOf, system } from "./helpers/runtime.ts";

@@ -50,7 +50,7 @@ describe("the check of the direction", () => {
   });
 
   it("catches a way round the doors of ffi", () => {
-    const faults = graph({ "src/connection/a.ts": `import "../../ffi/bun.ts";`, "ffi/bun.ts": "" });
+    const faults = graph({ "src/stream/a.ts": `import "../../ffi/bun.ts";`, "ffi/bun.ts": "" });
     expect(faults[0]).toContain("not open");
   });
 

@@ -1,8 +1,8 @@
 /** One loop accepts, another one serves: descriptors on their way, and none of them lost. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { adoptingListener } from "../src/connection/adopting_listener.ts";
-import { listenRaw } from "../src/connection/raw_listener.ts";
+import { adoptingListener } from "../src/listen/adopting_listener.ts";
+import { listenRaw } from "../src/listen/raw_listener.ts";
 import { connect, type Connection, createLoop, type EventLoop } from "../src/mod.ts";
 import { discardDescriptor } from "../src/loop/open.ts";
 import { hashOf } from "./helpers/hash.ts";

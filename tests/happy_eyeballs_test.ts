@@ -2,8 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Status } from "../src/base/layout.ts";
-import { connectWith } from "../src/connection/connect.ts";
-import { interleave } from "../src/connection/connect/race.ts";
+import { connectWith } from "../src/connect/connect.ts";
+import { interleave } from "../src/connect/race.ts";
 import {
   connect,
   type Connection,
@@ -367,7 +367,7 @@ describe("localhost", () => {
     }
     // A machine without IPv6 says so in one of these ways; the answer of IPv4 counts.
     for (const code of ["EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"]) {
-      const { errorOfAddresses } = await import("../src/connection/connect/errors.ts");
+      const { errorOfAddresses } = await import("../src/connect/errors.ts");
       const refused = new ConnectionRefusedError("refused", { code: "ECONNREFUSED" });
       const local = new RingportError("no such address", { code });
       expect(errorOfAddresses("localhost", [local, refused])).toBeInstanceOf(ConnectionRefusedError);

@@ -1,7 +1,13 @@
 /** The small piece of HTTP that hands out figures: every cut of a request, and garbage. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { answerBytes, answerFor, errorAnswer, headMaxBytes, readHead } from "../src/worker/http_answer.ts";
+import {
+  answerBytes,
+  answerFor,
+  errorAnswer,
+  headMaxBytes,
+  readHead,
+} from "../src/worker/metrics/http_answer.ts";
 import { Random } from "./helpers/random.ts";
 
 const encoder = new TextEncoder();

@@ -4,12 +4,12 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, type EventLoop } from "../src/mod.ts";
-import { Log } from "../src/server/log.ts";
-import { resolveServerOptions } from "../src/server/options.ts";
+import { Log } from "../src/server/log/log.ts";
+import { resolveServerOptions } from "../src/server/options/mod.ts";
 import type { ToWorker } from "../src/worker/messages.ts";
-import { selfTest, type SelfTestTask } from "../src/worker/self_test.ts";
-import { Supervisor } from "../src/worker/supervisor.ts";
-import type { WorkerHandle } from "../src/worker/worker_handle.ts";
+import { selfTest, type SelfTestTask } from "../src/worker/supervision/self_test.ts";
+import { Supervisor } from "../src/worker/supervision/supervisor.ts";
+import type { WorkerHandle } from "../src/worker/supervision/worker_handle.ts";
 import { listenPeer } from "./helpers/peer.ts";
 import { delay, until, within } from "./helpers/wait.ts";
 

@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type OptionError, type RingportError, type ServerOptions, udpSocket } from "../src/mod.ts";
-import { checkServerOptions } from "../src/server/options.ts";
+import { checkServerOptions } from "../src/server/options/mod.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Child } from "./helpers/process.ts";
 import { executablePath, pathOf, runtime, scaled, system } from "./helpers/runtime.ts";

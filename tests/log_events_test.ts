@@ -2,8 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listen, type LogEvent, type ServerOptions } from "../src/mod.ts";
-import { createLog } from "../src/server/log.ts";
-import { logEvents } from "../src/server/log_events.ts";
+import { createLog } from "../src/server/log/log.ts";
+import { logEvents } from "../src/server/log/events.ts";
 import { CommandServer, type Entry } from "./helpers/commands.ts";
 import { Folder } from "./helpers/folder.ts";
 import { runScript } from "./helpers/process.ts";

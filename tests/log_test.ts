@@ -4,8 +4,8 @@ import { describe, it } from "@std/testing/bdd";
 import { AddressInUseError } from "../src/mod.ts";
 import { repeatIntervalMilliseconds, repeatKeysMax } from "../src/base/limits.ts";
 import { ODD_VALUES } from "./helpers/odd_values.ts";
-import { createLog, humanLine, jsonLine, Log, type LogEntry } from "../src/server/log.ts";
-import { Repeats } from "../src/server/repeats.ts";
+import { createLog, humanLine, jsonLine, Log, type LogEntry } from "../src/server/log/log.ts";
+import { Repeats } from "../src/server/log/repeats.ts";
 import { delay, until } from "./helpers/wait.ts";
 
 const time = Date.UTC(2026, 0, 2, 3, 4, 5, 6);

@@ -2,8 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, createLoop, serveMetrics } from "../src/mod.ts";
-import { metricsAnswer, metricsConnectionsMax } from "../src/worker/metrics_listener.ts";
-import type { ServerStatistics } from "../src/worker/statistics_types.ts";
+import { metricsAnswer, metricsConnectionsMax } from "../src/worker/metrics/listener.ts";
+import type { ServerStatistics } from "../src/worker/metrics/statistics_types.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
 import { readPrometheus } from "./helpers/prometheus.ts";
 import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";

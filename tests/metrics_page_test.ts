@@ -1,8 +1,8 @@
 /** The page about metrics and the log, held against what there is. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { logEvents } from "../src/server/log_events.ts";
-import { renderPrometheus } from "../src/worker/prometheus.ts";
+import { logEvents } from "../src/server/log/events.ts";
+import { renderPrometheus } from "../src/worker/metrics/prometheus.ts";
 import { readSource } from "./house/files.ts";
 import { readPrometheus } from "./helpers/prometheus.ts";
 import { serverStatistics } from "./helpers/statistics.ts";

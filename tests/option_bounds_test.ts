@@ -1,17 +1,17 @@
 /** What the check of options accepts, every part of a server accepts: tried at the bounds of each row. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { checkListenOptions } from "../src/connection/options.ts";
-import { createLoopIn } from "../src/connection/event_loop.ts";
+import { checkListenOptions } from "../src/listen/options.ts";
+import { createLoopIn } from "../src/loop/event_loop.ts";
 import { OptionError, Server } from "../src/mod.ts";
-import { bindingOptionsOf, connectionOptionsOf } from "../src/server/listener_options.ts";
-import { loopOptionsOf } from "../src/server/loop_options.ts";
+import { bindingOptionsOf, connectionOptionsOf } from "../src/server/options/listener_options.ts";
+import { loopOptionsOf } from "../src/server/options/loop_options.ts";
 import {
   checkServerOptions,
   type ResolvedServerOptions,
   resolveServerOptions,
   type ServerOptions,
-} from "../src/server/options.ts";
+} from "../src/server/options/mod.ts";
 import { serverOptionPaths, serverOptionTable } from "../src/server/options/table.ts";
 import { system } from "./helpers/runtime.ts";
 import { errorOf } from "./helpers/wait.ts";

@@ -4,9 +4,9 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoopIn } from "../src/connection/event_loop.ts";
-import { loopOptionsOf } from "../src/server/loop_options.ts";
-import { resolveServerOptions, type ServerOptions } from "../src/server/options.ts";
+import { createLoopIn } from "../src/loop/event_loop.ts";
+import { loopOptionsOf } from "../src/server/options/loop_options.ts";
+import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { listenerOptionPaths, serverOptionPaths } from "../src/server/options/table.ts";
 import * as life from "./effects/life.ts";
 import { limitProbes } from "./effects/limits.ts";

@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { outboxChunkBytes } from "../src/base/limits.ts";
-import { Outbox } from "../src/connection/outbox.ts";
+import { Outbox } from "../src/stream/outbox.ts";
 import { Random } from "./helpers/random.ts";
 
 describe("an outbox", () => {

@@ -1,7 +1,7 @@
 /** The addresses of a connection can be read in `open`, in `close` and later, whatever the peer does. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { PeerTable } from "../src/connection/peer_address.ts";
+import { PeerTable } from "../src/stream/peer_address.ts";
 import {
   connect,
   type Connection,

@@ -6,8 +6,8 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, type RingportError } from "../src/mod.ts";
 import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/open.ts";
-import { AddressTable } from "../src/server/address_table.ts";
-import { SharedParts } from "../src/worker/shared_parts.ts";
+import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedParts } from "../src/worker/process/shared_parts.ts";
 import {
   expectAllFree,
   hammerAddress,

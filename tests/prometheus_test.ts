@@ -1,9 +1,9 @@
 /** The figures as Prometheus reads them, by a strict reader of the format. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { renderPrometheus } from "../src/worker/prometheus.ts";
-import { numberText, PrometheusText } from "../src/worker/prometheus_text.ts";
-import { addActivity, noActivity, skewOf, totalOf } from "../src/worker/statistics_total.ts";
+import { renderPrometheus } from "../src/worker/metrics/prometheus.ts";
+import { numberText, PrometheusText } from "../src/worker/metrics/prometheus_text.ts";
+import { addActivity, noActivity, skewOf, totalOf } from "../src/worker/metrics/statistics_total.ts";
 import { readPrometheus, type ReadSample } from "./helpers/prometheus.ts";
 import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";
 

@@ -1,8 +1,8 @@
 /** The reader of PROXY headers: every vector whole, cut at each place, and byte by byte. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import type { ProxyEndpoint } from "../src/connection/proxy_header.ts";
-import { ProxyParser } from "../src/connection/proxy_protocol.ts";
+import type { ProxyEndpoint } from "../src/stream/proxy_header.ts";
+import { ProxyParser } from "../src/listen/proxy/proxy_protocol.ts";
 import { binaryHeader, lineHeader } from "./helpers/proxy.ts";
 import { Random } from "./helpers/random.ts";
 

@@ -1,7 +1,7 @@
 /** Relative paths of Unix sockets mean what they meant when they were given, wherever the process goes. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { absoluteUnixPath } from "../src/connection/places.ts";
+import { absoluteUnixPath } from "../src/stream/socket_address.ts";
 import { currentFolder } from "../src/loop/open.ts";
 import { connect, type Connection, createPool, listen, type Listener } from "../src/mod.ts";
 import { CommandServer } from "./helpers/commands.ts";

@@ -2,11 +2,11 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type Connection, createLoop, listen } from "../src/mod.ts";
-import type { EventLoop } from "../src/connection/event_loop.ts";
+import type { EventLoop } from "../src/loop/event_loop.ts";
 import { host } from "../src/host/mod.ts";
-import type { Channel } from "../src/worker/channel.ts";
-import { FileRendezvous } from "../src/worker/rendezvous_file.ts";
-import { frameOf } from "../src/worker/frames.ts";
+import type { Channel } from "../src/worker/process/channel.ts";
+import { FileRendezvous } from "../src/worker/restart/rendezvous_file.ts";
+import { frameOf } from "../src/worker/process/frames.ts";
 import { Folder } from "./helpers/folder.ts";
 import { errorOf, until } from "./helpers/wait.ts";
 

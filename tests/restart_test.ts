@@ -3,9 +3,13 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { processId } from "../src/loop/open.ts";
 import { connect, createLoop } from "../src/mod.ts";
-import { resolveServerOptions } from "../src/server/options.ts";
-import { rendezvousAt } from "../src/worker/rendezvous.ts";
-import { matchListeners, type OfferedListener, successionProtocol } from "../src/worker/succession.ts";
+import { resolveServerOptions } from "../src/server/options/mod.ts";
+import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";
+import {
+  matchListeners,
+  type OfferedListener,
+  successionProtocol,
+} from "../src/worker/restart/succession.ts";
 import { Folder } from "./helpers/folder.ts";
 import { Child, runScript } from "./helpers/process.ts";
 import { pathOf, runtime, scaled, system } from "./helpers/runtime.ts";

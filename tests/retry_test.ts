@@ -1,8 +1,8 @@
 /** `connect` with `retry`: what is retried, after which delays, what ends it, and what the error tells. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connectWith } from "../src/connection/connect.ts";
-import { checkRetryOptions, retries, retryDelay } from "../src/connection/connect/retry.ts";
+import { connectWith } from "../src/connect/connect.ts";
+import { checkRetryOptions, retries, retryDelay } from "../src/connect/retry.ts";
 import {
   connect,
   ConnectionRefusedError,

@@ -5,7 +5,7 @@ import { CompletionRing } from "../ffi/completion_ring.ts";
 import * as layout from "../ffi/layout.gen.ts";
 import { SubmissionRing } from "../ffi/submission_ring.ts";
 import { LISTENERS_MAX } from "../src/base/layout.ts";
-import { HandOverQueue, handOverQueueEntries } from "../src/worker/hand_over_queue.ts";
+import { HandOverQueue, handOverQueueEntries } from "../src/worker/accepting/hand_over_queue.ts";
 import { Random } from "./helpers/random.ts";
 
 const RECORDS = 8;

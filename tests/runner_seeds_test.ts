@@ -5,12 +5,12 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { listenRaw, type RawListener } from "../src/connection/raw_listener.ts";
+import { listenRaw, type RawListener } from "../src/listen/raw_listener.ts";
 import { connect, type Connection, type EventLoop } from "../src/mod.ts";
-import { resolveServerOptions, type ServerOptions } from "../src/server/options.ts";
+import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { type Phase } from "../src/server/phases.ts";
-import { Runner } from "../src/server/runner.ts";
-import { HandOverQueue } from "../src/worker/hand_over_queue.ts";
+import { WorkerServer } from "../src/server/worker_server.ts";
+import { HandOverQueue } from "../src/worker/accepting/hand_over_queue.ts";
 import { begin, type Run } from "./applications/seeded.ts";
 import { hashOf, StreamHash } from "./helpers/hash.ts";
 import { Random } from "./helpers/random.ts";
@@ -90,7 +90,7 @@ async function client(loop: EventLoop, port: number, seed: number, gentle: boole
 }
 
 interface Scene {
-  runner: Runner;
+  runner: WorkerServer;
   port: number;
   acceptor: RawListener | undefined;
   logged: string[];
@@ -135,14 +135,14 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
     seed,
   };
   if (!manner.handedOver) {
-    const runner = new Runner(settings, owner);
+    const runner = new WorkerServer(settings, owner);
     await runner.start();
     runner.serve();
     const { address } = runner.doors[0];
     return { runner, port: address.port, acceptor: undefined, logged };
   }
-  const handed = { ...settings, doors: [] as ConstructorParameters<typeof Runner>[0]["doors"] };
-  const runner = new Runner(handed, owner);
+  const handed = { ...settings, doors: [] as ConstructorParameters<typeof WorkerServer>[0]["doors"] };
+  const runner = new WorkerServer(handed, owner);
   const queue = new HandOverQueue();
   const acceptor = listenRaw(runner.loop, { hostname: "127.0.0.1", port: 0 }, (descriptor, ...address) => {
     const [family, word0, word1, word2, word3, port] = address;

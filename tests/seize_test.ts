@@ -2,8 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { ShareableLoop } from "../ffi/mod.ts";
-import { adoptingListener } from "../src/connection/adopting_listener.ts";
-import { listenRaw } from "../src/connection/raw_listener.ts";
+import { adoptingListener } from "../src/listen/adopting_listener.ts";
+import { listenRaw } from "../src/listen/raw_listener.ts";
 import { connect, createLoop, listen } from "../src/mod.ts";
 import { seizeLoop } from "../src/loop/open.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";

@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
 import { connect } from "../src/mod.ts";
-import { renderPrometheus } from "../src/worker/prometheus.ts";
+import { renderPrometheus } from "../src/worker/metrics/prometheus.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
 import { scaled } from "./helpers/runtime.ts";

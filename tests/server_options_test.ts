@@ -12,7 +12,7 @@ import {
   resolveServerOptions,
   type ServerOptions,
   serverOptionsOfFlags,
-} from "../src/server/options.ts";
+} from "../src/server/options/mod.ts";
 import { renderOptionsPage } from "../tools/options_page.ts";
 import { readSource, readSources } from "./house/files.ts";
 

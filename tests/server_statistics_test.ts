@@ -3,8 +3,8 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
 import { renderPrometheus, type ServerOptions } from "../src/mod.ts";
-import { Judges } from "../src/server/judges.ts";
-import { resolveServerOptions } from "../src/server/options.ts";
+import { AddressLimits } from "../src/server/address_limits/tables.ts";
+import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
 import { runtime, scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";
@@ -146,7 +146,7 @@ describe("the figures of a server", () => {
 
   it("count connections that a full table of addresses does not", () => {
     const options = resolveServerOptions({ limits: { connectionsPerAddress: 5 } });
-    const judges = Judges.create(options, 1);
+    const judges = AddressLimits.create(options, 1);
     const admission = judges.admission(0, 0);
     const words = new AddressWords();
     for (let host = 0; host < 40_000; host++) {

@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { OptionError, Server, type ServerOptions, type UdpSocket, udpSocket } from "../src/mod.ts";
-import { resolveServerOptions } from "../src/server/options.ts";
+import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { udpOptionPaths } from "../src/server/options/udp_table.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";

@@ -213,7 +213,7 @@ describe("the manifests", () => {
     expect(deno.exports).toEqual({
       ".": "./src/mod.ts",
       "./cli": "./src/cli.ts",
-      "./worker": "./src/worker/entry.ts",
+      "./worker": "./src/worker/thread/entry.ts",
     });
     expect(npm.bin).toEqual({ ringport: deno.exports["./cli"] });
     expect(deno.version).toBe(version);

@@ -33,7 +33,7 @@ describe("tidy", () => {
       "tidyFaults",
     ]);
     expect(names("zig/src/layout_hash.zig").length).toBeGreaterThan(0);
-    expect(names("src/connection/listener.ts").length).toBeGreaterThan(5);
+    expect(names("src/listen/listener.ts").length).toBeGreaterThan(5);
   });
 });
 

@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { visible } from "../src/base/visible.ts";
 import { renderTop } from "../src/cli/top_view.ts";
-import { createLog, humanLine, jsonLine, type LogEntry } from "../src/server/log.ts";
+import { createLog, humanLine, jsonLine, type LogEntry } from "../src/server/log/log.ts";
 import { serverStatistics } from "./helpers/statistics.ts";
 
 /** C0, DEL, C1, the separators of lines, the marks of direction, and what shows as nothing. */

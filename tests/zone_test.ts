@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAddress } from "../src/base/address.ts";
 import { parseAddressWords } from "../src/base/address_words.ts";
-import { connectWith } from "../src/connection/connect.ts";
+import { connectWith } from "../src/connect/connect.ts";
 import { interfaceIndex } from "../src/loop/open.ts";
 import { connect, type Connection, listen, OptionError, udpSocket } from "../src/mod.ts";
 import { bun, system } from "./helpers/runtime.ts";

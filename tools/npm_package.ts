@@ -67,7 +67,7 @@ async function addDescription(): Promise<void> {
   const exports = {
     ".": entry("mod"),
     "./cli": entry("cli"),
-    "./worker": entry("worker/entry"),
+    "./worker": entry("worker/thread/entry"),
     "./package.json": "./package.json",
   };
   const bin = { ringport: "./src/cli.js" };

@@ -15,7 +15,7 @@ import {
   listen,
   type SocketHandlers,
 } from "../../src/mod.ts";
-import type { ConnectionCore } from "../../src/connection/core.ts";
+import type { ConnectionCore } from "../../src/stream/core.ts";
 import type { Micro } from "./bench.ts";
 import { turn } from "./gather.ts";
 

@@ -4,11 +4,11 @@
  * @module
  */
 import { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
-import { ConnectionCore } from "../../src/connection/core.ts";
-import type { EventLoop } from "../../src/connection/event_loop.ts";
-import { Group } from "../../src/connection/group.ts";
-import { ConnectionTable } from "../../src/connection/table.ts";
-import { Word, wordsOfSlot } from "../../src/connection/watch/words.ts";
+import { ConnectionCore } from "../../src/stream/core.ts";
+import type { EventLoop } from "../../src/loop/event_loop.ts";
+import { SharedConfig } from "../../src/stream/shared_config.ts";
+import { ConnectionTable } from "../../src/stream/table.ts";
+import { Word, wordsOfSlot } from "../../src/stream/time_limits/words.ts";
 import { Clock } from "../../src/loop/clock.ts";
 import { openEngine } from "../../src/loop/open.ts";
 import type { Micro } from "./bench.ts";
@@ -37,7 +37,7 @@ const PATIENCE_MS = 10_000;
 async function measure(micro: Micro, count: number): Promise<void> {
   const engine = openEngine({ timers: 2 * count, slots: 2 * count }, false);
   const table = new ConnectionTable(engine);
-  const group = new Group(undefined as unknown as EventLoop, engine, table, {
+  const group = new SharedConfig(undefined as unknown as EventLoop, engine, table, {
     timeouts,
     socket: { data() {} },
   });

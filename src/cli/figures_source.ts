@@ -4,8 +4,8 @@
  * @module
  */
 import { messageOf } from "../base/thrown.ts";
-import { type OptionSources, resolveServerOptions } from "../server/options.ts";
-import type { ServerStatistics } from "../worker/statistics_types.ts";
+import { type OptionSources, resolveServerOptions } from "../server/options/mod.ts";
+import type { ServerStatistics } from "../worker/metrics/statistics_types.ts";
 import { UsageError } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { helpEntry } from "../base/wrap.ts";
-import { serverOptionsHelp } from "../server/options.ts";
+import { serverOptionsHelp } from "../server/options/mod.ts";
 
 const overview = `ringport: servers for Deno and Bun
 

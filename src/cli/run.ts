@@ -10,7 +10,7 @@ import {
   type OptionSources,
   serverFlagTakesValue,
   serverOptionPaths,
-} from "../server/options.ts";
+} from "../server/options/mod.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { complain, type Terminal } from "./terminal.ts";
 

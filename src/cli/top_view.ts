@@ -10,7 +10,7 @@ import type {
   ListenerStatistics,
   ServerStatistics,
   WorkerStatistics,
-} from "../worker/statistics_types.ts";
+} from "../worker/metrics/statistics_types.ts";
 
 /** What is shown: the figures now, and those of a moment before, from which rates are counted. */
 export interface TopView {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { ConnectionCore } from "../connection/core.ts";
-import type { FramingMemory } from "../connection/extras.ts";
-import { discard, resumeFrom } from "../connection/reading.ts";
-import { Flag, State } from "../connection/state.ts";
-import { mustWait } from "../connection/writing.ts";
+import type { ConnectionCore } from "../stream/core.ts";
+import type { FramingMemory } from "../stream/extras.ts";
+import { discard, resumeFrom } from "../stream/reading.ts";
+import { Flag, State } from "../stream/state.ts";
+import { mustWait } from "../stream/writing.ts";
 import { noBytes } from "./framer.ts";
 import type { Pending } from "./pending.ts";
 import type { MessageReply } from "./reply.ts";

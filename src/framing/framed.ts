@@ -6,9 +6,9 @@
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { callback, checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
-import { ConnectionCore } from "../connection/core.ts";
-import type { Connection, SocketHandlers } from "../connection/types.ts";
-import { drainUnheard } from "../connection/writing.ts";
+import { ConnectionCore } from "../stream/core.ts";
+import type { Connection, SocketHandlers } from "../stream/types.ts";
+import { drainUnheard } from "../stream/writing.ts";
 import type { Channel } from "./channel.ts";
 import { Framer } from "./framer.ts";
 import { Framing } from "./framing.ts";

@@ -10,11 +10,11 @@
 import { MessageError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
-import { callError, handlerFailed, hasAskedForClosed, settle } from "../connection/calling.ts";
-import type { ConnectionCore } from "../connection/core.ts";
-import { pauseFor, putBack, resumeFrom } from "../connection/reading.ts";
-import { Flag, State } from "../connection/state.ts";
-import type { CloseReason } from "../connection/types.ts";
+import { callError, handlerFailed, hasAskedForClosed, settle } from "../stream/calling.ts";
+import type { ConnectionCore } from "../stream/core.ts";
+import { pauseFor, putBack, resumeFrom } from "../stream/reading.ts";
+import { Flag, State } from "../stream/state.ts";
+import type { CloseReason } from "../stream/types.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import { Channel, type ChannelOwner } from "./channel.ts";

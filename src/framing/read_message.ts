@@ -4,9 +4,9 @@
  * @module
  */
 import { MessageError, OptionError } from "../base/errors.ts";
-import { ConnectionCore } from "../connection/core.ts";
-import { pullReaderOf } from "../connection/pull_reader.ts";
-import type { Connection } from "../connection/types.ts";
+import { ConnectionCore } from "../stream/core.ts";
+import { pullReaderOf } from "../stream/pull_reader.ts";
+import type { Connection } from "../stream/types.ts";
 import { faultOf } from "./faults.ts";
 import { Framer, type FramerOptions } from "./framer.ts";
 import { lines } from "./lines.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 import { StateError } from "../base/errors.ts";
-import type { ConnectionCore } from "../connection/core.ts";
-import { State } from "../connection/state.ts";
-import type { Writable, WriteResult } from "../connection/types.ts";
-import { refuse } from "../connection/writing.ts";
+import type { ConnectionCore } from "../stream/core.ts";
+import { State } from "../stream/state.ts";
+import type { Writable, WriteResult } from "../stream/types.ts";
+import { refuse } from "../stream/writing.ts";
 import { Window } from "../memory/window.ts";
 import type { Channel } from "./channel.ts";
 import type { Framer } from "./framer.ts";

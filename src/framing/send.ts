@@ -4,10 +4,10 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { ConnectionCore } from "../connection/core.ts";
-import { State } from "../connection/state.ts";
-import type { Connection, Writable, WriteResult } from "../connection/types.ts";
-import { asBytes, writePieces } from "../connection/writing.ts";
+import { ConnectionCore } from "../stream/core.ts";
+import { State } from "../stream/state.ts";
+import type { Connection, Writable, WriteResult } from "../stream/types.ts";
+import { asBytes, writePieces } from "../stream/writing.ts";
 import { Window } from "../memory/window.ts";
 import { Framer } from "./framer.ts";
 

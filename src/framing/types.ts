@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, SocketHandlers, Writable, WriteResult } from "../connection/types.ts";
+import type { Connection, SocketHandlers, Writable, WriteResult } from "../stream/types.ts";
 import type { Window } from "../memory/window.ts";
 import type { Framer } from "./framer.ts";
 

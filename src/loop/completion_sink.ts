@@ -59,10 +59,27 @@ export interface CompletionSink {
   datagramSent(id: number, status: number, systemError: number): void;
   /** The last word on an id: `bytesLost` were never handed to the kernel. */
   closed(id: number, bytesLost: number): void;
-  /** Another thread has called `wake`. */
-  woken(): void;
   /** Handling a completion of this id has failed: what it names, if it names anything, is to be cut. */
   broken(id: number, error: Error): void;
   /** The loop is gone with all that was open on it; no completion comes any more. */
   lost(status: number, cause?: Error): void;
 }
+
+/** The sink of a loop on which no socket was ever opened. */
+export const noSockets: CompletionSink = {
+  received() {},
+  receiveEnded() {},
+  sent() {},
+  writeEnded() {},
+  accepted() {},
+  acceptedRaw() {},
+  acceptFailed() {},
+  adopted() {},
+  connected() {},
+  datagramReceived() {},
+  datagramFailed() {},
+  datagramSent() {},
+  closed() {},
+  broken() {},
+  lost() {},
+};

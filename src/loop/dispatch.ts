@@ -21,6 +21,7 @@ export function dispatch(
   sink: CompletionSink,
   timers: TimerTable,
   late: LateAnswers,
+  woken: () => void,
   failed: DispatchFailed,
 ): void {
   while (ring.next()) {
@@ -34,7 +35,7 @@ export function dispatch(
       } else if (operation === Operation.datagramReceive) {
         datagramReceived(id, ring, sink);
       } else {
-        dispatchOther(operation, id, ring, sink, timers, late);
+        dispatchOther(operation, id, ring, sink, timers, late, woken);
       }
     } catch (thrown) {
       failed(operation, id, thrown);
@@ -49,6 +50,7 @@ function dispatchOther(
   sink: CompletionSink,
   timers: TimerTable,
   late: LateAnswers,
+  woken: () => void,
 ): void {
   switch (operation) {
     case Operation.send:
@@ -69,7 +71,7 @@ function dispatchOther(
     case Operation.timer:
       return timers.fired(id, ring.tag | 0);
     case Operation.wake:
-      return sink.woken();
+      return woken();
     case Operation.listen:
     case Operation.datagramOpen:
     case Operation.membership:

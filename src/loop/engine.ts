@@ -32,7 +32,7 @@ import type { Window } from "../memory/window.ts";
 import { errorOf } from "../base/thrown.ts";
 import { Clock } from "./clock.ts";
 import { company } from "./company.ts";
-import type { CompletionSink } from "./completion_sink.ts";
+import { type CompletionSink, noSockets } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
 import { Exceptions } from "./exceptions.ts";
 import { LateAnswers } from "./late_answers.ts";
@@ -57,7 +57,7 @@ export interface Waiter {
   broken?(error: Error): void;
 }
 
-/** The engine of one loop. Its sink is given once, before the first submission. */
+/** The engine of one loop. Its sink is given once, before the first socket is opened. */
 export class Engine {
   readonly segments: Segments;
   readonly timers: TimerTable;
@@ -134,11 +134,12 @@ export class Engine {
   readonly #dispatchFailed = (operation: number, id: number, thrown: unknown) => {
     this.exceptions.tell(thrown);
     if (operation !== Operation.timer && operation !== Operation.wake) {
-      this.#contain(() => this.#sink?.broken(id, errorOf(thrown)));
+      this.#contain(() => this.#sink.broken(id, errorOf(thrown)));
     }
   };
   readonly #sleep: Sleep;
-  #sink: CompletionSink | undefined = undefined;
+  #sink: CompletionSink = noSockets;
+  readonly #woken = () => this.whenWoken?.();
   #waiters: Waiter[] = [];
   /** A turn is running or its task is in the host's queue. */
   #awake = false;
@@ -404,7 +405,7 @@ export class Engine {
       rests = flushes = false;
       if (count > 0) {
         company.active(this);
-        dispatch(this.#completions, this.#sink!, this.timers, this.#late, this.#dispatchFailed);
+        dispatch(this.#completions, this.#sink, this.timers, this.#late, this.#woken, this.#dispatchFailed);
       }
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
@@ -536,7 +537,7 @@ export class Engine {
     this.sendBudget = 0;
     this.segmentBudget = 0;
     this.#sleep.end();
-    this.#sink?.lost(status, cause);
+    this.#sink.lost(status, cause);
     if (status === Status.seized) this.#contain(() => this.whenSeized?.());
   }
 }

@@ -4,9 +4,9 @@
  * @module
  */
 import type { AddressWords } from "../base/address_words.ts";
-import type { Admission, AdmissionVerdict } from "../connection/admission.ts";
-import type { AddressTable } from "./address_table.ts";
-import { tableNow } from "./table_clock.ts";
+import type { Admission, AdmissionVerdict } from "../listen/admission.ts";
+import type { AddressTable } from "./address_limits/table.ts";
+import { tableNow } from "./address_limits/table_clock.ts";
 
 /** Given to `listen` as `admission`. */
 export class TableAdmission implements Admission {

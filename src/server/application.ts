@@ -6,9 +6,9 @@
 import { OptionError } from "../base/errors.ts";
 import { distanceBetween, nearestOf } from "../base/nearest.ts";
 import { describe } from "../base/options.ts";
-import type { Connection, SocketHandlers } from "../connection/types.ts";
-import type { Datagram, DatagramSender } from "../connection/datagram/datagram.ts";
-import type { UdpSocket } from "../connection/datagram/socket.ts";
+import type { Connection, SocketHandlers } from "../stream/types.ts";
+import type { Datagram, DatagramSender } from "../udp/datagram.ts";
+import type { UdpSocket } from "../udp/socket.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { importApplication } from "./application_module.ts";
 import type { Phase } from "./phases.ts";

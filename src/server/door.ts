@@ -4,18 +4,19 @@
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
-import { type AdoptingListener, adoptingListener } from "../connection/adopting_listener.ts";
-import type { Admission, Refusal, Refusals } from "../connection/admission.ts";
-import type { EventLoop } from "../connection/event_loop.ts";
-import { listen, type Listener } from "../connection/listener.ts";
-import type { ConnectionCore } from "../connection/core.ts";
-import type { Connection, ListenOptions, SocketHandlers } from "../connection/types.ts";
+import { type AdoptingListener, adoptingListener } from "../listen/adopting_listener.ts";
+import type { Admission, Refusal, Refusals } from "../listen/admission.ts";
+import type { EventLoop } from "../loop/event_loop.ts";
+import { listen, type Listener } from "../listen/listener.ts";
+import type { ConnectionCore } from "../stream/core.ts";
+import type { Connection, SocketHandlers } from "../stream/types.ts";
+import type { ListenOptions } from "../listen/types.ts";
 import { closeAfterReplies, isBetweenMessages, isFramed } from "../framing/framed.ts";
 import type { Application } from "./application.ts";
 import { type CloseSink, handlersOf } from "./handlers.ts";
 import type { HandedOver } from "./hand_over.ts";
-import { bindingOptionsOf, connectionOptionsOf } from "./listener_options.ts";
-import type { ResolvedListenerOptions } from "./options.ts";
+import { bindingOptionsOf, connectionOptionsOf } from "./options/listener_options.ts";
+import type { ResolvedListenerOptions } from "./options/mod.ts";
 
 /** How a worker comes to the connections of one listener. */
 export type DoorPlan =
@@ -29,7 +30,7 @@ export type DoorPlan =
 /** What stands behind a door. */
 export interface Inside {
   application: Application<unknown>;
-  /** Judges who comes, where that is done here. */
+  /** AddressLimits who comes, where that is done here. */
   admission: Admission | undefined;
   /**
    * Connections of the whole server at most, and the workers that share them where each accepts for itself.

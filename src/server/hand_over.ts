@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PeerWords } from "../connection/peer_address.ts";
+import type { PeerWords } from "../stream/peer_address.ts";
 
 /** One accepted socket, with its peer's address. */
 export interface HandedOver extends PeerWords {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { CloseReason, Connection, SocketHandlers } from "../connection/types.ts";
-import { drainUnheard, heedsDrain } from "../connection/writing.ts";
-import type { TimeoutKind } from "../connection/watch/types.ts";
+import type { CloseReason, Connection, SocketHandlers } from "../stream/types.ts";
+import { drainUnheard, heedsDrain } from "../stream/writing.ts";
+import type { TimeoutKind } from "../stream/time_limits/types.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 
 /** Told of connections that are gone. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { boardInterval } from "./board.ts";
+import { boardInterval } from "./gauges.ts";
 
 /** Milliseconds between two calls of the application's `idle`. */
 const idleInterval = 1_000;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { reasonBytes } from "./address_layout.ts";
+import { reasonBytes } from "./address_limits/layout.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

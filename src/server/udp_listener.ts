@@ -5,12 +5,12 @@
  */
 import { AddressInUseError } from "../base/errors.ts";
 import type { SocketAddress } from "../base/address.ts";
-import { udpSocket } from "../connection/datagram/open.ts";
-import type { UdpSocket } from "../connection/datagram/socket.ts";
-import type { UdpHandlers, UdpSocketOptions } from "../connection/datagram/types.ts";
-import type { EventLoop } from "../connection/event_loop.ts";
+import { udpSocket } from "../udp/open.ts";
+import type { UdpSocket } from "../udp/socket.ts";
+import type { UdpHandlers, UdpSocketOptions } from "../udp/types.ts";
+import type { EventLoop } from "../loop/event_loop.ts";
 import type { Application } from "./application.ts";
-import type { ResolvedUdpOptions } from "./options.ts";
+import type { ResolvedUdpOptions } from "./options/mod.ts";
 
 /** Where a worker has its socket. */
 export interface UdpPlan {

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Connection, ConnectOptions } from "../connection/types.ts";
-import type { UdpSocket } from "../connection/datagram/socket.ts";
-import type { EventLoop } from "../connection/event_loop.ts";
+import type { Connection } from "../stream/types.ts";
+import type { ConnectOptions } from "../connect/types.ts";
+import type { UdpSocket } from "../udp/socket.ts";
+import type { EventLoop } from "../loop/event_loop.ts";
 import type { LoopStatistics } from "../loop/statistics.ts";
-import type { ServerBans } from "./judges.ts";
+import type { ServerBans } from "./address_limits/tables.ts";
 import type { WorkerMessageHandler } from "./worker_messages.ts";
 
 /** The worker an application runs in; given to `start` and `idle`. */

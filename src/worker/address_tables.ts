@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { Judges } from "../server/judges.ts";
-import type { ResolvedServerOptions } from "../server/options.ts";
-import { SharedParts } from "./shared_parts.ts";
+import { AddressLimits } from "../server/address_limits/tables.ts";
+import type { ResolvedServerOptions } from "../server/options/mod.ts";
+import { SharedParts } from "./process/shared_parts.ts";
 import { TablePlaces, tablePlaces } from "./table_places.ts";
 
 /** Milliseconds between two looks for bans and counts that are over. */
@@ -14,7 +14,7 @@ const sweepInterval = 15 * 60_000;
 
 export class AddressTables {
   /** Who may connect. */
-  readonly judges: Judges;
+  readonly judges: AddressLimits;
   /** The memory, where workers are processes. */
   readonly shared: SharedParts | undefined = undefined;
   readonly #places = new TablePlaces();
@@ -23,10 +23,10 @@ export class AddressTables {
   constructor(options: ResolvedServerOptions) {
     const { isolation, library } = options;
     if (isolation === "thread") {
-      this.judges = Judges.create(options, tablePlaces);
+      this.judges = AddressLimits.create(options, tablePlaces);
     } else {
       let shared: SharedParts | undefined;
-      this.judges = Judges.create(options, tablePlaces, (sizes) => {
+      this.judges = AddressLimits.create(options, tablePlaces, (sizes) => {
         shared = SharedParts.create(sizes, library);
         return [...shared.buffers];
       });

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { threadEntry } from "./entry_url.ts";
+import { threadEntry } from "./thread/entry_url.ts";
 import { host } from "../host/mod.ts";
 import { applicationError, importApplication } from "../server/application_module.ts";
-import type { ServerOptions } from "../server/options.ts";
+import type { ServerOptions } from "../server/options/mod.ts";
 
 /**
  * Milliseconds the import may take before a thread reads the options instead. A program that waits for its

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Log } from "../server/log.ts";
+import type { Log } from "../server/log/log.ts";
 import { messageBody, MessageBudget, MessageHandlers } from "../server/worker_messages.ts";
-import type { WorkerHandle } from "./worker_handle.ts";
+import type { WorkerHandle } from "./supervision/worker_handle.ts";
 
 export class MessageHub {
   readonly #log: Log;

@@ -6,13 +6,13 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
-import type { LogEvent } from "../server/log_events.ts";
+import type { LogEvent } from "../server/log/events.ts";
 import type { DrainCounts, Phase } from "../server/phases.ts";
-import type { RunnerSettings } from "../server/runner.ts";
+import type { WorkerServerSettings } from "../server/worker_server.ts";
 
 /** To a worker. */
 export type ToWorker =
-  | { kind: "start" } & RunnerSettings
+  | { kind: "start" } & WorkerServerSettings
   /** All workers are ready: serve. */
   | { kind: "serve" }
   | { kind: "enter"; phase: Phase }

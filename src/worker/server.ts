@@ -11,7 +11,7 @@ import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
 import type { SocketAddress } from "../base/address.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
-import { createLog, type Log } from "../server/log.ts";
+import { createLog, type Log } from "../server/log/log.ts";
 import {
   checkExportedOptions,
   checkOptionSources,
@@ -21,17 +21,17 @@ import {
   type ServerOptions,
   type ShutdownOptions,
   withPathsFromRoot,
-} from "../server/options.ts";
+} from "../server/options/mod.ts";
 import type { WorkerMessageHandler } from "../server/worker_messages.ts";
-import type { ServerBans } from "../server/judges.ts";
+import type { ServerBans } from "../server/address_limits/tables.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
 import { exportedOptions } from "./exported_options.ts";
 import { Fleet } from "./fleet.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { deadlinesWithin, emptyReport, runShutdown, type ShutdownReport } from "./shutdown.ts";
-import type { SelfTestResult } from "./self_test.ts";
+import type { SelfTestResult } from "./supervision/self_test.ts";
 import { listenForSignals } from "./signals.ts";
-import type { ServerStatistics } from "./statistics_types.ts";
+import type { ServerStatistics } from "./metrics/statistics_types.ts";
 
 /** Options of {@linkcode Server.shutdown}. What is left out is as the server's option `shutdown` says. */
 export interface ShutdownRequest extends ShutdownOptions {

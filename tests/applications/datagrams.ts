@@ -1,5 +1,12 @@
 /** An application of datagrams alone: it answers what each one asks for. */
-import type { Application, Datagram, DatagramSender, Phase, UdpSocket, WorkerContext } from "../../src/mod.ts";
+import type {
+  Application,
+  Datagram,
+  DatagramSender,
+  Phase,
+  UdpSocket,
+  WorkerContext,
+} from "../../src/mod.ts";
 
 export default class Datagrams implements Application {
   #worker: WorkerContext | undefined;

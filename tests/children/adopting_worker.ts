@@ -1,5 +1,5 @@
 /** A worker that adopts the descriptors it is sent and echoes on them. */
-import { adoptingListener } from "../../src/connection/adopting_listener.ts";
+import { adoptingListener } from "../../src/listen/adopting_listener.ts";
 import { createLoop } from "../../src/mod.ts";
 
 interface WorkerScope {

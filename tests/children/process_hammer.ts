@@ -5,7 +5,7 @@
 // deno-lint-ignore-file no-console
 import { processId } from "../../src/loop/open.ts";
 import { createLoop } from "../../src/mod.ts";
-import { type GivenParts, SharedParts } from "../../src/worker/shared_parts.ts";
+import { type GivenParts, SharedParts } from "../../src/worker/process/shared_parts.ts";
 import { hammer, type HammerOrder } from "../helpers/hammer.ts";
 import { reportTo } from "../helpers/lanes.ts";
 import { inputLines } from "../helpers/process.ts";

@@ -3,7 +3,7 @@
  * is served here is answered with "child: " in front.
  */
 // deno-lint-ignore-file no-console
-import { adoptingListener } from "../../src/connection/adopting_listener.ts";
+import { adoptingListener } from "../../src/listen/adopting_listener.ts";
 import { processId, takeDescriptor } from "../../src/loop/open.ts";
 import { createLoop, listen, type RingportError, type Window } from "../../src/mod.ts";
 import { reportTo } from "../helpers/lanes.ts";

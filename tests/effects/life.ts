@@ -1,8 +1,8 @@
 /** The options of a server's workers, its supervisor and its end. */
 import { host } from "../../src/host/mod.ts";
 import type { EventLoop } from "../../src/mod.ts";
-import { Deaths } from "../../src/worker/deaths.ts";
-import { Scaling } from "../../src/worker/scaling.ts";
+import { Deaths } from "../../src/worker/supervision/deaths.ts";
+import { Scaling } from "../../src/worker/supervision/scaling.ts";
 import { type CommandServer, LineClient } from "../helpers/commands.ts";
 import { Folder } from "../helpers/folder.ts";
 import { runScript } from "../helpers/process.ts";

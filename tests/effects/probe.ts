@@ -6,7 +6,7 @@
  */
 import { type EventLoop } from "../../src/mod.ts";
 import type { ListenerOptionPath, ServerOptionPath } from "../../src/server/options/types.ts";
-import { type ResolvedServerOptions, type ServerOptions } from "../../src/server/options.ts";
+import { type ResolvedServerOptions, type ServerOptions } from "../../src/server/options/mod.ts";
 import { type CommandServer, LineClient } from "../helpers/commands.ts";
 import { scaled, system } from "../helpers/runtime.ts";
 import { until } from "../helpers/wait.ts";

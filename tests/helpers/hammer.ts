@@ -7,7 +7,7 @@
 import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
 import { AddressWords } from "../../src/base/address_words.ts";
-import { AddressTable, type AddressTableOptions } from "../../src/server/address_table.ts";
+import { AddressTable, type AddressTableOptions } from "../../src/server/address_limits/table.ts";
 import { Random } from "./random.ts";
 import { scaled } from "./runtime.ts";
 

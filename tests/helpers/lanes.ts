@@ -6,8 +6,8 @@
  */
 import { createLoop, type EventLoop } from "../../src/mod.ts";
 import { giveDescriptor, type Lane, openLane, processId, takeDescriptor } from "../../src/loop/open.ts";
-import type { Channel } from "../../src/worker/channel.ts";
-import { openChannelDoor, type Report, report } from "../../src/worker/channel_door.ts";
+import type { Channel } from "../../src/worker/process/channel.ts";
+import { openChannelDoor, type Report, report } from "../../src/worker/process/channel_door.ts";
 import { delay } from "./wait.ts";
 
 const silent = { received() {}, closed() {} };

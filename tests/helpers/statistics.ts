@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { skewOf, totalOf } from "../../src/worker/statistics_total.ts";
-import type { Health, ServerStatistics, WorkerStatistics } from "../../src/worker/statistics_types.ts";
+import { skewOf, totalOf } from "../../src/worker/metrics/statistics_total.ts";
+import type {
+  Health,
+  ServerStatistics,
+  WorkerStatistics,
+} from "../../src/worker/metrics/statistics_types.ts";
 
 /** A worker that has done something; the larger its number, the more. */
 export function workerStatistics(worker: number, health: Health = "healthy"): WorkerStatistics {

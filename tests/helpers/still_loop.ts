@@ -4,11 +4,11 @@
  * @module
  */
 import { slotOf } from "../../src/base/ids.ts";
-import { ConnectionCore } from "../../src/connection/core.ts";
-import type { EventLoop } from "../../src/connection/event_loop.ts";
-import { Group } from "../../src/connection/group.ts";
-import type { ConnectionTable } from "../../src/connection/table.ts";
-import { Watch } from "../../src/connection/watch/watch.ts";
+import { ConnectionCore } from "../../src/stream/core.ts";
+import type { EventLoop } from "../../src/loop/event_loop.ts";
+import { SharedConfig } from "../../src/stream/shared_config.ts";
+import type { ConnectionTable } from "../../src/stream/table.ts";
+import { Watch } from "../../src/stream/time_limits/clock.ts";
 import type { Engine } from "../../src/loop/engine.ts";
 import { noTimeouts } from "../../src/loop/timeout_counts.ts";
 import { TimerTable } from "../../src/loop/timers.ts";
@@ -56,7 +56,7 @@ export class StillLoop {
   waitForPoll(): void {}
 
   open(number: number, options: ConnectionOptions<undefined>): ConnectionCore<undefined> {
-    const group = new Group<undefined>(
+    const group = new SharedConfig<undefined>(
       undefined as unknown as EventLoop,
       this as unknown as Engine,
       { watch: this.watch } as unknown as ConnectionTable,

@@ -8,7 +8,7 @@ import { run } from "./run.ts";
 
 const checkout = new URL("../../", import.meta.url).pathname;
 const NAME = "@ringport/ringport";
-const ENTRY = `node_modules/${NAME}/src/worker/entry.js`;
+const ENTRY = `node_modules/${NAME}/src/worker/thread/entry.js`;
 const USER_FILES = ["compiled.ts", "compiled_listen.ts", "ringport_worker.ts"];
 
 /** Why `deno compile` does not work here; false where it does. */

@@ -17,19 +17,19 @@ export interface Mutation {
 
 export const MUTATIONS: Mutation[] = [
   {
-    file: "src/connection/settings.ts",
+    file: "src/stream/socket_options.ts",
     from: "const { status, systemError } = engine.setOption(id, option, value);",
     to: "const [status, systemError] = [Status.ok, 0]; void [engine, id, option, value];",
     tests: ["socket_options"],
   },
   {
-    file: "src/connection/datagram/settings.ts",
+    file: "src/udp/settings.ts",
     from: "const { status, systemError } = engine.setOption(id, option, value);",
     to: "const [status, systemError] = [0, 0]; void [engine, id, option, value];",
     tests: ["socket_options"],
   },
   {
-    file: "src/connection/reading.ts",
+    file: "src/stream/reading.ts",
     from: "} catch (error) {\n    window.endBorrow();",
     to: "} catch (error) {",
     tests: ["handler"],
@@ -47,19 +47,19 @@ export const MUTATIONS: Mutation[] = [
     tests: ["write"],
   },
   {
-    file: "src/worker/self_test.ts",
+    file: "src/worker/supervision/self_test.ts",
     from: "while (accepted(place) === before) {",
     to: "while (accepted(place) === before && false) {",
     tests: ["in_step"],
   },
   {
-    file: "src/worker/supervisor.ts",
+    file: "src/worker/supervision/supervisor.ts",
     from: "const worker = this.#places[index] = this.#make(index);",
     to: "const worker = this.#places[index] = this.#make(index); worker.ready.then(() => worker.serve());",
     tests: ["in_step"],
   },
   {
-    file: "src/connection/event_loop.ts",
+    file: "src/loop/event_loop.ts",
     from: "return { ...sizes, slots: connections };",
     to: "return { ...sizes, completionsPerTurn: undefined, slots: connections };",
     tests: ["loop"],
@@ -76,11 +76,11 @@ export const TARGETS: Target[] = [
   { file: "src/base/address.ts", tests: ["address"] },
   { file: "src/base/networks.ts", tests: ["networks"] },
   { file: "src/base/nearest.ts", tests: ["nearest"] },
-  { file: "src/connection/proxy_binary.ts", tests: ["proxy_protocol"] },
-  { file: "src/connection/proxy_text.ts", tests: ["proxy_protocol"] },
-  { file: "src/connection/writing.ts", tests: ["write", "outbox", "slow_readers", "window"] },
+  { file: "src/listen/proxy/binary.ts", tests: ["proxy_protocol"] },
+  { file: "src/listen/proxy/text.ts", tests: ["proxy_protocol"] },
+  { file: "src/stream/writing.ts", tests: ["write", "outbox", "slow_readers", "window"] },
   { file: "src/framing/delimiter.ts", tests: ["framers", "framed"] },
   { file: "src/loop/overflow.ts", tests: ["overflow"] },
-  { file: "src/worker/deaths.ts", tests: ["worker_parts"] },
+  { file: "src/worker/supervision/deaths.ts", tests: ["worker_parts"] },
   { file: "ffi/submission_ring.ts", tests: ["rings"] },
 ];

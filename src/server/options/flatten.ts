@@ -7,7 +7,7 @@ import { OptionError } from "../../base/errors.ts";
 import { NetworkList } from "../../base/networks.ts";
 import { nearestOf } from "../../base/nearest.ts";
 import { describe } from "../../base/options.ts";
-import { keepAliveSchema } from "../../connection/options.ts";
+import { keepAliveSchema } from "../../stream/socket_options.ts";
 import type { OptionRow } from "./row.ts";
 import { optionGroups, serverOptionTable } from "./table.ts";
 

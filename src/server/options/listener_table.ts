@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { rateMax } from "../address_table.ts";
+import { rateMax } from "../address_limits/table.ts";
 import { BACKLOG_DEFAULT, LISTENERS_MAX, TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import {
   bufferLimitDefaultBytes,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { absoluteUnixPath } from "../../connection/places.ts";
+import { absoluteUnixPath } from "../../stream/socket_address.ts";
 import type { ResolvedServerOptions } from "./resolved.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KeepAliveOptions } from "../../connection/types.ts";
+import type { KeepAliveOptions } from "../../stream/types.ts";
 import type {
   LimitOptions,
   ListenerLimitOptions,

@@ -25,7 +25,7 @@ import {
   TIMERS_DEFAULT,
   TIMERS_MAX,
 } from "../../base/layout.ts";
-import { offencesMax } from "../offences.ts";
+import { offencesMax } from "../address_limits/offences.ts";
 import {
   address,
   bytes,

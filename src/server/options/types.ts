@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { KeepAliveOptions } from "../../connection/types.ts";
-import type { LogLevel, LogSink } from "../log.ts";
+import type { KeepAliveOptions } from "../../stream/types.ts";
+import type { LogLevel, LogSink } from "../log/log.ts";
 
 /** Milliseconds after which something on a connection has taken too long; 0 switches one off. */
 export interface TimeoutOptions {

@@ -1,0 +1,118 @@
+/**
+ * A connection of a pool in somebody's hands.
+ *
+ * @module
+ */
+import { OptionError, StateError } from "../../base/errors.ts";
+import { checkHandlers } from "../../stream/options.ts";
+import { Flag } from "../../stream/state.ts";
+import type { Connection, SocketHandlers } from "../../stream/types.ts";
+import type { Pooled } from "./pooled.ts";
+import { handTo } from "./reuse.ts";
+
+/** What a lease asks of its pool. */
+export interface LeaseOwner {
+  /** Back to the pool, or closed. True when it went back. */
+  takeBack(pooled: Pooled): boolean;
+}
+
+/**
+ * A connection for a while: made by `pool.acquire`, ended by {@linkcode release}, {@linkcode discard} or
+ * the end of an `await using` scope.
+ */
+export class Lease<D = undefined> implements AsyncDisposable, Disposable {
+  /** True when somebody has used the connection before: its peer may end it at any moment. */
+  readonly reused: boolean;
+  readonly #owner: LeaseOwner;
+  readonly #pooled: Pooled;
+  #released = false;
+
+  /** Use `pool.acquire`. @internal */
+  constructor(owner: LeaseOwner, pooled: Pooled) {
+    this.#owner = owner;
+    this.#pooled = pooled;
+    this.reused = pooled.uses > 1;
+  }
+
+  /** The connection. Throws a StateError once the lease is over: it is somebody else's then. */
+  get connection(): Connection<D> {
+    this.#check("connection");
+    return this.#pooled.core as unknown as Connection<D>;
+  }
+
+  /** True once the lease is over. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** The handlers that are told of the connection during this lease. `open` is not called. */
+  get handlers(): SocketHandlers<D> {
+    this.#check("handlers");
+    return this.#pooled.core.group.handlers as unknown as SocketHandlers<D>;
+  }
+
+  /**
+   * Takes other handlers. They are the connection's own table from now on: nothing stands between,
+   * whatever comes.
+   *
+   * @throws {StateError} when `connection.readable` is read already, or the lease is over.
+   */
+  set handlers(handlers: SocketHandlers<D>) {
+    this.#check("handlers");
+    if (typeof handlers !== "object" || handlers === null) {
+      throw new OptionError("lease", "handlers", '"handlers" must be an object of handlers');
+    }
+    checkHandlers("lease", handlers);
+    const { core } = this.#pooled;
+    if ((core.flags & Flag.streaming) !== 0) {
+      throw new StateError("lease: the connection's stream is read, which takes what comes", {
+        code: "ERR_STATE",
+        operation: "handlers",
+        origin: "application",
+        connectionId: core.id,
+      });
+    }
+    if (this.#pooled.usable) handTo(core, handlers);
+  }
+
+  /**
+   * Gives the connection back. It is kept when it is open both ways, all that was written is with the
+   * kernel and nothing received waits to be read; otherwise it is closed, after what was written. To
+   * release it before the whole of an answer has come is a mistake: what follows closes it, or meets the
+   * next lease.
+   *
+   * @returns true when it was kept. A second call does nothing and returns false.
+   */
+  release(): boolean {
+    if (this.#released) return false;
+    this.#released = true;
+    return this.#owner.takeBack(this.#pooled);
+  }
+
+  /** Ends the lease and the connection: for when it is not known what its peer believes. */
+  discard(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#pooled.evict("discarded");
+  }
+
+  /** The same as {@linkcode release}. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** The same as {@linkcode release}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    return Promise.resolve();
+  }
+
+  #check(operation: string): void {
+    if (!this.#released) return;
+    throw new StateError("lease: it is over, and the connection is somebody else's", {
+      code: "ERR_LEASE_OVER",
+      operation,
+      origin: "application",
+    });
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What the options of a pool and of an acquire may be, and what they are when left out.
+ *
+ * @module
+ */
+import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
+import {
+  poolAcquireTimeoutDefaultMilliseconds,
+  poolBackOffDefaultMilliseconds,
+  poolCloseTimeoutDefaultMilliseconds,
+  poolConnectionsDefault,
+  poolConnectionsPerHostDefault,
+  poolConnectTimeoutDefaultMilliseconds,
+  poolIdleTimeoutDefaultMilliseconds,
+  poolWaitingMaxDefault,
+} from "../../base/limits.ts";
+import { OptionError } from "../../base/errors.ts";
+import {
+  abortSignal,
+  anything,
+  checkOptions,
+  objectOf,
+  type OptionSchema,
+  wholeNumber,
+} from "../../base/options.ts";
+import { EventLoop } from "../../loop/event_loop.ts";
+import { checkHandlers } from "../../stream/options.ts";
+import type { PoolOptions, PoolTarget } from "./types.ts";
+
+const countMax = 0x7fff_ffff;
+const atLeastOne = wholeNumber(1, countMax);
+const count = wholeNumber(0, countMax);
+const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
+
+const poolSchema: OptionSchema = {
+  connectionsPerHost: atLeastOne,
+  connections: atLeastOne,
+  idleTimeout: milliseconds,
+  lifetime: milliseconds,
+  acquireTimeout: milliseconds,
+  connectTimeout: milliseconds,
+  waitingMax: count,
+  usesMax: count,
+  failuresMax: count,
+  backOff: milliseconds,
+  closeTimeout: milliseconds,
+  handlers: objectOf("an object of handlers"),
+  connect: objectOf("an object of options of connect"),
+  loop: { wants: "an EventLoop of createLoop", accepts: (value) => value instanceof EventLoop },
+};
+
+const leaseSchema: OptionSchema = {
+  handlers: objectOf("an object of handlers"),
+  data: anything,
+  signal: abortSignal,
+  timeout: milliseconds,
+  connectTimeout: milliseconds,
+  idleTimeout: milliseconds,
+  lifetime: milliseconds,
+};
+
+/** Keys that are the lease's or the pool's own and must not be among the options of `connect`. */
+const ownKeys = ["socket", "data", "loop", "timeout", "signal", "localPort"];
+
+/** The limits of a pool, with the defaults filled in. */
+export interface PoolLimits {
+  connectionsPerHost: number;
+  connections: number;
+  idleTimeout: number;
+  lifetime: number;
+  acquireTimeout: number;
+  connectTimeout: number;
+  waitingMax: number;
+  usesMax: number;
+  failuresMax: number;
+  backOff: number;
+  closeTimeout: number;
+}
+
+/** Checks the options of a pool and fills in what is left out; throws an OptionError. */
+export function poolLimits<D>(options: PoolOptions<D>): PoolLimits {
+  checkOptions("createPool", options, poolSchema);
+  if (options.handlers !== undefined) checkHandlers("createPool", options.handlers);
+  if (options.connect !== undefined) checkConnectKeys("createPool", options.connect);
+  return {
+    connectionsPerHost: options.connectionsPerHost ?? poolConnectionsPerHostDefault,
+    connections: options.connections ?? poolConnectionsDefault,
+    idleTimeout: options.idleTimeout ?? poolIdleTimeoutDefaultMilliseconds,
+    lifetime: options.lifetime ?? 0,
+    acquireTimeout: options.acquireTimeout ?? poolAcquireTimeoutDefaultMilliseconds,
+    connectTimeout: options.connectTimeout ?? poolConnectTimeoutDefaultMilliseconds,
+    waitingMax: options.waitingMax ?? poolWaitingMaxDefault,
+    usesMax: options.usesMax ?? 0,
+    failuresMax: options.failuresMax ?? 0,
+    backOff: options.backOff ?? poolBackOffDefaultMilliseconds,
+    closeTimeout: options.closeTimeout ?? poolCloseTimeoutDefaultMilliseconds,
+  };
+}
+
+/** Checks what concerns one lease alone; throws an OptionError. */
+export function checkLease<D>(target: PoolTarget<D>): void {
+  if (typeof target !== "object" || target === null) {
+    throw new OptionError("acquire", "target", "the target must be an object with hostname and port");
+  }
+  const { handlers, data, signal, timeout, connectTimeout, idleTimeout, lifetime } = target;
+  const times = { connectTimeout, idleTimeout, lifetime };
+  checkOptions("acquire", { handlers, data, signal, timeout, ...times }, leaseSchema);
+  const alias = target.timeouts?.connect;
+  if (connectTimeout !== undefined && alias !== undefined && connectTimeout !== alias) {
+    throw new OptionError(
+      "acquire",
+      "connectTimeout",
+      'options "connectTimeout" and "timeouts.connect" are the same: give one',
+    );
+  }
+  if (handlers !== undefined) checkHandlers("acquire", handlers);
+}
+
+/** Throws an OptionError for a key of `connect` that a pool decides by itself. */
+export function checkConnectKeys(operation: string, options: object): void {
+  for (const key of ownKeys) {
+    if (!Object.hasOwn(options, key)) continue;
+    throw new OptionError(operation, key, `option "${key}" is not for the connects of a pool`);
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Outgoing connections that are kept and used again.
+ *
+ * @module
+ */
+import type { TimerTarget } from "../../loop/timers.ts";
+import type { Connection, SocketHandlers } from "../../stream/types.ts";
+import type { Lease } from "./lease.ts";
+import { checkLease, poolLimits } from "./options.ts";
+import { Places, poolClosed } from "./connections.ts";
+import type { PoolOptions, PoolStatistics, PoolTarget } from "./types.ts";
+
+/**
+ * Makes a pool of outgoing connections. Nothing is opened before the first acquire; idle connections do
+ * not keep the process alive.
+ *
+ * @throws {OptionError} for an unknown key or a wrong type.
+ *
+ * @example
+ * ```ts
+ * import { createPool, listen } from "@ringport/ringport";
+ *
+ * await using listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: { data: (connection, window) => void connection.write(window) },
+ * });
+ * await using pool = createPool({ connectionsPerHost: 4, idleTimeout: 2_000 });
+ * const target = { hostname: "127.0.0.1", port: listener.port };
+ * for (const question of ["one", "two", "three"]) {
+ *   const answer = await pool.use(target, async (connection) => {
+ *     const reader = connection.readable.getReader();
+ *     connection.write(question);
+ *     return new TextDecoder().decode((await reader.read()).value);
+ *   });
+ *   console.log(answer);
+ * }
+ * console.log(pool.stats().created); // 1
+ * ```
+ */
+export function createPool<D = undefined>(options: PoolOptions<D> = {}): ConnectionPool<D> {
+  return new ConnectionPool<D>(options);
+}
+
+/** Keeps connections to any number of destinations. Made by {@linkcode createPool}. */
+export class ConnectionPool<D = undefined> implements AsyncDisposable {
+  readonly #places: Places;
+  #closing: Promise<void> | undefined = undefined;
+
+  /** The same as {@linkcode createPool}. */
+  constructor(options: PoolOptions<D> = {}) {
+    const limits = poolLimits(options);
+    const handlers = options.handlers as SocketHandlers<unknown> | undefined;
+    this.#places = new Places(limits, options.connect ?? {}, handlers, options.loop);
+  }
+
+  /**
+   * A connection to `target`: the idle one that was used last, or a new one, or, where no place is free,
+   * the next one released. Acquires of one destination are served in their order.
+   *
+   * A connection that its peer ended while it was idle is never given out, as far as the kernel knows of
+   * it; but no pool can know what is still on its way. A lease tells by `reused` that the peer may just
+   * have left.
+   *
+   * With handlers (of the target, or of the pool) what comes goes to them, without anything in between.
+   * Without a `data` handler it waits until `connection.readable` is read. `open` is not called.
+   *
+   * @throws {LimitError} `ERR_POOL_WAITING`, when `waitingMax` acquires wait already.
+   * @throws {TimeoutError} when it takes longer than `timeout` or the pool's `acquireTimeout`.
+   * @throws {RingportError} `ERR_POOL_BACK_OFF`, while the pool backs off from the destination.
+   * @throws {StateError} `ERR_POOL_CLOSED`, once the pool is closed.
+   * @throws what `connect` throws, when the connection made for it fails. The next acquire tries anew.
+   */
+  async acquire(target: PoolTarget<D>): Promise<Lease<D>> {
+    if (this.#places.closed) throw poolClosed();
+    checkLease(target);
+    target.signal?.throwIfAborted();
+    return await this.#places.acquire(target as PoolTarget<unknown>) as unknown as Lease<D>;
+  }
+
+  /**
+   * Calls `action` with a connection, and gives it back when the promise resolves. When it rejects, nobody
+   * knows what the peer believes: the connection is closed.
+   *
+   * @returns what `action` returned.
+   */
+  async use<R>(
+    target: PoolTarget<D>,
+    action: (connection: Connection<D>, lease: Lease<D>) => R | Promise<R>,
+  ): Promise<R> {
+    const lease = await this.acquire(target);
+    try {
+      const result = await action(lease.connection, lease);
+      lease.release();
+      return result;
+    } catch (error) {
+      lease.discard();
+      throw error;
+    }
+  }
+
+  /** The pool's counters, as they are now. */
+  stats(): PoolStatistics {
+    const { all, counters, connecting, waiting, destinations } = this.#places;
+    const count = { idle: 0, checking: 0, leased: 0, leaving: 0 };
+    for (const { standing } of all) count[standing] += 1;
+    return {
+      open: count.idle + count.checking + count.leased,
+      idle: count.idle,
+      leased: count.leased,
+      closing: count.leaving,
+      connecting,
+      waiting,
+      destinations: destinations.count,
+      created: counters.created,
+      reused: counters.reused,
+      failures: counters.failures,
+      timeouts: counters.timeouts,
+      refused: counters.refused,
+      backedOff: counters.backedOff,
+      evicted: { ...counters.evicted },
+    };
+  }
+
+  /**
+   * Takes no more acquires, rejects those that wait, closes what is idle, and waits for the leases. After
+   * `closeTimeout` what is left is aborted. Resolves when all connections are gone; never rejects.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const places = this.#places;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    places.close();
+    if (places.empty) return;
+    const timers = places.loop!.engine.timers;
+    const { closeTimeout } = places.limits;
+    const deadline: TimerTarget = {
+      timerDue() {
+        timer = -1;
+        for (const pooled of places.all) pooled.abort("closed");
+      },
+    };
+    let timer = closeTimeout > 0 ? timers.arm(closeTimeout, deadline) : -1;
+    places.whenEmpty = () => {
+      if (timer >= 0) timers.cancel(timer);
+      resolve();
+    };
+    if (timer < 0) deadline.timerDue(-1);
+    await promise;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * A connection from a trusted proxy until its PROXY header is read. The application does not know it yet.
+ *
+ * @module
+ */
+import { RingportError, TimeoutError } from "../../base/errors.ts";
+import { Status } from "../../base/layout.ts";
+import type { TimerTarget } from "../../loop/timers.ts";
+import type { ConnectionCore } from "../../stream/core.ts";
+import type { ProxyHeader } from "../../stream/proxy_header.ts";
+import { ProxyParser } from "./proxy_protocol.ts";
+import type { Greeting } from "../../stream/origin.ts";
+import { Flag, State } from "../../stream/state.ts";
+
+/** Whom the greeting is for. */
+export interface Greeted {
+  /**
+   * The header is read: the connection goes on to the application, or is cut. Called before the bytes behind
+   * the header are delivered.
+   */
+  introduced(connection: ConnectionCore, header: ProxyHeader): void;
+  /** The header was wrong or did not come; the connection is to be cut. */
+  failed(connection: ConnectionCore, error: Error): void;
+}
+
+export class ProxyReader implements Greeting, TimerTarget {
+  readonly #connection: ConnectionCore;
+  readonly #greeted: Greeted;
+  readonly #milliseconds: number;
+  readonly #parser = new ProxyParser();
+  #timer: number;
+
+  constructor(connection: ConnectionCore, greeted: Greeted, milliseconds: number) {
+    this.#connection = connection;
+    this.#greeted = greeted;
+    this.#milliseconds = milliseconds;
+    connection.flags |= Flag.greeting;
+    this.#timer = connection.group.engine.timers.arm(milliseconds, this);
+  }
+
+  /** Bytes have come, with one hold. Those behind the header are delivered where they lie. */
+  take(segment: number, offset: number, length: number): void {
+    const connection = this.#connection;
+    const { segments } = connection.group;
+    // Closed by this side before the header was there.
+    if (connection.stateNumber !== State.open) return segments.release(segment, offset, length);
+    const position = segment * segments.size + offset;
+    const taken = this.#parser.take(segments.bytes.subarray(position, position + length));
+    const { header, fault } = this.#parser;
+    if (header === undefined) {
+      segments.release(segment, offset, length);
+      if (fault !== undefined) this.#fail(`the PROXY header ${fault}`);
+      return;
+    }
+    this.end();
+    this.#greeted.introduced(connection, header);
+    if (isCut(connection)) return segments.release(segment, offset, length);
+    const end = offset + taken;
+    // Each segment has one hold: those the header alone lay in are given back.
+    const behind = taken === length ? segments.covered(offset, length) : Math.floor(end / segments.size);
+    if (behind > 0) segments.release(segment, offset, Math.min(length, behind * segments.size - offset));
+    if (taken === length) return;
+    connection.received(segment + behind, end - behind * segments.size, length - taken);
+  }
+
+  /** The peer has ended its side, or reading has failed. */
+  ended(status: number): void {
+    const ended = status === Status.endOfStream;
+    this.#fail(
+      ended
+        ? "the connection ended before its PROXY header"
+        : "the connection failed before its PROXY header",
+    );
+  }
+
+  timerDue(): void {
+    this.#timer = -1;
+    this.end();
+    const message = `no PROXY header came within ${this.#milliseconds} ms`;
+    this.#greeted.failed(this.#connection, new TimeoutError(message, details(this.#connection)));
+  }
+
+  /** It is over, whatever way. */
+  end(): void {
+    const connection = this.#connection;
+    if (this.#timer >= 0) connection.group.engine.timers.cancel(this.#timer);
+    this.#timer = -1;
+    connection.flags &= ~Flag.greeting;
+    if (connection.origin !== undefined) connection.origin.greeting = undefined;
+  }
+
+  #fail(message: string): void {
+    this.end();
+    this.#greeted.failed(this.#connection, new RingportError(message, details(this.#connection)));
+  }
+}
+
+function isCut({ stateNumber }: ConnectionCore): boolean {
+  return stateNumber === State.aborting || stateNumber === State.closed;
+}
+
+function details(connection: ConnectionCore) {
+  return { code: "ERR_PROXY_PROTOCOL", operation: "receive", connectionId: connection.id } as const;
+}

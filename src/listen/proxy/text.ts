@@ -1,0 +1,38 @@
+/**
+ * PROXY protocol, version 1: one line of text.
+ *
+ * Source: The PROXY protocol, versions 1 & 2 (haproxy.org, proxy-protocol.txt), section 2.1.
+ *
+ * @module
+ */
+import { parseAddress } from "../../base/address.ts";
+import { AddressWords } from "../../base/address_words.ts";
+import { type ProxyEndpoint, ProxyHeader } from "../../stream/proxy_header.ts";
+
+const portMax = 0xffff;
+const fieldCount = 6;
+
+/** Reads a line without its CRLF. A text says what is wrong with it. */
+export function readProxyLine(line: string): ProxyHeader | string {
+  const fields = line.split(" ");
+  const protocol = fields[1];
+  // Whatever follows is to be ignored: the proxy does not know the addresses.
+  if (protocol === "UNKNOWN") return new ProxyHeader(1, "proxy");
+  if (protocol !== "TCP4" && protocol !== "TCP6") return "names no protocol of TCP4, TCP6 and UNKNOWN";
+  if (fields.length !== fieldCount) return "has not two addresses and two ports, one space apart";
+  const family = protocol === "TCP4" ? 4 : 6;
+  const source = readEndpoint(family, fields[2], fields[4]);
+  if (typeof source === "string") return `has a source ${source}`;
+  const destination = readEndpoint(family, fields[3], fields[5]);
+  if (typeof destination === "string") return `has a destination ${destination}`;
+  return new ProxyHeader(1, "proxy", "stream", [source, destination]);
+}
+
+function readEndpoint(family: 4 | 6, text: string, portText: string): ProxyEndpoint | string {
+  const address = text.includes("%") ? undefined : parseAddress(text);
+  if (address === undefined || address.family !== family) return `that is no IPv${family} address`;
+  const port = Number(portText);
+  // Leading zeros are not allowed: some would read them as octal.
+  if (!/^(0|[1-9][0-9]{0,4})$/.test(portText) || port > portMax) return "port that is none";
+  return { address: new AddressWords().setBytes(family, address.bytes), port };
+}

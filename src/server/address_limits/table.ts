@@ -1,0 +1,355 @@
+/**
+ * What a server knows of the addresses its clients come from, in memory all its workers share: how many
+ * connections each has, how fast new ones come, how often it offended, until when it is banned. It is asked
+ * when a connection comes and told when it goes, never for a message.
+ *
+ * IPv4 clients are counted by address, IPv6 clients by the first 64 bits: a subscriber is given at least so
+ * much (RFC 6177 section 2, RIPE-690), and can take any of its addresses at any time (RFC 8981), so that a
+ * limit on single ones would limit nobody.
+ *
+ * @module
+ */
+import type { AddressWords } from "../../base/address_words.ts";
+import { LimitError, OptionError } from "../../base/errors.ts";
+import {
+  addressEntriesDefault,
+  addressEntriesMax,
+  addressWorkersMax,
+  banAfterDefault,
+  bannedNetworksMax,
+  banTimeDefaultMilliseconds,
+  banTimeMaxMilliseconds,
+  banWindowDefaultMilliseconds,
+} from "../../base/limits.ts";
+import { checkOptions, type OptionSchema, powerOfTwo, wholeNumber } from "../../base/options.ts";
+import type { AdmissionVerdict } from "../../listen/admission.ts";
+import { AddressEntries } from "./entries.ts";
+import {
+  connectionsMask,
+  Head,
+  HeaderWord,
+  headerWords,
+  headWords,
+  layoutOf,
+  networkWords,
+  Phase,
+  reasonBytes,
+  tableMagic,
+  tableVersion,
+} from "./layout.ts";
+import { BanList } from "./bans.ts";
+import { BannedNetworks } from "./networks.ts";
+import { banLeft, banWord, countOffence, offencesMax, windowOver } from "./offences.ts";
+import { writeText } from "../shared_text.ts";
+import { bucketRate, isFull, takeToken } from "./tokens.ts";
+
+/** Options of {@linkcode AddressTable.create}. A limit of 0 is none. */
+export interface AddressTableOptions {
+  /** Addresses known at once, a power of two from 16 to 262,144. 16,384 by default. */
+  entries?: number;
+  /** Workers that share the table, 1 to 64. 64 by default. */
+  workers?: number;
+  /** Connections of one address at once, with all workers together. 0 by default. */
+  connections?: number;
+  /** New connections of one address per second. 0 by default. */
+  rate?: number;
+  /** New connections of one address at once, after it was quiet. The rate by default, at least 1. */
+  burst?: number;
+  /** Offences within `banWindow` that lead to a ban, at most 255. 10 by default. */
+  banAfter?: number;
+  /** Milliseconds within which offences are counted together, exact to 256. 60,000 by default. */
+  banWindow?: number;
+  /** Milliseconds such a ban lasts. 600,000 by default; 0: offences are counted and lead to nothing. */
+  banTime?: number;
+}
+
+/** Counters of a table, of all its workers together. */
+export interface AddressStatistics {
+  /** Connections let in. */
+  admitted: number;
+  /** Connections refused, by reason. */
+  refusedConnections: number;
+  refusedRate: number;
+  refusedBanned: number;
+  /** Of those let in, how many no entry was free for: nothing limits them by address. */
+  uncounted: number;
+  offences: number;
+  /** Bans that offences led to. */
+  bans: number;
+}
+
+const countMax = connectionsMask;
+export const rateMax = 100_000;
+/** A bucket that takes longer than this to fill would not fit the 32 bits its time is kept in. */
+const fillTimeMaxMilliseconds = 2 ** 28;
+
+const tableSchema: OptionSchema = {
+  entries: powerOfTwo(16, addressEntriesMax),
+  workers: wholeNumber(1, addressWorkersMax),
+  connections: wholeNumber(0, countMax),
+  rate: {
+    wants: `a number from 0 to ${rateMax}`,
+    accepts: (value) => typeof value === "number" && value >= 0 && value <= rateMax,
+  },
+  burst: wholeNumber(1, rateMax),
+  banAfter: wholeNumber(1, offencesMax),
+  banWindow: wholeNumber(1, banTimeMaxMilliseconds, "milliseconds"),
+  banTime: wholeNumber(0, banTimeMaxMilliseconds, "milliseconds"),
+};
+
+/**
+ * The table as one thread holds it. One thread creates it; the others attach to its `buffer`.
+ *
+ * `now` is milliseconds of a clock all threads share (`tableNow`), of which the lower 32 bits
+ * count. Since they run over after 49 days, {@linkcode sweep} is to be called at least once an hour.
+ *
+ * When all places of an address are taken, its connection is let in and counted as `uncounted`: refusing it
+ * would let anybody with enough addresses keep out everybody else, and the limits of the server still hold.
+ *
+ * @example
+ * ```ts
+ * import { AddressTable, listen, TableAdmission } from "@ringport/ringport";
+ *
+ * const table = AddressTable.create({ connections: 100, rate: 20, burst: 50, workers: 1 });
+ * await using listener = listen({ hostname: "127.0.0.1", admission: new TableAdmission(table, 0) });
+ * console.log(table.stats().admitted, listener.refusals.rate); // 0 0
+ * ```
+ */
+export class AddressTable {
+  /** The memory, to be handed to other threads; mapped by other processes where it was given to `create`. */
+  readonly buffer: ArrayBufferLike;
+  /** The bans, to be read and edited at any time. */
+  readonly bans: BanList;
+  /** Workers the table counts for. */
+  readonly workers: number;
+  /**
+   * After `admit` has answered "ok": what `leave` is to be given when the connection is gone. -1 where it is
+   * not counted.
+   */
+  ticket = -1;
+  readonly #header: Int32Array;
+  readonly #entries: AddressEntries;
+  readonly #networks: BannedNetworks;
+  readonly #reasons: Uint8Array;
+  readonly #connectionsMax: number;
+
+  /** Bytes of the memory of a table of these options. Throws an OptionError as `create` does. */
+  static bytes(options: AddressTableOptions = {}): number {
+    checkOptions("AddressTable", options, tableSchema);
+    const { entries = addressEntriesDefault, workers = addressWorkersMax } = options;
+    return layoutOf(entries, workers).bytes;
+  }
+
+  /**
+   * Makes a table. Throws an OptionError for an unknown key or a wrong value.
+   *
+   * @param buffer memory of {@linkcode bytes}, all zero; a new SharedArrayBuffer by default.
+   */
+  static create(
+    options: AddressTableOptions = {},
+    buffer: ArrayBufferLike = new SharedArrayBuffer(AddressTable.bytes(options)),
+  ): AddressTable {
+    const { entries = addressEntriesDefault, workers = addressWorkersMax, connections = 0, rate = 0 } =
+      options;
+    const burst = options.burst ?? Math.max(1, Math.ceil(rate));
+    if (rate > 0 && burst / rate * 1000 > fillTimeMaxMilliseconds) {
+      throw new OptionError("AddressTable", "burst", 'option "burst" is too large for so small a "rate"');
+    }
+    const header = new Int32Array(buffer, 0, headerWords);
+    header[HeaderWord.magic] = tableMagic;
+    header[HeaderWord.version] = tableVersion;
+    header[HeaderWord.entries] = entries;
+    header[HeaderWord.workers] = workers;
+    header[HeaderWord.connections] = connections;
+    const bucket = bucketRate(rate, burst);
+    header[HeaderWord.ticksPerMillisecond] = bucket.ticksPerMillisecond;
+    header[HeaderWord.interval] = bucket.interval;
+    header[HeaderWord.tolerance] = bucket.tolerance;
+    header[HeaderWord.banAfter] = options.banAfter ?? banAfterDefault;
+    header[HeaderWord.banWindow] = options.banWindow ?? banWindowDefaultMilliseconds;
+    header[HeaderWord.banTime] = options.banTime ?? banTimeDefaultMilliseconds;
+    header[HeaderWord.seed] = crypto.getRandomValues(new Int32Array(1))[0];
+    return new AddressTable(buffer);
+  }
+
+  /** The table of another thread or process. Throws an OptionError for a memory that is none. */
+  static attach(buffer: ArrayBufferLike): AddressTable {
+    const isMemory = buffer instanceof SharedArrayBuffer || buffer instanceof ArrayBuffer;
+    const fits = isMemory && buffer.byteLength > headerWords * 4;
+    const header = fits ? new Int32Array(buffer, 0, headerWords) : new Int32Array(headerWords);
+    if (
+      header[HeaderWord.magic] !== tableMagic || header[HeaderWord.version] !== tableVersion ||
+      layoutOf(header[HeaderWord.entries], header[HeaderWord.workers]).bytes !== buffer.byteLength
+    ) throw new OptionError("AddressTable", "buffer", "the buffer is not that of an AddressTable");
+    return new AddressTable(buffer);
+  }
+
+  private constructor(buffer: ArrayBufferLike) {
+    this.buffer = buffer;
+    this.#header = new Int32Array(buffer, 0, headerWords);
+    this.workers = this.#header[HeaderWord.workers];
+    this.#connectionsMax = this.#header[HeaderWord.connections];
+    this.#entries = new AddressEntries(buffer, this.#header);
+    const layout = layoutOf(this.#entries.count, this.workers);
+    const networks = new Int32Array(buffer, layout.networks, bannedNetworksMax * networkWords);
+    this.#networks = new BannedNetworks(this.#header, networks);
+    const reasons = (bannedNetworksMax + this.#entries.count) * reasonBytes;
+    this.#reasons = new Uint8Array(buffer, layout.reasons, reasons);
+    const ban = (address: AddressWords, now: number, milliseconds: number, reason: string) =>
+      this.#banByHand(address, now, milliseconds, reason);
+    this.bans = new BanList(ban, this.#entries, this.#networks, this.#reasons);
+  }
+
+  /**
+   * Asks for one connection of an address with a worker. After "ok", and only then, `leave` is owed with
+   * {@linkcode ticket}. A try that was too fast takes no token; one refused for too many connections has
+   * taken its token.
+   */
+  admit(address: AddressWords, now: number, worker: number): AdmissionVerdict {
+    this.ticket = -1;
+    const verdict = address.family === 0 ? "ok" : this.#judge(address, now, worker);
+    Atomics.add(this.#header, verdictCounters[verdict], 1);
+    return verdict;
+  }
+
+  /** Whether new connections of the address are refused for a ban; asking leaves nothing behind. */
+  isBanned(address: AddressWords, now: number): boolean {
+    if (address.family === 0) return false;
+    this.#entries.find(address, now);
+    const isBanned = this.#entries.banLeft > 0 || this.#networks.includes(address, now);
+    if (isBanned) Atomics.add(this.#header, HeaderWord.refusedBanned, 1);
+    return isBanned;
+  }
+
+  /** A connection that was let in is gone. */
+  leave(ticket: number, worker: number): void {
+    if (ticket >= 0) this.#entries.leave(ticket, worker);
+  }
+
+  /** The address has abused its welcome, `weight` times at once. True when that leads to a ban now. */
+  offend(address: AddressWords, now: number, worker: number = this.workers, weight = 1): boolean {
+    if (address.family === 0) return false;
+    Atomics.add(this.#header, HeaderWord.offences, weight);
+    const entry = this.#entries.acquire(address, now, worker);
+    if (entry < 0) return false;
+    const at = entry * headWords;
+    const { words } = this.#entries;
+    const window = this.#header[HeaderWord.banWindow];
+    const count = countOffence(words, at + Head.offences, now, window, weight);
+    const banTime = this.#header[HeaderWord.banTime];
+    const banAfter = this.#header[HeaderWord.banAfter];
+    // Exactly one of several threads counts up to the number that bans, or past it.
+    const bans = count >= banAfter && count - weight < banAfter && banTime > 0;
+    if (bans) {
+      Atomics.store(words, at + Head.offences, 0);
+      this.#ban(entry, now, banTime, "abuse");
+      Atomics.add(this.#header, HeaderWord.bans, 1);
+    }
+    this.#entries.unpin(entry, worker);
+    return bans;
+  }
+
+  /** Connections of an address now, with all workers. */
+  connections(address: AddressWords): number {
+    return this.#entries.connections(address);
+  }
+
+  /** The worker is gone: takes back its connections. Returns how many they were. */
+  reclaim(worker: number): number {
+    return this.#entries.reclaim(worker);
+  }
+
+  /** Forgets what is over, so that the clock may run over. Returns the entries still in use. */
+  sweep(now: number): number {
+    this.#networks.sweep(now);
+    const { words, rate, count } = this.#entries;
+    const banWindow = this.#header[HeaderWord.banWindow];
+    let used = 0;
+    for (let entry = 0; entry < count; entry++) {
+      const at = entry * headWords;
+      // What was never used is not looked at: memory that is read first is given first.
+      if (Atomics.load(words, at) === Phase.empty) continue;
+      const clear = (place: number, isOver: (word: number) => boolean): void => {
+        const word = Atomics.load(words, at + place);
+        if (word !== 0 && isOver(word)) Atomics.compareExchange(words, at + place, word, 0);
+      };
+      clear(Head.bucket, (word) => isFull(word, now, rate));
+      clear(Head.offences, (word) => windowOver(word, now, banWindow));
+      clear(Head.bannedUntil, (word) => banLeft(word, now) <= 0);
+      if (!this.#entries.isIdle(entry, now)) used += 1;
+    }
+    return used;
+  }
+
+  /** The counters. */
+  stats(): AddressStatistics {
+    const read = (word: number) => Atomics.load(this.#header, word) >>> 0;
+    return {
+      admitted: read(HeaderWord.admitted),
+      refusedConnections: read(HeaderWord.refusedConnections),
+      refusedRate: read(HeaderWord.refusedRate),
+      refusedBanned: read(HeaderWord.refusedBanned),
+      uncounted: read(HeaderWord.uncounted),
+      offences: read(HeaderWord.offences),
+      bans: read(HeaderWord.bans),
+    };
+  }
+
+  #judge(address: AddressWords, now: number, worker: number): AdmissionVerdict {
+    if (this.#networks.includes(address, now)) return "banned";
+    const entry = this.#entries.acquire(address, now, worker);
+    if (entry < 0) {
+      Atomics.add(this.#header, HeaderWord.uncounted, 1);
+      return "ok";
+    }
+    const verdict = this.#judgeEntry(entry, address, now, worker);
+    if (verdict === "ok") this.ticket = entry;
+    this.#entries.unpin(entry, worker);
+    return verdict;
+  }
+
+  #judgeEntry(entry: number, address: AddressWords, now: number, worker: number): AdmissionVerdict {
+    const entries = this.#entries;
+    if (entries.banLeft > 0) return "banned";
+    if (entries.rate.interval > 0) {
+      if (!takeToken(entries.words, entry * headWords + Head.bucket, now, entries.rate)) return "rate";
+    }
+    for (let attempt = 0; attempt < joinAttemptsMax; attempt++) {
+      entries.join(entry, worker);
+      if (this.#connectionsMax === 0 || entries.connections(address) <= this.#connectionsMax) return "ok";
+      entries.leave(entry, worker);
+      if (entries.connections(address) >= this.#connectionsMax) break;
+    }
+    return "connections";
+  }
+
+  #banByHand(address: AddressWords, now: number, milliseconds: number, reason: string): void {
+    const entry = this.#entries.acquire(address, now, this.workers);
+    if (entry < 0) {
+      throw new LimitError("add: the table of addresses is full", {
+        code: "ERR_ADDRESSES",
+        operation: "add",
+      });
+    }
+    this.#ban(entry, now, milliseconds, reason);
+    this.#entries.unpin(entry, this.workers);
+  }
+
+  #ban(entry: number, now: number, milliseconds: number, reason: string): void {
+    writeText(this.#reasons, bannedNetworksMax + entry, reason);
+    Atomics.store(this.#entries.words, entry * headWords + Head.bannedUntil, banWord(now, milliseconds));
+  }
+}
+
+/**
+ * Two that come at the same moment for one last place see each other and both step back: they try again, and
+ * are refused if it happens every time.
+ */
+const joinAttemptsMax = 4;
+
+const verdictCounters: Readonly<Record<AdmissionVerdict, number>> = {
+  ok: HeaderWord.admitted,
+  connections: HeaderWord.refusedConnections,
+  rate: HeaderWord.refusedRate,
+  banned: HeaderWord.refusedBanned,
+};

@@ -1,0 +1,78 @@
+/**
+ * Puts equal things together: the first is told at once, and those that follow are counted and told as one.
+ *
+ * @module
+ */
+import { repeatIntervalMilliseconds, repeatKeysMax } from "../../base/limits.ts";
+
+/** Stands for all keys for which there is no room. */
+const othersKey = "\0others";
+
+interface Seen<T> {
+  latest: T;
+  /** How many came since something was told. */
+  repeated: number;
+}
+
+/** Made for one teller. {@linkcode Repeats.end} stops its timer. */
+export class Repeats<T> {
+  readonly #tell: (value: T, repeated: number) => void;
+  /** By key, the one that has been there longest first. */
+  readonly #seen = new Map<string, Seen<T>>();
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #ended = false;
+  /** Values for which there is no room are counted together, and not told at once. */
+  readonly #countsOthers: boolean;
+
+  /** `repeated` is 0 for what is told at once, else how many were put together in the value, the last one. */
+  constructor(tell: (value: T, repeated: number) => void, { countsOthers = false } = {}) {
+    this.#tell = tell;
+    this.#countsOthers = countsOthers;
+  }
+
+  /** Tells the value, or counts it where one of the same key was told within the last second. */
+  add(key: string, value: T): void {
+    const seen = this.#seen.get(key);
+    if (seen !== undefined) {
+      seen.latest = value;
+      seen.repeated += 1;
+      return;
+    }
+    const isCrowded = this.#seen.size >= repeatKeysMax && key !== othersKey;
+    if (isCrowded && this.#countsOthers) return this.add(othersKey, value);
+    this.#tell(value, 0);
+    if (this.#ended) return;
+    if (isCrowded) this.#forgetOldest();
+    this.#seen.set(key, { latest: value, repeated: 0 });
+    this.#timer ??= setTimeout(() => this.#pass(), repeatIntervalMilliseconds);
+  }
+
+  /** Tells what was counted; what comes later is told at once. */
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    for (const { latest, repeated } of this.#seen.values()) if (repeated > 0) this.#tell(latest, repeated);
+    this.#seen.clear();
+  }
+
+  #forgetOldest(): void {
+    const [[key, { latest, repeated }]] = this.#seen;
+    this.#seen.delete(key);
+    if (repeated > 0) this.#tell(latest, repeated);
+  }
+
+  /** What goes on repeating is told once an interval; the rest is forgotten. */
+  #pass(): void {
+    this.#timer = undefined;
+    for (const [key, seen] of [...this.#seen]) {
+      const { latest, repeated } = seen;
+      if (repeated === 0) {
+        this.#seen.delete(key);
+        continue;
+      }
+      seen.repeated = 0;
+      this.#tell(latest, repeated);
+    }
+    if (this.#seen.size > 0) this.#timer = setTimeout(() => this.#pass(), repeatIntervalMilliseconds);
+  }
+}

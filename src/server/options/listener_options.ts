@@ -1,0 +1,54 @@
+/**
+ * A listener's resolved options as those of `listen`.
+ *
+ * @module
+ */
+import type { ConnectionOptions } from "../../stream/types.ts";
+import type { ListenOptions } from "../../listen/types.ts";
+import { host } from "../../host/mod.ts";
+import type { ResolvedListenerOptions } from "./mod.ts";
+
+/** What concerns each connection; options of the sockets themselves are inherited from the listening one. */
+export function connectionOptionsOf(options: ResolvedListenerOptions): ConnectionOptions<unknown> {
+  const { highWaterMark, lowWaterMark, bufferLimit, autoPause, concurrent, lingerTimeout, allowHalfOpen } =
+    options;
+  const { firstByte, message, writeStall, idle, lifetime } = options.timeouts;
+  const { receiveRate, sendRate, rateGrace } = options.limits;
+  return {
+    allowHalfOpen,
+    highWaterMark,
+    lowWaterMark,
+    bufferLimit,
+    autoPause,
+    concurrent,
+    lingerTimeout,
+    timeouts: { firstByte, message, writeStall, idle, lifetime },
+    receiveRate,
+    sendRate,
+    rateGrace,
+  };
+}
+
+/**
+ * What concerns the listening socket. Of the table's defaults only those of its kind of place: `listen`
+ * refuses what has no effect there.
+ *
+ * @param descriptor a socket that listens there already.
+ */
+export function bindingOptionsOf(
+  options: ResolvedListenerOptions,
+  descriptor?: number,
+): ListenOptions<unknown> {
+  const { unix, inherited, hostname, port, backlog, ipv6Only, noDelay, keepAlive } = options;
+  const { receiveBuffer, sendBuffer, typeOfService } = options;
+  // It may be a Unix socket, which knows no delay; TCP has none by default.
+  const given = { noDelay: noDelay ? undefined : false, keepAlive, receiveBuffer, sendBuffer, typeOfService };
+  if (descriptor !== undefined) return { ...given, fd: descriptor, removePath: unix !== undefined };
+  if (inherited !== undefined) return { ...given, inherited };
+  if (unix !== undefined) {
+    // Windows goes by the permissions of the folder.
+    const mode = host.operatingSystem === "windows" ? undefined : options.mode;
+    return { unix, mode, backlog, sendBuffer };
+  }
+  return { hostname, port, backlog, ipv6Only, noDelay, keepAlive, receiveBuffer, sendBuffer, typeOfService };
+}

@@ -1,0 +1,38 @@
+/**
+ * The options of a server: their types, their one table, and how they come together.
+ *
+ * @module
+ */
+export type {
+  LimitOptions,
+  ListenerLimitOptions,
+  ListenerOptions,
+  MetricsOptions,
+  ProxyProtocolOptions,
+  ScalingOptions,
+  ServerOptions,
+  ShutdownOptions,
+  SupervisorOptions,
+  TimeoutOptions,
+  UdpListenerOptions,
+} from "./types.ts";
+export type {
+  ResolvedListenerOptions,
+  ResolvedMetricsOptions,
+  ResolvedServerOptions,
+  ResolvedUdpOptions,
+} from "./resolved.ts";
+export type { OptionSources } from "./sources.ts";
+export { variableNames } from "./sources.ts";
+export {
+  checkExportedOptions,
+  checkOptionSources,
+  checkServerOptions,
+  resolveServerOptions,
+  serverOptionsOfFlags,
+  singleListenerName,
+} from "./resolve.ts";
+export { withPathsFromRoot } from "./paths.ts";
+export { serverOptionsHelp } from "./help.ts";
+export { pathOfFlag, serverFlagTakesValue } from "./sources.ts";
+export { serverOptionPaths } from "./table.ts";

@@ -1,0 +1,278 @@
+/**
+ * The watch over the time of a loop's connections: what happens on one is noted as a number in an array, and
+ * one timer for each connection, armed for the earliest time at which a limit could be reached, looks at the
+ * numbers. So a message costs a store or two, and never a timer.
+ *
+ * @module
+ */
+import { slotOf } from "../../base/ids.ts";
+import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
+import { heldUpGraceMilliseconds, heldUpMilliseconds, timerStepMaxMilliseconds } from "../../base/limits.ts";
+import type { Clock } from "../../loop/clock.ts";
+import type { Engine } from "../../loop/engine.ts";
+import type { ConnectionCore } from "../core.ts";
+import { Flag, State } from "../state.ts";
+import { bufferedBytes } from "../writing.ts";
+import { timersExhausted } from "./errors.ts";
+import { Examination } from "./examination.ts";
+import { expire } from "./expire.ts";
+import { isRated, type Limits } from "./table.ts";
+import { Rate, rateWords, saturated, unknown, Word, wordsOfSlot } from "./words.ts";
+import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
+
+/** Slots there is room for at first; it doubles as needed. */
+const slotsAtFirst = 64;
+
+/** The watch of one loop. */
+export class Watch {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** What is known of each watched connection, by slot; see {@linkcode Word}. */
+  words: Int32Array = new Int32Array(slotsAtFirst * wordsOfSlot);
+  /** The same for rates; there once a connection has one. */
+  rates: Int32Array | undefined = undefined;
+  readonly #examination = new Examination(this);
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.clock = engine.clock;
+  }
+
+  /** From now on the connection is watched, which lasts until it is closed. */
+  begin<D>(connection: ConnectionCore<D>): void {
+    const slot = slotOf(connection.number);
+    this.#makeRoom(slot);
+    const { words } = this;
+    const now = this.clock.now;
+    const at = slot * wordsOfSlot;
+    words.fill(0, at, at + wordsOfSlot);
+    words[at + Word.received] = now;
+    words[at + Word.active] = now;
+    words[at + Word.opened] = now;
+    words[at + Word.message] = now;
+    words[at + Word.pausedAt] = now;
+    words[at + Word.stallAt] = now;
+    words[at + Word.written] = bufferedBytes(connection);
+    connection.flags |= Flag.watched | Flag.unheard;
+    if (isRated(limitsFor(connection))) this.#makeRateRoom();
+    if (this.rates !== undefined) {
+      this.restart(connection, "receiveRate");
+      this.restart(connection, "sendRate");
+    }
+    this.#lookAnew(connection);
+  }
+
+  /** The connection has other limits now: those that are given count from now on. */
+  limitsChanged<D>(connection: ConnectionCore<D>, given: ConnectionTimeoutOptions & RateOptions): void {
+    if (isRated(limitsFor(connection))) this.#makeRateRoom();
+    for (const [kind, limit] of Object.entries(given)) {
+      if (limit !== undefined && kind !== "rateGrace") this.restart(connection, kind as TimeoutKind);
+    }
+    if (given.firstByte !== undefined) connection.flags |= Flag.unheard;
+    // From within the `timeout` handler: the look that called it goes on after it.
+    if ((connection.flags & Flag.telling) === 0) this.#lookAnew(connection);
+  }
+
+  #lookAnew<D>(connection: ConnectionCore<D>): void {
+    const limits = limitsFor(connection);
+    this.#disarm(connection);
+    this.#look(connection, limits, false);
+  }
+
+  /** Bytes have come. */
+  received<D>(connection: ConnectionCore<D>, length: number): void {
+    const slot = slotOf(connection.number);
+    if ((connection.flags & Flag.unheard) !== 0) connection.flags &= ~Flag.unheard;
+    this.words[slot * wordsOfSlot + Word.received] = this.clock.now;
+    const { rates } = this;
+    if (rates === undefined) return;
+    const at = slot * rateWords + Rate.received;
+    rates[at] = Math.min(rates[at] + length, saturated);
+  }
+
+  /** `length` bytes were accepted by `write`; `first` of them where nothing was buffered before. */
+  written<D>(connection: ConnectionCore<D>, length: number, first: boolean): void {
+    const slot = slotOf(connection.number);
+    const { words, rates } = this;
+    const at = slot * wordsOfSlot;
+    const now = this.clock.now;
+    const before = words[at + Word.written];
+    words[at + Word.active] = now;
+    words[at + Word.written] = before + length;
+    if (first) {
+      words[at + Word.stallAt] = now;
+      words[at + Word.stallTaken] = before;
+    }
+    if (rates === undefined) return;
+    const rateAt = slot * rateWords;
+    if (first) {
+      rates[rateAt + Rate.sendAt] = now;
+      rates[rateAt + Rate.unacknowledged] = unknown;
+    }
+    rates[rateAt + Rate.sent] = first ? length : Math.min(rates[rateAt + Rate.sent] + length, saturated);
+  }
+
+  /** Something else has happened that shows the connection is in use. */
+  active<D>(connection: ConnectionCore<D>): void {
+    this.words[slotOf(connection.number) * wordsOfSlot + Word.active] = this.clock.now;
+  }
+
+  /** The first byte of a message. */
+  messageBegan<D>(connection: ConnectionCore<D>): void {
+    const slot = slotOf(connection.number);
+    const now = this.clock.now;
+    this.words[slot * wordsOfSlot + Word.message] = now;
+    if ((connection.flags & Flag.paused) !== 0) this.words[slot * wordsOfSlot + Word.pausedAt] = now;
+    if (this.rates !== undefined) this.#beginReceiveWindow(slot);
+  }
+
+  /** A framed handler owes a reply, or no longer. */
+  replies<D>(connection: ConnectionCore<D>, change: 1 | -1): void {
+    if (connection.stateNumber === State.closed) return;
+    const at = slotOf(connection.number) * wordsOfSlot;
+    this.words[at + Word.replies] += change;
+    this.words[at + Word.active] = this.clock.now;
+  }
+
+  /** Reading has stopped. */
+  paused<D>(connection: ConnectionCore<D>): void {
+    this.words[slotOf(connection.number) * wordsOfSlot + Word.pausedAt] = this.clock.now;
+  }
+
+  /** Reading goes on: what counts only while bytes may come is moved by the time between. */
+  resumed<D>(connection: ConnectionCore<D>): void {
+    const slot = slotOf(connection.number);
+    const { words } = this;
+    const at = slot * wordsOfSlot;
+    const now = this.clock.now;
+    const pause = now - words[at + Word.pausedAt];
+    words[at + Word.active] = now;
+    words[at + Word.message] += pause;
+    if ((connection.flags & Flag.unheard) !== 0) words[at + Word.received] += pause;
+    if (this.rates !== undefined) this.#beginReceiveWindow(slot);
+  }
+
+  /** The limit counts anew from now. */
+  restart<D>(connection: ConnectionCore<D>, kind: TimeoutKind): void {
+    const slot = slotOf(connection.number);
+    const now = this.clock.now;
+    const at = slot * wordsOfSlot;
+    const { words } = this;
+    words[at + wordOfKind[kind]] = now;
+    const paused = (connection.flags & Flag.paused) !== 0;
+    if (paused && (kind === "firstByte" || kind === "message")) words[at + Word.pausedAt] = now;
+    if (kind === "receiveRate" && this.rates !== undefined) this.#beginReceiveWindow(slot);
+    if (kind === "sendRate" && this.rates !== undefined) {
+      this.rates[slot * rateWords + Rate.sendAt] = now;
+      this.rates[slot * rateWords + Rate.sent] = bufferedBytes(connection);
+      this.rates[slot * rateWords + Rate.unacknowledged] = unknown;
+    }
+  }
+
+  /** The connection's timer is due. */
+  due<D>(connection: ConnectionCore<D>): void {
+    const at = slotOf(connection.number) * wordsOfSlot;
+    this.words[at + Word.timer] = 0;
+    const limits = limitsFor(connection);
+    const late = (this.clock.now - this.words[at + Word.deadline]) | 0;
+    this.#look(connection, limits, late > limits.step + heldUpMilliseconds);
+  }
+
+  /** The connection is gone. */
+  end<D>(connection: ConnectionCore<D>): void {
+    this.#disarm(connection);
+  }
+
+  /**
+   * Ends the connection where a limit is reached, and arms the timer for the next look. `heldUp`: the thread
+   * was held up, so what the peer has sent may not have been received: it gets a grace once.
+   */
+  #look<D>(connection: ConnectionCore<D>, limits: Limits, heldUp: boolean): void {
+    const examination = this.#examination;
+    for (let round = 0; round < kindsMax; round++) {
+      const kind = examination.run(connection, limits);
+      if (kind === undefined) break;
+      if (heldUp && kind !== "lifetime" && (connection.flags & Flag.granted) === 0) {
+        connection.flags |= Flag.granted;
+        const at = slotOf(connection.number) * wordsOfSlot;
+        const late = (this.clock.now - this.words[at + Word.deadline]) | 0;
+        if (kind === "receiveRate" || kind === "sendRate") this.restart(connection, kind);
+        return this.#arm(connection, Math.min(late, heldUpGraceMilliseconds), limits.step);
+      }
+      connection.flags |= Flag.telling;
+      expire(connection, kind, limits);
+      connection.flags &= ~Flag.telling;
+      const state = connection.stateNumber;
+      if (state === State.aborting || state === State.closed) return;
+      // The handler has set other limits.
+      if (limitsFor(connection) !== limits) return this.#lookAnew(connection);
+    }
+    connection.flags &= ~Flag.granted;
+    if (examination.wait !== Infinity) this.#arm(connection, examination.wait, limits.step);
+  }
+
+  #arm<D>(connection: ConnectionCore<D>, wait: number, step: number): void {
+    const { words, engine } = this;
+    const at = slotOf(connection.number) * wordsOfSlot;
+    const now = this.clock.now;
+    const deadline = (now + Math.min(wait, waitMax) + step - 1) & -step;
+    const timer = engine.timers.arm((deadline - now) >>> 0, connection);
+    if (timer < 0) return connection.cut("error", timersExhausted(connection.id));
+    words[at + Word.timer] = timer + 1;
+    words[at + Word.deadline] = deadline;
+  }
+
+  #disarm<D>(connection: ConnectionCore<D>): void {
+    const at = slotOf(connection.number) * wordsOfSlot + Word.timer;
+    const timer = this.words[at];
+    if (timer !== 0) this.engine.timers.cancel(timer - 1);
+    this.words[at] = 0;
+  }
+
+  #beginReceiveWindow(slot: number): void {
+    const rates = this.rates!;
+    rates[slot * rateWords + Rate.receiveAt] = this.clock.now;
+    rates[slot * rateWords + Rate.received] = 0;
+  }
+
+  #makeRoom(slot: number): void {
+    let slots = this.words.length / wordsOfSlot;
+    if (slot < slots) return;
+    while (slot >= slots) slots *= 2;
+    this.words = grown(this.words, slots * wordsOfSlot);
+    if (this.rates !== undefined) this.rates = grown(this.rates, slots * rateWords);
+  }
+
+  #makeRateRoom(): void {
+    this.rates ??= new Int32Array(this.words.length / wordsOfSlot * rateWords);
+  }
+}
+
+/** The limits of a watched connection: its own, or those of its group. */
+export function limitsFor<D>(connection: ConnectionCore<D>): Limits {
+  return connection.extras?.limits ?? connection.group.limits;
+}
+
+/** Where each limit counts from. */
+const wordOfKind = {
+  firstByte: Word.received,
+  message: Word.message,
+  writeStall: Word.stallAt,
+  idle: Word.active,
+  lifetime: Word.opened,
+  // Rates have words of their own; a judgement is no sign of life, so this one is spare.
+  receiveRate: Word.spare,
+  sendRate: Word.spare,
+} as const satisfies Record<TimeoutKind, number>;
+
+/** Milliseconds of the longest wait: rounded up it is still one the wheel takes. */
+const waitMax = TIMER_DELAY_MAX_MS - timerStepMaxMilliseconds;
+
+/** Kinds of limits: so many may be reached at one look. */
+const kindsMax = Object.keys(wordOfKind).length;
+
+function grown(words: Int32Array, length: number): Int32Array {
+  const larger = new Int32Array(length);
+  larger.set(words);
+  return larger;
+}

@@ -1,0 +1,120 @@
+/**
+ * Received datagrams, in place, with the address of who sent them in front.
+ *
+ * @module
+ */
+import { formatAddress, type SocketAddress } from "../base/address.ts";
+import {
+  ADDRESS_BYTES_BYTE,
+  ADDRESS_FAMILY_BYTE,
+  ADDRESS_PORT_BYTE,
+  ADDRESS_SCOPE_BYTE,
+  ADDRESS_SIZE,
+  AddressFamily,
+} from "../base/layout.ts";
+import type { Segments } from "../memory/segments.ts";
+import { Window } from "../memory/window.ts";
+
+/** A datagram: a window on its bytes, which knows its sender. */
+export class Datagram extends Window {
+  /** Who sent it. */
+  readonly sender: DatagramSender;
+  /**
+   * Its length as it was sent, where its end was cut off and the system tells; otherwise the length it has.
+   */
+  originalLength: number;
+  /** True where its end was cut off, being longer than the socket's `datagramSize`. */
+  truncated: boolean;
+
+  /** Datagrams are made by the library. @internal */
+  constructor(segments: Segments, segment: number, offset: number, length: number, originalLength: number) {
+    super(segments, segment, offset, length);
+    this.sender = new DatagramSender(this);
+    this.truncated = originalLength >= 0;
+    this.originalLength = originalLength > 0 ? originalLength : length;
+  }
+
+  /** Uses the object again for another datagram. @internal */
+  receive(segment: number, offset: number, length: number, originalLength: number): void {
+    this.renew(segment, offset, length);
+    this.truncated = originalLength >= 0;
+    this.originalLength = originalLength > 0 ? originalLength : length;
+  }
+
+  /** Where the sender's address lies in the ring. @internal */
+  get addressPosition(): number {
+    return this.segment * this.segments.size + this.offset - ADDRESS_SIZE;
+  }
+
+  /** The sender's address as it lies in the ring. @internal */
+  get addressRecord(): Uint8Array {
+    this.checkLive();
+    const at = this.addressPosition;
+    return this.segments.bytes.subarray(at, at + ADDRESS_SIZE);
+  }
+}
+
+/**
+ * The sender of a datagram, read from the ring when asked for, and valid as long as its datagram is. To keep
+ * it, copy the fields: `const { hostname, port } = sender`.
+ */
+export class DatagramSender implements SocketAddress {
+  readonly #datagram: Datagram;
+  /** The address last written as text: that of the same peer most often. */
+  #text = "";
+  readonly #textOf = new Uint8Array(ADDRESS_SIZE);
+
+  /** Senders are made by the library. @internal */
+  constructor(datagram: Datagram) {
+    this.#datagram = datagram;
+  }
+
+  /** The address as text. Of IPv4 on a socket of IPv6 as `"::ffff:127.0.0.1"`. */
+  get hostname(): string {
+    const { bytes, position } = this.#place();
+    const known = this.#textOf;
+    let same = this.#text !== "";
+    for (let index = 0; index < ADDRESS_SIZE; index++) {
+      if (known[index] === bytes[position + index]) continue;
+      known[index] = bytes[position + index];
+      // The port is no part of the text.
+      if (index !== ADDRESS_PORT_BYTE && index !== ADDRESS_PORT_BYTE + 1) same = false;
+    }
+    return same ? this.#text : this.#text = this.#format();
+  }
+
+  /** The port. */
+  get port(): number {
+    const { bytes, position } = this.#place();
+    return bytes[position + ADDRESS_PORT_BYTE] | bytes[position + ADDRESS_PORT_BYTE + 1] << 8;
+  }
+
+  /** Which kind of address it is. */
+  get family(): "IPv4" | "IPv6" {
+    const { bytes, position } = this.#place();
+    return bytes[position + ADDRESS_FAMILY_BYTE] === AddressFamily.ipv4 ? "IPv4" : "IPv6";
+  }
+
+  /** A copy as plain values, which stays. */
+  toJSON(): SocketAddress {
+    return { hostname: this.hostname, port: this.port, family: this.family };
+  }
+
+  /** Its datagram. @internal */
+  get datagram(): Datagram {
+    return this.#datagram;
+  }
+
+  #place(): { bytes: Uint8Array; position: number } {
+    this.#datagram.checkLive();
+    return { bytes: this.#datagram.segments.bytes, position: this.#datagram.addressPosition };
+  }
+
+  #format(): string {
+    const record = this.#textOf;
+    const ipv4 = record[ADDRESS_FAMILY_BYTE] === AddressFamily.ipv4;
+    const scope = new DataView(record.buffer).getUint32(ADDRESS_SCOPE_BYTE, true);
+    const bytes = record.subarray(ADDRESS_BYTES_BYTE, ADDRESS_BYTES_BYTE + (ipv4 ? 4 : 16));
+    return formatAddress({ family: ipv4 ? 4 : 6, bytes, scope });
+  }
+}

@@ -1,0 +1,428 @@
+/**
+ * One datagram socket.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../base/address.ts";
+import { OptionError, RingportError, StateError } from "../base/errors.ts";
+import { Operation } from "../base/layout.ts";
+import type { Engine } from "../loop/engine.ts";
+import type { EventLoop } from "../loop/event_loop.ts";
+import { readAddress } from "../stream/socket_options.ts";
+import { type DatagramPort, socketsOf } from "../stream/table.ts";
+import type { Writable, WriteResult } from "../stream/types.ts";
+import { HandlerTable } from "./calling.ts";
+import { Datagram, DatagramSender } from "./datagram.ts";
+import { checkUdpHandlers } from "./options.ts";
+import { type Marks, Outgoing, plainBytes } from "./outgoing.ts";
+import { DatagramQueue } from "./queue.ts";
+import { Receivers } from "./receivers.ts";
+import * as settings from "./settings.ts";
+import type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./types.ts";
+
+/** What `udpSocket` hands over. @internal */
+export interface OpenedDatagramSocket {
+  loop: EventLoop;
+  id: number;
+  family: 4 | 6;
+  connected: boolean;
+  marks: Marks;
+}
+
+/** The kernel's count of drops comes in 31 bits, and may go round. */
+const dropsMask = 0x7fff_ffff;
+
+/**
+ * A datagram socket. Made by `udpSocket`.
+ *
+ * `for await (const { bytes, sender } of socket)` yields what comes where there is no `data` handler; leaving
+ * the loop ends the iteration, not the socket.
+ */
+export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<ReceivedDatagram> {
+  /** The application's own. */
+  data: D;
+  /** The address bound. */
+  readonly address: SocketAddress;
+  /** The connected peer; undefined where the socket sends to anybody. */
+  readonly remoteAddress: SocketAddress | undefined;
+  readonly #loop: EventLoop;
+  readonly #engine: Engine;
+  readonly #id: number;
+  readonly #family: 4 | 6;
+  readonly #connected: boolean;
+  readonly #table: HandlerTable<D>;
+  readonly #outgoing: Outgoing;
+  readonly #receivers: Receivers;
+  readonly #queue: DatagramQueue;
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.close();
+  /** Used again for each datagram that was not kept; in development each one is new. */
+  #datagram: Datagram | undefined = undefined;
+  #state: UdpSocketState = "open";
+  #reading = false;
+  #referenced = true;
+  /** As it was when the kernel was asked last. */
+  #kernelDrops = 0;
+
+  /** Use `udpSocket`. @internal */
+  constructor(opened: OpenedDatagramSocket, options: UdpSocketOptions<D>) {
+    const { loop, id, family, connected } = opened;
+    this.data = options.data as D;
+    this.#loop = loop;
+    this.#engine = loop.engine;
+    this.#id = id;
+    this.#family = family;
+    this.#connected = connected;
+    settings.applyUdpOptions(this.#place("udpSocket"), options);
+    this.address = readAddress(this.#engine, id, "local");
+    this.remoteAddress = connected ? readAddress(this.#engine, id, "remote") : undefined;
+    this.#table = new HandlerTable<D>(this, this.#engine, options.socket ?? {});
+    this.#receivers = new Receivers(family);
+    this.#outgoing = new Outgoing(this.#engine, id, opened.marks, {
+      drained: () => this.#table.drain(),
+      emptied: () => this.#closeWhenEmpty(),
+    });
+    this.#queue = new DatagramQueue((on) => this.#read(on));
+    this.#signal = options.signal;
+    this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+    socketsOf(loop).addDatagramPort(id, this.#port());
+    this.#engine.ref();
+    if (options.socket?.data !== undefined) this.#read(true);
+  }
+
+  /** The address bound, as text. */
+  get hostname(): string {
+    return this.address.hostname;
+  }
+
+  /** The port bound. */
+  get port(): number {
+    return this.address.port;
+  }
+
+  /** The same as `address`. */
+  get localAddress(): SocketAddress {
+    return this.address;
+  }
+
+  /** Where it stands. */
+  get state(): UdpSocketState {
+    return this.#state;
+  }
+
+  /**
+   * Datagrams that the kernel dropped because the socket's receive buffer was full; see `receiveBuffer`. 0
+   * where the system does not tell, as on Windows. `loop.stats().datagramsDropped` is the sum of all sockets.
+   */
+  get kernelDrops(): number {
+    this.#countDrops();
+    return this.#kernelDrops;
+  }
+
+  /** Bytes taken by `send` and not yet by the kernel. */
+  get bufferedBytes(): number {
+    return this.#outgoing.buffered;
+  }
+
+  /**
+   * Sends one datagram: all of it or none. On a connected socket to its peer, otherwise to an address, which
+   * is an IP address with its port or the `sender` of a datagram. What is sent in one turn goes out together.
+   *
+   * That it is sent does not mean that it arrives: UDP promises nothing (RFC 768).
+   *
+   * @throws {OptionError} for a value that is no bytes, or an address that is none.
+   * @throws {RingportError} with code `EMSGSIZE` for more than 65,507 bytes.
+   */
+  send(bytes: Writable, port?: number | SocketAddress, hostname?: string): WriteResult {
+    if (bytes instanceof Datagram && (this.#connected || bytes.sender === port)) {
+      return this.reply(bytes);
+    }
+    const plain = plainBytes(bytes);
+    const record = this.#receiver("send", port, hostname);
+    return this.#state === "open" ? this.#outgoing.send(record, plain) : "refused";
+  }
+
+  /**
+   * Sends several datagrams: of a connected socket `[bytes, bytes, ...]`, otherwise
+   * `[bytes, port, hostname, bytes, port, hostname, ...]`, as Bun does.
+   *
+   * @returns how many were taken. Fewer than all: the rest was refused, and `drain` follows.
+   * @throws what `send` throws, for the first datagram that cannot be sent. The property `sent` of the error
+   *   is how many were taken before it; the ones after it were not.
+   */
+  sendMany(all: readonly (Writable | number | string)[]): number {
+    const step = this.#connected ? 1 : 3;
+    if (!Array.isArray(all) || all.length % step !== 0) {
+      const wants = this.#connected ? "bytes" : "bytes, port and hostname of each datagram in a row";
+      throw new OptionError("sendMany", "all", `sendMany wants an array of ${wants}`);
+    }
+    let count = 0;
+    for (let index = 0; index < all.length; index += step, count++) {
+      const bytes = all[index] as Writable;
+      try {
+        const result = this.#connected
+          ? this.send(bytes)
+          : this.send(bytes, all[index + 1] as number, all[index + 2] as string);
+        if (result === "refused") break;
+      } catch (error) {
+        if (error instanceof RingportError) error.sent = count;
+        throw error;
+      }
+    }
+    return count;
+  }
+
+  /**
+   * Answers a datagram: sends `bytes` to its sender, or without them the datagram itself as it lies, which
+   * copies nothing.
+   */
+  reply(datagram: Datagram, bytes?: Writable): WriteResult {
+    if (!(datagram instanceof Datagram)) {
+      throw new OptionError("reply", "datagram", "what is answered must be a received datagram");
+    }
+    if (bytes !== undefined) return this.send(bytes, this.#connected ? undefined : datagram.sender);
+    datagram.checkLive();
+    if (this.#state !== "open") return "refused";
+    // One of another loop lies in another ring.
+    if (datagram.segments !== this.#engine.segments) {
+      const record = this.#connected ? undefined : datagram.addressRecord;
+      return this.#outgoing.send(record, datagram.bytes);
+    }
+    return this.#outgoing.sendInPlace(datagram);
+  }
+
+  /** Takes other handlers. */
+  reload(options: { socket: UdpHandlers<D> }): void {
+    if (typeof options !== "object" || options === null) {
+      throw new OptionError("reload", "options", "options must be an object with socket");
+    }
+    checkUdpHandlers("reload", options.socket);
+    this.#table.handlers = options.socket;
+    // Without the handler the kernel keeps what comes, until somebody iterates.
+    this.#read(options.socket.data !== undefined || this.#queue.isWanted);
+  }
+
+  /** Allows sending to broadcast addresses, or not. Throws a StateError once the socket is closed. */
+  setBroadcast(on: boolean): void {
+    settings.setBroadcast(this.#place("setBroadcast"), on);
+  }
+
+  /** Sets how many routers a datagram may pass, 1 to 255. */
+  setTTL(value: number): void {
+    settings.setTTL(this.#place("setTTL"), value);
+  }
+
+  /** Sets how many routers a multicast datagram may pass, 0 to 255. */
+  setMulticastTTL(value: number): void {
+    settings.setMulticastTTL(this.#place("setMulticastTTL"), value);
+  }
+
+  /** Own multicast datagrams come back to this machine, or not. */
+  setMulticastLoopback(on: boolean): void {
+    settings.setMulticastLoopback(this.#place("setMulticastLoopback"), on);
+  }
+
+  /**
+   * Where multicast datagrams go out: an IPv4 address of the interface, or for IPv6 its number as `"::%2"`.
+   */
+  setMulticastInterface(address: string): void {
+    settings.setMulticastInterface(this.#place("setMulticastInterface"), address);
+  }
+
+  /** Joins a multicast group, at the interface of an address, or where the system chooses. */
+  addMembership(group: string, multicastInterface?: string): void {
+    this.#change("addMembership", { leave: false, group, interface: multicastInterface });
+  }
+
+  /** Leaves a multicast group. */
+  dropMembership(group: string, multicastInterface?: string): void {
+    this.#change("dropMembership", { leave: true, group, interface: multicastInterface });
+  }
+
+  /** Joins a multicast group for the datagrams of one sender. */
+  addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): void {
+    this.#change("addSourceSpecificMembership", {
+      leave: false,
+      group,
+      source,
+      interface: multicastInterface,
+    });
+  }
+
+  /** Leaves a multicast group for the datagrams of one sender. */
+  dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): void {
+    this.#change("dropSourceSpecificMembership", {
+      leave: true,
+      group,
+      source,
+      interface: multicastInterface,
+    });
+  }
+
+  /** Hands what waits to the kernel and closes. Nothing more is received. */
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#table.muted = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#queue.end();
+    this.#read(false);
+    this.#closeWhenEmpty();
+  }
+
+  /** Resolves when the socket is gone; never rejects. */
+  get closed(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** Keeps the process alive while open: the default. */
+  ref(): void {
+    if (this.#referenced || this.#state === "closed") return;
+    this.#referenced = true;
+    this.#engine.ref();
+  }
+
+  /** Does not keep the process alive. */
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    this.#engine.unref();
+  }
+
+  /** What comes, each datagram copied. With a `data` handler it throws a StateError. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedDatagram> {
+    if (this.#table.handlers.data !== undefined) {
+      throw new StateError("for await: the socket has a data handler, which takes what comes", {
+        code: "ERR_STATE",
+        operation: "for await",
+        origin: "application",
+      });
+    }
+    return this.#queue.iterate();
+  }
+
+  /** Closes and waits until the socket is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#gone.promise;
+  }
+
+  #port(): DatagramPort {
+    const engine = this.#engine;
+    return {
+      received: (segment, offset, length, originalLength) =>
+        this.#received(segment, offset, length, originalLength),
+      countDrops: () => this.#countDrops(),
+      failed: (status, systemError) => this.#table.error(engine.errorOf(status, systemError, "receive")),
+      sent: (status, systemError) => {
+        if (status !== 0) this.#table.error(engine.errorOf(status, systemError, "send"));
+        else this.#outgoing.goOn();
+      },
+      abort: () => this.#abort(),
+      lost: (error) => {
+        this.#table.error(error);
+        this.#queue.end();
+        this.#left();
+      },
+      left: () => this.#left(),
+    };
+  }
+
+  #received(segment: number, offset: number, length: number, originalLength: number): void {
+    const engine = this.#engine;
+    const { segments } = engine;
+    // What was on its way when the socket was closed.
+    if (this.#state !== "open") return segments.release(segment, offset, length);
+    let datagram = this.#datagram;
+    if (datagram === undefined || datagram.live) {
+      datagram = new Datagram(segments, segment, offset, length, originalLength);
+      this.#datagram = segments.development ? undefined : datagram;
+    } else {
+      datagram.receive(segment, offset, length, originalLength);
+    }
+    const { handlers } = this.#table;
+    engine.window = datagram;
+    try {
+      let result: unknown = undefined;
+      if (handlers.data === undefined) this.#queue.push(datagram);
+      else result = handlers.data(this, datagram, datagram.sender);
+      datagram.endBorrow();
+      if (result !== undefined) this.#table.settle(result);
+    } catch (error) {
+      datagram.endBorrow();
+      this.#table.failed(error);
+    }
+    engine.window = undefined;
+  }
+
+  #receiver(operation: string, port: unknown, hostname: unknown): Uint8Array | undefined {
+    if (this.#connected) {
+      if (port === undefined) return undefined;
+      throw new OptionError(
+        operation,
+        "port",
+        "a connected socket sends to its peer only: leave out the address",
+      );
+    }
+    if (port instanceof DatagramSender && hostname === undefined) return port.datagram.addressRecord;
+    if (typeof port === "object" && port !== null) {
+      const address = port as SocketAddress;
+      return this.#receivers.record(operation, address.hostname, address.port);
+    }
+    return this.#receivers.record(operation, hostname, port);
+  }
+
+  #place(operation: string): settings.SettingPlace {
+    if (this.#state !== "open") {
+      throw new StateError(`${operation}: the socket is ${this.#state}`, {
+        code: "ERR_STATE",
+        operation,
+        origin: "application",
+      });
+    }
+    return { engine: this.#engine, id: this.#id, family: this.#family, operation };
+  }
+
+  #change(operation: string, membership: settings.Membership): void {
+    settings.changeMembership(this.#place(operation), socketsOf(this.#loop).nextTag(), membership);
+  }
+
+  #read(on: boolean): void {
+    if (this.#reading === on) return;
+    this.#reading = on;
+    this.#engine.submit(on ? Operation.resumeReading : Operation.pause, this.#id);
+  }
+
+  #closeWhenEmpty(): void {
+    if (this.#state !== "closing" || this.#outgoing.busy) return;
+    this.#countDrops();
+    this.#outgoing.end();
+    this.#engine.submit(Operation.close, this.#id);
+  }
+
+  #countDrops(): void {
+    if (this.#state === "closed") return;
+    const drops = this.#engine.native.receiveDrops(this.#id);
+    if (drops === undefined) return;
+    this.#engine.datagramsDropped += (drops - this.#kernelDrops) & dropsMask;
+    this.#kernelDrops = drops;
+  }
+
+  #abort(): void {
+    if (this.#state === "open") this.#queue.end();
+    this.#countDrops();
+    this.#state = "closing";
+    this.#table.muted = true;
+    this.#outgoing.end();
+    this.#engine.submit(Operation.abort, this.#id);
+  }
+
+  #left(): void {
+    this.#outgoing.end();
+    this.#state = "closed";
+    this.unref();
+    this.#gone.resolve();
+    this.#loop.release();
+  }
+}

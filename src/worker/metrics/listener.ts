@@ -1,0 +1,184 @@
+/**
+ * The listener that hands out the figures: `/metrics` for Prometheus, `/stats.json` for programs and
+ * `ringport top`, `/healthz` for load balancers.
+ *
+ * @module
+ */
+import type { EventLoop } from "../../loop/event_loop.ts";
+import { listen, type Listener } from "../../listen/listener.ts";
+import type { Connection } from "../../stream/types.ts";
+import type { ListenOptions } from "../../listen/types.ts";
+import { answerBytes, answerFor, errorAnswer, headMaxBytes, type HttpAnswer } from "./http_answer.ts";
+import { renderPrometheus } from "./prometheus.ts";
+import { prometheusContentType } from "./prometheus_text.ts";
+import type { ServerStatistics } from "./statistics_types.ts";
+
+/** Milliseconds an exchange may take: the figures are a few kilobytes for somebody near. */
+export const exchangeTimeoutMilliseconds = 5_000;
+
+/** Connections at once: scrapers are few, and no crowd there may take descriptors from the application. */
+export const metricsConnectionsMax = 16;
+
+/** Connections accepted at once: those beyond the limit are on their way out and leave in the next turn. */
+const acceptedMax = 4 * metricsConnectionsMax;
+
+/** Where the figures are handed out. */
+export interface MetricsListenOptions {
+  /** An IP address. `"127.0.0.1"` by default. */
+  hostname?: string;
+  /** The port; 0, the default, takes any that is free. */
+  port?: number;
+  /** Path of a Unix socket, in place of address and port. */
+  unix?: string;
+  /** The loop to listen on. The thread's own by default. */
+  loop?: EventLoop;
+  /** Milliseconds one exchange may take. 5,000 by default. */
+  timeout?: number;
+  /** Told when the figures could not be read; the client gets status 500. */
+  error?: (error: unknown) => void;
+}
+
+/** Whether a server takes connections and all its workers answer. */
+function healthAnswer({ phase, workers }: ServerStatistics): HttpAnswer {
+  const stuck = workers.filter(({ health }) => health === "stuck").map(({ worker }) => worker);
+  if (phase !== "running") return { status: 503, body: `${phase}\n` };
+  if (stuck.length > 0) return { status: 503, body: `running, stuck workers: ${stuck.join(", ")}\n` };
+  return { status: 200, body: "running\n" };
+}
+
+/** The answer for a path; undefined where there is nothing. */
+export function metricsAnswer(path: string, statistics: () => ServerStatistics): HttpAnswer | undefined {
+  switch (path) {
+    case "/metrics":
+      return { status: 200, type: prometheusContentType, body: renderPrometheus(statistics()) };
+    case "/stats.json":
+      return { status: 200, type: "application/json", body: `${JSON.stringify(statistics())}\n` };
+    case "/healthz":
+      return healthAnswer(statistics());
+    default:
+      return undefined;
+  }
+}
+
+/** What one connection has sent so far, until it is answered. */
+interface Exchange {
+  /** Where it comes from; "" for a Unix socket. */
+  readonly address: string;
+  readonly head: Uint8Array<ArrayBuffer>;
+  length: number;
+  answered: boolean;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+/**
+ * The connections there are, the oldest first. When there are too many, the oldest of the address that has
+ * most is cut: so slow clients displace each other and not a scraper, which has its answer within a turn.
+ */
+class Crowd {
+  readonly #connections = new Set<Connection<Exchange | undefined>>();
+
+  add(connection: Connection<Exchange | undefined>): void {
+    this.#connections.add(connection);
+    if (this.#connections.size > metricsConnectionsMax) this.#cutOne();
+  }
+
+  delete(connection: Connection<Exchange | undefined>): void {
+    this.#connections.delete(connection);
+  }
+
+  #cutOne(): void {
+    const byAddress = Map.groupBy(this.#connections, ({ data }) => data!.address);
+    const [most] = [...byAddress.values()].toSorted((one, other) => other.length - one.length);
+    // An answer on its way is worth more than a request that does not come.
+    const connection = most.find(({ data }) => !data!.answered) ?? most[0];
+    this.#connections.delete(connection);
+    connection.abort();
+  }
+}
+
+function addressOf(connection: Connection<Exchange | undefined>): string {
+  try {
+    return connection.peerAddress.hostname;
+  } catch {
+    // It has gone already, and the system does not know its address any more.
+    return "";
+  }
+}
+
+/** An empty line may stand before the head. */
+const receivedMaxBytes = headMaxBytes + 2;
+
+function receive(
+  connection: Connection<Exchange | undefined>,
+  bytes: Uint8Array,
+  statistics: () => ServerStatistics,
+  failed: ((error: unknown) => void) | undefined,
+): void {
+  const exchange = connection.data;
+  if (exchange === undefined || exchange.answered) return;
+  const taken = bytes.subarray(0, receivedMaxBytes - exchange.length);
+  exchange.head.set(taken, exchange.length);
+  exchange.length += taken.length;
+  let answer: Uint8Array<ArrayBuffer> | undefined;
+  try {
+    answer = answerFor(
+      exchange.head.subarray(0, exchange.length),
+      (path) => metricsAnswer(path, statistics),
+    );
+  } catch (error) {
+    answer = answerBytes(errorAnswer(500));
+    failed?.(error);
+  }
+  if (answer === undefined) return;
+  exchange.answered = true;
+  connection.end(answer);
+}
+
+/**
+ * Hands out the figures over HTTP until the listener is closed. Every connection gets one answer and ends;
+ * one that takes longer than five seconds is cut.
+ *
+ * @example
+ * ```ts
+ * import { type Server, serveMetrics } from "@ringport/ringport";
+ *
+ * function serveFigures(server: Server) {
+ *   return serveMetrics({ port: 9100 }, () => server.stats());
+ * }
+ * ```
+ */
+export function serveMetrics(
+  options: MetricsListenOptions,
+  statistics: () => ServerStatistics,
+): Listener<Exchange | undefined> {
+  const { hostname = "127.0.0.1", port = 0, unix, loop, error: failed } = options;
+  const { timeout = exchangeTimeoutMilliseconds } = options;
+  const place = unix === undefined ? { hostname, port } : { unix };
+  const crowd = new Crowd();
+  const listening: ListenOptions<Exchange | undefined> = {
+    ...place,
+    loop,
+    connections: acceptedMax,
+    lingerTimeout: timeout,
+    socket: {
+      open(connection) {
+        connection.data = {
+          address: addressOf(connection),
+          head: new Uint8Array(receivedMaxBytes),
+          length: 0,
+          answered: false,
+          timer: setTimeout(() => connection.abort(), timeout),
+        };
+        crowd.add(connection);
+      },
+      data: (connection, window) => receive(connection, window.bytes, statistics, failed),
+      close(connection) {
+        clearTimeout(connection.data?.timer);
+        crowd.delete(connection);
+      },
+      // A client that resets is no fault of the server.
+      error: () => {},
+    },
+  };
+  return listen(listening);
+}

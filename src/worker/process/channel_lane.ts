@@ -1,0 +1,144 @@
+/**
+ * Channels over Unix sockets. Each comes with a lane for descriptors, and the kernel tells both sides that
+ * the other one is a process of the same user.
+ *
+ * @module
+ */
+import {
+  ConnectionRefusedError,
+  ConnectionResetError,
+  NotFoundError,
+  RingportError,
+  TimeoutError,
+} from "../../base/errors.ts";
+import type { SocketAddress } from "../../base/address.ts";
+import { Status } from "../../base/layout.ts";
+import { adoptingListener } from "../../listen/adopting_listener.ts";
+import type { EventLoop } from "../../loop/event_loop.ts";
+import type { Connection } from "../../stream/types.ts";
+import { dialMeeting, discardDescriptor, type Lane, openLane, takeLane } from "../../loop/open.ts";
+import {
+  Channel,
+  channelHandlers,
+  channelOptions,
+  type ChannelOwner,
+  type Connected,
+  nobody,
+} from "./channel.ts";
+
+/** How a Unix socket is dialled. */
+export interface Dialling {
+  /** The process that has to listen there, where it is known. */
+  processId?: number;
+  /** Until the other side has answered. */
+  milliseconds: number;
+  library: string | undefined;
+}
+
+/** Neither end of these connections has a name that matters. */
+const unixAddress: SocketAddress = { hostname: "", port: 0, family: "Unix", path: "" };
+
+/** Milliseconds between two looks for an answer: the first, and the last after doubling. */
+const lookMilliseconds = 1;
+const lookMillisecondsMax = 16;
+
+/**
+ * Makes a channel out of an accepted Unix socket, which is closed where its peer is of another user.
+ *
+ * @param greet makes the channel of the connection.
+ */
+export function acceptChannel(
+  loop: EventLoop,
+  descriptor: number,
+  greet: (connected: Connected) => Channel,
+  library: string | undefined,
+): void {
+  let lane: Lane;
+  try {
+    lane = openLane(descriptor, undefined, library);
+  } catch {
+    return void discardDescriptor(descriptor, library);
+  }
+  void adopt(loop, descriptor, lane, greet);
+}
+
+/**
+ * A channel to the process that listens at a path, which hears from the first byte on; undefined where there
+ * is none. Rejects with an AccessDeniedError where that is a process of another user, or not the expected
+ * one, and with a TimeoutError where it does not answer.
+ *
+ * @param owned gives the owner of the channel.
+ */
+export async function dialUnixChannel(
+  loop: EventLoop,
+  path: string,
+  owned: (channel: Channel) => ChannelOwner,
+  dialling: Dialling,
+): Promise<Channel | undefined> {
+  const found = await dial(path, dialling).catch(isNobody);
+  if (found === undefined) return undefined;
+  return await adopt(loop, found.descriptor, found.lane, (connected) => {
+    const channel = new Channel(connected, nobody);
+    channel.owner = owned(channel);
+    return channel;
+  });
+}
+
+/** Rethrows an error that says more than that nobody is there. */
+function isNobody(error: unknown): undefined {
+  const errors = [NotFoundError, ConnectionRefusedError, ConnectionResetError];
+  if (!errors.some((known) => error instanceof known)) throw error;
+}
+
+/** A connected socket, and the lane that came over it. */
+async function dial(path: string, dialling: Dialling): Promise<{ descriptor: number; lane: Lane }> {
+  const { processId, milliseconds, library } = dialling;
+  const end = performance.now() + milliseconds;
+  const descriptor = await patiently(path, end, () => tryToDial(path, processId, library));
+  try {
+    return { descriptor, lane: await patiently(path, end, () => takeLane(descriptor, undefined, library)) };
+  } catch (error) {
+    discardDescriptor(descriptor, library);
+    throw error;
+  }
+}
+
+/** Undefined where the listener's queue is full for now. */
+function tryToDial(path: string, processId?: number, library?: string): number | undefined {
+  try {
+    return dialMeeting(path, processId, library);
+  } catch (error) {
+    if (error instanceof RingportError && error.status === Status.backlogFull) return undefined;
+    throw error;
+  }
+}
+
+/** Looks until there is an answer: the kernel tells of it, but to no loop that has the socket yet. */
+async function patiently<T>(path: string, end: number, look: () => T | undefined): Promise<T> {
+  for (let delay = lookMilliseconds;; delay = Math.min(2 * delay, lookMillisecondsMax)) {
+    const found = look();
+    if (found !== undefined) return found;
+    if (performance.now() >= end) {
+      const details = { code: "ETIMEDOUT", operation: "dial", origin: "framework", address: path } as const;
+      throw new TimeoutError(`nobody answers at "${path}"`, details);
+    }
+    await new Promise((resolve) => setTimeout(resolve, delay));
+  }
+}
+
+/** Puts a connected socket into the loop; undefined where the loop does not take it. */
+async function adopt(
+  loop: EventLoop,
+  descriptor: number,
+  lane: Lane,
+  greet: (connected: Connected) => Channel,
+): Promise<Channel | undefined> {
+  let channel: Channel | undefined = undefined;
+  const open = (connection: Connection<Channel>) => void (channel = greet({ connection, lane }));
+  const socket = { ...channelHandlers, open };
+  const listener = adoptingListener<Channel>({ ...channelOptions, loop, socket }, unixAddress);
+  listener.adopt(descriptor);
+  await listener.close();
+  if (channel === undefined) lane.close();
+  return channel;
+}

@@ -1,0 +1,22 @@
+/**
+ * The main module of a worker in a process of its own.
+ *
+ * @module
+ */
+import { host } from "../../host/mod.ts";
+import { channelVariable, type ProcessStart } from "./messages.ts";
+import { ProcessWorker } from "./process_worker.ts";
+
+// A terminal sends Ctrl+C and its own end to all processes at once, a service manager its SIGTERM; the
+// supervisor gets it as well and leads the end of all its workers.
+for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP", "SIGUSR1"] as const) {
+  host.onSignal(signal, () => {});
+}
+
+const text = host.takeVariable(channelVariable);
+if (text === undefined) {
+  throw new Error(`${channelVariable} is not set: a server starts this module, nobody else`);
+}
+const worker = new ProcessWorker(JSON.parse(text) as ProcessStart);
+host.onUncaught((error) => worker.crashed(error));
+await worker.report();

@@ -1,0 +1,161 @@
+/**
+ * Accepted sockets as they come to a worker in a process of its own.
+ *
+ * The supervisor is told of each before it is touched: should this process die, it knows which peers have
+ * been spoken to and which have not.
+ *
+ * @module
+ */
+import type { HandedOver, HandOver } from "../../server/hand_over.ts";
+import type { Taken } from "./messages.ts";
+
+/** What the inbox needs of the process. */
+export interface InboxOwner {
+  /**
+   * Takes the socket of a ticket. "exhausted": this process has no descriptor left for it. Throws where it
+   * has not come.
+   */
+  take(ticket: Uint8Array): number | "exhausted";
+  /** Tells the supervisor. */
+  tell(taken: Taken): void;
+  /** Polls of the channel's loop so far: what was told before the last one has left this process. */
+  polls(): number;
+  /** The worker's loop is to look for what has come. */
+  wake(): void;
+}
+
+/** Milliseconds between two tellings that connections have gone. */
+const tellInterval = 5;
+/** Milliseconds until a socket is taken that there was no descriptor for. */
+const retryInterval = 10;
+
+/** A socket as it was told of. */
+interface Coming {
+  ticket: string;
+  where: Omit<HandedOver, "descriptor">;
+}
+
+export class ProcessInbox implements HandOver {
+  readonly #owner: InboxOwner;
+  /** Told of, and left where they are while there is no descriptor for the first one. */
+  readonly #coming: Coming[] = [];
+  /** Taken, and the supervisor not yet told. */
+  #fresh: HandedOver[] = [];
+  /** Told, and ready to be adopted. */
+  readonly #ready: HandedOver[] = [];
+  #taken = 0;
+  #waiting = 0;
+  readonly #lost: number[] = [];
+  readonly #open: number[] = [];
+  /** Taken and not yet adopted, by listener. */
+  readonly #unadopted: number[] = [];
+  #pressure = false;
+  #closed = false;
+  /** No descriptor is left, and others should get what comes. */
+  #starved = false;
+  /** About to tell, at the end of this task. */
+  #telling = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
+  }
+
+  /** Taken, and not yet ready to be adopted. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Something has come. */
+  arrived(ticket: string, where: Omit<HandedOver, "descriptor">): void {
+    if (this.#closed) return;
+    this.#coming.push({ ticket, where });
+    if (this.#coming.length === 1) this.#take();
+  }
+
+  /** Takes no more. The supervisor still has what was not taken. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    this.#coming.length = 0;
+  }
+
+  #take(): void {
+    const before = this.#taken;
+    while (this.#coming.length > 0 && this.#takeOne(this.#coming[0])) this.#coming.shift();
+    if (this.#coming.length > 0) this.#retryTimer = setTimeout(() => this.#take(), retryInterval);
+    const starved = this.#coming.length > 0;
+    if (before !== this.#taken || starved !== this.#starved) this.#tellSoon();
+    this.#starved = starved;
+  }
+
+  #takeOne({ ticket, where }: Coming): boolean {
+    const { listener } = where;
+    try {
+      const descriptor = this.#owner.take(Uint8Array.fromBase64(ticket));
+      if (descriptor === "exhausted") return false;
+      this.#fresh.push({ ...where, descriptor });
+      this.#waiting += 1;
+      this.#unadopted[listener] = (this.#unadopted[listener] ?? 0) + 1;
+    } catch {
+      this.#lost[listener] = (this.#lost[listener] ?? 0) + 1;
+    }
+    this.#taken += 1;
+    return true;
+  }
+
+  /** The runner: all that may be adopted now. */
+  takeAll(adopt: (handed: HandedOver) => number): void {
+    for (const handed of this.#ready.splice(0)) {
+      this.#open[handed.listener] = adopt(handed);
+      this.#unadopted[handed.listener] -= 1;
+    }
+  }
+
+  /** The runner: how many connections of a listener there are now. */
+  setOpen(listener: number, count: number): void {
+    if (count === (this.#open[listener] ?? 0)) return;
+    this.#open[listener] = count;
+    this.#timer ??= setTimeout(() => this.#tell(), tellInterval);
+  }
+
+  /** The runner: it wants no more for now, or wants more again. */
+  setPressure(on: boolean): void {
+    this.#pressure = on;
+    this.#tell();
+  }
+
+  /** What comes together is told of together. */
+  #tellSoon(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => this.#tell());
+  }
+
+  #tell(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#telling = false;
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    const listeners = Math.max(this.#open.length, this.#unadopted.length, this.#lost.length);
+    const of = (counts: readonly number[]) =>
+      Array.from({ length: listeners }, (_, place) => counts[place] ?? 0);
+    const unadopted = of(this.#unadopted);
+    this.#owner.tell({
+      taken: this.#taken,
+      lost: of(this.#lost),
+      open: of(this.#open).map((count, place) => count + unadopted[place]),
+      pressure: this.#pressure || this.#starved,
+    });
+    if (fresh.length > 0) this.#adoptAfter(this.#owner.polls(), fresh);
+  }
+
+  #adoptAfter(polls: number, fresh: HandedOver[]): void {
+    if (this.#owner.polls() === polls) return void setImmediate(() => this.#adoptAfter(polls, fresh));
+    this.#ready.push(...fresh);
+    this.#waiting -= fresh.length;
+    this.#owner.wake();
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * What workers that are gone have done: their numbers still count when their memory does not any more.
+ *
+ * @module
+ */
+import { activityOf, listenerCountsOf } from "../metrics/collect.ts";
+import { addActivity, addListenerCounts, noActivity, noListenerCounts } from "../metrics/statistics_total.ts";
+import type { ActivityStatistics, ListenerCounts } from "../metrics/statistics_types.ts";
+import type { WorkerHandle } from "./worker_handle.ts";
+
+export class Past {
+  /** All of them together. */
+  activity: ActivityStatistics = noActivity;
+  readonly #listeners: ListenerCounts[] = [];
+
+  /** A worker is gone. What it had open has ended with it, cut by the system. */
+  add(worker: WorkerHandle): void {
+    const activity = activityOf(worker.board, worker.statistics?.read());
+    const { accepted, connected, handled, closed, aborted } = activity.connections;
+    const { end } = activity.operations;
+    const lostServer = Math.max(0, accepted - handled);
+    const lostClient = Math.max(0, connected - (end?.client ?? 0));
+    this.activity = addActivity(this.activity, {
+      ...activity,
+      connections: {
+        ...activity.connections,
+        open: 0,
+        byState: {},
+        handled: handled + lostServer,
+        closed,
+        aborted: aborted + lostServer + lostClient,
+      },
+      operations: end === undefined ? activity.operations : {
+        ...activity.operations,
+        end: { server: end.server + lostServer, client: end.client + lostClient },
+      },
+    });
+    const listeners = worker.listenerCount;
+    for (let place = 0; place < listeners; place++) {
+      this.#listeners[place] = addListenerCounts(this.listener(place), listenerCountsOf(worker.board, place));
+    }
+  }
+
+  /** What they did at one listener. */
+  listener(place: number): ListenerCounts {
+    return this.#listeners[place] ?? noListenerCounts;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The server calls itself: a connection to each of its listeners, as a client would make it, shows whether
+ * they are accepted and how soon.
+ *
+ * @module
+ */
+import type { SocketAddress } from "../../base/address.ts";
+import { connect } from "../../connect/connect.ts";
+import type { EventLoop } from "../../loop/event_loop.ts";
+import type { ListenerInfo } from "../../server/application.ts";
+
+/** How one listener answered. */
+export interface SelfTestResult {
+  /** Its name. */
+  listener: string;
+  /** Milliseconds until the connection was accepted; undefined where it was not. */
+  milliseconds: number | undefined;
+  /** Why it was not. */
+  error: Error | undefined;
+}
+
+/** Where one's own listeners are asked. */
+export interface SelfTestTask {
+  loop: EventLoop;
+  listeners: readonly ListenerInfo[];
+  /** Connections accepted so far of the listener at a place. */
+  accepted(place: number): number;
+  /** Milliseconds each may take. */
+  timeout: number;
+}
+
+/** Milliseconds between two looks whether the connection was accepted. */
+const lookInterval = 5;
+
+/** Connects to every listener; never rejects. */
+export function selfTest(task: SelfTestTask): Promise<SelfTestResult[]> {
+  return Promise.all(task.listeners.map((listener, place) => testOne(task, listener, place)));
+}
+
+async function testOne(
+  { loop, accepted, timeout }: SelfTestTask,
+  { name, address }: ListenerInfo,
+  place: number,
+): Promise<SelfTestResult> {
+  const begun = performance.now();
+  const before = accepted(place);
+  try {
+    const connection = await connect({ ...reachable(address), loop, timeout, lingerTimeout: 0 });
+    connection.unref();
+    try {
+      // The kernel connects before anybody has accepted.
+      while (accepted(place) === before) {
+        if (connection.state === "closed") throw new Error("the connection was cut");
+        if (performance.now() - begun > timeout) throw new Error(`not accepted within ${timeout} ms`);
+        await new Promise((resolve) => setTimeout(resolve, lookInterval));
+      }
+    } finally {
+      connection.abort();
+    }
+    return { listener: name, milliseconds: performance.now() - begun, error: undefined };
+  } catch (error) {
+    return { listener: name, milliseconds: undefined, error: error as Error };
+  }
+}
+
+/** The address under which this very machine reaches a listener. */
+function reachable(address: SocketAddress): { unix: string } | { hostname: string; port: number } {
+  if (address.path !== undefined) return { unix: address.path };
+  const { hostname, port } = address;
+  if (hostname === "0.0.0.0") return { hostname: "127.0.0.1", port };
+  return { hostname: hostname === "::" ? "::1" : hostname, port };
+}
