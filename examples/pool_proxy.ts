@@ -28,7 +28,7 @@ if (port === undefined || targetPort === undefined) {
   exit(2);
 }
 const target = { hostname: targetHostname, port: Number(targetPort) };
-const pool = createPool({ connectionsPerHost: Number(connections), failuresMax: 3 });
+const pool = createPool({ connectionsPerHost: Number(connections), maxFailures: 3 });
 
 /** Answers the questions of a client, one after the other. */
 async function serve(client: Connection<Client>): Promise<void> {

@@ -33,7 +33,7 @@ class ConsoleServer implements AsyncDisposable {
       RINGPORT_ISOLATION: isolation,
       RINGPORT_WORKERS: String(workers),
       RINGPORT_SHUTDOWN_DRAINING: draining,
-      RINGPORT_SHUTDOWN_DRAINING_MAX: never,
+      RINGPORT_SHUTDOWN_MAX_DRAINING: never,
     };
     const child = runInConsole("./applications/program.ts", import.meta.url, { environment });
     const [, port] = await child.line(/port (\d+)/, patience);

@@ -82,7 +82,7 @@ describe("an inherited UDP socket", () => {
   it("is no option beside processes, a successor or an address", async () => {
     const cases: [options: ServerOptions, key: string][] = [
       [{ udp: [{ inherited: 0 }], isolation: "process" }, "udp[0].inherited"],
-      [{ udp: [{ inherited: 0 }], handOver: "/run/h" }, "udp[0].inherited"],
+      [{ udp: [{ inherited: 0 }], restartPath: "/run/h" }, "udp[0].inherited"],
       [{ udp: [{ inherited: 0, port: 53 }] }, "udp[0].inherited"],
     ];
     for (const [options, key] of cases) {

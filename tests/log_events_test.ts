@@ -57,7 +57,7 @@ const death = withServer({ supervisor }, async (fixture) => {
   await fixture.event("worker.replaced", patience);
 });
 
-const deaths = withServer({ supervisor: { deathsMax: 1, backOff: 10 } }, async (fixture) => {
+const deaths = withServer({ supervisor: { maxDeaths: 1, backOff: 10 } }, async (fixture) => {
   for (let count = 0; count < 2; count++) {
     const client = await fixture.connect();
     client.tell("crash");
@@ -107,13 +107,13 @@ const scaling = withServer({
 
 const succession: Scene = async () => {
   await using folder = await Folder.make();
-  const handOver = folder.file("h");
-  const first = await CommandServer.start({ workers: 1, ...debug, handOver });
+  const restartPath = folder.file("h");
+  const first = await CommandServer.start({ workers: 1, ...debug, restartPath });
   const { port } = first.server;
-  const error = await errorOf(() => CommandServer.start({ workers: 1, handOver, port, argument: "fail" }));
+  const error = await errorOf(() => CommandServer.start({ workers: 1, restartPath, port, argument: "fail" }));
   expect(error).toBeInstanceOf(Error);
   await first.event("successor.failed", patience);
-  const second = await CommandServer.start({ workers: 1, ...debug, handOver, port });
+  const second = await CommandServer.start({ workers: 1, ...debug, restartPath, port });
   await first.server.finished;
   await second.server.shutdown();
   return [...first.entries, ...second.entries];
@@ -121,8 +121,8 @@ const succession: Scene = async () => {
 
 const unreachable: Scene = async () => {
   await using folder = await Folder.make();
-  const handOver = folder.file("no such folder/h");
-  const fixture = await CommandServer.start({ workers: 1, ...debug, handOver });
+  const restartPath = folder.file("no such folder/h");
+  const fixture = await CommandServer.start({ workers: 1, ...debug, restartPath });
   await fixture.event("successor.unreachable", patience);
   await fixture.server.shutdown();
   return fixture.entries;
@@ -215,7 +215,7 @@ const scenes: Record<LogEvent, Scene> = {
   "server.signal": signals,
   "server.statistics": signals,
   "manager.unreachable": signals,
-  "server.handOver": succession,
+  "server.restart": succession,
   "successor.come": succession,
   "successor.failed": succession,
   "successor.ready": succession,

@@ -83,8 +83,8 @@ describe("an option that no server can have", () => {
     [{ limits: { tasks: 2 ** 30 } }, "limits.tasks", "from 0 to 262144"],
     [{ spreading: "reusePort", unix: "a.sock" }, "spreading", '"reusePort"'],
     [
-      { spreading: "reusePort", handOver: "a.sock" },
-      system === "linux" ? "handOver" : "spreading",
+      { spreading: "reusePort", restartPath: "a.sock" },
+      system === "linux" ? "restartPath" : "spreading",
       "reusePort",
     ],
   ];

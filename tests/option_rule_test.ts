@@ -67,8 +67,8 @@ describe("options that a program passes to Server.run", () => {
   });
 
   it("fit together with those of other sources before any of them is refused", async () => {
-    // Above drainingMax by default, but not above the program's.
-    const environment = { RINGPORT_SHUTDOWN_DRAINING_MAX: "80000" };
+    // Above maxDraining by default, but not above the program's.
+    const environment = { RINGPORT_SHUTDOWN_MAX_DRAINING: "80000" };
     const { code, errors } = await run(
       "ringport",
       "with_options.ts",

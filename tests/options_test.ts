@@ -175,12 +175,12 @@ describe("-0 is the number 0", () => {
     const zero = {
       idleTimeout: -0,
       lifetime: -0,
-      usesMax: -0,
-      failuresMax: -0,
+      maxUses: -0,
+      maxFailures: -0,
       backOff: -0,
       closeTimeout: -0,
     };
-    await using pool = createPool({ loop, ...zero, waitingMax: -0, acquireTimeout: -0, connectTimeout: -0 });
+    await using pool = createPool({ loop, ...zero, maxWaiting: -0, acquireTimeout: -0, connectTimeout: -0 });
     const lease = await pool.acquire({ hostname: LOOPBACK, port: listener.port, timeout: -0 });
     lease.discard();
   });

@@ -221,7 +221,7 @@ describe("messages in work", () => {
         await answer.promise;
         reply.send(text);
       },
-    }, { pipelineMax: 8, loop: { development: true } });
+    }, { maxPipeline: 8, loop: { development: true } });
     const { peer } = await server.connect();
     const texts = numbers(100);
     await peer.write(linesOf(texts.slice(0, 50)));
@@ -258,7 +258,7 @@ describe("messages in work", () => {
         inWork -= 1;
         reply.send(text);
       },
-    }, { pipelineMax: 1, loop: { segmentSize: 512, development: true } });
+    }, { maxPipeline: 1, loop: { segmentSize: 512, development: true } });
     const { peer } = await server.connect();
     const stream = framesOf(lengthPrefixed("u16le"), numbers(scaled(300, 60)).map((text) => text.repeat(20)));
     const answer = readExactly(peer, stream.length);
@@ -280,7 +280,7 @@ describe("messages in work", () => {
         inWork -= 1;
         handled += 1;
       },
-    }, { pipelineMax: 1 });
+    }, { maxPipeline: 1 });
     const { peer } = await server.connect();
     await peer.write("line\n".repeat(20));
     await until(() => handled === 20, "all were handled");
@@ -296,7 +296,7 @@ describe("messages in work", () => {
         reply.skip();
         if (texts.length === 1) await connection.closed;
       },
-    }, { pipelineMax: 1 });
+    }, { maxPipeline: 1 });
     const { peer } = await server.connect();
     await peer.write("subscribe\nping\n");
     await until(() => texts.length === 2, "both came");
@@ -382,7 +382,7 @@ describe("a peer that reads slowly", () => {
           if (!later) return void reply.send(answer);
           return Promise.resolve().then(() => void reply.send(answer));
         },
-      }, { replyFramer: null, pipelineMax: 4 });
+      }, { replyFramer: null, maxPipeline: 4 });
       const { peer } = await server.connect();
       await peer.write("x\n".repeat(count));
       let before = -1;

@@ -100,7 +100,7 @@ describe("an idle connection", () => {
     (await old.pool.acquire(old.target)).release();
     await until(() => old.pool.stats().evicted.lifetime === 2, "the idle one to grow too old");
 
-    await using used = setUp({ usesMax: 3 });
+    await using used = setUp({ maxUses: 3 });
     for (let round = 0; round < 7; round++) (await used.pool.acquire(used.target)).release();
     expect(used.pool.stats()).toMatchObject({ created: 3, reused: 4 });
     expect(used.pool.stats().evicted.uses).toBe(2);
@@ -162,13 +162,13 @@ describe("the limits of a pool", () => {
   });
 
   it("hold for those who wait", async () => {
-    await using it = setUp({ connectionsPerHost: 1, waitingMax: 2 });
+    await using it = setUp({ connectionsPerHost: 1, maxWaiting: 2 });
     const held = await it.pool.acquire(it.target);
     const waiting = [it.pool.acquire(it.target), it.pool.acquire(it.target)];
     const error = await errorOf(() => it.pool.acquire(it.target)) as RingportError;
     expect(error).toBeInstanceOf(LimitError);
     expect(error.code).toBe("ERR_POOL_WAITING");
-    expect(error.message).toContain("waitingMax");
+    expect(error.message).toContain("maxWaiting");
     held.release();
     for (const promise of waiting) (await within(promise, "the next one")).release();
     expect(it.pool.stats()).toMatchObject({ refused: 1, created: 1 });
@@ -234,7 +234,7 @@ describe("a destination that fails", () => {
 
   it("is left alone for a while after repeated failures, where asked for", async () => {
     const port = await freePort();
-    await using pool = createPool({ failuresMax: 2, backOff: 400 });
+    await using pool = createPool({ maxFailures: 2, backOff: 400 });
     const target = { hostname: LOOPBACK, port };
     for (let round = 0; round < 2; round++) {
       expect(await errorOf(() => pool.acquire(target))).toBeInstanceOf(ConnectionRefusedError);

@@ -76,7 +76,7 @@ async function exchange(lease: Lease, question: string, patience: number): Promi
 async function storm(seed: number): Promise<void> {
   const random = new Random(seed);
   await using server = faultyServer(new Random(seed + 1));
-  const limits = { connectionsPerHost: random.between(1, 6), connections: 6, usesMax: random.between(0, 9) };
+  const limits = { connectionsPerHost: random.between(1, 6), connections: 6, maxUses: random.between(0, 9) };
   const pool = createPool({ ...limits, idleTimeout: random.between(20, 60), closeTimeout: 1_000 });
   let answered = 0;
   let failed = 0;
@@ -118,7 +118,7 @@ async function storm(seed: number): Promise<void> {
   expect(answered).toBeGreaterThan(failed / 4);
   const { created, reused } = pool.stats();
   expect(created).toBeGreaterThan(1);
-  if (limits.usesMax !== 1) expect(reused).toBeGreaterThan(0);
+  if (limits.maxUses !== 1) expect(reused).toBeGreaterThan(0);
   await within(pool.close(), "the pool to close");
   const { evicted, ...stats } = pool.stats();
   expect(stats).toMatchObject({ open: 0, closing: 0, connecting: 0, waiting: 0, destinations: 0 });

@@ -59,7 +59,7 @@ describe("a file that names the port where a server waits", () => {
     const path = folder.file("h");
     const first = await waiting(loop, new FileRendezvous(path), "first");
     const other = await errorOf(() => waiting(loop, new FileRendezvous(path), "other"));
-    expect(other).toMatchObject({ code: "ERR_HAND_OVER" });
+    expect(other).toMatchObject({ code: "ERR_RESTART" });
     expect((other as Error).message).toContain("another server waits");
 
     const successor = new FileRendezvous(path);
@@ -87,11 +87,11 @@ describe("a file that names the port where a server waits", () => {
     await using folder = await Folder.make();
     await using loop = createLoop({ segmentCount: 64 });
     const path = folder.file("h");
-    for (const text of ["notes", "{}", "null", '{"ringport":"other"}', '{"ringport":"handOver","port":0}']) {
+    for (const text of ["notes", "{}", "null", '{"ringport":"other"}', '{"ringport":"restart","port":0}']) {
       await host.writeText(path, text);
       expect((await call(loop, new FileRendezvous(path))).channel).toBe(undefined);
       const error = await errorOf(() => waiting(loop, new FileRendezvous(path), "first"));
-      expect(error).toMatchObject({ code: "ERR_HAND_OVER" });
+      expect(error).toMatchObject({ code: "ERR_RESTART" });
       expect((error as Error).message).toContain(path);
       expect(await folder.read("h")).toBe(text);
     }
@@ -117,7 +117,7 @@ describe("a file that names the port where a server waits", () => {
         else connection.write(answer);
       };
       const program = listen({ loop, hostname: "127.0.0.1", port: 0, socket: { open, error() {} } });
-      const notice = { ringport: "handOver", port: program.port, visitor: "visitor", server: "server" };
+      const notice = { ringport: "restart", port: program.port, visitor: "visitor", server: "server" };
       await host.writeText(path, JSON.stringify(notice));
       expect((await call(loop, new FileRendezvous(path))).channel).toBe(undefined);
       program.stop(true);

@@ -126,7 +126,7 @@ async function restart(
   commands: (string[] | undefined)[] = [],
 ): Promise<void> {
   await using folder = await Folder.make();
-  const shared = { RINGPORT_HAND_OVER: folder.file("h"), ...environment };
+  const shared = { RINGPORT_RESTART_PATH: folder.file("h"), ...environment };
   let program = Program.start({ ...shared, PROGRAM: "0" }, commands[0]);
   const port = await program.port();
   const to = environment.RINGPORT_UNIX === undefined
@@ -139,7 +139,7 @@ async function restart(
       const successor = Program.start({ ...shared, PROGRAM: String(time) }, commands[time]);
       try {
         expect(await successor.port()).toBe(port);
-        expect(await program.report()).toMatchObject({ reason: "handOver", bytesLost: 0, aborted: 0 });
+        expect(await program.report()).toMatchObject({ reason: "restart", bytesLost: 0, aborted: 0 });
         expect((await program.child.end(patience)).code).toBe(0);
       } finally {
         await program[Symbol.asyncDispose]();
@@ -192,7 +192,7 @@ describe("a server that takes the place of one that runs", () => {
 
   it("leaves it in its place where it does not start itself", async () => {
     await using folder = await Folder.make();
-    const environment = { RINGPORT_HAND_OVER: folder.file("h") };
+    const environment = { RINGPORT_RESTART_PATH: folder.file("h") };
     await using first = Program.start({ ...environment, PROGRAM: "first" });
     const port = await first.port();
     const clients = new Clients(2, { hostname: "127.0.0.1", port });
@@ -205,7 +205,7 @@ describe("a server that takes the place of one that runs", () => {
     expect(clients.failures).toEqual([]);
     await using second = Program.start({ ...environment, PROGRAM: "second" });
     expect(await second.port()).toBe(port);
-    expect((await first.report()).reason).toBe("handOver");
+    expect((await first.report()).reason).toBe("restart");
     await clients.further(20);
     await clients.stop();
     expect(clients.failures).toEqual([]);
@@ -214,7 +214,7 @@ describe("a server that takes the place of one that runs", () => {
 
   it("binds what the other has not, and the other closes what nobody takes", async () => {
     await using folder = await Folder.make();
-    const environment = { RINGPORT_HAND_OVER: folder.file("h"), RINGPORT_PORT: "" };
+    const environment = { RINGPORT_RESTART_PATH: folder.file("h"), RINGPORT_PORT: "" };
     const start = (program: string, ...names: string[]) => {
       const listeners = names.map((name) => ({ name, hostname: "127.0.0.1", port: 0 }));
       const own = { PROGRAM: program, RINGPORT_LISTENERS: JSON.stringify(listeners) };
@@ -238,7 +238,7 @@ describe("a server that takes the place of one that runs", () => {
   it("is the only one, and of a version that is understood", async () => {
     await using folder = await Folder.make();
     const path = folder.file("h");
-    await using first = Program.start({ RINGPORT_HAND_OVER: path });
+    await using first = Program.start({ RINGPORT_RESTART_PATH: path });
     await first.port();
     await using loop = createLoop({ segmentCount: 64 });
     const visit = async (message: unknown, stays = false) => {
@@ -295,7 +295,7 @@ describe("a server with a socket from the service manager", () => {
     const environment = {
       RINGPORT_INHERITED: "web",
       RINGPORT_PORT: "",
-      RINGPORT_HAND_OVER: folder.file("h"),
+      RINGPORT_RESTART_PATH: folder.file("h"),
     };
     const own = runtime === "bun" ? ["bun", "run"] : ["deno", "run", "--quiet", "--no-check", "-A"];
     const command = ["python3", "-c", launcher, ...own];

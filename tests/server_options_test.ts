@@ -59,7 +59,7 @@ describe("options of a server", () => {
     expect(listener.limits.connections).toBe(0);
     expect(resolved.limits.connections).toBe("auto");
     expect(resolved.shutdown)
-      .toEqual({ refusing: 1_000, draining: 10_000, drainingMax: 60_000, closing: 5_000, aborting: 1_000 });
+      .toEqual({ refusing: 1_000, draining: 10_000, maxDraining: 60_000, closing: 5_000, aborting: 1_000 });
     expect(resolved.metrics).toBe(undefined);
     expect(structuredClone(resolved)).toEqual(resolved);
   });
@@ -124,9 +124,9 @@ describe("options of a server", () => {
       ],
       [{ minWorkers: 3, workers: 2 }, "minWorkers"],
       [{ maxWorkers: 1, workers: 2 }, "workers"],
-      [{ shutdown: { draining: 2, drainingMax: 1 } }, "shutdown.draining"],
+      [{ shutdown: { draining: 2, maxDraining: 1 } }, "shutdown.draining"],
       [{ supervisor: { slowAfter: 20_000 } }, "supervisor.slowAfter"],
-      [{ supervisor: { backOff: 2, backOffMax: 1 } }, "supervisor.backOff"],
+      [{ supervisor: { backOff: 2, maxBackOff: 1 } }, "supervisor.backOff"],
       [{ scaling: { low: 0.9 } }, "scaling.low"],
       [{ limits: { connectionsPerWorker: 100 }, connectionSlots: 10 }, "limits.connectionsPerWorker"],
       [{ segmentSize: 512, headroom: 300, tailroom: 300 }, "headroom"],

@@ -171,7 +171,7 @@ describeWorkers("a worker that fails", (isolation) => {
     const fixture = await CommandServer.start({
       isolation,
       workers: 1,
-      supervisor: { ...quick, deathsMax: 2 },
+      supervisor: { ...quick, maxDeaths: 2 },
       shutdown: { draining: 100, closing: 100 },
     });
     const ended = errorOf(() => fixture.server.finished);

@@ -130,7 +130,7 @@ describe("a server of datagrams", () => {
   });
 
   it("closes at its deadline although an answer is owed", async () => {
-    const shutdown = { draining: 50, drainingMax: 100, closing: 50, aborting: 50 };
+    const shutdown = { draining: 50, maxDraining: 100, closing: 50, aborting: 50 };
     await using fixture = await start({ workers: 1, shutdown });
     await using client = await Client.connect(fixture.server.port);
     client.socket.send("later 60000");
@@ -170,13 +170,13 @@ describe("a server of datagrams", () => {
 
   it("takes over its port from a server it replaces", onlyLinux, async () => {
     await using folder = await Folder.make();
-    const handOver = folder.file("h");
-    await using fixture = await start({ workers: 1, handOver });
+    const restartPath = folder.file("h");
+    await using fixture = await start({ workers: 1, restartPath });
     const { port } = fixture.server;
     await using client = await Client.connect(port);
     expect(await client.ask("who")).toBe("0.0");
     // The predecessor's socket is still there when the successor binds.
-    await using successor = await start({ workers: 1, handOver, udp: [{ hostname, port }] });
+    await using successor = await start({ workers: 1, restartPath, udp: [{ hostname, port }] });
     await within(fixture.server.finished, "the end of the predecessor");
     expect(successor.server.port).toBe(port);
     expect(await client.ask("still")).toBe("still");

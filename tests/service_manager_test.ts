@@ -136,7 +136,7 @@ describe("a service manager", () => {
       WATCHDOG_USEC: "200000",
       RINGPORT_WORKERS: "1",
       RINGPORT_SUPERVISOR_BACK_OFF: "60000",
-      RINGPORT_SUPERVISOR_BACK_OFF_MAX: "60000",
+      RINGPORT_SUPERVISOR_MAX_BACK_OFF: "60000",
     });
     const [, port] = await child.line(/port (\d+)/);
     await manager.told("READY=1");
@@ -178,7 +178,7 @@ describe("a service manager", () => {
   it("is told by a successor that it is the one to watch", { ignore: noPython }, async () => {
     await using folder = await Folder.make();
     await using manager = await Manager.open(folder.file("notify"));
-    const environment = { RINGPORT_HAND_OVER: folder.file("hand_over") };
+    const environment = { RINGPORT_RESTART_PATH: folder.file("hand_over") };
     await using first = start(manager, environment);
     await manager.told("READY=1");
     await using second = start(manager, environment);

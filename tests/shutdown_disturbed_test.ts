@@ -14,7 +14,7 @@ function phasesOf(report: ShutdownReport): string[] {
 }
 
 describe("an application that", () => {
-  const shutdown = { draining: 300, drainingMax: 300, closing: scaled(1_000, 4_000), aborting: 2_000 };
+  const shutdown = { draining: 300, maxDraining: 300, closing: scaled(1_000, 4_000), aborting: 2_000 };
 
   for (const phase of ["refusing", "draining", "closing"]) {
     it(`hangs in ${phase} costs no connection its polite end`, async () => {
@@ -95,7 +95,7 @@ describe("a worker that", () => {
 
   for (const command of ["crash", "leave"]) {
     it(`dies while it drains (${command}) is not waited for, and not replaced`, async () => {
-      const shutdown = { draining: 60_000, drainingMax: 60_000 };
+      const shutdown = { draining: 60_000, maxDraining: 60_000 };
       const fixture = await CommandServer.start({ workers: 2, shutdown, supervisor });
       const [one, other] = [await fixture.connect(), await fixture.connect()];
       await one.ask("who");
@@ -166,7 +166,7 @@ describe("a worker that", () => {
       maxWorkers: 2,
       scaling: { interval: 100, low: 0.9, high: 0.95, holdDown: scaled(10, 30) },
       supervisor: { ...supervisor, interval: 100 },
-      shutdown: { draining: 400, drainingMax: 400, closing: 10_000 },
+      shutdown: { draining: 400, maxDraining: 400, closing: 10_000 },
     });
     const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
     const places = await Promise.all(clients.map((client) => client.ask("who", patience)));

@@ -111,7 +111,7 @@ function phasesOf(report: ShutdownReport): string[] {
 
 describe("each phase with every kind of connection", () => {
   it("draining: who ends by itself is served to its end", async () => {
-    const long = { draining: 60_000, drainingMax: 60_000 };
+    const long = { draining: 60_000, maxDraining: 60_000 };
     const fixture = await CommandServer.start({ workers: 2, shutdown: long }, "moody.ts");
     const clients = await openAll(fixture.server);
     const ended = fixture.server.shutdown();
@@ -135,7 +135,7 @@ describe("each phase with every kind of connection", () => {
   });
 
   it("closing: all are ended politely, and who listens gets everything", async () => {
-    const short = { draining: 50, drainingMax: 50, closing: 60_000 };
+    const short = { draining: 50, maxDraining: 50, closing: 60_000 };
     const fixture = await CommandServer.start(
       { workers: 2, lingerTimeout: 60_000, shutdown: short },
       "moody.ts",
@@ -161,7 +161,7 @@ describe("each phase with every kind of connection", () => {
   });
 
   it("aborting: all are cut, whatever they do", async () => {
-    const short = { draining: 50, drainingMax: 50, closing: 0, aborting: 10_000 };
+    const short = { draining: 50, maxDraining: 50, closing: 0, aborting: 10_000 };
     const fixture = await CommandServer.start(
       { workers: 2, lingerTimeout: 60_000, shutdown: short },
       "moody.ts",

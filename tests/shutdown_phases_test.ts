@@ -54,7 +54,7 @@ class FakeWorker implements EndingWorker {
   }
 }
 
-const short = { refusing: 1_000, draining: 150, drainingMax: 20_000, closing: 150, aborting: 150 };
+const short = { refusing: 1_000, draining: 150, maxDraining: 20_000, closing: 150, aborting: 150 };
 
 function run(
   workers: FakeWorker[],
@@ -104,15 +104,15 @@ describe("the phases of a shutdown", () => {
     const long = {
       refusing: minute,
       draining: minute,
-      drainingMax: minute,
+      maxDraining: minute,
       closing: minute,
       aborting: minute,
     };
-    const { refusing, draining, drainingMax, closing, aborting } = deadlinesWithin(long, 5_000);
+    const { refusing, draining, maxDraining, closing, aborting } = deadlinesWithin(long, 5_000);
     // Stopping the workers takes as long as aborting.
-    expect(refusing + Math.max(draining, drainingMax) + closing + 2 * aborting).toBeLessThanOrEqual(4_500);
+    expect(refusing + Math.max(draining, maxDraining) + closing + 2 * aborting).toBeLessThanOrEqual(4_500);
     // What is short stays as it is.
-    expect(deadlinesWithin(short, 5_000)).toEqual({ ...short, refusing: 500, drainingMax: 1_500 });
+    expect(deadlinesWithin(short, 5_000)).toEqual({ ...short, refusing: 500, maxDraining: 1_500 });
     expect(deadlinesWithin(short, Infinity)).toEqual(short);
   });
 
@@ -129,7 +129,7 @@ describe("the phases of a shutdown", () => {
     const worker = new FakeWorker(undefined);
     const moving = setInterval(() => worker.movements += 1, 10);
     const begun = performance.now();
-    const report = await run([worker], [], { deadlines: { ...short, draining: 100, drainingMax: 700 } });
+    const report = await run([worker], [], { deadlines: { ...short, draining: 100, maxDraining: 700 } });
     clearInterval(moving);
     const draining = report.phases.find(({ phase }) => phase === "draining")!;
     expect(draining.milliseconds).toBeGreaterThanOrEqual(690);
@@ -147,7 +147,7 @@ describe("the phases of a shutdown", () => {
     const phases: Phase[] = [];
     const hurry = new AbortController();
     const worker = new FakeWorker("aborting");
-    const deadlines = { ...short, draining: 600_000, drainingMax: 600_000 };
+    const deadlines = { ...short, draining: 600_000, maxDraining: 600_000 };
     const running = run([worker], phases, { deadlines, hurry: hurry.signal });
     await until(() => phases.includes("draining"), "draining began");
     hurry.abort();

@@ -70,7 +70,7 @@ describeWorkers("a shutdown", (isolation) => {
     const fixture = await CommandServer.start({
       isolation,
       workers: 1,
-      shutdown: { draining: scaled(400, 2_000), drainingMax: 60_000, closing: 30_000 },
+      shutdown: { draining: scaled(400, 2_000), maxDraining: 60_000, closing: 30_000 },
     });
     const size = scaled(8_000_000, 1_000_000);
     let received = 0;
@@ -192,7 +192,7 @@ describe("a server's program", () => {
     if (system === "windows") {
       return console.log("(skipped: it takes a console; see console_test.ts)");
     }
-    const environment = { RINGPORT_SHUTDOWN_DRAINING: "600000", RINGPORT_SHUTDOWN_DRAINING_MAX: "600000" };
+    const environment = { RINGPORT_SHUTDOWN_DRAINING: "600000", RINGPORT_SHUTDOWN_MAX_DRAINING: "600000" };
     await using child = runScript(program, import.meta.url, { environment });
     const [, port] = await child.line(/port (\d+)/);
     const client = await LineClient.connect(Number(port));

@@ -116,7 +116,7 @@ for (const spreading of ways) {
     });
 
     it("refuses connections from the first phase of its end on", async () => {
-      const fixture = await start({ shutdown: { draining: 20_000, drainingMax: 20_000 } });
+      const fixture = await start({ shutdown: { draining: 20_000, maxDraining: 20_000 } });
       const client = await fixture.connect();
       client.tell(`later ${scaled(1_000, 4_000)}`);
       await delay(scaled(100, 400));

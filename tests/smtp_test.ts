@@ -30,7 +30,7 @@ interface Session {
 
 /** Commands, one at a time, so that nothing behind DATA or STARTFRAMES is taken for a command. */
 function commands(sessions: Session[]): SocketHandlers<Session> {
-  const one = { pipelineMax: 1, replyFramer: crlfLines() };
+  const one = { maxPipeline: 1, replyFramer: crlfLines() };
   const mail = framed<Session>(dotTerminated({ maxMessage: 2_000_000 }), {
     async message(connection, window, reply) {
       connection.data.mails.push(window.text());

@@ -211,7 +211,7 @@ describe("a server that drains", () => {
       workers: 1,
       argument: `${500 * KILOBYTE}`,
       sendBuffer: 200 * 1024,
-      shutdown: { draining, drainingMax: 60_000, closing: 300, aborting: 2_000 },
+      shutdown: { draining, maxDraining: 60_000, closing: 300, aborting: 2_000 },
       log: () => {},
     });
     return server;

@@ -124,7 +124,7 @@ print("names", [line[7] for line in lines if line[6] in inodes and len(line) > 7
   it("does not take a server's place", { ignore }, async () => {
     await using folder = await OpenFolder.make();
     const path = `${folder.path}/h`;
-    await using fixture = await CommandServer.start({ handOver: path });
+    await using fixture = await CommandServer.start({ restartPath: path });
     const hello = { kind: "hello", protocol: successionProtocol, pid: host.pid };
     expect(await visitAsStranger(path, hello)).toBe("stayed outside: PermissionError");
     await run("chmod", "0777", path);
@@ -153,8 +153,8 @@ time.sleep(60)
     await impostor.line(/listening/, patience);
     const application = new URL("./applications/commands.ts", import.meta.url);
     const options = { hostname: "127.0.0.1", port: 0, workers: 1, segmentCount: 256, log: "off" as const };
-    const error = await errorOf(() => Server.start(application, { ...options, handOver: path }));
-    expect(error).toMatchObject({ code: "ERR_HAND_OVER" });
+    const error = await errorOf(() => Server.start(application, { ...options, restartPath: path }));
+    expect(error).toMatchObject({ code: "ERR_RESTART" });
     expect(String(error)).toContain("a process of another user listens there");
     await impostor.line(/got b'' 0/, patience);
   });
@@ -164,7 +164,7 @@ describe("silent visitors of the same user", () => {
   it("do not keep a successor from its predecessor", { ignore }, async () => {
     await using folder = await OpenFolder.make();
     const path = `${folder.path}/h`;
-    await using fixture = await CommandServer.start({ handOver: path });
+    await using fixture = await CommandServer.start({ restartPath: path });
     await using crowd = sameUser(
       `
 socks = []

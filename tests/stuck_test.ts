@@ -26,7 +26,7 @@ async function stick(fixture: CommandServer): Promise<void> {
 describeWorkers("a worker that does not come back", (isolation) => {
   it("is a death, of which a server survives only so many", async () => {
     if (isolation === "thread") leavesThreadBehind();
-    const supervisor = { ...quick, deathsMax: 1, abandonedMax: 100 };
+    const supervisor = { ...quick, maxDeaths: 1, maxAbandoned: 100 };
     const fixture = await CommandServer.start({ isolation, workers: 2, supervisor, shutdown });
     const ended = errorOf(() => fixture.server.finished);
     await stick(fixture);
@@ -46,7 +46,7 @@ describeWorkers("a worker that does not come back", (isolation) => {
 describe("a thread that does not come back", () => {
   it("is borne only so many times", async () => {
     leavesThreadBehind();
-    const supervisor = { ...quick, deathsMax: 100, abandonedMax: 1 };
+    const supervisor = { ...quick, maxDeaths: 100, maxAbandoned: 1 };
     const fixture = await CommandServer.start({ workers: 2, supervisor, shutdown });
     const ended = errorOf(() => fixture.server.finished);
     const sticking = async () => {
@@ -65,7 +65,7 @@ describe("a thread that does not come back", () => {
 
   it("is forgotten when it comes back after all, and ends", async () => {
     leavesThreadBehind();
-    const supervisor = { ...quick, deathsMax: 100, abandonedMax: 1 };
+    const supervisor = { ...quick, maxDeaths: 100, maxAbandoned: 1 };
     await using fixture = await CommandServer.start({ workers: 2, supervisor, shutdown });
     for (let round = 1; round <= 3; round++) {
       await stick(fixture);
@@ -81,7 +81,7 @@ describe("a thread that does not come back", () => {
       RINGPORT_SUPERVISOR_INTERVAL: "50",
       RINGPORT_SUPERVISOR_SLOW_AFTER: "200",
       RINGPORT_SUPERVISOR_STUCK_AFTER: String(quick.stuckAfter),
-      RINGPORT_SUPERVISOR_ABANDONED_MAX: "0",
+      RINGPORT_SUPERVISOR_MAX_ABANDONED: "0",
       RINGPORT_SHUTDOWN_DRAINING: "100",
       RINGPORT_WORKERS: "2",
     };

@@ -48,7 +48,7 @@ describe("the watch over a heartbeat", () => {
 });
 
 describe("the count of deaths", () => {
-  const limits = { backOff: 100, backOffMax: 1_000, deathsMax: 5, deathsWindow: 60_000 };
+  const limits = { backOff: 100, maxBackOff: 1_000, maxDeaths: 5, deathsWindow: 60_000 };
 
   it("waits twice as long after each death, up to a limit, and gives up after too many", () => {
     const deaths = new Deaths(limits);

@@ -42,7 +42,7 @@ function environmentOf(name: string, { serves, code }: Example): Record<string, 
   if (!serves) return {};
   const environment: Record<string, string> = { RINGPORT_PORT: "0" };
   if (code.includes("metrics:")) environment.RINGPORT_METRICS_PORT = "0";
-  if (code.includes("handOver:")) environment.RINGPORT_HAND_OVER = `${folder}${name}.sock`;
+  if (code.includes("restartPath:")) environment.RINGPORT_RESTART_PATH = `${folder}${name}.sock`;
   return environment;
 }
 

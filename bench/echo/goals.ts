@@ -132,7 +132,7 @@ function judgeIdle(result: IdleResult): Verdict[] {
   ];
 }
 
-/** AddressLimits everything that was measured. */
+/** Judges everything that was measured. */
 export function judgeGoals(results: BenchResults): Verdict[] {
   const judge = new Judge();
   for (const cell of results.cells.filter((one) => OURS.includes(one.server))) {

@@ -51,7 +51,7 @@ function judgeCost(results: PairedResult[]): Verdict[] {
   }));
 }
 
-/** AddressLimits everything that was measured. */
+/** Judges everything that was measured. */
 export function judgeGoals({ rate, cost }: PartResults): Verdict[] {
   return [...(rate ? judgeRate(rate) : []), ...(cost ? judgeCost(cost) : [])];
 }

@@ -15,7 +15,7 @@ import type { MessageReply } from "./reply.ts";
 
 /** What a channel needs of the framing it belongs to. */
 export interface ChannelOwner<D> {
-  readonly pipelineMax: number;
+  readonly maxPipeline: number;
   /** The peer has ended, and no reply is owed any more. */
   finishEnd(connection: ConnectionCore<D>, incompleteBytes: number): void;
 }
@@ -52,7 +52,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   /** No further message is handled now. */
   get stopped(): boolean {
-    return this.congested || this.deaf || this.#inWork >= this.owner.pipelineMax;
+    return this.congested || this.deaf || this.#inWork >= this.owner.maxPipeline;
   }
 
   /** Messages in work: their reply is owed, or their handler is not done. */
@@ -125,7 +125,7 @@ export class Channel<D = unknown> implements FramingMemory {
       }
       if (this.deaf) return connection.close();
     }
-    if (!this.congested && this.#inWork <= this.owner.pipelineMax >> 1) resumeFrom(connection, Flag.heldBack);
+    if (!this.congested && this.#inWork <= this.owner.maxPipeline >> 1) resumeFrom(connection, Flag.heldBack);
     this.rest();
   }
 

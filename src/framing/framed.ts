@@ -15,7 +15,7 @@ import { Framing } from "./framing.ts";
 import type { FramedOptions, MessageHandlers } from "./types.ts";
 
 const optionSchema: OptionSchema = {
-  pipelineMax: wholeNumber(1, bufferLimitMaxBytes),
+  maxPipeline: wholeNumber(1, bufferLimitMaxBytes),
   replyFramer: {
     wants: "a framer of the library, or null",
     accepts: (value) => value === null || value instanceof Framer,
@@ -33,7 +33,7 @@ const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) =
  * Handlers for `listen` and `connect` that cut what comes into messages: `message` is called for each one,
  * in order, with a window on it where the kernel put it.
  *
- * Replies are sent in the order of the messages, whatever order they are given in. At most `pipelineMax`
+ * Replies are sent in the order of the messages, whatever order they are given in. At most `maxPipeline`
  * messages of a connection are in work at once; then, and while the peer does not take what is sent to it,
  * nothing more is read from it. When the peer ends its side, the replies it is owed are still sent.
  *

@@ -27,7 +27,7 @@ import type { FramedOptions, MessageHandlers } from "./types.ts";
 
 /** One framed table. */
 export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
-  readonly pipelineMax: number;
+  readonly maxPipeline: number;
   readonly replyFramer: Framer | null;
   readonly mirrors: boolean;
   readonly #framer: Framer;
@@ -41,7 +41,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   constructor(framer: Framer, handlers: MessageHandlers<D>, options: FramedOptions) {
     this.#framer = framer;
     this.#handlers = handlers;
-    this.pipelineMax = options.pipelineMax ?? pipelineDefaultMax;
+    this.maxPipeline = options.maxPipeline ?? pipelineDefaultMax;
     this.replyFramer = options.replyFramer === undefined ? framer : options.replyFramer;
     this.mirrors = this.replyFramer === framer && framer.mirrors;
     this.#requireComplete = options.requireComplete ?? false;

@@ -71,7 +71,7 @@ export interface FramedOptions {
    * handler has not settled. 1 handles one after the other. At the limit no further one is read, and the peer
    * waits, until half of them are answered. 64 by default.
    */
-  pipelineMax?: number;
+  maxPipeline?: number;
   /** Frames the replies. The same framer by default; null sends them as they are. */
   replyFramer?: Framer | null;
   /**

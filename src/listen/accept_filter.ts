@@ -142,7 +142,7 @@ export class AcceptFilter<D> implements Greeted {
     this.#owner.opened(connection);
   }
 
-  /** AddressLimits the address of a socket. Who may open the file of a Unix socket is trusted, and has none. */
+  /** Judges the address of a socket. Who may open the file of a Unix socket is trusted, and has none. */
   #judgeSocket(
     family: number,
     w0: number,

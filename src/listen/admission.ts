@@ -9,7 +9,7 @@ import type { AddressWords } from "../base/address_words.ts";
 /** What becomes of a connection: it is let in, or refused for too many, too fast, or a ban. */
 export type AdmissionVerdict = "ok" | "connections" | "rate" | "banned";
 
-/** AddressLimits connections by the address they come from. */
+/** Judges connections by the address they come from. */
 export interface Admission {
   /** Asked once for each connection; the object is used again for the next. */
   admit(address: AddressWords): AdmissionVerdict;

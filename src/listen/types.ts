@@ -66,7 +66,7 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
    * kernel's queue holds the rest until there is room; `"refuse"` accepts and cuts them.
    */
   atLimit?: "pause" | "refuse";
-  /** AddressLimits each connection by the address it comes from, before anything is made of it. */
+  /** Judges each connection by the address it comes from, before anything is made of it. */
   admission?: Admission;
   /** Told of each connection that was cut before the application saw it. */
   refused?: (refusal: Refusal) => void;

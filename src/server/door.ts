@@ -30,7 +30,7 @@ export type DoorPlan =
 /** What stands behind a door. */
 export interface Inside {
   application: Application<unknown>;
-  /** AddressLimits who comes, where that is done here. */
+  /** Judges who comes, where that is done here. */
   admission: Admission | undefined;
   /**
    * Connections of the whole server at most, and the workers that share them where each accepts for itself.

@@ -20,19 +20,24 @@ export type Spreading = "handOver" | "reusePort" | "direct";
  * listeners on one port is not to be had.
  */
 export function spreadingOf(options: ResolvedServerOptions, operatingSystem: string): Spreading {
-  if (options.udp.length > 0 && options.handOver !== undefined && operatingSystem !== "linux") {
+  if (options.udp.length > 0 && options.restartPath !== undefined && operatingSystem !== "linux") {
     // Two servers cannot share a UDP port there, and a successor binds before the other one goes.
-    throw new OptionError("server", "udp", 'options "handOver" and "udp" exclude each other on this system');
+    throw new OptionError(
+      "server",
+      "udp",
+      'options "restartPath" and "udp" exclude each other on this system',
+    );
   }
   if (options.spreading === "auto" && isDirect(options, operatingSystem)) return "direct";
   if (options.spreading !== "reusePort") return "handOver";
   if (operatingSystem !== "linux") {
     throw new OptionError("server", "spreading", 'option "spreading" can be "reusePort" on Linux only');
   }
-  if (options.handOver !== undefined) {
+  if (options.restartPath !== undefined) {
     // A listener of the group that closes resets what waits in its own queue.
-    const why = 'options "handOver" and "spreading: reusePort" exclude each other: connections would be lost';
-    throw new OptionError("server", "handOver", why);
+    const why =
+      'options "restartPath" and "spreading: reusePort" exclude each other: connections would be lost';
+    throw new OptionError("server", "restartPath", why);
   }
   for (const { unix, inherited, name } of options.listeners) {
     if (unix === undefined && inherited === undefined) continue;
@@ -51,7 +56,7 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
  * accepted.
  */
 function isDirect(options: ResolvedServerOptions, operatingSystem: string): boolean {
-  const { workers, maxWorkers, isolation, listeners, handOver } = options;
+  const { workers, maxWorkers, isolation, listeners, restartPath } = options;
   const isAlone = workers === 1 && maxWorkers === 1 && isolation === "thread" && listeners.length === 1;
-  return operatingSystem === "linux" && isAlone && handOver === undefined;
+  return operatingSystem === "linux" && isAlone && restartPath === undefined;
 }

@@ -202,7 +202,7 @@ export class Fleet {
     await this.#replacement.serving(loop, acceptor, accept, async () => {
       // The successor's figures are at the same address.
       await this.#metrics?.close();
-      this.#owner.shutdown("handOver");
+      this.#owner.shutdown("restart");
     });
     this.#serveMetrics(loop);
     this.#testRegularly();
@@ -358,11 +358,11 @@ export class Fleet {
   /** A thread runs on that nobody can end. A few of them a server bears; each may use a core up. */
   #abandon(): void {
     this.abandoned += 1;
-    const { abandonedMax } = this.#options.supervisor;
-    if (this.#ending || this.abandoned <= abandonedMax) return;
+    const { maxAbandoned } = this.#options.supervisor;
+    if (this.#ending || this.abandoned <= maxAbandoned) return;
     this.#owner.failed(
       new RingportError(
-        `server: ${this.abandoned} threads do not come back, and no more than ${abandonedMax} are borne`,
+        `server: ${this.abandoned} threads do not come back, and no more than ${maxAbandoned} are borne`,
         { code: "ERR_THREADS_STUCK", operation: "supervise", origin: "application" },
       ),
     );

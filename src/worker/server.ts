@@ -338,7 +338,7 @@ export class Server implements AsyncDisposable {
     const { reason = "shutdown", ...deadlines } = options;
     this.#log.tell("server.stopping", { reason });
     // The successor is what the manager watches from now on.
-    if (reason === "handOver") this.#manager?.end();
+    if (reason === "restart") this.#manager?.end();
     this.#manager?.stopping(`stopping: ${reason}`);
     this.#fleet.endStart();
     await this.#started.promise;
@@ -423,7 +423,7 @@ const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
 const shutdownSchema = {
   refusing: milliseconds,
   draining: milliseconds,
-  drainingMax: milliseconds,
+  maxDraining: milliseconds,
   closing: milliseconds,
   aborting: milliseconds,
   reason: { wants: "text", accepts: (value: unknown) => typeof value === "string" },

@@ -11,7 +11,7 @@ import { notifyManager } from "../loop/open.ts";
 /** Milliseconds until a manager that had no room for a notice is told again. */
 const retryMilliseconds = 50;
 /** Notices that wait for room at most: more than a server has to tell in its life. */
-const waitingMax = 32;
+const maxWaiting = 32;
 const statusLengthMax = 200;
 const microsecondsOfMillisecond = 1_000;
 
@@ -117,7 +117,7 @@ export class ServiceManager {
 
   #send(notice: Notice): void {
     if (this.#ended) return;
-    if (this.#waiting.length >= waitingMax) this.#waiting.shift();
+    if (this.#waiting.length >= maxWaiting) this.#waiting.shift();
     this.#waiting.push(notice);
     this.#flush();
   }

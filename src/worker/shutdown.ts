@@ -12,7 +12,7 @@ export interface ShutdownDeadlines {
   /** For the application to finish, counted anew for each worker whose data still moves. */
   draining: number;
   /** For draining in all, however much still moves. */
-  drainingMax: number;
+  maxDraining: number;
   closing: number;
   aborting: number;
 }
@@ -24,7 +24,7 @@ export interface ShutdownDeadlines {
 const shares: Readonly<ShutdownDeadlines> = {
   refusing: 0.1,
   draining: 0.3,
-  drainingMax: 0.3,
+  maxDraining: 0.3,
   closing: 0.3,
   aborting: 0.1,
 };
@@ -138,8 +138,8 @@ async function enterAll(task: ShutdownTask, phase: Phase): Promise<void> {
 
 /** Each worker has its own deadline, which moves on while its data does. */
 async function drain(task: ShutdownTask): Promise<boolean> {
-  const { draining, drainingMax } = task.deadlines;
-  const end = performance.now() + drainingMax;
+  const { draining, maxDraining } = task.deadlines;
+  const end = performance.now() + maxDraining;
   const one = async (worker: EndingWorker): Promise<boolean> => {
     let empty = false;
     const emptied = worker.enter("draining").then(() => void (empty = true));

@@ -206,12 +206,12 @@ export const supervisorProbes: Probes = {
     supervisor: { ...quick, slowAfter: 100 },
   }),
   "supervisor.backOff": tellsAfter("crash", "worker.replaced", [10, 600_000], {
-    supervisor: { backOffMax: 600_000 },
+    supervisor: { maxBackOff: 600_000 },
   }),
-  "supervisor.deathsMax": waits([2, 4]),
+  "supervisor.maxDeaths": waits([2, 4]),
   "supervisor.deathsWindow": waits([1_500, 60_000]),
-  "supervisor.backOffMax": waits([200, 1_000]),
-  "supervisor.abandonedMax": {
+  "supervisor.maxBackOff": waits([200, 1_000]),
+  "supervisor.maxAbandoned": {
     server: {
       values: [0, 4],
       beside: { workers: 1, supervisor: { interval: 50, slowAfter: 100, stuckAfter: 200 } },
@@ -248,8 +248,8 @@ export const endProbes: Probes = {
       },
     },
   },
-  "shutdown.draining": shutsDown("who", [50, 60_000], { drainingMax: 60_000 }),
-  "shutdown.drainingMax": {
+  "shutdown.draining": shutsDown("who", [50, 60_000], { maxDraining: 60_000 }),
+  "shutdown.maxDraining": {
     server: {
       values: [1_000, 60_000],
       beside: { workers: 1, shutdown: { draining: 1_000 } },
@@ -321,7 +321,7 @@ export const outsideProbes: Probes = {
       see: async ({ server }) => await (await LineClient.connect(server.port)).ask("argument"),
     },
   },
-  handOver: {
+  restartPath: {
     server: {
       values: [folder.file("h"), undefined],
       // There tests/restart_test.ts shows it.

@@ -190,7 +190,7 @@ const cases: Record<string, () => Promise<void>> = {
     await using stream = await server.client("download", 50_000_000, 2);
     await underway(stream);
     await link("cut");
-    const deadlines = { refusing: 500, draining: 500, drainingMax: 3_000, closing: 1_000, aborting: 1_000 };
+    const deadlines = { refusing: 500, draining: 500, maxDraining: 3_000, closing: 1_000, aborting: 1_000 };
     const { milliseconds, phases, report } = await server.shutdown(deadlines);
     console.log(`(the shutdown took ${milliseconds} ms: ${phases})`);
     expect(phases === "refusing,draining,closing,aborting", `the phases were ${phases}`);

@@ -197,7 +197,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     destination.waiting.push(waiting);
     if (this.#waiting++ === 0) engine.ref();
     this.#pump();
-    if (destination.unserved > 0 && this.destinations.unserved() > this.limits.waitingMax) {
+    if (destination.unserved > 0 && this.destinations.unserved() > this.limits.maxWaiting) {
       destination.waiting.pop();
       this.counters.refused += 1;
       this.#reject(waiting, this.destinations.tooManyWait(destination));
@@ -223,9 +223,9 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
 
   #limitReached(pooled: Pooled): keyof PoolEvictions | undefined {
     if (this.closed) return "closed";
-    const { usesMax } = this.limits;
+    const { maxUses } = this.limits;
     const { lifetime } = pooled.destination.times;
-    if (usesMax > 0 && pooled.uses >= usesMax) return "uses";
+    if (maxUses > 0 && pooled.uses >= maxUses) return "uses";
     return lifetime > 0 && performance.now() - pooled.madeAt >= lifetime ? "lifetime" : undefined;
   }
 

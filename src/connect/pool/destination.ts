@@ -99,9 +99,9 @@ export class Destination {
   }
 
   /** Whether one more connect may begin, as far as this destination is concerned. */
-  mayConnect({ connectionsPerHost, failuresMax }: PoolLimits): boolean {
+  mayConnect({ connectionsPerHost, maxFailures }: PoolLimits): boolean {
     // After failures one connect at a time tries whether the destination is back.
-    const probing = failuresMax > 0 && this.failures >= failuresMax;
+    const probing = maxFailures > 0 && this.failures >= maxFailures;
     return this.taken < connectionsPerHost && !(probing && this.attempts.length > 0);
   }
 
@@ -113,19 +113,19 @@ export class Destination {
   }
 
   /** A connect has failed. */
-  failed(error: unknown, { failuresMax, backOff }: PoolLimits): void {
+  failed(error: unknown, { maxFailures, backOff }: PoolLimits): void {
     this.failures += 1;
     this.lastFailure = error;
     const now = performance.now();
     // Connects that were under way together fail together: that is one back-off.
-    if (failuresMax === 0 || this.failures < failuresMax || now < this.#blockedUntil) return;
+    if (maxFailures === 0 || this.failures < maxFailures || now < this.#blockedUntil) return;
     this.#blockedUntil = now + backOff * 2 ** Math.min(this.#backOffs, poolBackOffDoublingsMax);
     this.#backOffs += 1;
   }
 
   /** The error of an acquire while the pool backs off; undefined where it does not. */
-  backOffError({ failuresMax }: PoolLimits): RingportError | undefined {
-    if (failuresMax === 0 || this.failures < failuresMax) return undefined;
+  backOffError({ maxFailures }: PoolLimits): RingportError | undefined {
+    if (maxFailures === 0 || this.failures < maxFailures) return undefined;
     const left = Math.ceil(this.#blockedUntil - performance.now());
     if (left <= 0) return undefined;
     return new RingportError(
@@ -135,7 +135,7 @@ export class Destination {
   }
 
   /** Nothing of it needs to be remembered. */
-  forgettable({ failuresMax }: PoolLimits): boolean {
-    return this.taken === 0 && this.waiting.length === 0 && (failuresMax === 0 || this.failures === 0);
+  forgettable({ maxFailures }: PoolLimits): boolean {
+    return this.taken === 0 && this.waiting.length === 0 && (maxFailures === 0 || this.failures === 0);
   }
 }

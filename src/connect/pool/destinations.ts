@@ -99,9 +99,9 @@ export class Destinations {
 
   /** The error of one acquire too many. */
   tooManyWait({ name, taken }: Destination): LimitError {
-    const { waitingMax } = this.#limits;
+    const { maxWaiting } = this.#limits;
     return new LimitError(
-      `acquire ${name}: ${waitingMax} acquires wait already ("waitingMax"), ${taken} places are taken there`,
+      `acquire ${name}: ${maxWaiting} acquires wait already ("maxWaiting"), ${taken} places are taken there`,
       { code: "ERR_POOL_WAITING", operation: "acquire", address: name },
     );
   }

@@ -39,9 +39,9 @@ const poolSchema: OptionSchema = {
   lifetime: milliseconds,
   acquireTimeout: milliseconds,
   connectTimeout: milliseconds,
-  waitingMax: count,
-  usesMax: count,
-  failuresMax: count,
+  maxWaiting: count,
+  maxUses: count,
+  maxFailures: count,
   backOff: milliseconds,
   closeTimeout: milliseconds,
   handlers: objectOf("an object of handlers"),
@@ -70,9 +70,9 @@ export interface PoolLimits {
   lifetime: number;
   acquireTimeout: number;
   connectTimeout: number;
-  waitingMax: number;
-  usesMax: number;
-  failuresMax: number;
+  maxWaiting: number;
+  maxUses: number;
+  maxFailures: number;
   backOff: number;
   closeTimeout: number;
 }
@@ -89,9 +89,9 @@ export function poolLimits<D>(options: PoolOptions<D>): PoolLimits {
     lifetime: options.lifetime ?? 0,
     acquireTimeout: options.acquireTimeout ?? poolAcquireTimeoutDefaultMilliseconds,
     connectTimeout: options.connectTimeout ?? poolConnectTimeoutDefaultMilliseconds,
-    waitingMax: options.waitingMax ?? poolWaitingMaxDefault,
-    usesMax: options.usesMax ?? 0,
-    failuresMax: options.failuresMax ?? 0,
+    maxWaiting: options.maxWaiting ?? poolWaitingMaxDefault,
+    maxUses: options.maxUses ?? 0,
+    maxFailures: options.maxFailures ?? 0,
     backOff: options.backOff ?? poolBackOffDefaultMilliseconds,
     closeTimeout: options.closeTimeout ?? poolCloseTimeoutDefaultMilliseconds,
   };

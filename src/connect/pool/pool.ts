@@ -64,7 +64,7 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
    * With handlers (of the target, or of the pool) what comes goes to them, without anything in between.
    * Without a `data` handler it waits until `connection.readable` is read. `open` is not called.
    *
-   * @throws {LimitError} `ERR_POOL_WAITING`, when `waitingMax` acquires wait already.
+   * @throws {LimitError} `ERR_POOL_WAITING`, when `maxWaiting` acquires wait already.
    * @throws {TimeoutError} when it takes longer than `timeout` or the pool's `acquireTimeout`.
    * @throws {RingportError} `ERR_POOL_BACK_OFF`, while the pool backs off from the destination.
    * @throws {StateError} `ERR_POOL_CLOSED`, once the pool is closed.

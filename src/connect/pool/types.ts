@@ -34,14 +34,14 @@ export interface PoolOptions<D = undefined> {
   /** How long one connect may take. 10,000 by default. */
   connectTimeout?: number;
   /** Acquires that may wait for a place; a further one fails with a LimitError. 1,024 by default. */
-  waitingMax?: number;
+  maxWaiting?: number;
   /** Leases of one connection before it is closed. No limit (0) by default. */
-  usesMax?: number;
+  maxUses?: number;
   /**
    * Connects to one destination that fail in a row before the pool backs off from it. Never (0) by
    * default.
    */
-  failuresMax?: number;
+  maxFailures?: number;
   /**
    * How long acquires of such a destination fail at once, with the last failure as cause, unless a
    * connection is idle. 1,000 by default; doubled by each further failure, to 32 times at most.
@@ -100,7 +100,7 @@ export interface PoolEvictions {
   idle: number;
   /** Older than `lifetime`. */
   lifetime: number;
-  /** Leased `usesMax` times. */
+  /** Leased `maxUses` times. */
   uses: number;
   /** The peer ended it while it was idle. */
   peerEnded: number;
@@ -146,7 +146,7 @@ export interface PoolStatistics {
   failures: number;
   /** Acquires so far that took too long. */
   timeouts: number;
-  /** Acquires refused so far by `waitingMax`. */
+  /** Acquires refused so far by `maxWaiting`. */
   refused: number;
   /** Acquires refused so far by a back-off. */
   backedOff: number;

@@ -19,7 +19,7 @@ export const logEvents = {
   "server.stopped": "info",
   "server.failed": "error",
   "server.signal": "info",
-  "server.handOver": "info",
+  "server.restart": "info",
   "successor.come": "info",
   "successor.failed": "warn",
   "successor.ready": "info",

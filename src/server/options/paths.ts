@@ -11,6 +11,6 @@ import type { ResolvedServerOptions } from "./resolved.ts";
  * the process may have changed its current folder. The other paths are bound once, at the start.
  */
 export function withPathsFromRoot(options: ResolvedServerOptions): ResolvedServerOptions {
-  const { handOver } = options;
-  return handOver === undefined ? options : { ...options, handOver: absoluteUnixPath(handOver) };
+  const { restartPath } = options;
+  return restartPath === undefined ? options : { ...options, restartPath: absoluteUnixPath(restartPath) };
 }

@@ -98,11 +98,11 @@ function checkMemory({ segmentSize, segmentCount, headroom, tailroom }: Resolved
 }
 
 /** The manager's socket is one of this process, and of no process that it starts or that takes its place. */
-function checkInheritedUdp({ udp, isolation, handOver }: ResolvedServerOptions): void {
+function checkInheritedUdp({ udp, isolation, restartPath }: ResolvedServerOptions): void {
   const index = udp.findIndex(({ inherited }) => inherited !== undefined);
-  if (index < 0 || (isolation === "thread" && handOver === undefined)) return;
+  if (index < 0 || (isolation === "thread" && restartPath === undefined)) return;
   const key = `udp[${index}].inherited`;
-  const other = handOver === undefined ? 'isolation: "process"' : "handOver";
+  const other = restartPath === undefined ? 'isolation: "process"' : "restartPath";
   throw new OptionError(optionOperation, key, `options "${key}" and "${other}" exclude each other`);
 }
 
@@ -115,10 +115,10 @@ export function checkRelations(options: ResolvedServerOptions): void {
   checkPairs([
     ["minWorkers", options.minWorkers, "workers", options.workers],
     ["workers", options.workers, "maxWorkers", options.maxWorkers],
-    ["shutdown.draining", shutdown.draining, "shutdown.drainingMax", shutdown.drainingMax],
+    ["shutdown.draining", shutdown.draining, "shutdown.maxDraining", shutdown.maxDraining],
     ["supervisor.interval", supervisor.interval, "supervisor.slowAfter", supervisor.slowAfter],
     ["supervisor.slowAfter", supervisor.slowAfter, "supervisor.stuckAfter", supervisor.stuckAfter],
-    ["supervisor.backOff", supervisor.backOff, "supervisor.backOffMax", supervisor.backOffMax],
+    ["supervisor.backOff", supervisor.backOff, "supervisor.maxBackOff", supervisor.maxBackOff],
     ["scaling.low", scaling.low, "scaling.high", scaling.high],
     ["completionsPerTurn", options.completionsPerTurn, "completionRecords", options.completionRecords],
     ["limits.connectionsPerWorker", limits.connectionsPerWorker, "connectionSlots", options.connectionSlots],

@@ -28,7 +28,7 @@ type Optional =
   | "typeOfService"
   | "library"
   | "argument"
-  | "handOver"
+  | "restartPath"
   | "ttl";
 
 /** All there, but for what has no value by default. */

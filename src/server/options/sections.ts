@@ -15,7 +15,7 @@ export interface OptionSection {
 const titles: readonly [title: string, paths: RegExp][] = [
   ["Timeouts", /^timeouts\./],
   ["Limits", /^(limits|proxyProtocol)\./],
-  ["Shutdown", /^(shutdown\.|handOver$|hangup$)/],
+  ["Shutdown", /^(shutdown\.|restartPath$|hangup$)/],
   ["Supervisor", /^supervisor\./],
   ["Scaling", /^(scaling\.|minWorkers$|maxWorkers$)/],
   ["Metrics and log", /^(metrics\.|log)/],

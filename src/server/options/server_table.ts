@@ -212,7 +212,7 @@ export const lifeTable = {
     "phase: what is in flight finishes; counted from the last bytes that moved",
     "a connection that still moves data gets more time",
   ),
-  "shutdown.drainingMax": row(
+  "shutdown.maxDraining": row(
     delay,
     60_000,
     "the draining phase altogether",
@@ -255,13 +255,13 @@ export const lifeTable = {
     "wait before a dead worker is replaced; doubles with each death",
     "a single crash costs little",
   ),
-  "supervisor.backOffMax": row(
+  "supervisor.maxBackOff": row(
     delay,
     10_000,
     "what that wait grows to at most",
     "a cure is tried six times a minute",
   ),
-  "supervisor.deathsMax": row(
+  "supervisor.maxDeaths": row(
     count(1, countMax),
     5,
     "deaths and replacements of stuck workers within the window, above which the server stops",
@@ -273,7 +273,7 @@ export const lifeTable = {
     "time in which they are counted",
     "a bad minute, not a bad week",
   ),
-  "supervisor.abandonedMax": row(
+  "supervisor.maxAbandoned": row(
     count(0, countMax),
     4,
     "threads given up as stuck and still running, above which the server stops",
@@ -334,7 +334,7 @@ export const lifeTable = {
     "text for the applications, given to their start",
     "only some need one",
   ),
-  handOver: unset(
+  restartPath: unset(
     text("<path>"),
     "off",
     "path where a successor takes over the listeners: a Unix socket, on Windows a file",

@@ -170,7 +170,7 @@ export interface ShutdownOptions {
   /** From a worker's last completion until the connections that still run are closed. 10,000 by default. */
   draining?: number;
   /** The draining phase altogether. 60,000 by default. */
-  drainingMax?: number;
+  maxDraining?: number;
   /** Until connections that are being closed are cut. 5,000 by default. */
   closing?: number;
   /** Until workers that do not end are given up. 1,000 by default. */
@@ -188,19 +188,19 @@ export interface SupervisorOptions {
   /** Milliseconds before a worker that died is replaced; doubles with each death. 100 by default. */
   backOff?: number;
   /** Milliseconds that grows to at most. 10,000 by default. */
-  backOffMax?: number;
+  maxBackOff?: number;
   /**
    * Deaths within `deathsWindow` above which the server stops; a stuck worker that is replaced is one. 5 by
    * default.
    */
-  deathsMax?: number;
+  maxDeaths?: number;
   /** Milliseconds in which deaths are counted. 60,000 by default. */
   deathsWindow?: number;
   /**
    * Threads that were given up as stuck and still run, above which the server stops (`ERR_THREADS_STUCK`). 4
    * by default.
    */
-  abandonedMax?: number;
+  maxAbandoned?: number;
   /** Milliseconds between two calls of the server to its own listeners; failures are logged. 0, off. */
   selfTest?: number;
 }
@@ -309,7 +309,7 @@ export interface ServerOptions extends Omit<ListenerOptions, "name" | "limits"> 
   /** Text for the applications, given to their `start` as `worker.argument`. None by default. */
   argument?: string;
   /** Path where a successor takes over the listeners: a Unix socket, on Windows a file. None by default. */
-  handOver?: string;
+  restartPath?: string;
   /** Where the log goes: lines for people, lines of JSON, nowhere, or a function. "auto" by default. */
   log?: "auto" | "human" | "json" | "off" | LogSink;
   /** The least of what is logged. "info" by default. */

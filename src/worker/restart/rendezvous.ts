@@ -1,6 +1,6 @@
 /**
- * Where a running server waits for the one that takes its place: at the path of the option `handOver`, which
- * is a Unix socket on Linux and a file on Windows.
+ * Where a running server waits for the one that takes its place: at the path of the option `restartPath`,
+ * which is a Unix socket on Linux and a file on Windows.
  *
  * @module
  */

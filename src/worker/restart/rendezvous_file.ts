@@ -12,7 +12,7 @@ import { ChannelListener } from "../process/channel_listener.ts";
 import type { Arrival, Greeting } from "../process/channel_tokens.ts";
 import { inTime } from "../in_time.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
-import { answerMilliseconds, handOverFault } from "./succession.ts";
+import { answerMilliseconds, restartError } from "./succession.ts";
 
 /** What the file says, as JSON. */
 interface Notice {
@@ -24,7 +24,7 @@ interface Notice {
   server: string;
 }
 
-const mark = "handOver";
+const mark = "restart";
 const loopback = "127.0.0.1";
 
 export class FileRendezvous implements Rendezvous {
@@ -75,11 +75,11 @@ export class FileRendezvous implements Rendezvous {
     const text = await host.readText(this.#path);
     if (text === undefined || text.trim() === "" || text === this.#predecessor) return;
     const notice = read(text);
-    if (notice === undefined) throw handOverFault(`"${this.#path}" is a file of something else`);
+    if (notice === undefined) throw restartError(`"${this.#path}" is a file of something else`);
     const other = await this.#call(loop, notice, { received() {}, closed() {} });
     if (other === undefined) return;
     other.abort();
-    throw handOverFault(`another server waits at "${this.#path}"`);
+    throw restartError(`another server waits at "${this.#path}"`);
   }
 
   /** A channel to the server of the notice; undefined where it is gone, even if its port is another's now. */
@@ -100,7 +100,7 @@ export class FileRendezvous implements Rendezvous {
     if (!(await inTime(answered.promise, answerMilliseconds))) {
       channel.abort();
       const advice = `remove "${this.#path}" where no server runs`;
-      throw handOverFault(`nobody answers at port ${port} of this machine; ${advice}`);
+      throw restartError(`nobody answers at port ${port} of this machine; ${advice}`);
     }
     if (await answered.promise) return channel;
     channel.abort();

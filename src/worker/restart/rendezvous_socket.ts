@@ -11,7 +11,7 @@ import { Channel, type ChannelOwner, type Connected, nobody } from "../process/c
 import { acceptChannel, dialUnixChannel } from "../process/channel_lane.ts";
 import type { Arrival } from "../process/channel_tokens.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
-import { answerMilliseconds, handOverFault, visitorBytesMax } from "./succession.ts";
+import { answerMilliseconds, restartError, visitorBytesMax } from "./succession.ts";
 
 /** Permission bits: nobody but this user may take a server's sockets. */
 const ownerOnly = 0o600;
@@ -30,8 +30,8 @@ export class SocketRendezvous implements Rendezvous {
     try {
       return await dialUnixChannel(loop, this.#path, () => owner, dialling);
     } catch (error) {
-      if (!(error instanceof AccessDeniedError)) throw handOverFault(messageOf(error));
-      throw handOverFault(`"${this.#path}" is out of reach, or a process of another user listens there`);
+      if (!(error instanceof AccessDeniedError)) throw restartError(messageOf(error));
+      throw restartError(`"${this.#path}" is out of reach, or a process of another user listens there`);
     }
   }
 

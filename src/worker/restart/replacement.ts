@@ -35,9 +35,9 @@ export class Replacement {
     this.#told = told;
     this.#options = options;
     this.#log = log;
-    this.#rendezvous = options.handOver === undefined
+    this.#rendezvous = options.restartPath === undefined
       ? undefined
-      : rendezvousAt(options.handOver, options.library);
+      : rendezvousAt(options.restartPath, options.library);
   }
 
   /** The sockets of a server that runs, by place; empty where there is none. It serves on meanwhile. */
@@ -49,7 +49,7 @@ export class Replacement {
     if (this.#predecessor === undefined) return [];
     const { descriptors } = this.#predecessor;
     const taken = descriptors.filter((descriptor) => descriptor !== undefined).length;
-    this.#log.tell("server.handOver", { listeners: taken });
+    this.#log.tell("server.restart", { listeners: taken });
     return descriptors;
   }
 

@@ -1,5 +1,5 @@
 /**
- * What a server and the one that takes its place say to each other, at the path of the option `handOver`,
+ * What a server and the one that takes its place say to each other, at the path of the option `restartPath`,
  * and which listener of the one is which of the other.
  *
  * @module
@@ -45,12 +45,15 @@ export type ToSuccessor =
   | { kind: "done" };
 
 /** What went wrong between the two. */
-export function handOverFault(message: string): RingportError {
-  return new RingportError(`handOver: the sockets of the running server were not handed over: ${message}`, {
-    code: "ERR_HAND_OVER",
-    operation: "start",
-    origin: "framework",
-  });
+export function restartError(message: string): RingportError {
+  return new RingportError(
+    `restartPath: the sockets of the running server were not handed over: ${message}`,
+    {
+      code: "ERR_RESTART",
+      operation: "start",
+      origin: "framework",
+    },
+  );
 }
 
 /** For each listener that is wanted its place among the offered ones; undefined where none is the same. */

@@ -14,9 +14,9 @@ import { inTime } from "../in_time.ts";
 import type { Rendezvous } from "./rendezvous.ts";
 import {
   answerMilliseconds,
-  handOverFault as fault,
   matchListeners,
   type OfferedListener,
+  restartError as fault,
   successionProtocol,
   type ToPredecessor,
   type ToSuccessor,
@@ -81,7 +81,7 @@ interface Taken {
 /**
  * Takes the sockets of the server that waits at the path; undefined where there is none.
  *
- * @throws {RingportError} code `ERR_HAND_OVER`: there is one, and it does not give them.
+ * @throws {RingportError} code `ERR_RESTART`: there is one, and it does not give them.
  */
 export async function takeOver(settings: TakeOverSettings): Promise<Succession | undefined> {
   const { library, rendezvous, loop } = settings;

@@ -8,9 +8,9 @@
 export interface DeathLimits {
   /** Before the first replacement; doubled with each further death. */
   backOff: number;
-  backOffMax: number;
+  maxBackOff: number;
   /** Deaths within the window after which the server stops. */
-  deathsMax: number;
+  maxDeaths: number;
   deathsWindow: number;
 }
 
@@ -27,11 +27,11 @@ export class Deaths {
 
   /** A worker has died. Milliseconds to wait before it is replaced, or undefined: too many have died. */
   died(now: number): number | undefined {
-    const { backOff, backOffMax, deathsMax, deathsWindow } = this.#limits;
+    const { backOff, maxBackOff, maxDeaths, deathsWindow } = this.#limits;
     this.count += 1;
     this.#times = this.#times.filter((time) => now - time < deathsWindow);
     this.#times.push(now);
-    if (this.#times.length > deathsMax) return undefined;
-    return Math.min(backOffMax, backOff * 2 ** (this.#times.length - 1));
+    if (this.#times.length > maxDeaths) return undefined;
+    return Math.min(maxBackOff, backOff * 2 ** (this.#times.length - 1));
   }
 }

@@ -259,10 +259,10 @@ export class Supervisor implements HandleOwner {
   }
 
   #tooManyDied(reason: string): void {
-    const { deathsMax, deathsWindow } = this.#settings.options.supervisor;
+    const { maxDeaths, deathsWindow } = this.#settings.options.supervisor;
     this.#owner.failed(
       new RingportError(
-        `server: more than ${deathsMax} workers died within ${deathsWindow} ms; the last one: ${reason}`,
+        `server: more than ${maxDeaths} workers died within ${deathsWindow} ms; the last one: ${reason}`,
         { code: "ERR_WORKERS_DIE", operation: "supervise", origin: "application" },
       ),
     );
