@@ -21,7 +21,7 @@ import { Channel, type ChannelOwner } from "./channel.ts";
 import { faultOf } from "./faults.ts";
 import type { Framer } from "./framer.ts";
 import { Pending } from "./pending.ts";
-import { MessageReply, type ReplyOwner } from "./reply.ts";
+import { MessageReply, type ReplyOwner } from "./channel.ts";
 import { incomplete, ScanState } from "./scan.ts";
 import type { FramedOptions, MessageHandlers } from "./types.ts";
 
