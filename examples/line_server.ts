@@ -6,7 +6,8 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { framed, lines, listen, type Reply } from "../src/mod.ts";
+import { listen } from "../src/mod.ts";
+import { framed, lines, type Reply } from "../src/framing.ts";
 import { environment, onStop, scriptArguments } from "./runtime.ts";
 
 /** Bytes a line may have. */

@@ -9,7 +9,9 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { type Connection, createPool, type Lease, lines, listen, readMessages } from "../src/mod.ts";
+import { type Connection, listen } from "../src/mod.ts";
+import { createPool, type Lease } from "../src/pool.ts";
+import { lines, readMessages } from "../src/framing.ts";
 import { exit, onStop, scriptArguments } from "./runtime.ts";
 
 /** The longest question, in bytes: a client that sends no end of line must not fill the memory. */

@@ -6,7 +6,7 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { udpSocket } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
 import { environment, onStop, scriptArguments } from "./runtime.ts";
 
 const reportMilliseconds = 1000;

@@ -2,7 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAddressWords } from "../src/base/address_words.ts";
-import { createLoop, listen, OptionError, type Refusal, type Window } from "../src/mod.ts";
+import { createLoop, listen, OptionError, type Window } from "../src/mod.ts";
+import type { Refusal } from "../src/admission.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/admission.ts";
 import { connectionsPerWorker } from "../src/server/descriptor_budget.ts";

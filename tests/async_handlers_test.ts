@@ -7,13 +7,13 @@ import {
   type Connection,
   type ConnectionOptions,
   createLoop,
-  createPool,
   listen,
   type ListenOptions,
   type LoopOptions,
   pump,
   type SocketHandlers,
 } from "../src/mod.ts";
+import { createPool } from "../src/pool.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { connectPeer, type Peer, readAllText, readText } from "./helpers/peer.ts";

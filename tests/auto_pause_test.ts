@@ -10,11 +10,10 @@ import {
   type Connection,
   type ConnectionOptions,
   createLoop,
-  framed,
-  lengthPrefixed,
   listen,
   type ListenOptions,
 } from "../src/mod.ts";
+import { framed, lengthPrefixed } from "../src/framing.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { connectPeer, type Peer, readText, tryPeer } from "./helpers/peer.ts";

@@ -2,7 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAcceptCounters } from "../src/loop/accept_counters.ts";
-import { acceptCounters, connect, listen } from "../src/mod.ts";
+import { connect, listen } from "../src/mod.ts";
+import { acceptCounters } from "../src/metrics.ts";
 import { connectPeer } from "./helpers/peer.ts";
 import { system } from "./helpers/runtime.ts";
 import { until } from "./helpers/wait.ts";

@@ -1,16 +1,9 @@
 /** The first value of `connection.data`: one for each connection, where a function makes it. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  connect,
-  type Connection,
-  createLoop,
-  createPool,
-  framed,
-  lines,
-  listen,
-  type SocketHandlers,
-} from "../src/mod.ts";
+import { connect, type Connection, createLoop, listen, type SocketHandlers } from "../src/mod.ts";
+import { createPool } from "../src/pool.ts";
+import { framed, lines } from "../src/framing.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
 import { errorOf, until } from "./helpers/wait.ts";
 

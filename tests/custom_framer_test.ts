@@ -1,14 +1,8 @@
 /** Framers of an application's own: what they find in every cut, and what is caught of their mistakes. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  defineFramer,
-  type Framer,
-  type FramerRules,
-  MessageError,
-  MessageTooLargeError,
-  OptionError,
-} from "../src/mod.ts";
+import { MessageError, MessageTooLargeError, OptionError } from "../src/mod.ts";
+import { defineFramer, type Framer, type FramerRules } from "../src/framing.ts";
 import { checkVector, findMessages, randomCuts, show } from "./helpers/cut.ts";
 import { echo, FramedServer } from "./helpers/framed.ts";
 import { readText } from "./helpers/peer.ts";

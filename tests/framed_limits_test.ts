@@ -2,19 +2,21 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import {
-  closeAfterReplies,
   connect,
   type Connection,
+  MessageError,
+  MessageTooLargeError,
+  OptionError,
+  type Window,
+} from "../src/mod.ts";
+import {
+  closeAfterReplies,
   framed,
   lengthPrefixed,
   lines,
-  MessageError,
   type MessageHandlers,
-  MessageTooLargeError,
-  OptionError,
   sendMessage,
-  type Window,
-} from "../src/mod.ts";
+} from "../src/framing.ts";
 import { echo, type FramedLog, FramedServer, writeSlowly } from "./helpers/framed.ts";
 import { readAllText, readExactly, readText } from "./helpers/peer.ts";
 import { errorOf, until, within } from "./helpers/wait.ts";

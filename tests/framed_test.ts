@@ -1,8 +1,8 @@
 /** Framed connections over real sockets: in place, joined, across segments. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { type Connection, type Window, WindowError } from "../src/mod.ts";
 import {
-  type Connection,
   delimited,
   dotTerminated,
   fixedSize,
@@ -10,9 +10,7 @@ import {
   lengthPrefixed,
   lines,
   sendMessage,
-  type Window,
-  WindowError,
-} from "../src/mod.ts";
+} from "../src/framing.ts";
 import { echo, type FramedLog, FramedServer, framesOf, writeSlowly } from "./helpers/framed.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { type Peer, readExactly, readText } from "./helpers/peer.ts";

@@ -1,7 +1,8 @@
 /** Framed connections with limits of time, and in a pool: what the connections know of messages. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createPool, framed, lines, type Reply, sendMessage } from "../src/mod.ts";
+import { createPool } from "../src/pool.ts";
+import { framed, lines, type Reply, sendMessage } from "../src/framing.ts";
 import { echo, FramedServer } from "./helpers/framed.ts";
 import { readText } from "./helpers/peer.ts";
 import { delay, until } from "./helpers/wait.ts";

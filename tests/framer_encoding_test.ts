@@ -1,6 +1,7 @@
 /** Framers alone: what they put around messages, what they refuse, and their options. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { OptionError } from "../src/mod.ts";
 import {
   crlfLines,
   delimited,
@@ -9,8 +10,7 @@ import {
   type Framer,
   lengthPrefixed,
   lines,
-  OptionError,
-} from "../src/mod.ts";
+} from "../src/framing.ts";
 import { show, toBytes } from "./helpers/cut.ts";
 
 describe("framers put around messages what frames them", () => {

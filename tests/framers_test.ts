@@ -1,6 +1,7 @@
 /** Framers alone: every vector in every cut, random streams against plain models. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { OptionError } from "../src/mod.ts";
 import {
   crlfLines,
   delimited,
@@ -10,8 +11,7 @@ import {
   type LengthFormat,
   lengthPrefixed,
   lines,
-  OptionError,
-} from "../src/mod.ts";
+} from "../src/framing.ts";
 import {
   checkVector,
   everyCut,

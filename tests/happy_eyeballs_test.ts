@@ -10,7 +10,6 @@ import {
   ConnectionRefusedError,
   type ConnectOptions,
   createLoop,
-  createPool,
   type EventLoop,
   LimitError,
   listen,
@@ -22,6 +21,7 @@ import {
   TimeoutError,
   UnreachableError,
 } from "../src/mod.ts";
+import { createPool } from "../src/pool.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { closedPort } from "./helpers/peer.ts";
 import { openDescriptors, system } from "./helpers/runtime.ts";

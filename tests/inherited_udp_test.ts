@@ -1,7 +1,8 @@
 /** UDP sockets that a service manager has opened, for `udpSocket` and for a server. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { type OptionError, type RingportError, type ServerOptions, udpSocket } from "../src/mod.ts";
+import type { OptionError, RingportError, ServerOptions } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
 import { checkServerOptions } from "../src/server/options/mod.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Child } from "./helpers/process.ts";

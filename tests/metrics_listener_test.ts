@@ -1,7 +1,8 @@
 /** The listener of figures, over real sockets. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, createLoop, serveMetrics } from "../src/mod.ts";
+import { connect, createLoop } from "../src/mod.ts";
+import { serveMetrics } from "../src/metrics.ts";
 import { metricsAnswer, metricsConnectionsMax } from "../src/worker/metrics/listener.ts";
 import type { ServerStatistics } from "../src/worker/metrics/statistics_types.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";

@@ -5,16 +5,13 @@ import {
   connect,
   type Connection,
   createLoop,
-  createPool,
-  framed,
-  lines,
   listen,
   type ListenOptions,
-  type MessageHandlers,
   type SocketHandlers,
-  type UdpHandlers,
-  udpSocket,
 } from "../src/mod.ts";
+import { type UdpHandlers, udpSocket } from "../src/udp.ts";
+import { createPool } from "../src/pool.ts";
+import { framed, lines, type MessageHandlers } from "../src/framing.ts";
 import { logging, TestServer } from "./helpers/log.ts";
 import { readAllText } from "./helpers/peer.ts";
 import { StillLoop } from "./helpers/still_loop.ts";

@@ -16,9 +16,9 @@ import {
   NotFoundError,
   RingportError,
   TimeoutError,
-  udpSocket,
   UnreachableError,
 } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { Child, commandOf } from "./helpers/process.ts";
 import { system } from "./helpers/runtime.ts";

@@ -5,18 +5,17 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import {
-  type Admission,
   type CloseReason,
   connect,
   createLoop,
-  framed,
-  lines,
   listen,
   type ListenOptions,
   RingportError,
   type SocketHandlers,
-  udpSocket,
 } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
+import { framed, lines } from "../src/framing.ts";
+import type { Admission } from "../src/admission.ts";
 import { errorOf as errorFrom, isError, messageOf, textOf } from "../src/base/thrown.ts";
 import { blankSource } from "./house/blank.ts";
 import { readSources } from "./house/files.ts";

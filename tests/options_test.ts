@@ -1,16 +1,9 @@
 /** Options: what is unknown or of the wrong type is refused by name. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  checkServerOptions,
-  connect,
-  createLoop,
-  createPool,
-  listen,
-  OptionError,
-  RingportError,
-  udpSocket,
-} from "../src/mod.ts";
+import { checkServerOptions, connect, createLoop, listen, OptionError, RingportError } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
+import { createPool } from "../src/pool.ts";
 import { TestServer } from "./helpers/log.ts";
 import { system } from "./helpers/runtime.ts";
 import { errorOf } from "./helpers/wait.ts";

@@ -1,7 +1,8 @@
 /** Replies in the order of their messages, whatever order they are given in, and a bounded number in work. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { crlfLines, dotTerminated, lengthPrefixed, lines, type Reply, StateError } from "../src/mod.ts";
+import { StateError } from "../src/mod.ts";
+import { crlfLines, dotTerminated, lengthPrefixed, lines, type Reply } from "../src/framing.ts";
 import { FramedServer, framesOf } from "./helpers/framed.ts";
 import { readAllText, readExactly, readText } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";

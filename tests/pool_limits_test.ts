@@ -5,12 +5,12 @@ import {
   connect,
   ConnectionRefusedError,
   createLoop,
-  createPool,
   LimitError,
   listen,
   type RingportError,
   TimeoutError,
 } from "../src/mod.ts";
+import { createPool } from "../src/pool.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { listenPeer } from "./helpers/peer.ts";
 import { ask, freePort, setUp } from "./helpers/pool.ts";

@@ -3,7 +3,8 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { type Connection, createPool, type Lease } from "../src/mod.ts";
+import type { Connection } from "../src/mod.ts";
+import { createPool, type Lease } from "../src/pool.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";

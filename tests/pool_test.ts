@@ -1,19 +1,8 @@
 /** The pool of outgoing connections: reuse, leases, options, its end. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  connect,
-  ConnectionPool,
-  createLoop,
-  createPool,
-  type Lease,
-  listen,
-  OptionError,
-  type PoolOptions,
-  pump,
-  RingportError,
-  StateError,
-} from "../src/mod.ts";
+import { connect, createLoop, listen, OptionError, pump, RingportError, StateError } from "../src/mod.ts";
+import { ConnectionPool, createPool, type Lease, type PoolOptions } from "../src/pool.ts";
 import { TestServer } from "./helpers/log.ts";
 import { ask, setUp } from "./helpers/pool.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";

@@ -1,7 +1,8 @@
 /** Times of one destination of a pool, beside those of the pool. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, createPool, OptionError, type PoolTarget, TimeoutError } from "../src/mod.ts";
+import { createLoop, OptionError, TimeoutError } from "../src/mod.ts";
+import { createPool, type PoolTarget } from "../src/pool.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { setUp } from "./helpers/pool.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";

@@ -2,7 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { parseAddressWords } from "../src/base/address_words.ts";
-import { createLoop, listen, type Listener, OptionError, type Refusal, RingportError } from "../src/mod.ts";
+import { createLoop, listen, type Listener, OptionError, RingportError } from "../src/mod.ts";
+import type { Refusal } from "../src/admission.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/admission.ts";
 import { type Log, TestServer } from "./helpers/log.ts";

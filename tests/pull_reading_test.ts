@@ -4,23 +4,25 @@ import { describe, it } from "@std/testing/bdd";
 import {
   type Connection,
   createLoop,
+  listen,
+  MessageError,
+  MessageTooLargeError,
+  OptionError,
+  RingportError,
+  type SocketHandlers,
+  StateError,
+} from "../src/mod.ts";
+import {
   crlfLines,
   delimited,
   dotTerminated,
   framed,
   lengthPrefixed,
   lines,
-  listen,
-  MessageError,
-  MessageTooLargeError,
-  OptionError,
   readLines,
   readMessage,
   readMessages,
-  RingportError,
-  type SocketHandlers,
-  StateError,
-} from "../src/mod.ts";
+} from "../src/framing.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { connectPeer, type Peer, readText } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";

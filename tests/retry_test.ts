@@ -7,7 +7,6 @@ import {
   connect,
   ConnectionRefusedError,
   createLoop,
-  createPool,
   type EventLoop,
   listen,
   OptionError,
@@ -16,6 +15,7 @@ import {
   StateError,
   TimeoutError,
 } from "../src/mod.ts";
+import { createPool } from "../src/pool.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { closedPort } from "./helpers/peer.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";

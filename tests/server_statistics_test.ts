@@ -2,7 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
-import { renderPrometheus, type ServerOptions } from "../src/mod.ts";
+import type { ServerOptions } from "../src/mod.ts";
+import { renderPrometheus } from "../src/metrics.ts";
 import { AddressLimits } from "../src/server/address_limits/tables.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";

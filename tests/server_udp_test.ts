@@ -1,7 +1,8 @@
 /** UDP addresses of a server, and servers that accept no connections at all. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { OptionError, Server, type ServerOptions, type UdpSocket, udpSocket } from "../src/mod.ts";
+import { OptionError, Server, type ServerOptions } from "../src/mod.ts";
+import { type UdpSocket, udpSocket } from "../src/udp.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { udpOptionPaths } from "../src/server/options/udp_table.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";

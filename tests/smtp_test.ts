@@ -4,18 +4,15 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { connect, type Connection, listen, type SocketHandlers } from "../src/mod.ts";
 import {
-  connect,
-  type Connection,
   crlfLines,
   dotTerminated,
   framed,
   lengthPrefixed,
-  listen,
   readMessage,
   sendMessage,
-  type SocketHandlers,
-} from "../src/mod.ts";
+} from "../src/framing.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { delay, within } from "./helpers/wait.ts";

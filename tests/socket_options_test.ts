@@ -4,7 +4,7 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { udpSocket } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
 import { descriptorBetween, type SOCKET_OPTIONS, socketOption } from "./helpers/descriptors.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { system } from "./helpers/runtime.ts";

@@ -1,7 +1,8 @@
 /** What the system tells of the process, of queues of listeners, and of datagrams it dropped. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, listen, udpSocket } from "../src/mod.ts";
+import { createLoop, listen } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
 import { listenQueue, processCounters } from "../src/loop/open.ts";
 import { connectPeer } from "./helpers/peer.ts";
 import { scaled, system } from "./helpers/runtime.ts";

@@ -6,7 +6,7 @@ import { figuresUrl, figuresUrlOfProcess } from "../src/cli/figures_source.ts";
 import { fit, tableLines } from "../src/cli/table.ts";
 import { frameOf, readTopOptions, runTop } from "../src/cli/top.ts";
 import { renderTop } from "../src/cli/top_view.ts";
-import { serveMetrics } from "../src/mod.ts";
+import { serveMetrics } from "../src/metrics.ts";
 import type { ServerStatistics } from "../src/worker/metrics/statistics_types.ts";
 import { closedPort, listenPeer } from "./helpers/peer.ts";
 import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";

@@ -1,7 +1,9 @@
 /** What a loop does, told operation by operation, with other names for the two roles. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, createLoop, type EventLoop, listen, type TraceEvent, udpSocket } from "../src/mod.ts";
+import { connect, createLoop, type EventLoop, listen } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
+import type { TraceEvent } from "../src/trace.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";

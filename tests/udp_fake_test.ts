@@ -5,7 +5,8 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, type Datagram, type UdpSocket, udpSocket } from "../src/mod.ts";
+import { createLoop } from "../src/mod.ts";
+import { type Datagram, type UdpSocket, udpSocket } from "../src/udp.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { Random } from "./helpers/random.ts";
 import { fileExists, pathOf, system } from "./helpers/runtime.ts";

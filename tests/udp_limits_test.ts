@@ -1,7 +1,8 @@
 /** What is sent faster than the kernel or the ring takes it: bounded, in order, with a drain; and closing. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, type Datagram, type UdpSocket, udpSocket } from "../src/mod.ts";
+import { createLoop } from "../src/mod.ts";
+import { type Datagram, type UdpSocket, udpSocket } from "../src/udp.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { Random } from "./helpers/random.ts";
 import { scaled } from "./helpers/runtime.ts";

@@ -1,7 +1,8 @@
 /** Groups on the loopback interface, which every machine has. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { RingportError, type UdpSocket, udpSocket } from "../src/mod.ts";
+import { RingportError } from "../src/mod.ts";
+import { type UdpSocket, udpSocket } from "../src/udp.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
 const loopback = "127.0.0.1";

@@ -1,17 +1,8 @@
 /** What datagram sockets refuse by name, the options they set, and handlers that fail. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  AddressInUseError,
-  createLoop,
-  type Datagram,
-  OptionError,
-  RingportError,
-  StateError,
-  type UdpSocket,
-  udpSocket,
-  type UdpSocketOptions,
-} from "../src/mod.ts";
+import { AddressInUseError, createLoop, OptionError, RingportError, StateError } from "../src/mod.ts";
+import { type Datagram, type UdpSocket, udpSocket, type UdpSocketOptions } from "../src/udp.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { errorOf, until, within } from "./helpers/wait.ts";
 

@@ -1,17 +1,8 @@
 /** Datagram sockets: what is sent comes whole, from whom it says, and nothing a peer does ends one. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  createLoop,
-  OptionError,
-  ResolveError,
-  RingportError,
-  StateError,
-  type UdpSocket,
-  udpSocket,
-  type UdpSocketOptions,
-  WindowError,
-} from "../src/mod.ts";
+import { createLoop, OptionError, ResolveError, RingportError, StateError, WindowError } from "../src/mod.ts";
+import { type UdpSocket, udpSocket, type UdpSocketOptions } from "../src/udp.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Random } from "./helpers/random.ts";
 import { system } from "./helpers/runtime.ts";

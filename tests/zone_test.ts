@@ -5,7 +5,8 @@ import { parseAddress } from "../src/base/address.ts";
 import { parseAddressWords } from "../src/base/address_words.ts";
 import { connectWith } from "../src/connect/connect.ts";
 import { interfaceIndex } from "../src/loop/open.ts";
-import { connect, type Connection, listen, OptionError, udpSocket } from "../src/mod.ts";
+import { connect, type Connection, listen, OptionError } from "../src/mod.ts";
+import { udpSocket } from "../src/udp.ts";
 import { bun, system } from "./helpers/runtime.ts";
 import { errorOf, within } from "./helpers/wait.ts";
 

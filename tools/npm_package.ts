@@ -62,14 +62,13 @@ async function addLibraries(): Promise<void> {
 }
 
 async function addDescription(): Promise<void> {
-  const { name, version, description, license, type } = JSON.parse(await Deno.readTextFile("package.json"));
-  const entry = (path: string) => ({ types: `./src/${path}.d.ts`, default: `./src/${path}.js` });
-  const exports = {
-    ".": entry("mod"),
-    "./cli": entry("cli"),
-    "./worker": entry("worker/thread/entry"),
-    "./package.json": "./package.json",
-  };
+  const source = JSON.parse(await Deno.readTextFile("package.json"));
+  const { name, version, description, license, type } = source;
+  const compiled = Object.entries<string>(source.exports).map(([entry, path]) => {
+    const stem = path.replace(/\.ts$/, "");
+    return [entry, { types: `${stem}.d.ts`, default: `${stem}.js` }];
+  });
+  const exports = { ...Object.fromEntries(compiled), "./package.json": "./package.json" };
   const bin = { ringport: "./src/cli.js" };
   const text = JSON.stringify({ name, version, description, license, type, exports, bin }, undefined, 2);
   await Deno.writeTextFile(`${PACKAGE}/package.json`, `${text}\n`);

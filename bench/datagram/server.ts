@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { udpSocket } from "../../src/mod.ts";
+import { udpSocket } from "../../src/udp.ts";
 
 const socket = await udpSocket({
   hostname: "127.0.0.1",

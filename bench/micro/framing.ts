@@ -4,17 +4,8 @@
  *
  * @module
  */
-import {
-  connect,
-  type Connection,
-  createLoop,
-  framed,
-  type Framer,
-  lengthPrefixed,
-  lines,
-  listen,
-  type SocketHandlers,
-} from "../../src/mod.ts";
+import { connect, type Connection, createLoop, listen, type SocketHandlers } from "../../src/mod.ts";
+import { framed, type Framer, lengthPrefixed, lines } from "../../src/framing.ts";
 import type { ConnectionCore } from "../../src/stream/core.ts";
 import type { Micro } from "./bench.ts";
 import { turn } from "./gather.ts";

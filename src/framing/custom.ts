@@ -80,7 +80,8 @@ const rulesSchema: OptionSchema = {
  *
  * @example
  * ```ts
- * import { connect, defineFramer, framed, listen, readMessage } from "@ringport/ringport";
+ * import { connect, listen } from "@ringport/ringport";
+ * import { defineFramer, framed, readMessage } from "@ringport/ringport/framing";
  *
  * // Netstrings: the length in decimal digits, a colon, the content, a comma.
  * const digits = (length: number) => new TextEncoder().encode(`${length}:`);

@@ -18,7 +18,8 @@ const delimiterMaxBytes = 255;
  *
  * @example
  * ```ts
- * import { delimited, framed, listen } from "@ringport/ringport";
+ * import { listen } from "@ringport/ringport";
+ * import { delimited, framed } from "@ringport/ringport/framing";
  *
  * await using listener = listen({
  *   hostname: "127.0.0.1",

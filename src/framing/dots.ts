@@ -41,7 +41,7 @@ const undecided = [0, 1, 2, 0, 0, ending.length];
  *
  * @example
  * ```ts
- * import { dotTerminated } from "@ringport/ringport";
+ * import { dotTerminated } from "@ringport/ringport/framing";
  *
  * const mail = dotTerminated({ maxMessage: 10_000_000 });
  * console.log(new TextDecoder().decode(mail.encode("one\r\n.two"))); // one, ..two and .

@@ -18,7 +18,7 @@ const sizes = wholeNumber(1, bufferLimitMaxBytes, "bytes");
  *
  * @example
  * ```ts
- * import { fixedSize } from "@ringport/ringport";
+ * import { fixedSize } from "@ringport/ringport/framing";
  *
  * console.log(fixedSize(16).maxMessage); // 16
  * ```

@@ -46,7 +46,8 @@ const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) =
  *
  * @example
  * ```ts
- * import { connect, framed, lines, listen } from "@ringport/ringport";
+ * import { connect, listen } from "@ringport/ringport";
+ * import { framed, lines } from "@ringport/ringport/framing";
  *
  * const listener = listen({
  *   hostname: "127.0.0.1",
@@ -126,7 +127,8 @@ export function isBetweenMessages<D>(connection: Connection<D>): boolean {
  *
  * @example
  * ```ts
- * import { closeAfterReplies, type Connection, framed, lines, listen } from "@ringport/ringport";
+ * import { type Connection, listen } from "@ringport/ringport";
+ * import { closeAfterReplies, framed, lines } from "@ringport/ringport/framing";
  *
  * const open = new Set<Connection>();
  * const listener = listen({

@@ -43,7 +43,7 @@ export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
  *
  * @example
  * ```ts
- * import { lengthPrefixed } from "@ringport/ringport";
+ * import { lengthPrefixed } from "@ringport/ringport/framing";
  *
  * console.log(lengthPrefixed("u16be").encode("hello")); // 0, 5, then the text
  * ```

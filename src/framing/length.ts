@@ -61,7 +61,8 @@ const widths: Readonly<Record<LengthFormat, number>> = {
  *
  * @example
  * ```ts
- * import { framed, lengthPrefixed, listen } from "@ringport/ringport";
+ * import { listen } from "@ringport/ringport";
+ * import { framed, lengthPrefixed } from "@ringport/ringport/framing";
  *
  * await using listener = listen({
  *   hostname: "127.0.0.1",

@@ -21,7 +21,8 @@ const crlfBytes = new Uint8Array([carriageReturn, lineFeed]);
  *
  * @example
  * ```ts
- * import { framed, lines, listen } from "@ringport/ringport";
+ * import { listen } from "@ringport/ringport";
+ * import { framed, lines } from "@ringport/ringport/framing";
  *
  * await using listener = listen({
  *   hostname: "127.0.0.1",
@@ -46,7 +47,7 @@ export function lines(options: FramerOptions = {}): Framer {
  *
  * @example
  * ```ts
- * import { crlfLines } from "@ringport/ringport";
+ * import { crlfLines } from "@ringport/ringport/framing";
  *
  * console.log(crlfLines().encode("QUIT").length); // 6
  * ```

@@ -24,7 +24,8 @@ import { ScanState } from "./scan.ts";
  *
  * @example
  * ```ts
- * import { connect, crlfLines, dotTerminated, listen, readMessage } from "@ringport/ringport";
+ * import { connect, listen } from "@ringport/ringport";
+ * import { crlfLines, dotTerminated, readMessage } from "@ringport/ringport/framing";
  *
  * const listener = listen({
  *   hostname: "127.0.0.1",
@@ -88,7 +89,8 @@ export function readMessage<D>(
  *
  * @example
  * ```ts
- * import { connect, lengthPrefixed, listen, readMessages } from "@ringport/ringport";
+ * import { connect, listen } from "@ringport/ringport";
+ * import { lengthPrefixed, readMessages } from "@ringport/ringport/framing";
  *
  * const listener = listen({
  *   hostname: "127.0.0.1",
@@ -121,7 +123,8 @@ export async function* readMessages<D>(
  *
  * @example
  * ```ts
- * import { connect, listen, readLines } from "@ringport/ringport";
+ * import { connect, listen } from "@ringport/ringport";
+ * import { readLines } from "@ringport/ringport/framing";
  *
  * const listener = listen({
  *   hostname: "127.0.0.1",

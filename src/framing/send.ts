@@ -28,7 +28,8 @@ const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
  *
  * @example
  * ```ts
- * import { connect, framed, lengthPrefixed, listen, sendMessage } from "@ringport/ringport";
+ * import { connect, listen } from "@ringport/ringport";
+ * import { framed, lengthPrefixed, sendMessage } from "@ringport/ringport/framing";
  *
  * const framer = lengthPrefixed("u16be");
  * const listener = listen({

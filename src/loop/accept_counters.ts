@@ -41,7 +41,7 @@ const section = "TcpExt:";
  *
  * @example
  * ```ts
- * import { acceptCounters } from "@ringport/ringport";
+ * import { acceptCounters } from "@ringport/ringport/metrics";
  *
  * const before = acceptCounters();
  * // ... some load later

@@ -34,7 +34,7 @@ import type { UdpSocketOptions } from "./types.ts";
  *
  * @example
  * ```ts
- * import { udpSocket } from "@ringport/ringport";
+ * import { udpSocket } from "@ringport/ringport/udp";
  *
  * await using server = await udpSocket({
  *   hostname: "127.0.0.1",

@@ -1,12 +1,6 @@
 /** An application of datagrams alone: it answers what each one asks for. */
-import type {
-  Application,
-  Datagram,
-  DatagramSender,
-  Phase,
-  UdpSocket,
-  WorkerContext,
-} from "../../src/mod.ts";
+import type { Application, Phase, WorkerContext } from "../../src/mod.ts";
+import type { Datagram, DatagramSender, UdpSocket } from "../../src/udp.ts";
 
 export default class Datagrams implements Application {
   #worker: WorkerContext | undefined;

@@ -1,5 +1,6 @@
 /** An application of lines, which goes on with raw bytes, sent back, after the line "raw". */
-import { type Application, framed, lines, type SocketHandlers } from "../../src/mod.ts";
+import type { Application, SocketHandlers } from "../../src/mod.ts";
+import { framed, lines } from "../../src/framing.ts";
 
 const raw: SocketHandlers<unknown> = {
   data: (connection, window) => void connection.write(window),

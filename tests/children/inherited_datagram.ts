@@ -1,5 +1,5 @@
 /** Answers one datagram at the socket it was started with. */
-import { udpSocket } from "../../src/mod.ts";
+import { udpSocket } from "../../src/udp.ts";
 
 const socket = await udpSocket({ inherited: "dns" });
 console.log(`serving ${socket.hostname} ${socket.port}`);

@@ -3,7 +3,8 @@
  * called: a line of JSON for each, with its name.
  */
 // deno-lint-ignore-file no-console
-import { connect, type ConnectOptions, listen, type RingportError, udpSocket } from "../../src/mod.ts";
+import { connect, type ConnectOptions, listen, type RingportError } from "../../src/mod.ts";
+import { udpSocket } from "../../src/udp.ts";
 import { Child } from "../helpers/process.ts";
 import { exit } from "../helpers/runtime.ts";
 import { errorOf, within } from "../helpers/wait.ts";

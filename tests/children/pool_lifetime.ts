@@ -3,7 +3,7 @@
  * server's port.
  */
 // deno-lint-ignore-file no-console
-import { createPool } from "../../src/mod.ts";
+import { createPool } from "../../src/pool.ts";
 import { scriptArguments } from "../helpers/runtime.ts";
 
 const [what, port] = scriptArguments();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Framer } from "../../src/mod.ts";
+import type { Framer } from "../../src/framing.ts";
 import { incomplete, malformed, ScanState, tooLarge } from "../../src/framing/scan.ts";
 import type { Random } from "./random.ts";
 

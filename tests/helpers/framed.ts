@@ -8,15 +8,12 @@ import {
   type Connection,
   createLoop,
   type EventLoop,
-  framed,
-  type FramedOptions,
-  type Framer,
   listen,
   type Listener,
   type ListenOptions,
   type LoopOptions,
-  type MessageHandlers,
 } from "../../src/mod.ts";
+import { framed, type FramedOptions, type Framer, type MessageHandlers } from "../../src/framing.ts";
 import { connectPeer, type Peer } from "./peer.ts";
 import { scaled } from "./runtime.ts";
 import { delay, until, within } from "./wait.ts";

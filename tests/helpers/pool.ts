@@ -4,7 +4,7 @@
  * @module
  */
 import { expect } from "@std/expect";
-import { type ConnectionPool, createPool, type Lease, type PoolOptions } from "../../src/mod.ts";
+import { type ConnectionPool, createPool, type Lease, type PoolOptions } from "../../src/pool.ts";
 import { TestServer } from "./log.ts";
 import { within } from "./wait.ts";
 

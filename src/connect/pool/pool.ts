@@ -18,7 +18,8 @@ import type { PoolOptions, PoolStatistics, PoolTarget } from "./types.ts";
  *
  * @example
  * ```ts
- * import { createPool, listen } from "@ringport/ringport";
+ * import { listen } from "@ringport/ringport";
+ * import { createPool } from "@ringport/ringport/pool";
  *
  * await using listener = listen({
  *   hostname: "127.0.0.1",

@@ -73,7 +73,8 @@ export interface PoolTimeouts {
  *
  * @example
  * ```ts
- * import { createPool, listen, type PoolTarget } from "@ringport/ringport";
+ * import { listen } from "@ringport/ringport";
+ * import { createPool, type PoolTarget } from "@ringport/ringport/pool";
  *
  * await using listener = listen({ hostname: "127.0.0.1", socket: { data() {} } });
  * await using pool = createPool({ idleTimeout: 4_000, connectTimeout: 10_000 });

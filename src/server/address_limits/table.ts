@@ -108,7 +108,8 @@ const tableSchema: OptionSchema = {
  *
  * @example
  * ```ts
- * import { AddressTable, listen, TableAdmission } from "@ringport/ringport";
+ * import { listen } from "@ringport/ringport";
+ * import { AddressTable, TableAdmission } from "@ringport/ringport/admission";
  *
  * const table = AddressTable.create({ connections: 100, rate: 20, burst: 50, workers: 1 });
  * await using listener = listen({ hostname: "127.0.0.1", admission: new TableAdmission(table, 0) });

@@ -140,7 +140,8 @@ function receive(
  *
  * @example
  * ```ts
- * import { type Server, serveMetrics } from "@ringport/ringport";
+ * import type { Server } from "@ringport/ringport";
+ * import { serveMetrics } from "@ringport/ringport/metrics";
  *
  * function serveFigures(server: Server) {
  *   return serveMetrics({ port: 9100 }, () => server.stats());

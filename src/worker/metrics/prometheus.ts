@@ -302,7 +302,8 @@ function tellLoops(text: PrometheusText, workers: Workers): void {
  *
  * @example
  * ```ts
- * import { renderPrometheus, type Server } from "@ringport/ringport";
+ * import type { Server } from "@ringport/ringport";
+ * import { renderPrometheus } from "@ringport/ringport/metrics";
  *
  * function figuresOf(server: Server): string {
  *   return renderPrometheus(server.stats());

@@ -1,0 +1,16 @@
+/**
+ * Who may connect: limits by address, bans, admission hooks, and the addresses that PROXY headers give.
+ *
+ * @module
+ */
+export type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./listen/admission.ts";
+export type { ProxyEndpoint, ProxyExtension, ProxyHeader } from "./stream/proxy_header.ts";
+export { AddressWords } from "./base/address_words.ts";
+export {
+  type AddressStatistics,
+  AddressTable,
+  type AddressTableOptions,
+} from "./server/address_limits/table.ts";
+export type { Ban, BanList } from "./server/address_limits/bans.ts";
+export type { ServerBans } from "./server/address_limits/tables.ts";
+export { TableAdmission } from "./server/admission.ts";

@@ -1,0 +1,6 @@
+/**
+ * Tracing: one event for each operation that a loop submits or completes.
+ *
+ * @module
+ */
+export type { TraceEvent, TraceRole, TraceSink } from "./loop/trace.ts";

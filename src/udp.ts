@@ -1,0 +1,26 @@
+/**
+ * UDP sockets and the UDP listeners of a server.
+ *
+ * @example
+ * ```ts
+ * import { udpSocket } from "@ringport/ringport/udp";
+ *
+ * await using server = await udpSocket({
+ *   hostname: "127.0.0.1",
+ *   socket: {
+ *     data(socket, datagram) {
+ *       socket.reply(datagram);
+ *     },
+ *   },
+ * });
+ * console.log(server.port);
+ * ```
+ *
+ * @module
+ */
+export { udpSocket } from "./udp/open.ts";
+export { UdpSocket } from "./udp/socket.ts";
+export { Datagram, DatagramSender } from "./udp/datagram.ts";
+export type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./udp/types.ts";
+export type { UdpInfo } from "./server/application.ts";
+export type { UdpListenerOptions } from "./server/options/mod.ts";
