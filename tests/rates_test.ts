@@ -16,7 +16,7 @@ describe("receiveRate", () => {
     const connection = loop.open(3, { ...QUIET, ...rates, socket });
     connection.messageBegan();
     for (let second = 0; second < 100; second++) {
-      loop.watch.received(connection, 110);
+      loop.timeLimits.received(connection, 110);
       loop.pass(1000);
     }
     expect(kinds).toEqual([]);
@@ -30,7 +30,7 @@ describe("receiveRate", () => {
     connection.messageBegan();
     for (let step = 0; step < 10; step++) {
       expect(kinds).toEqual([]);
-      loop.watch.received(connection, 9);
+      loop.timeLimits.received(connection, 9);
       loop.pass(100);
     }
     loop.pass(100);
@@ -43,7 +43,7 @@ describe("receiveRate", () => {
     const { kinds, socket } = told();
     const connection = loop.open(3, { ...QUIET, ...rates, socket });
     connection.messageBegan();
-    loop.watch.received(connection, 1 << 20);
+    loop.timeLimits.received(connection, 1 << 20);
     loop.pass(1100);
     expect(kinds).toEqual([]);
     loop.pass(1100);
@@ -61,7 +61,7 @@ describe("receiveRate", () => {
     connection.resume();
     loop.pass(1000);
     expect(kinds).toEqual([]);
-    loop.watch.received(connection, 500);
+    loop.timeLimits.received(connection, 500);
     connection.messageEnded();
     loop.pass(10_000);
     expect(kinds).toEqual([]);

@@ -14,7 +14,7 @@ describe("the watch", () => {
     expect(loop.armed.size).toBe(1);
     for (let message = 0; message < 1000; message++) {
       loop.pass(1);
-      loop.watch.received(connection, 64);
+      loop.timeLimits.received(connection, 64);
       connection.messageBegan();
       loop.write(connection, 64);
       loop.take(connection, 64);
@@ -60,7 +60,7 @@ describe("the watch", () => {
     const { kinds, socket } = told();
     const connection = loop.open(2, { ...QUIET, timeouts: { idle: 1000 }, socket });
     loop.pass(900);
-    loop.watch.received(connection, 1);
+    loop.timeLimits.received(connection, 1);
     loop.pass(900);
     loop.write(connection, 1);
     loop.take(connection, 1);
@@ -98,7 +98,7 @@ describe("the watch", () => {
     connection.messageBegan();
     // A byte now and then is no excuse.
     for (let step = 0; step < 10; step++) {
-      loop.watch.received(connection, 1);
+      loop.timeLimits.received(connection, 1);
       loop.pass(100);
     }
     expect(kinds).toEqual([]);
@@ -170,7 +170,7 @@ describe("the watch", () => {
     const { kinds, socket } = told();
     const connection = loop.open(2, { ...QUIET, timeouts: { idle: 1000 }, socket });
     loop.hold(3000);
-    loop.watch.received(connection, 1);
+    loop.timeLimits.received(connection, 1);
     loop.pass(900);
     expect(kinds).toEqual([]);
     loop.pass(200);

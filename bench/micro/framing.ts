@@ -6,7 +6,7 @@
  */
 import { connect, type Connection, createLoop, listen, type SocketHandlers } from "../../src/mod.ts";
 import { framed, type Framer, lengthPrefixed, lines } from "../../src/framing.ts";
-import type { ConnectionCore } from "../../src/stream/core.ts";
+import type { StreamConnection } from "../../src/stream/connection.ts";
 import type { Micro } from "./bench.ts";
 import { turn } from "./gather.ts";
 
@@ -50,7 +50,7 @@ async function measure(micro: Micro, { name, socket, received, messages }: Case)
   const listener = listen({ hostname: "127.0.0.1", port: 0, loop, socket: { ...socket, open } });
   await connect({ hostname: "127.0.0.1", port: listener.port, loop, socket: { data() {} } });
   while (accepted === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
-  const core = accepted as unknown as ConnectionCore;
+  const core = accepted as unknown as StreamConnection;
   const { engine } = loop;
   const { segments } = engine;
   const segment = segments.takeRun(1);

@@ -4,7 +4,7 @@
  * @module
  */
 import { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
-import { ConnectionCore } from "../../src/stream/core.ts";
+import { StreamConnection } from "../../src/stream/connection.ts";
 import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { SharedConfig } from "../../src/stream/shared_config.ts";
 import { ConnectionTable } from "../../src/stream/table.ts";
@@ -37,36 +37,36 @@ const PATIENCE_MS = 10_000;
 async function measure(micro: Micro, count: number): Promise<void> {
   const engine = openEngine({ timers: 2 * count, slots: 2 * count }, false);
   const table = new ConnectionTable(engine);
-  const group = new SharedConfig(undefined as unknown as EventLoop, engine, table, {
+  const config = new SharedConfig(undefined as unknown as EventLoop, engine, table, {
     timeouts,
     socket: { data() {} },
   });
   const connections = Array.from({ length: count }, (_, slot) => {
-    const connection = new ConnectionCore(group, slot);
+    const connection = new StreamConnection(config, slot);
     connection.opened(false, false);
     return connection;
   });
-  const { watch } = table;
-  Object.assign(watch, { clock: turnClock() });
+  const { timeLimits } = table;
+  Object.assign(timeLimits, { clock: turnClock() });
   let next = 0;
-  const add = (name: string, mark: (connection: ConnectionCore) => void) =>
+  const add = (name: string, mark: (connection: StreamConnection) => void) =>
     micro.add("watch", `${name}, ${count} watched`, BATCH, () => {
       for (let message = 0; message < BATCH; message++) {
         next = (next + STEP) % count;
-        mark(connections[next] as ConnectionCore);
+        mark(connections[next] as StreamConnection);
       }
     });
   await add("nothing, a message", () => {});
-  await add("received, a message", (connection) => watch.received(connection, BYTES));
-  await add("written, a message", (connection) => watch.written(connection, BYTES, true));
+  await add("received, a message", (connection) => timeLimits.received(connection, BYTES));
+  await add("written, a message", (connection) => timeLimits.written(connection, BYTES, true));
   await add("messageBegan and messageEnded", (connection) => {
     connection.messageBegan();
     connection.messageEnded();
   });
   const { timers } = engine;
   await add("cancel, look, arm, a connection", (connection) => {
-    timers.cancel(watch.words[connection.slot * wordsOfSlot + Word.timer] - 1);
-    watch.due(connection);
+    timers.cancel(timeLimits.words[connection.slot * wordsOfSlot + Word.timer] - 1);
+    timeLimits.due(connection);
   });
   for (const connection of connections) connection.left(0);
   await until(() => timers.armed === 0);

@@ -22,7 +22,7 @@ import type { TimerTarget } from "../loop/timers.ts";
 import { errorOfAddresses, errorOfAttempts } from "./errors.ts";
 import { AddressRace, type Candidate, interleave, type RaceOwner } from "./race.ts";
 import { retries, retryDelay } from "./retry.ts";
-import { ConnectionCore } from "../stream/core.ts";
+import { StreamConnection } from "../stream/connection.ts";
 import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import { firstDataOf, SharedConfig } from "../stream/shared_config.ts";
 import { checkConnectOptions } from "./options.ts";
@@ -157,7 +157,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
   readonly #options: ConnectOptions<D>;
   readonly #plan: Plan;
   readonly #resolver: Resolver;
-  readonly #connection: ConnectionCore<D>;
+  readonly #connection: StreamConnection<D>;
   readonly #timeout: number;
   readonly #deadline: number;
   readonly #result = Promise.withResolvers<Connection<D>>();
@@ -181,13 +181,13 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     this.#deadline = performance.now() + this.#timeout;
     const { engine } = loop;
     const table = socketsOf(loop);
-    const group = new SharedConfig<D>(loop, engine, table, options);
+    const config = new SharedConfig<D>(loop, engine, table, options);
     // Two ends that both stop reading until the other one reads would wait for ever.
-    group.autoPause = options.autoPause ?? false;
-    group.role = "client";
-    group.isUnix = options.unix !== undefined;
-    group.owner = { left: () => loop.release() };
-    this.#connection = new ConnectionCore<D>(group, -1);
+    config.autoPause = options.autoPause ?? false;
+    config.role = "client";
+    config.isUnix = options.unix !== undefined;
+    config.owner = { left: () => loop.release() };
+    this.#connection = new StreamConnection<D>(config, -1);
     table.addPending(this);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -206,8 +206,8 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     const table = socketsOf(this.#loop);
     connection.number = id;
     keepPeerRead(connection, reachedAt(place));
-    table.add(connection as unknown as ConnectionCore);
-    const { isUnix, handlers } = connection.group;
+    table.add(connection as unknown as StreamConnection);
+    const { isUnix, handlers } = connection.config;
     try {
       if (isUnix) applyUnixOptions(engine, id, this.#options);
       else applySocketOptions(engine, id, "connect", this.#options);
@@ -296,7 +296,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     const left = Math.min(this.#deadline - performance.now(), retry?.attemptTimeout ?? Infinity);
     // Two sockets cannot have the same port, so the addresses share the time and not the moment.
     const share = localPort === 0 ? undefined : Math.max(Math.floor(left / candidates.length), 1);
-    const paused = this.#connection.group.handlers.data === undefined;
+    const paused = this.#connection.config.handlers.data === undefined;
     this.#loop.retain();
     this.#race = new AddressRace(this.#loop, candidates, { noDelay, paused, share }, this);
     this.#race.start();

@@ -7,7 +7,7 @@
  */
 import { StateError } from "../base/errors.ts";
 import type { Window } from "../memory/window.ts";
-import type { ConnectionCore } from "../stream/core.ts";
+import type { StreamConnection } from "../stream/connection.ts";
 import type { FramingMemory } from "../stream/extras.ts";
 import { discard, resumeFrom } from "../stream/reading.ts";
 import { Flag, State } from "../stream/state.ts";
@@ -22,12 +22,12 @@ import type { Reply } from "./types.ts";
 export interface ChannelOwner<D> {
   readonly maxPipeline: number;
   /** The peer has ended, and no reply is owed any more. */
-  finishEnd(connection: ConnectionCore<D>, incompleteBytes: number): void;
+  finishEnd(connection: StreamConnection<D>, incompleteBytes: number): void;
 }
 
 /** The memory of one connection. */
 export class Channel<D = unknown> implements FramingMemory {
-  readonly connection: ConnectionCore<D>;
+  readonly connection: StreamConnection<D>;
   readonly owner: ChannelOwner<D>;
   pending: Pending | undefined = undefined;
   /** The peer reads too slowly: nothing is handled until `drain`. */
@@ -45,7 +45,7 @@ export class Channel<D = unknown> implements FramingMemory {
   /** The peer has ended and replies are owed: bytes of a message that did not come whole; -1 before. */
   #endOwed = -1;
 
-  constructor(connection: ConnectionCore<D>, owner: ChannelOwner<D>) {
+  constructor(connection: StreamConnection<D>, owner: ChannelOwner<D>) {
     this.connection = connection;
     this.owner = owner;
   }
@@ -79,7 +79,7 @@ export class Channel<D = unknown> implements FramingMemory {
   /** Bytes that `length` further ones may not exceed together with these. */
   hasRoom(length: number): boolean {
     const { connection } = this;
-    return connection.bufferedBytes + this.#queuedBytes + length <= connection.group.bufferLimit;
+    return connection.bufferedBytes + this.#queuedBytes + length <= connection.config.bufferLimit;
   }
 
   /** One more message in work. */
@@ -90,7 +90,7 @@ export class Channel<D = unknown> implements FramingMemory {
     this.#count += 1;
     const { connection } = this;
     reply.counted = (connection.flags & Flag.watched) !== 0;
-    if (reply.counted) connection.group.watch.replies(connection, 1);
+    if (reply.counted) connection.config.timeLimits.replies(connection, 1);
   }
 
   /** A reply that waits for earlier ones now has its bytes. */
@@ -194,7 +194,7 @@ export class Channel<D = unknown> implements FramingMemory {
   #leave(reply: MessageReply<D>): void {
     reply.leave();
     const { connection } = this;
-    if (reply.counted) connection.group.watch.replies(connection, -1);
+    if (reply.counted) connection.config.timeLimits.replies(connection, -1);
   }
 
   #write(frame: Uint8Array): string {
@@ -230,13 +230,13 @@ export interface ReplyOwner<D> {
   readonly replyFramer: Framer | null;
   /** True where the whole frame of a message can be sent back for its content. */
   readonly mirrors: boolean;
-  channelOf(connection: ConnectionCore<D>): Channel<D>;
+  channelOf(connection: StreamConnection<D>): Channel<D>;
 }
 
 /** One reply. Used again as long as it is answered within its callback. */
 export class MessageReply<D = unknown> implements Reply {
   readonly #owner: ReplyOwner<D>;
-  #connection: ConnectionCore<D>;
+  #connection: StreamConnection<D>;
   #state = fresh;
   /** The message, and the whole frame where the message is all that a receive brought. */
   #message: Window | undefined = undefined;
@@ -250,13 +250,13 @@ export class MessageReply<D = unknown> implements Reply {
   /** It counts as a handler that waits, so that its connection is not taken for an idle one. */
   counted = false;
 
-  constructor(owner: ReplyOwner<D>, connection: ConnectionCore<D>) {
+  constructor(owner: ReplyOwner<D>, connection: StreamConnection<D>) {
     this.#owner = owner;
     this.#connection = connection;
   }
 
   /** Begins with another message. */
-  renew(connection: ConnectionCore<D>, message: Window, frame: Window | undefined): this {
+  renew(connection: StreamConnection<D>, message: Window, frame: Window | undefined): this {
     this.#connection = connection;
     this.#state = fresh;
     this.#message = message;

@@ -6,7 +6,7 @@
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { callback, checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
-import { ConnectionCore } from "../stream/core.ts";
+import { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { drainUnheard } from "../stream/writing.ts";
 import type { Channel } from "./channel.ts";
@@ -79,7 +79,7 @@ export function framed<D = undefined>(
   checkMessageHandlers(handlers);
   checkOptions("framed", options, optionSchema);
   const framing = new Framing<D>(framer, handlers, options);
-  const core = (connection: Connection<D>) => connection as ConnectionCore<D>;
+  const core = (connection: Connection<D>) => connection as StreamConnection<D>;
   const table: SocketHandlers<D> = {
     data: (connection, window) => framing.data(core(connection), window),
     drain: (connection) => framing.drain(core(connection)),
@@ -112,10 +112,10 @@ export function isFramed(handlers: object): boolean {
 
 /** Whether nothing is in flight on a framed connection: no message has begun, no reply is owed. @internal */
 export function isBetweenMessages<D>(connection: Connection<D>): boolean {
-  if (!(connection instanceof ConnectionCore)) return false;
-  const { group } = connection;
+  if (!(connection instanceof StreamConnection)) return false;
+  const { config } = connection;
   // It has left the framing, and nobody knows what goes on there.
-  if (group.root !== undefined && !isFramed(group.handlers)) return false;
+  if (config.root !== undefined && !isFramed(config.handlers)) return false;
   return connection.framing === undefined && connection.bufferedBytes === 0;
 }
 
@@ -144,7 +144,7 @@ export function isBetweenMessages<D>(connection: Connection<D>): boolean {
  * ```
  */
 export function closeAfterReplies<D>(connection: Connection<D>): void {
-  if (!(connection instanceof ConnectionCore)) {
+  if (!(connection instanceof StreamConnection)) {
     throw new OptionError("closeAfterReplies", "connection", "this is not a connection of the library");
   }
   const channel = connection.framing as Channel<D> | undefined;

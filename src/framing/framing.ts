@@ -11,7 +11,7 @@ import { MessageError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
 import { callError, handlerFailed, hasAskedForClosed, settle } from "../stream/calling.ts";
-import type { ConnectionCore } from "../stream/core.ts";
+import type { StreamConnection } from "../stream/connection.ts";
 import { pauseFor, putBack, resumeFrom } from "../stream/reading.ts";
 import { Flag, State } from "../stream/state.ts";
 import type { CloseReason } from "../stream/types.ts";
@@ -48,10 +48,10 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** Bytes have come. */
-  data(core: ConnectionCore<D>, window: Window): void {
+  data(core: StreamConnection<D>, window: Window): void {
     if (core.framing !== undefined) this.#forgetOther(core);
-    const { group } = core;
-    const { segments } = group;
+    const { config } = core;
+    const { segments } = config;
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
     const channel = core.framing as Channel<D> | undefined;
@@ -61,7 +61,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
         position = this.#goOnWith(core, channel, channel.pending, window, start, end);
         if (position < 0) return;
       }
-      if (core.group !== group) return this.#handRest(core, window, position, end);
+      if (core.config !== config) return this.#handRest(core, window, position, end);
       if (!goesOn(core)) return this.#stop(core, window, position, end);
     }
     const framer = this.#framer;
@@ -72,13 +72,13 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       if (after < 0) return this.#unfinished(core, after, window, position, end);
       this.#hand(core, segments, position, after, state, window, position === start && after === end);
       position = after;
-      if (core.group !== group) return this.#handRest(core, window, position, end);
+      if (core.config !== config) return this.#handRest(core, window, position, end);
       if (!goesOn(core)) return this.#stop(core, window, position, end);
     }
   }
 
   /** The message's handler has handed the connection on: what is left of the window comes to the new ones. */
-  #handRest(core: ConnectionCore<D>, window: Window, position: number, end: number): void {
+  #handRest(core: StreamConnection<D>, window: Window, position: number, end: number): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     if (position === end || (core.flags & Flag.discarding) !== 0) return;
@@ -88,7 +88,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** The peer takes bytes again. */
-  drain(core: ConnectionCore<D>): void | Promise<void> {
+  drain(core: StreamConnection<D>): void | Promise<void> {
     this.#forgetOther(core);
     const channel = core.framing as Channel<D> | undefined;
     if (channel !== undefined) {
@@ -99,7 +99,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** The peer has ended its side. */
-  end(core: ConnectionCore<D>): void {
+  end(core: StreamConnection<D>): void {
     this.#forgetOther(core);
     const channel = this.channelOf(core);
     const incompleteBytes = channel.dropPending();
@@ -119,14 +119,14 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** The connection is gone. */
-  close(core: ConnectionCore<D>, reason: CloseReason): void | Promise<void> {
+  close(core: StreamConnection<D>, reason: CloseReason): void | Promise<void> {
     return this.#handlers.close?.(core, reason);
   }
 
-  finishEnd(core: ConnectionCore<D>, incompleteBytes: number): void {
+  finishEnd(core: StreamConnection<D>, incompleteBytes: number): void {
     const handlers = this.#handlers;
     if (handlers.end === undefined || isMuted(core)) {
-      if (core.stateNumber === State.readEnded && !core.group.allowHalfOpen) core.end();
+      if (core.stateNumber === State.readEnded && !core.config.allowHalfOpen) core.end();
       return;
     }
     try {
@@ -137,26 +137,26 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     }
   }
 
-  channelOf(core: ConnectionCore<D>): Channel<D> {
+  channelOf(core: StreamConnection<D>): Channel<D> {
     return (core.framing ??= new Channel(core, this)) as Channel<D>;
   }
 
   /** The connection was given these handlers after others: what those had begun is over. */
-  #forgetOther(core: ConnectionCore<D>): void {
+  #forgetOther(core: StreamConnection<D>): void {
     const channel = core.framing as Channel<D> | undefined;
     if (channel !== undefined && channel.owner !== this) channel.forget();
   }
 
   /** Bytes behind the beginning of a message. Returns the position behind its end, -1 when there is none. */
   #goOnWith(
-    core: ConnectionCore<D>,
+    core: StreamConnection<D>,
     channel: Channel<D>,
     pending: Pending,
     window: Window,
     start: number,
     end: number,
   ): number {
-    const { segments, engine } = core.group;
+    const { segments, engine } = core.config;
     const { state } = pending;
     const after = this.#framer.scan(segments.bytes, start, end, state);
     if (after < 0) {
@@ -184,7 +184,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** Calls the handler with the message that lies, with its frame, from `start` to before `after`. */
   #hand(
-    core: ConnectionCore<D>,
+    core: StreamConnection<D>,
     memory: Segments,
     start: number,
     after: number,
@@ -222,7 +222,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** The message stays in work until the promise settles. */
-  #follow(core: ConnectionCore<D>, reply: MessageReply<D>, result: unknown): void {
+  #follow(core: StreamConnection<D>, reply: MessageReply<D>, result: unknown): void {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const finish = (action: () => void) => {
       try {
@@ -248,19 +248,19 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** The handler of a message has failed: another reply takes its place, or what it threw is thrown again. */
-  #answerFailure(core: ConnectionCore<D>, reply: MessageReply<D>, error: unknown): void {
+  #answerFailure(core: StreamConnection<D>, reply: MessageReply<D>, error: unknown): void {
     const { errorReply } = this.#handlers;
     const instead = reply.done || isMuted(core) ? undefined : errorReply?.call(this.#handlers, core, error);
     if (instead === undefined) throw error;
-    core.group.engine.handlerErrors += 1;
+    core.config.engine.handlerErrors += 1;
     reply.send(instead);
     reply.skip();
   }
 
   /** A scan has ended without a message. */
-  #unfinished(core: ConnectionCore<D>, after: number, window: Window, position: number, end: number): void {
+  #unfinished(core: StreamConnection<D>, after: number, window: Window, position: number, end: number): void {
     if (after !== incomplete) return this.#faulty(core, after);
-    const { segments, engine } = core.group;
+    const { segments, engine } = core.config;
     const pending = new Pending(segments);
     pending.state.copy(this.#state);
     pending.add(window, position, end, engine.crowded);
@@ -269,12 +269,12 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** What came is no message, or too long a one. */
-  #faulty(core: ConnectionCore<D>, found: number): void {
+  #faulty(core: StreamConnection<D>, found: number): void {
     this.#fail(core, faultOf(this.#framer, found, core.id));
   }
 
   /** Nothing more is read; the replies owed are sent, and the connection is closed. */
-  #fail(core: ConnectionCore<D>, error: MessageError): void {
+  #fail(core: StreamConnection<D>, error: MessageError): void {
     const channel = this.channelOf(core);
     channel.deaf = true;
     channel.dropPending();
@@ -287,7 +287,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** Messages wait: what is left of the window comes again, or never. */
-  #stop(core: ConnectionCore<D>, window: Window, position: number, end: number): void {
+  #stop(core: StreamConnection<D>, window: Window, position: number, end: number): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     const channel = core.framing as Channel<D> | undefined;
@@ -298,12 +298,12 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 }
 
 /** Its handlers hear nothing more of it but `close`. */
-function isMuted<D>({ flags }: ConnectionCore<D>): boolean {
+function isMuted<D>({ flags }: StreamConnection<D>): boolean {
   return (flags & Flag.muted) !== 0;
 }
 
 /** True while the next message may be handled. */
-function goesOn<D>(core: ConnectionCore<D>): boolean {
+function goesOn<D>(core: StreamConnection<D>): boolean {
   if ((core.flags & (Flag.paused | Flag.discarding)) !== 0) return false;
   if (core.stateNumber !== State.open && core.stateNumber !== State.writeEnded) return false;
   return core.framing === undefined || !(core.framing as Channel<D>).stopped;

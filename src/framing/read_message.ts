@@ -4,7 +4,7 @@
  * @module
  */
 import { MessageError, OptionError } from "../base/errors.ts";
-import { ConnectionCore } from "../stream/core.ts";
+import { StreamConnection } from "../stream/connection.ts";
 import { pullReaderOf } from "../stream/pull_reader.ts";
 import type { Connection } from "../stream/types.ts";
 import { faultOf } from "./faults.ts";
@@ -44,13 +44,13 @@ export function readMessage<D>(
   connection: Connection<D>,
   framer: Framer,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (!(connection instanceof ConnectionCore)) {
+  if (!(connection instanceof StreamConnection)) {
     throw new OptionError("readMessage", "connection", "this is not a connection of the library");
   }
   if (!(framer instanceof Framer)) {
     throw new OptionError("readMessage", "framer", "this is not a framer of the library");
   }
-  const core: ConnectionCore<D> = connection;
+  const core: StreamConnection<D> = connection;
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer> | null>();
   const state = new ScanState();
   let scanned = 0;

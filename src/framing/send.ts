@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { ConnectionCore } from "../stream/core.ts";
+import { StreamConnection } from "../stream/connection.ts";
 import { State } from "../stream/state.ts";
 import type { Connection, Writable, WriteResult } from "../stream/types.ts";
 import { asBytes, writePieces } from "../stream/writing.ts";
@@ -52,7 +52,7 @@ const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
  * ```
  */
 export function sendMessage<D>(connection: Connection<D>, framer: Framer, message: Writable): WriteResult {
-  if (!(connection instanceof ConnectionCore)) {
+  if (!(connection instanceof StreamConnection)) {
     throw new OptionError("sendMessage", "connection", "this is not a connection of the library");
   }
   if (!(framer instanceof Framer)) {
@@ -63,7 +63,7 @@ export function sendMessage<D>(connection: Connection<D>, framer: Framer, messag
 
 /** As {@linkcode sendMessage}, of what is known to be a connection and a framer. */
 export function writeMessage<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   framer: Framer,
   message: Writable,
 ): WriteResult {

@@ -13,7 +13,7 @@ import { AddressFamily, Operation } from "../base/layout.ts";
 import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { NetworkList } from "../base/networks.ts";
 import type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./admission.ts";
-import { ConnectionCore } from "../stream/core.ts";
+import { StreamConnection } from "../stream/connection.ts";
 import { type Greeted, ProxyReader } from "./proxy/reader.ts";
 import { SharedConfig } from "../stream/shared_config.ts";
 import { Origin } from "../stream/origin.ts";
@@ -31,7 +31,7 @@ export type AcceptFilterOptions<D> =
 /** The listener as its gate knows it. */
 export interface AcceptFilterOwner<D> {
   /** A connection has come through: it is to be opened. */
-  opened(connection: ConnectionCore<D>): void;
+  opened(connection: StreamConnection<D>): void;
   /** One that was refused at once has left its place, without ever having been a connection. */
   turnedAway(): void;
   /** A connection, opened or not, is gone. */
@@ -39,9 +39,9 @@ export interface AcceptFilterOwner<D> {
 }
 
 export class AcceptFilter<D> implements Greeted {
-  readonly #group: SharedConfig<D>;
+  readonly #config: SharedConfig<D>;
   /** What connections belong to while their PROXY header is read: no handler of the application is called. */
-  readonly #greetingGroup: SharedConfig<D>;
+  readonly #greetingConfig: SharedConfig<D>;
   readonly #owner: AcceptFilterOwner<D>;
   readonly #startsPaused: boolean;
   readonly #admission: Admission | undefined;
@@ -64,28 +64,28 @@ export class AcceptFilter<D> implements Greeted {
   /** A callback has failed and was reported: further failures are only counted. */
   #reported = false;
 
-  constructor(group: SharedConfig<D>, options: AcceptFilterOptions<D>, owner: AcceptFilterOwner<D>) {
-    this.#group = group;
+  constructor(config: SharedConfig<D>, options: AcceptFilterOptions<D>, owner: AcceptFilterOwner<D>) {
+    this.#config = config;
     this.#owner = owner;
     this.#admission = options.admission;
     this.#told = options.refused;
     const { proxyProtocol } = options;
     this.#trusted = proxyProtocol &&
       new NetworkList("listen", "proxyProtocol.trusted", proxyProtocol.trusted);
-    this.#startsPaused = proxyProtocol === undefined && group.handlers.data === undefined;
+    this.#startsPaused = proxyProtocol === undefined && config.handlers.data === undefined;
     this.#proxyTimeout = proxyProtocol?.timeout ?? proxyTimeoutDefaultMilliseconds;
-    const { loop, engine, table } = group;
-    this.#greetingGroup = new SharedConfig<D>(loop, engine, table, { ...options, socket: {} });
-    const groupOwner = { left: (connection: ConnectionCore<D>) => this.#left(connection) };
-    group.owner = groupOwner;
-    this.#greetingGroup.owner = groupOwner;
+    const { loop, engine, table } = config;
+    this.#greetingConfig = new SharedConfig<D>(loop, engine, table, { ...options, socket: {} });
+    const configOwner = { left: (connection: StreamConnection<D>) => this.#left(connection) };
+    config.owner = configOwner;
+    this.#greetingConfig.owner = configOwner;
   }
 
   /** Where the connections come in. */
   listensAt(address: SocketAddress): void {
-    for (const group of [this.#group, this.#greetingGroup]) {
-      group.isUnix = address.family === "Unix";
-      group.localAddress = isWildcard(unmapped(address)) ? undefined : unmapped(address);
+    for (const config of [this.#config, this.#greetingConfig]) {
+      config.isUnix = address.family === "Unix";
+      config.localAddress = isWildcard(unmapped(address)) ? undefined : unmapped(address);
     }
   }
 
@@ -98,10 +98,10 @@ export class AcceptFilter<D> implements Greeted {
    * Whether nobody reads a connection that is about to be opened, so that it is to begin paused; one that was
    * read for its PROXY header is paused now.
    */
-  beginsUnread(connection: ConnectionCore<D>): boolean {
+  beginsUnread(connection: StreamConnection<D>): boolean {
     if (this.#trusted === undefined) return this.#startsPaused;
-    if (this.#group.handlers.data !== undefined) return false;
-    this.#group.engine.submit(Operation.pause, connection.number);
+    if (this.#config.handlers.data !== undefined) return false;
+    this.#config.engine.submit(Operation.pause, connection.number);
     return true;
   }
 
@@ -112,8 +112,8 @@ export class AcceptFilter<D> implements Greeted {
 
   /** Every connection that came through here or is still on its way. */
   connections(): Connection<D>[] {
-    const { table } = this.#group;
-    return [...table.connectionsOf(this.#group), ...table.connectionsOf(this.#greetingGroup)];
+    const { table } = this.#config;
+    return [...table.connectionsOf(this.#config), ...table.connectionsOf(this.#greetingConfig)];
   }
 
   /** A connection was accepted, from the address its record tells. */
@@ -130,9 +130,9 @@ export class AcceptFilter<D> implements Greeted {
     if (verdict === "unknown") return this.#dismiss(id);
     if (verdict !== "ok") return this.turnAway(id, verdict, family, w0, w1, w2, w3);
     const greeted = this.#trusted !== undefined;
-    const connection = new ConnectionCore<D>(greeted ? this.#greetingGroup : this.#group, id);
+    const connection = new StreamConnection<D>(greeted ? this.#greetingConfig : this.#config, id);
     keepPeer(connection, family, w0, w1, w2, w3, port);
-    this.#group.table.add(connection as unknown as ConnectionCore);
+    this.#config.table.add(connection as unknown as StreamConnection);
     if (greeted) return this.#greet(connection);
     // Where only bans are asked for there is nothing to give back.
     if (this.#ticket >= 0) {
@@ -151,7 +151,7 @@ export class AcceptFilter<D> implements Greeted {
     w3: number,
   ): AdmissionVerdict | "untrusted" | "failed" | "unknown" {
     this.#ticket = -1;
-    if (this.#group.isUnix || (this.#trusted === undefined && this.#admission === undefined)) return "ok";
+    if (this.#config.isUnix || (this.#trusted === undefined && this.#admission === undefined)) return "ok";
     // The peer went before anybody asked for its address.
     if (family === AddressFamily.unspecified) return "unknown";
     this.#words.setRecord(family, w0, w1, w2, w3);
@@ -177,12 +177,12 @@ export class AcceptFilter<D> implements Greeted {
   }
 
   #dismiss(id: number): void {
-    this.#group.engine.submit(Operation.abort, id);
+    this.#config.engine.submit(Operation.abort, id);
     this.#owner.turnedAway();
   }
 
-  introduced(core: ConnectionCore, header: ProxyHeader): void {
-    const connection = core as unknown as ConnectionCore<D>;
+  introduced(core: StreamConnection, header: ProxyHeader): void {
+    const connection = core as unknown as StreamConnection<D>;
     const origin = connection.origin!;
     origin.header = header;
     const { source } = header;
@@ -193,12 +193,12 @@ export class AcceptFilter<D> implements Greeted {
       const family = source.address.family === 4 ? "IPv4" : "IPv6";
       origin.client = { hostname: `${source.address}`, port: source.port, family };
     }
-    connection.group = this.#group;
+    connection.config = this.#config;
     this.#owner.opened(connection);
   }
 
-  failed(core: ConnectionCore, error: Error): void {
-    const connection = core as unknown as ConnectionCore<D>;
+  failed(core: StreamConnection, error: Error): void {
+    const connection = core as unknown as StreamConnection<D>;
     const address = this.#told === undefined ? "" : peerOf(connection)?.hostname ?? "";
     this.#cut(connection, { reason: "proxy", address, error });
   }
@@ -219,23 +219,23 @@ export class AcceptFilter<D> implements Greeted {
     }
   }
 
-  #greet(connection: ConnectionCore<D>): void {
+  #greet(connection: StreamConnection<D>): void {
     connection.stateNumber = State.open;
     connection.origin ??= new Origin();
     connection.origin.greeting = new ProxyReader(
-      connection as unknown as ConnectionCore,
+      connection as unknown as StreamConnection,
       this,
       this.#proxyTimeout,
     );
   }
 
-  #cut(connection: ConnectionCore<D>, refusal: Refusal): void {
+  #cut(connection: StreamConnection<D>, refusal: Refusal): void {
     this.refusals[refusal.reason] += 1;
     this.#tell(refusal);
     connection.cut("error", refusal.error);
   }
 
-  #left(connection: ConnectionCore<D>): void {
+  #left(connection: StreamConnection<D>): void {
     const { origin } = connection;
     if (origin !== undefined && origin.ticket >= 0) this.#giveBack(origin.ticket);
     origin?.greeting?.end();
@@ -260,7 +260,7 @@ export class AcceptFilter<D> implements Greeted {
 
   /** It is reported, without a server only the first of a listener. */
   #callbackFailed(name: string, thrown: unknown): void {
-    const { engine } = this.#group;
+    const { engine } = this.#config;
     engine.handlerErrors += 1;
     engine.faults.tell(`the ${name} callback of a listener failed`, thrown, !this.#reported);
     this.#reported = true;

@@ -8,7 +8,7 @@ import { Flags, Operation, Status } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
 import type { Refusals } from "./admission.ts";
-import type { ConnectionCore } from "../stream/core.ts";
+import type { StreamConnection } from "../stream/connection.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { AcceptFilter, type AcceptFilterOptions } from "./accept_filter.ts";
 import { SharedConfig } from "../stream/shared_config.ts";
@@ -49,7 +49,7 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   readonly #loop: EventLoop;
   readonly #engine: Engine;
   readonly #table: ConnectionTable;
-  readonly #group: SharedConfig<D>;
+  readonly #config: SharedConfig<D>;
   readonly #tag: number;
   readonly #gate: AcceptFilter<D>;
   readonly #connectionsMax: number;
@@ -74,12 +74,12 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     this.#loop = loop;
     this.#engine = loop.engine;
     this.#table = socketsOf(loop);
-    this.#group = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
+    this.#config = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
     const leave = () => {
       this.#count -= 1;
       this.#loop.release();
     };
-    this.#gate = new AcceptFilter<D>(this.#group, options, {
+    this.#gate = new AcceptFilter<D>(this.#config, options, {
       opened: (connection) => this.#open(connection),
       turnedAway: leave,
       left: leave,
@@ -171,8 +171,8 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
   /** Takes other handlers, for the connections there are as well. */
   reload(options: { socket: SocketHandlers<D> }): void {
     checkHandlers("reload", options.socket);
-    this.#group.handlers = options.socket;
-    this.#group.handled = true;
+    this.#config.handlers = options.socket;
+    this.#config.handled = true;
   }
 
   /** Keeps the process alive while it may adopt: the default. */
@@ -215,11 +215,11 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
 
   /** Nobody would take a connection that comes now. */
   get #unwanted(): boolean {
-    return this.#cutting || this.#loop.ending || !this.#group.handled;
+    return this.#cutting || this.#loop.ending || !this.#config.handled;
   }
 
   #enter(id: number, told: PeerWords | undefined): void {
-    if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
+    if (this.#config.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
     const peer = told ?? readPeer(this.#engine, id) ?? unknownPeer;
@@ -227,8 +227,8 @@ export class AdoptingListener<D = undefined> implements AsyncDisposable, AsyncIt
     this.#gate.enter(id, family, word0, word1, word2, word3, port);
   }
 
-  #open(connection: ConnectionCore<D>): void {
-    const given = !this.#group.handled || this.#queue.active;
+  #open(connection: StreamConnection<D>): void {
+    const given = !this.#config.handled || this.#queue.active;
     if (given && this.#stopped) return connection.abort();
     connection.opened(this.#gate.beginsUnread(connection), given);
     if (given) this.#queue.push(connection);

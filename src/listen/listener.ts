@@ -10,7 +10,7 @@ import type { Engine } from "../loop/engine.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
 import type { Refusals } from "./admission.ts";
 import { bindListener } from "./binding.ts";
-import type { ConnectionCore } from "../stream/core.ts";
+import type { StreamConnection } from "../stream/connection.ts";
 import { AcceptFilter } from "./accept_filter.ts";
 import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import { SharedConfig } from "../stream/shared_config.ts";
@@ -72,7 +72,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #loop: EventLoop;
   readonly #engine: Engine;
   readonly #table: ConnectionTable;
-  readonly #group: SharedConfig<D>;
+  readonly #config: SharedConfig<D>;
   readonly #tag: number;
   readonly #id: number;
   readonly #connectionsMax: number;
@@ -105,11 +105,11 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#options = options;
     this.#engine = loop.engine;
     this.#table = socketsOf(loop);
-    this.#group = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
+    this.#config = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
     this.#connectionsMax = options.connections ?? Infinity;
     this.#refuses = options.atLimit === "refuse";
     this.#quota = this.#refuses ? 0 : options.connections ?? 0;
-    this.#gate = new AcceptFilter<D>(this.#group, options, {
+    this.#gate = new AcceptFilter<D>(this.#config, options, {
       opened: (connection) => this.#open(connection),
       turnedAway: () => this.#leave(),
       left: () => this.#leave(),
@@ -243,8 +243,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
       throw new OptionError("reload", "options", "options must be an object with socket");
     }
     checkHandlers("reload", options.socket);
-    this.#group.handlers = options.socket;
-    this.#group.handled = true;
+    this.#config.handlers = options.socket;
+    this.#config.handled = true;
   }
 
   /** Keeps the process alive while it listens: the default. */
@@ -309,7 +309,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
       this.#engine.submit(Operation.abort, id);
       return;
     }
-    if (this.#group.isUnix) applyUnixOptions(this.#engine, id, this.#options);
+    if (this.#config.isUnix) applyUnixOptions(this.#engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
     const isTooMany = this.#count > this.#connectionsMax ||
@@ -318,8 +318,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     else this.#gate.enter(id, family, w0, w1, w2, w3, port);
   }
 
-  #open(connection: ConnectionCore<D>): void {
-    const given = !this.#group.handled || this.#queue.active;
+  #open(connection: StreamConnection<D>): void {
+    const given = !this.#config.handled || this.#queue.active;
     const late = this.#state === "closing" || this.#state === "closed";
     // Its PROXY header came after the listener stopped, and nobody would take it.
     if (given && late) return connection.abort();

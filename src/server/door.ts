@@ -8,7 +8,7 @@ import { type AdoptingListener, adoptingListener } from "../listen/adopting_list
 import type { Admission, Refusal, Refusals } from "../listen/admission.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { listen, type Listener } from "../listen/listener.ts";
-import type { ConnectionCore } from "../stream/core.ts";
+import type { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import type { ListenOptions } from "../listen/types.ts";
 import { closeAfterReplies, isBetweenMessages, isFramed } from "../framing/framed.ts";
@@ -140,7 +140,7 @@ export class Door {
 
   /** Whether a connection came through this door. */
   accepted(connection: Connection<unknown>): boolean {
-    return (connection as ConnectionCore<unknown>).group?.handlers === this.#handlers;
+    return (connection as StreamConnection<unknown>).config?.handlers === this.#handlers;
   }
 
   /** How many connections were refused, by reason. */

@@ -6,7 +6,7 @@
 import { follow } from "../base/follow.ts";
 import { errorOf } from "../base/thrown.ts";
 import type { Window } from "../memory/window.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { Extras } from "./extras.ts";
 import { firstDataOf } from "./shared_config.ts";
 import { discard, resumeFrom } from "./reading.ts";
@@ -15,10 +15,10 @@ import { taskBegan, taskEnded, waitsForEnd } from "./tasks.ts";
 import type { CloseReason, SocketHandlers } from "./types.ts";
 
 /** Calls a handler that takes only the connection. */
-export function callHandler<D>(connection: ConnectionCore<D>, name: "open" | "drain" | "end"): void {
+export function callHandler<D>(connection: StreamConnection<D>, name: "open" | "drain" | "end"): void {
   // The framing's own handlers still send the replies that are owed, and ask for themselves.
   if ((connection.flags & Flag.muted) !== 0 && connection.framing === undefined) return;
-  const { handlers } = connection.group;
+  const { handlers } = connection.config;
   const asked = connection.extras?.closedAsked ?? 0;
   try {
     const result = handlers[name]?.(connection);
@@ -29,9 +29,9 @@ export function callHandler<D>(connection: ConnectionCore<D>, name: "open" | "dr
 }
 
 /** Makes the connection's first `data`; false where that failed, and the connection with it. */
-export function makeData<D>(connection: ConnectionCore<D>): boolean {
+export function makeData<D>(connection: StreamConnection<D>): boolean {
   try {
-    connection.data = firstDataOf(connection.group.data);
+    connection.data = firstDataOf(connection.config.data);
     return true;
   } catch (error) {
     handlerFailed(connection, error);
@@ -40,14 +40,14 @@ export function makeData<D>(connection: ConnectionCore<D>): boolean {
 }
 
 /** Calls the `close` handler, and that of the handlers the connection was opened with. */
-export function callClose<D>(connection: ConnectionCore<D>, reason: CloseReason): void {
-  const { group } = connection;
-  callCloseOf(connection, group.handlers, reason);
-  if (group.root !== undefined) callCloseOf(connection, group.root.handlers, reason);
+export function callClose<D>(connection: StreamConnection<D>, reason: CloseReason): void {
+  const { config } = connection;
+  callCloseOf(connection, config.handlers, reason);
+  if (config.root !== undefined) callCloseOf(connection, config.root.handlers, reason);
 }
 
 function callCloseOf<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   handlers: SocketHandlers<D>,
   reason: CloseReason,
 ): void {
@@ -60,13 +60,13 @@ function callCloseOf<D>(
 }
 
 /** Which table has a handler: those the connection was opened with stand in for what the later ones lack. */
-export function tableWith<D>({ group }: ConnectionCore<D>, name: "error" | "timeout"): SocketHandlers<D> {
-  const { handlers, root } = group;
+export function tableWith<D>({ config }: StreamConnection<D>, name: "error" | "timeout"): SocketHandlers<D> {
+  const { handlers, root } = config;
   return root === undefined || handlers[name] !== undefined ? handlers : root.handlers;
 }
 
 /** Calls the `error` handler, the last one before `close`; false when there is none or its time is over. */
-export function callError<D>(connection: ConnectionCore<D>, error: Error): boolean {
+export function callError<D>(connection: StreamConnection<D>, error: Error): boolean {
   try {
     const handlers = tableWith(connection, "error");
     if (handlers.error === undefined || (connection.flags & Flag.muted) !== 0) return false;
@@ -80,8 +80,8 @@ export function callError<D>(connection: ConnectionCore<D>, error: Error): boole
 }
 
 /** Follows what a handler returned, when it is a promise. `waitsForClosed`: it has asked for `closed`. */
-export function settle<D>(connection: ConnectionCore<D>, result: unknown, waitsForClosed = false): void {
-  const { generation } = connection.group;
+export function settle<D>(connection: StreamConnection<D>, result: unknown, waitsForClosed = false): void {
+  const { generation } = connection.config;
   const isPromise = follow(result, () => taskEnded(connection), (error) => {
     taskEnded(connection);
     rejected(connection, error, generation);
@@ -96,8 +96,8 @@ let turns = 0;
  * Follows what a `data` handler returned for `window`. When it is a promise, what comes next waits until it
  * has settled, unless the handlers are to run beside each other or the handler waits for the end.
  */
-export function settleData<D>(connection: ConnectionCore<D>, result: unknown, window: Window): void {
-  const { generation, concurrent } = connection.group;
+export function settleData<D>(connection: StreamConnection<D>, result: unknown, window: Window): void {
+  const { generation, concurrent } = connection.config;
   const waitsForClosed = hasAskedForClosed(connection, window);
   turns = (turns & turnMask) + 1;
   const turn = turns;
@@ -117,7 +117,7 @@ export function settleData<D>(connection: ConnectionCore<D>, result: unknown, wi
 }
 
 /** What came while a `data` handler worked may come now. */
-function handled<D>(connection: ConnectionCore<D>): void {
+function handled<D>(connection: StreamConnection<D>): void {
   connection.handlingTurn = 0;
   resumeFrom(connection, Flag.handling);
 }
@@ -127,8 +127,8 @@ function handled<D>(connection: ConnectionCore<D>): void {
  * behind the bytes that would wait for it: nothing waits for it. Later nobody knows who asks, so further
  * bytes wait, but the peer's end does not.
  */
-export function askedForClosed<D>(connection: ConnectionCore<D>, extras: Extras): void {
-  const { engine } = connection.group;
+export function askedForClosed<D>(connection: StreamConnection<D>, extras: Extras): void {
+  const { engine } = connection.config;
   extras.closedAsked += 1;
   extras.closedAskedIn = engine.window;
   extras.closedAskedTurn = engine.turn;
@@ -139,19 +139,19 @@ export function askedForClosed<D>(connection: ConnectionCore<D>, extras: Extras)
 
 /** Whether the `data` callback of `window` has asked for `closed`, since that was last looked at. */
 export function hasAskedForClosed<D>(
-  { extras, group }: ConnectionCore<D>,
-  window: Window | undefined = group.engine.window,
+  { extras, config }: StreamConnection<D>,
+  window: Window | undefined = config.engine.window,
 ): boolean {
   if (extras === undefined || window === undefined || extras.closedAskedIn !== window) return false;
   extras.closedAskedIn = undefined;
-  return extras.closedAskedTurn === group.engine.turn;
+  return extras.closedAskedTurn === config.engine.turn;
 }
 
-function rejected<D>(connection: ConnectionCore<D>, error: unknown, generation: number): void {
-  const { group } = connection;
-  if (group.generation === generation) return handlerFailed(connection, error);
+function rejected<D>(connection: StreamConnection<D>, error: unknown, generation: number): void {
+  const { config } = connection;
+  if (config.generation === generation) return handlerFailed(connection, error);
   // The connection has gone on to somebody whom this does not concern.
-  group.engine.handlerErrors += 1;
+  config.engine.handlerErrors += 1;
   reportUnhandled(connection, error);
 }
 
@@ -159,9 +159,9 @@ function rejected<D>(connection: ConnectionCore<D>, error: unknown, generation: 
  * A handler has thrown or rejected: `error` is told, and the connection is aborted, unless the `error`
  * handler has itself ended it.
  */
-export function handlerFailed<D>(connection: ConnectionCore<D>, thrown: unknown): void {
+export function handlerFailed<D>(connection: StreamConnection<D>, thrown: unknown): void {
   const error = errorOf(thrown, connection.number >>> 0);
-  connection.group.engine.handlerErrors += 1;
+  connection.config.engine.handlerErrors += 1;
   const { stateNumber } = connection;
   // The connection's own error, which a stream passes on to who reads or writes it, was told already.
   const told = error === connection.extras?.error;
@@ -170,13 +170,13 @@ export function handlerFailed<D>(connection: ConnectionCore<D>, thrown: unknown)
   else discard(connection);
 }
 
-/** Nobody takes the error: it is reported, without a server only the first of a group. */
-function reportUnhandled<D>(connection: ConnectionCore<D>, error: unknown): void {
-  const { group } = connection;
-  group.unhandledErrors += 1;
-  group.engine.unhandledErrors += 1;
-  const isFirst = group.unhandledErrors === 1;
-  group.engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
+/** Nobody takes the error: it is reported, without a server only the first of a listener. */
+function reportUnhandled<D>(connection: StreamConnection<D>, error: unknown): void {
+  const { config } = connection;
+  config.unhandledErrors += 1;
+  config.engine.unhandledErrors += 1;
+  const isFirst = config.unhandledErrors === 1;
+  config.engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
 }
 
 /** Numbers stay small ones, which both runtimes keep unboxed; zero is none. */

@@ -5,20 +5,20 @@
  */
 import { Operation, Status } from "../base/layout.ts";
 import { callClose, callError } from "./calling.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { Extras } from "./extras.ts";
 import { takePeerAlong } from "./peer_address.ts";
 import { discard, dropStash } from "./reading.ts";
 import { endedBy, Flag, State, withEndedBy } from "./state.ts";
 import { endHasCome } from "./tasks.ts";
 import type { CloseReason } from "./types.ts";
-import { limitsFor } from "./time_limits/clock.ts";
+import { limitsFor } from "./time_limits/time_limits.ts";
 import { bufferedBytes } from "./writing.ts";
 
 /** FIN after everything written; reading goes on. With `waiting` the linger timer watches the peer. */
-export function endWriting<D>(connection: ConnectionCore<D>, waiting: boolean): void {
+export function endWriting<D>(connection: StreamConnection<D>, waiting: boolean): void {
   const state = connection.stateNumber;
-  const { group } = connection;
+  const { config } = connection;
   if (state === State.readEnded) {
     connection.note("local");
     connection.stateNumber = State.closing;
@@ -29,7 +29,7 @@ export function endWriting<D>(connection: ConnectionCore<D>, waiting: boolean): 
   }
   if (state === State.open) {
     connection.note("local");
-    if (waiting && group.lingerTimeout === 0) {
+    if (waiting && config.lingerTimeout === 0) {
       connection.stateNumber = State.closing;
       return closeNatively(connection);
     }
@@ -45,10 +45,10 @@ export function endWriting<D>(connection: ConnectionCore<D>, waiting: boolean): 
 }
 
 /** FIN after everything written, throw away what comes, gone at the peer's end. */
-export function closeGently<D>(connection: ConnectionCore<D>): void {
+export function closeGently<D>(connection: StreamConnection<D>): void {
   const state = connection.stateNumber;
   if (state !== State.open && state !== State.writeEnded && state !== State.readEnded) return;
-  if (state === State.readEnded || connection.group.lingerTimeout === 0) {
+  if (state === State.readEnded || connection.config.lingerTimeout === 0) {
     connection.note("local");
     connection.stateNumber = State.closing;
     startLinger(connection);
@@ -63,18 +63,18 @@ export function closeGently<D>(connection: ConnectionCore<D>): void {
 }
 
 /** The library's close, once the outbox is empty. */
-export function closeNatively<D>(connection: ConnectionCore<D>): void {
+export function closeNatively<D>(connection: StreamConnection<D>): void {
   if ((connection.flags & (Flag.closeSubmitted | Flag.closeWanted)) !== 0) return;
   if (hasOutbox(connection)) {
     connection.flags |= Flag.closeWanted;
     return;
   }
   connection.flags |= Flag.closeSubmitted;
-  connection.group.engine.submit(Operation.close, connection.number);
+  connection.config.engine.submit(Operation.close, connection.number);
 }
 
 /** The outbox is empty: what waited for that. */
-export function outboxEmptied<D>(connection: ConnectionCore<D>): void {
+export function outboxEmptied<D>(connection: StreamConnection<D>): void {
   if ((connection.flags & Flag.finWanted) !== 0) {
     connection.flags &= ~Flag.finWanted;
     submitFin(connection);
@@ -86,7 +86,7 @@ export function outboxEmptied<D>(connection: ConnectionCore<D>): void {
 }
 
 /** RST by the application: whatever the peer did before, this side has ended it. */
-export function abort<D>(connection: ConnectionCore<D>): void {
+export function abort<D>(connection: StreamConnection<D>): void {
   const state = connection.stateNumber;
   if (state === State.closed || state === State.aborting) return;
   if (connection.extras?.error === undefined) connection.flags = withEndedBy(connection.flags, "local");
@@ -94,7 +94,7 @@ export function abort<D>(connection: ConnectionCore<D>): void {
 }
 
 /** RST at once. */
-export function cut<D>(connection: ConnectionCore<D>, by: CloseReason["by"], error?: Error): void {
+export function cut<D>(connection: StreamConnection<D>, by: CloseReason["by"], error?: Error): void {
   const state = connection.stateNumber;
   if (state === State.closed || state === State.aborting || state === State.connecting) return;
   connection.note(by, error);
@@ -102,12 +102,12 @@ export function cut<D>(connection: ConnectionCore<D>, by: CloseReason["by"], err
   connection.flags |= Flag.closeSubmitted | Flag.muted;
   // What the library has received already is not delivered any more.
   discard(connection);
-  connection.group.engine.submit(Operation.abort, connection.number);
+  connection.config.engine.submit(Operation.abort, connection.number);
 }
 
 /** The kernel or the library has given the connection up. */
 export function failed<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   operation: string,
   status: number,
   systemError: number,
@@ -117,7 +117,7 @@ export function failed<D>(
   // Once the library has been told to close, only a break of the connection itself is news.
   const closes = (connection.flags & Flag.closeSubmitted) !== 0;
   if (closes && (connection.extras?.error !== undefined || answersClose.includes(status))) return;
-  const { engine } = connection.group;
+  const { engine } = connection.config;
   engine.failures[status] += 1;
   const error = engine.errorOf(status, systemError, operation, connection.number >>> 0);
   connection.note(status === Status.timedOut ? "timeout" : "error", error);
@@ -136,7 +136,7 @@ const answersClose: readonly number[] = [Status.canceled, Status.invalidId, Stat
  * into, the connection is given up. One that was closed and has flushed everything does not wait for the
  * peer's end: it goes after a silent round, or when the time is over.
  */
-export function lingerDue<D>(connection: ConnectionCore<D>): void {
+export function lingerDue<D>(connection: StreamConnection<D>): void {
   const extras = connection.extras!;
   extras.lingerTimer = -1;
   const { flags } = connection;
@@ -155,11 +155,11 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
   const watched = buffered > 0 && limitsFor(connection).writeStall > 0;
   // What the peer acknowledges is a sign of life. The first round has nothing to compare with: where bytes
   // are still on their way it counts as one.
-  const onTheirWay = buffered + connection.group.engine.unacknowledged(connection.number);
+  const onTheirWay = buffered + connection.config.engine.unacknowledged(connection.number);
   const taken = extras.lingerUntaken < 0 ? onTheirWay > 0 : onTheirWay < extras.lingerUntaken;
   extras.lingerSilent = held || alive || watched || taken ? 0 : extras.lingerSilent + 1;
   if (extras.lingerSilent < lingerRounds) return armLinger(connection, onTheirWay);
-  connection.group.engine.timeouts.linger += 1;
+  connection.config.engine.timeouts.linger += 1;
   connection.flags = withEndedBy(connection.flags, "timeout");
   // What the kernel has taken it may still be delivering, over a slow link for a minute: a reset would take
   // it away from the peer.
@@ -168,8 +168,8 @@ export function lingerDue<D>(connection: ConnectionCore<D>): void {
 }
 
 /** The last completion. */
-export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): void {
-  if ((connection.flags & Flag.watched) !== 0) connection.group.watch.end(connection);
+export function closed<D>(connection: StreamConnection<D>, bytesLost: number): void {
+  if ((connection.flags & Flag.watched) !== 0) connection.config.timeLimits.end(connection);
   dropStash(connection);
   takePeerAlong(connection);
   connection.framing?.forget();
@@ -185,19 +185,23 @@ export function closed<D>(connection: ConnectionCore<D>, bytesLost: number): voi
   // The handler may have asked for it.
   connection.extras?.resolveClosed?.(reason);
   connection.unref();
-  connection.group.owner?.left(connection);
+  connection.config.owner?.left(connection);
 }
 
 /** Of a connection that lost nothing, failed at nothing and needed nothing special: most of them. */
-export function reasonInOrder<D>(connection: ConnectionCore<D>): CloseReason {
+export function reasonInOrder<D>(connection: StreamConnection<D>): CloseReason {
   return { by: endedBy(connection.flags), bytesLost: 0, flushed: true };
 }
 
-function reasonWithExtras<D>(connection: ConnectionCore<D>, extras: Extras, bytesLost: number): CloseReason {
-  if (extras.lingerTimer >= 0) connection.group.engine.timers.cancel(extras.lingerTimer);
+function reasonWithExtras<D>(
+  connection: StreamConnection<D>,
+  extras: Extras,
+  bytesLost: number,
+): CloseReason {
+  if (extras.lingerTimer >= 0) connection.config.engine.timers.cancel(extras.lingerTimer);
   extras.lingerTimer = -1;
   const lost = bytesLost + extras.outbox.length + extras.refusedBytes;
-  connection.group.engine.outboxBytes -= extras.outbox.length;
+  connection.config.engine.outboxBytes -= extras.outbox.length;
   extras.outbox.clear();
   const flushed = lost === 0 && !extras.undelivered;
   const reason: CloseReason = { by: endedBy(connection.flags), bytesLost: lost, flushed };
@@ -207,30 +211,30 @@ function reasonWithExtras<D>(connection: ConnectionCore<D>, extras: Extras, byte
 }
 
 /** The loop was taken away: the library has aborted the connection and says no more. */
-export function lost<D>(connection: ConnectionCore<D>, error: Error): void {
+export function lost<D>(connection: StreamConnection<D>, error: Error): void {
   connection.note("error", error);
   callError(connection, error);
   const buffered = bufferedBytes(connection) - connection.needExtras().outbox.length;
   closed(connection, Math.max(buffered, 0));
 }
 
-function hasOutbox<D>({ extras }: ConnectionCore<D>): boolean {
+function hasOutbox<D>({ extras }: StreamConnection<D>): boolean {
   return extras !== undefined && extras.outbox.length > 0;
 }
 
-function submitFin<D>(connection: ConnectionCore<D>): void {
-  connection.group.engine.submit(Operation.shutdownWrite, connection.number);
+function submitFin<D>(connection: StreamConnection<D>): void {
+  connection.config.engine.submit(Operation.shutdownWrite, connection.number);
 }
 
-function startLinger<D>(connection: ConnectionCore<D>): void {
+function startLinger<D>(connection: StreamConnection<D>): void {
   connection.flags |= Flag.lingering;
-  if (connection.group.lingerTimeout > 0 && connection.needExtras().lingerTimer < 0) {
+  if (connection.config.lingerTimeout > 0 && connection.needExtras().lingerTimer < 0) {
     armLinger(connection, -1);
   }
 }
 
-function armLinger<D>(connection: ConnectionCore<D>, onTheirWay: number): void {
-  const { engine, lingerTimeout } = connection.group;
+function armLinger<D>(connection: StreamConnection<D>, onTheirWay: number): void {
+  const { engine, lingerTimeout } = connection.config;
   const extras = connection.needExtras();
   connection.flags &= ~Flag.alive;
   extras.lingerUntaken = onTheirWay;

@@ -55,7 +55,7 @@ export class Extras {
   error: Error | undefined = undefined;
   /** The connection broke after this side's end and before the peer's. */
   undelivered = false;
-  /** Limits of its own, instead of the group's. */
+  /** Limits of its own, instead of those of the configuration. */
   limits: Limits | undefined = undefined;
   /** The linger timer, -1 for none. */
   lingerTimer = -1;

@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError, StateError } from "../base/errors.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { SharedConfig } from "./shared_config.ts";
 import { checkHandlers } from "./options.ts";
 import { pauseFor, resumeFrom, stashFirst, takeTail } from "./reading.ts";
@@ -12,26 +12,26 @@ import { Flag, State } from "./state.ts";
 import type { SocketHandlers } from "./types.ts";
 
 /** The application's `reload`. */
-export function reload<D>(connection: ConnectionCore<D>, options: { socket: SocketHandlers<D> }): void {
+export function reload<D>(connection: StreamConnection<D>, options: { socket: SocketHandlers<D> }): void {
   if (typeof options !== "object" || options === null) {
     throw new OptionError("reload", "options", "options must be an object with socket");
   }
   const { socket } = options;
   checkHandlers("reload", socket);
   checkOpen(connection, "reload");
-  const root = connection.group.root ?? connection.group;
+  const root = connection.config.root ?? connection.config;
   handOn(connection, root.handlers === socket ? root : root.with(socket), "reload");
   if (socket.data !== undefined) resumeFrom(connection, Flag.unread | Flag.pausedByStream | Flag.heldBack);
 }
 
 /**
- * Puts a connection into another group. Bytes that came and were not handled yet come again: to the new
+ * Gives a connection another configuration. Bytes that came and were not handled yet come again: to the new
  * `data` handler, or, without one, to the reader of the connection. Reading is paused until somebody resumes
  * it.
  */
-export function handOn<D>(connection: ConnectionCore<D>, group: SharedConfig<D>, operation: string): void {
+export function handOn<D>(connection: StreamConnection<D>, config: SharedConfig<D>, operation: string): void {
   const rest = takeUnread(connection, operation);
-  connection.group = group;
+  connection.config = config;
   // Reading would otherwise bring further bytes before those that come again.
   connection.flags &= ~(Flag.discarding | Flag.handling);
   pauseFor(connection, Flag.unread);
@@ -43,7 +43,7 @@ export function handOn<D>(connection: ConnectionCore<D>, group: SharedConfig<D>,
 }
 
 /** Throws a StateError for a connection that is connecting, on its way out, or gone. */
-export function checkOpen<D>(connection: ConnectionCore<D>, operation: string): void {
+export function checkOpen<D>(connection: StreamConnection<D>, operation: string): void {
   const { stateNumber } = connection;
   if (stateNumber === State.open || stateNumber === State.readEnded || stateNumber === State.writeEnded) {
     return;
@@ -52,7 +52,7 @@ export function checkOpen<D>(connection: ConnectionCore<D>, operation: string): 
 }
 
 /** What came and was not handled yet, in order; those who had it lose it. */
-function takeUnread<D>(connection: ConnectionCore<D>, operation: string): Uint8Array[] {
+function takeUnread<D>(connection: StreamConnection<D>, operation: string): Uint8Array[] {
   const rest: Uint8Array[] = [];
   const { extras, framing } = connection;
   if (extras?.reader !== undefined && (connection.flags & Flag.streaming) !== 0) {
@@ -71,7 +71,7 @@ function takeUnread<D>(connection: ConnectionCore<D>, operation: string): Uint8A
 
 const noBytes = new Uint8Array(0);
 
-function stateError<D>(connection: ConnectionCore<D>, operation: string, why: string): StateError {
+function stateError<D>(connection: StreamConnection<D>, operation: string, why: string): StateError {
   return new StateError(`${operation}: ${why}`, {
     code: "ERR_STATE",
     operation,

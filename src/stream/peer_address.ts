@@ -10,7 +10,7 @@
 import { formatAddress, type SocketAddress, unmapped } from "../base/address.ts";
 import { AddressFamily } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import { Origin } from "./origin.ts";
 import { readAddress } from "./socket_options.ts";
 
@@ -40,7 +40,7 @@ export const unknownPeer: PeerWords = {
   port: 0,
 };
 
-/** What {@linkcode ConnectionCore.peer} is where no address is kept. */
+/** What {@linkcode StreamConnection.peer} is where no address is kept. */
 export const noPeer = -1;
 /** Below it: an IPv6 address in the loop's array, with its port: `ipv6Peer - port`. */
 const ipv6Peer = -2;
@@ -89,7 +89,7 @@ export function readPeer(engine: Engine, id: number): PeerWords | undefined {
 
 /** Keeps the address an accept record tells. */
 export function keepPeer<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   family: number,
   word0: number,
   word1: number,
@@ -100,7 +100,7 @@ export function keepPeer<D>(
   if (family === AddressFamily.ipv4) {
     connection.peer = port * words32 + (word0 >>> 0);
   } else if (family === AddressFamily.ipv6) {
-    connection.group.table.peers.put(connection.slot, word0, word1, word2, word3);
+    connection.config.table.peers.put(connection.slot, word0, word1, word2, word3);
     connection.peer = ipv6Peer - port;
   } else if (family === AddressFamily.unix && word0 !== 0) {
     keepPeerRead(connection);
@@ -111,7 +111,7 @@ export function keepPeer<D>(
  * Keeps the address the system tells now, or, where the peer has gone already, the one it was reached at:
  * for connections that `connect` has made.
  */
-export function keepPeerRead<D>(connection: ConnectionCore<D>, reachedAt?: SocketAddress): void {
+export function keepPeerRead<D>(connection: StreamConnection<D>, reachedAt?: SocketAddress): void {
   let address: SocketAddress | undefined;
   try {
     address = connectedAddress(connection, "remote");
@@ -123,8 +123,8 @@ export function keepPeerRead<D>(connection: ConnectionCore<D>, reachedAt?: Socke
 }
 
 /** The peer's end; undefined where it was never told and the system does not know it. */
-export function peerOf<D>(connection: ConnectionCore<D>): SocketAddress | undefined {
-  const { peer, origin, group } = connection;
+export function peerOf<D>(connection: StreamConnection<D>): SocketAddress | undefined {
+  const { peer, origin, config } = connection;
   if (origin?.peer !== undefined) return { ...origin.peer };
   if (peer >= 0) {
     const bytes = bytesOf(Int32Array.of(peer % words32), 4);
@@ -132,22 +132,22 @@ export function peerOf<D>(connection: ConnectionCore<D>): SocketAddress | undefi
     return { hostname, port: Math.floor(peer / words32), family: "IPv4" };
   }
   if (peer <= ipv6Peer) {
-    const words = group.table.peers.of(connection.slot);
+    const words = config.table.peers.of(connection.slot);
     return ipv6Address(words, ipv6Peer - peer);
   }
-  return group.isUnix ? { hostname: "", port: 0, family: "Unix", path: "" } : undefined;
+  return config.isUnix ? { hostname: "", port: 0, family: "Unix", path: "" } : undefined;
 }
 
 /** The slot goes to another connection: what lies there moves into this one. */
-export function takePeerAlong<D>(connection: ConnectionCore<D>): void {
+export function takePeerAlong<D>(connection: StreamConnection<D>): void {
   if (connection.peer > ipv6Peer) return;
   const origin = connection.origin ??= new Origin();
   origin.peer = peerOf(connection);
 }
 
 /** One end of an open socket. IPv4 addresses mapped into IPv6 become IPv4, as in accept records. */
-export function connectedAddress<D>(connection: ConnectionCore<D>, end: "local" | "remote"): SocketAddress {
-  return unmapped(readAddress(connection.group.engine, connection.number, end));
+export function connectedAddress<D>(connection: StreamConnection<D>, end: "local" | "remote"): SocketAddress {
+  return unmapped(readAddress(connection.config.engine, connection.number, end));
 }
 
 function ipv6Address(words: Int32Array, port: number): SocketAddress {

@@ -7,7 +7,7 @@ import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { bufferLimitMaxBytes, readableHighWaterMarkBytes } from "../base/limits.ts";
 import { wholeNumber } from "../base/options.ts";
 import type { Window } from "../memory/window.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { Reader } from "./extras.ts";
 import { pauseFor, readToTheEnd, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
@@ -29,7 +29,7 @@ const lengths = wholeNumber(0, bufferLimitMaxBytes, "bytes");
 
 /** Reads exactly `length` bytes. */
 export function readExactly<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!lengths.accepts(length)) {
@@ -48,7 +48,7 @@ export function readExactly<D>(
   return promise;
 }
 
-function endedEarly<D>(connection: ConnectionCore<D>, left: number, length: number): RingportError {
+function endedEarly<D>(connection: StreamConnection<D>, left: number, length: number): RingportError {
   return new RingportError(`readExactly: the peer ended after ${left} of ${length} bytes`, {
     code: "ERR_UNEXPECTED_END",
     operation: "readExactly",
@@ -58,17 +58,17 @@ function endedEarly<D>(connection: ConnectionCore<D>, left: number, length: numb
 }
 
 /** The connection's reader, which is made by the first read. Throws where somebody else takes what comes. */
-export function pullReaderOf<D>(connection: ConnectionCore<D>, operation: string): PullReader {
+export function pullReaderOf<D>(connection: StreamConnection<D>, operation: string): PullReader {
   const extras = connection.needExtras();
   const { reader } = extras;
   if (reader instanceof PullReader) return reader;
-  const taken = connection.group.handlers.data !== undefined
+  const taken = connection.config.handlers.data !== undefined
     ? "the connection has a data handler, which takes what comes"
     : extras.readable !== undefined
     ? "the connection's stream is read, which takes what comes"
     : undefined;
   if (taken !== undefined) throw busy(connection, operation, taken);
-  const made = new PullReader(connection as unknown as ConnectionCore);
+  const made = new PullReader(connection as unknown as StreamConnection);
   extras.reader = made;
   const { stateNumber } = connection;
   if (stateNumber === State.open || stateNumber === State.writeEnded) {
@@ -82,7 +82,7 @@ export function pullReaderOf<D>(connection: ConnectionCore<D>, operation: string
   return made;
 }
 
-function busy<D>(connection: ConnectionCore<D>, operation: string, why: string): StateError {
+function busy<D>(connection: StreamConnection<D>, operation: string, why: string): StateError {
   return new StateError(`${operation}: ${why}`, {
     code: "ERR_STATE",
     operation,
@@ -95,7 +95,7 @@ function busy<D>(connection: ConnectionCore<D>, operation: string, why: string):
 const bufferMinBytes = 1024;
 
 export class PullReader implements Reader {
-  readonly #connection: ConnectionCore;
+  readonly #connection: StreamConnection;
   /** What has come and was not taken lies between the two. */
   #bytes = new Uint8Array(0);
   #start = 0;
@@ -105,7 +105,7 @@ export class PullReader implements Reader {
   #error: Error | undefined = undefined;
   #over = false;
 
-  constructor(connection: ConnectionCore) {
+  constructor(connection: StreamConnection) {
     this.#connection = connection;
   }
 

@@ -7,7 +7,7 @@ import { OptionError, StateError } from "../base/errors.ts";
 import { limitedTo } from "../memory/window_part.ts";
 import type { Window } from "../memory/window.ts";
 import { askedForClosed } from "./calling.ts";
-import { ConnectionCore } from "./core.ts";
+import { StreamConnection } from "./connection.ts";
 import { checkOpen, handOn } from "./hand_on.ts";
 import { dropStash, pauseFor, putBack, resumeFrom } from "./reading.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
@@ -69,10 +69,10 @@ export interface Pumped {
  */
 export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pumped> {
   const cores = [from, to].map((connection) => {
-    if (!(connection instanceof ConnectionCore)) {
+    if (!(connection instanceof StreamConnection)) {
       throw new OptionError("pump", "connection", "this is not a connection of the library");
     }
-    return connection as unknown as ConnectionCore;
+    return connection as unknown as StreamConnection;
   });
   if (cores[0] === cores[1]) {
     throw new OptionError("pump", "connection", "a connection cannot be put together with itself");
@@ -104,7 +104,7 @@ export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pump
 
 /** One connection, as the other one's source: the handler table it has from now on. */
 class Side implements SocketHandlers<unknown> {
-  readonly core: ConnectionCore;
+  readonly core: StreamConnection;
   other!: Side;
   /** Bytes that came here and were accepted for the other side. */
   passed = 0;
@@ -112,7 +112,7 @@ class Side implements SocketHandlers<unknown> {
   /** The peer had ended before this began. */
   readonly #endedBefore: boolean;
 
-  constructor(core: ConnectionCore) {
+  constructor(core: StreamConnection) {
     this.core = core;
     this.#endedBefore = core.stateNumber === State.readEnded;
   }
@@ -124,7 +124,7 @@ class Side implements SocketHandlers<unknown> {
   /** Takes the connection over. */
   begin(): void {
     const { core } = this;
-    const root = core.group.root ?? core.group;
+    const root = core.config.root ?? core.config;
     // A side that reads nothing while its own peer is slow would make two pumps wait for each other.
     handOn(core, root.with(this, { autoPause: false, allowHalfOpen: true }), "pump");
   }
@@ -144,7 +144,7 @@ class Side implements SocketHandlers<unknown> {
   data(_connection: Connection<unknown>, window: Window): void {
     const { core } = this;
     const to = this.other.core;
-    const { bufferLimit } = to.group;
+    const { bufferLimit } = to.config;
     let position = 0;
     while (position < window.length) {
       const part = limitedTo(window, position, bufferLimit);

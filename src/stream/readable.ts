@@ -6,15 +6,15 @@
 import { StateError } from "../base/errors.ts";
 import { readableHighWaterMarkBytes } from "../base/limits.ts";
 import type { Window } from "../memory/window.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { Reader } from "./extras.ts";
 import { discard, pauseFor, readToTheEnd, resumeFrom } from "./reading.ts";
 import { Flag, State } from "./state.ts";
 import { waitsForConnection } from "./tasks.ts";
 
 /** Makes the stream; from now on what comes goes there. */
-export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = new StreamReader(connection as ConnectionCore);
+export function createReadable<D>(connection: StreamConnection<D>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = new StreamReader(connection as StreamConnection);
   reader.goOnWith(readBefore(connection));
   connection.needExtras().reader = reader;
   const state = connection.stateNumber;
@@ -38,7 +38,7 @@ export function createReadable<D>(connection: ConnectionCore<D>): ReadableStream
 }
 
 /** What a reader by `readExactly` and the like has taken in and nobody has asked for. */
-function readBefore<D>(connection: ConnectionCore<D>): Uint8Array<ArrayBuffer> {
+function readBefore<D>(connection: StreamConnection<D>): Uint8Array<ArrayBuffer> {
   const { extras } = connection;
   if (extras?.reader === undefined) return new Uint8Array(0);
   const read = extras.reader.leave();
@@ -53,7 +53,7 @@ function readBefore<D>(connection: ConnectionCore<D>): Uint8Array<ArrayBuffer> {
 
 /** The stream's source. */
 export class StreamReader implements Reader {
-  readonly #connection: ConnectionCore;
+  readonly #connection: StreamConnection;
   #controller: ReadableByteStreamController | undefined = undefined;
   /** What has come and was not asked for yet. */
   #queue: Uint8Array<ArrayBuffer>[] = [];
@@ -64,7 +64,7 @@ export class StreamReader implements Reader {
   #ended = false;
   #over = false;
 
-  constructor(connection: ConnectionCore) {
+  constructor(connection: StreamConnection) {
     this.#connection = connection;
   }
 

@@ -8,26 +8,26 @@ import { LimitError, OptionError } from "../base/errors.ts";
 import { segmentsOutside } from "../memory/segments.ts";
 import { Window } from "../memory/window.ts";
 import { callHandler, handlerFailed, settleData } from "./calling.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { Stashed } from "./extras.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
 import { tasksAtWork } from "./tasks.ts";
 
 /** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
 export function deliver<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   segment: number,
   offset: number,
   length: number,
 ): void {
-  const { segments, engine } = connection.group;
+  const { segments, engine } = connection.config;
   const window = segments.borrow(segment, offset, length);
   engine.window = window;
   callData(connection, window);
 }
 
-function callData<D>(connection: ConnectionCore<D>, window: Window): void {
-  const { handlers, engine } = connection.group;
+function callData<D>(connection: StreamConnection<D>, window: Window): void {
+  const { handlers, engine } = connection.config;
   let result;
   try {
     // Read here, since even the table's getters are the application's. Without a handler the hold ends below.
@@ -44,12 +44,12 @@ function callData<D>(connection: ConnectionCore<D>, window: Window): void {
 
 /** Bytes of a connection that is paused, streamed, thrown away or on its way out. */
 export function deliverSpecially<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   segment: number,
   offset: number,
   length: number,
 ): void {
-  const { segments } = connection.group;
+  const { segments } = connection.config;
   const { flags } = connection;
   const greeting = (flags & Flag.greeting) === 0 ? undefined : connection.origin?.greeting;
   if (greeting !== undefined) return greeting.take(segment, offset, length);
@@ -69,12 +69,12 @@ export function deliverSpecially<D>(
 
 /** Hands over what the application has given back together with what has come behind it. */
 function deliverWithTail<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   segment: number,
   offset: number,
   length: number,
 ): void {
-  const { segments, engine } = connection.group;
+  const { segments, engine } = connection.config;
   const tail = takeTail(connection)!;
   const position = segment * segments.size + offset;
   const bytes = new Uint8Array(tail.length + length);
@@ -91,14 +91,14 @@ function deliverWithTail<D>(
  * Within the `data` callback: the bytes of the window from `start` on come again, in front of those that come
  * next, or with `resume()` after a pause.
  */
-export function unread<D>(connection: ConnectionCore<D>, window: Window, start: number): void {
-  if (!(window instanceof Window) || connection.group.engine.window !== window) {
+export function unread<D>(connection: StreamConnection<D>, window: Window, start: number): void {
+  if (!(window instanceof Window) || connection.config.engine.window !== window) {
     throw new OptionError("unread", "window", "bytes are given back within the data callback they came with");
   }
   if (!Number.isInteger(start) || start < 0 || start > window.length) {
     throw new OptionError("unread", "start", `the position must be a whole number up to ${window.length}`);
   }
-  const { bufferLimit } = connection.group;
+  const { bufferLimit } = connection.config;
   if (window.length - start > bufferLimit) {
     throw new LimitError(
       `unread: ${window.length - start} bytes are above the bufferLimit of ${bufferLimit}`,
@@ -116,7 +116,7 @@ export function unread<D>(connection: ConnectionCore<D>, window: Window, start: 
 }
 
 /** Takes the bytes that were given back; undefined where there are none. */
-export function takeTail<D>(connection: ConnectionCore<D>): Uint8Array<ArrayBuffer> | undefined {
+export function takeTail<D>(connection: StreamConnection<D>): Uint8Array<ArrayBuffer> | undefined {
   const { extras } = connection;
   const tail = extras?.tail;
   if (tail === undefined) return undefined;
@@ -126,16 +126,16 @@ export function takeTail<D>(connection: ConnectionCore<D>): Uint8Array<ArrayBuff
 }
 
 /** Of a paused connection: these bytes come first when reading goes on. */
-export function stashFirst<D>(connection: ConnectionCore<D>, bytes: Uint8Array): void {
+export function stashFirst<D>(connection: StreamConnection<D>, bytes: Uint8Array): void {
   connection.needExtras().stash.unshift({ segment: -1, offset: 0, length: bytes.length, bytes });
-  connection.group.engine.outboxBytes += bytes.length;
+  connection.config.engine.outboxBytes += bytes.length;
 }
 
 /**
  * The peer's FIN, which waits its turn behind what came while paused, or an error, which does not: it is told
  * once, and a writer that paused until `drain` would wait for ever.
  */
-export function endReading<D>(connection: ConnectionCore<D>, status: number, systemError: number): void {
+export function endReading<D>(connection: StreamConnection<D>, status: number, systemError: number): void {
   if (status !== Status.endOfStream) return connection.failed("receive", status, systemError);
   const { flags } = connection;
   const waits = (flags & Flag.paused) !== 0 ||
@@ -148,13 +148,13 @@ export function endReading<D>(connection: ConnectionCore<D>, status: number, sys
 }
 
 /** Bytes have come while the `data` handler is at work: those behind them stay in the kernel. */
-function pauseForHandler<D>(connection: ConnectionCore<D>): void {
+function pauseForHandler<D>(connection: StreamConnection<D>): void {
   setPaused(connection, true);
-  if (readsOn(connection)) connection.group.engine.submit(Operation.pause, connection.number);
+  if (readsOn(connection)) connection.config.engine.submit(Operation.pause, connection.number);
 }
 
-function peerEnded<D>(connection: ConnectionCore<D>): void {
-  const { group } = connection;
+function peerEnded<D>(connection: StreamConnection<D>): void {
+  const { config } = connection;
   const before = connection.stateNumber;
   if (before !== State.open && before !== State.writeEnded) {
     // Closing: the peer's end was all it waited for.
@@ -166,13 +166,13 @@ function peerEnded<D>(connection: ConnectionCore<D>): void {
   const streaming = reader !== undefined && !reader.over;
   if (before === State.open) connection.stateNumber = State.readEnded;
   if (streaming) reader.end();
-  const handled = group.handlers.end !== undefined;
+  const handled = config.handlers.end !== undefined;
   if (handled) callHandler(connection, "end");
   if (connection.stateNumber === State.writeEnded) {
     // Both sides have ended.
     connection.stateNumber = State.closing;
     connection.closeNatively();
-  } else if (connection.stateNumber === State.readEnded && !handled && !streaming && !group.allowHalfOpen) {
+  } else if (connection.stateNumber === State.readEnded && !handled && !streaming && !config.allowHalfOpen) {
     connection.end();
   }
 }
@@ -181,7 +181,7 @@ function peerEnded<D>(connection: ConnectionCore<D>): void {
  * The stream of a peer that has ended was read to its end: the same follows as without a stream when the peer
  * ends. Whoever has taken `writable` ends this side by closing that.
  */
-export function readToTheEnd<D>(connection: ConnectionCore<D>): void {
+export function readToTheEnd<D>(connection: StreamConnection<D>): void {
   if (!endsByItself(connection)) return;
   // After the reader has gone on: it may still write an answer, or end in its own way.
   setImmediate(() => {
@@ -191,26 +191,26 @@ export function readToTheEnd<D>(connection: ConnectionCore<D>): void {
 }
 
 /** Ends this side where that is due, and no handler is at work that may still answer. */
-export function endIfDue<D>(connection: ConnectionCore<D>): void {
+export function endIfDue<D>(connection: StreamConnection<D>): void {
   const { extras } = connection;
   if (extras === undefined || !extras.endDue || tasksAtWork(connection) > 0) return;
   extras.endDue = false;
   if (endsByItself(connection)) connection.end();
 }
 
-function endsByItself<D>({ stateNumber, group, extras }: ConnectionCore<D>): boolean {
-  return stateNumber === State.readEnded && group.handlers.end === undefined && !group.allowHalfOpen &&
+function endsByItself<D>({ stateNumber, config, extras }: StreamConnection<D>): boolean {
+  return stateNumber === State.readEnded && config.handlers.end === undefined && !config.allowHalfOpen &&
     extras?.writer === undefined;
 }
 
 /** The application's `pause`. */
-export function pause<D>(connection: ConnectionCore<D>): void {
+export function pause<D>(connection: StreamConnection<D>): void {
   pauseFor(connection, Flag.pausedByApplication);
   connection.flags &= ~Flag.unread;
 }
 
 /** The application's `resume`. What others have paused stays paused. */
-export function resume<D>(connection: ConnectionCore<D>): void {
+export function resume<D>(connection: StreamConnection<D>): void {
   if ((connection.flags & (Flag.tailed | Flag.paused)) === (Flag.tailed | Flag.paused)) {
     stashFirst(connection, takeTail(connection)!);
   }
@@ -218,20 +218,20 @@ export function resume<D>(connection: ConnectionCore<D>): void {
 }
 
 /** Stops reading for one of the {@linkcode pauseReasons}. */
-export function pauseFor<D>(connection: ConnectionCore<D>, reason: number): void {
+export function pauseFor<D>(connection: StreamConnection<D>, reason: number): void {
   const { flags } = connection;
   if ((flags & Flag.discarding) !== 0 || !readsOn(connection)) return;
   connection.flags = (flags | reason) & ~Flag.resuming;
   if ((flags & Flag.paused) !== 0) return;
   setPaused(connection, true);
-  connection.group.engine.submit(Operation.pause, connection.number);
+  connection.config.engine.submit(Operation.pause, connection.number);
 }
 
 /**
  * Takes reasons for a pause back. When none is left, reading goes on, beginning with what came in while
  * paused.
  */
-export function resumeFrom<D>(connection: ConnectionCore<D>, reasons: number): void {
+export function resumeFrom<D>(connection: StreamConnection<D>, reasons: number): void {
   if ((connection.flags & reasons) === 0) return;
   connection.flags &= ~reasons;
   if ((connection.flags & pauseReasons) !== 0 || (connection.flags & Flag.paused) === 0) return;
@@ -242,15 +242,15 @@ export function resumeFrom<D>(connection: ConnectionCore<D>, reasons: number): v
     return;
   }
   setPaused(connection, false);
-  if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+  if (readsOn(connection)) connection.config.engine.submit(Operation.resumeReading, connection.number);
 }
 
 /**
  * Within the `data` callback of a paused connection: the bytes of the window from `position` on come again
  * when reading goes on. They are held in place.
  */
-export function putBack<D>(connection: ConnectionCore<D>, window: Window, position: number): void {
-  const { size } = connection.group.segments;
+export function putBack<D>(connection: StreamConnection<D>, window: Window, position: number): void {
+  const { size } = connection.config.segments;
   const segment = Math.floor(position / size);
   const offset = position - segment * size;
   const length = window.length - (position - window.segment * size - window.offset);
@@ -263,12 +263,12 @@ export function putBack<D>(connection: ConnectionCore<D>, window: Window, positi
  * peer that does not read can keep a connection paused for ever, and the ring is not its alone.
  */
 function stashed<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   segment: number,
   offset: number,
   length: number,
 ): Stashed {
-  const { engine, segments } = connection.group;
+  const { engine, segments } = connection.config;
   if (!engine.crowded) return { segment, offset, length, bytes: undefined };
   const position = segment * segments.size + offset;
   const bytes = segments.bytes.slice(position, position + length);
@@ -278,8 +278,8 @@ function stashed<D>(
 }
 
 /** Takes what was copied into the ring again, as much as finds room; false where nothing does. */
-function takeIn<D>(connection: ConnectionCore<D>, stashed: Stashed): boolean {
-  const { engine, segments } = connection.group;
+function takeIn<D>(connection: StreamConnection<D>, stashed: Stashed): boolean {
+  const { engine, segments } = connection.config;
   const { bytes } = stashed;
   if (bytes === undefined) return true;
   const segment = segments.takeRun(Math.ceil(bytes.length / segments.size));
@@ -298,7 +298,7 @@ function takeIn<D>(connection: ConnectionCore<D>, stashed: Stashed): boolean {
 }
 
 /** Hands over what came in while paused, until it is done or paused again. */
-export function deliverStash<D>(connection: ConnectionCore<D>): void {
+export function deliverStash<D>(connection: StreamConnection<D>): void {
   const extras = connection.extras!;
   while ((connection.flags & Flag.resuming) !== 0) {
     const stashed = extras.stash.shift();
@@ -313,7 +313,7 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
     if ((connection.flags & Flag.paused) !== 0) return;
     if ((connection.flags & Flag.discarding) !== 0) {
       // The handler has closed it: the library reads on, for the peer's end.
-      if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+      if (readsOn(connection)) connection.config.engine.submit(Operation.resumeReading, connection.number);
       return;
     }
     setPaused(connection, true);
@@ -330,11 +330,11 @@ export function deliverStash<D>(connection: ConnectionCore<D>): void {
     extras.stashedEnd = false;
     return peerEnded(connection);
   }
-  if (readsOn(connection)) connection.group.engine.submit(Operation.resumeReading, connection.number);
+  if (readsOn(connection)) connection.config.engine.submit(Operation.resumeReading, connection.number);
 }
 
 /** From now on what comes is thrown away; reading goes on, so that the peer's end is seen. */
-export function discard<D>(connection: ConnectionCore<D>): void {
+export function discard<D>(connection: StreamConnection<D>): void {
   if ((connection.flags & Flag.discarding) !== 0) return;
   const paused = (connection.flags & Flag.paused) !== 0;
   connection.flags |= Flag.discarding;
@@ -342,16 +342,16 @@ export function discard<D>(connection: ConnectionCore<D>): void {
   connection.flags &= ~(pauseReasons | Flag.resuming);
   const end = dropStash(connection);
   if (paused && readsOn(connection)) {
-    connection.group.engine.submit(Operation.resumeReading, connection.number);
+    connection.config.engine.submit(Operation.resumeReading, connection.number);
   }
   if (end) peerEnded(connection);
 }
 
 /** Gives back what came in while paused. True when the peer's end came after it. */
-export function dropStash<D>(connection: ConnectionCore<D>): boolean {
+export function dropStash<D>(connection: StreamConnection<D>): boolean {
   const { extras } = connection;
   if (extras === undefined) return false;
-  const { engine, segments } = connection.group;
+  const { engine, segments } = connection.config;
   for (const { segment, offset, length, bytes } of extras.stash) {
     if (bytes === undefined) segments.release(segment, offset, length);
     else engine.outboxBytes -= length;
@@ -363,18 +363,18 @@ export function dropStash<D>(connection: ConnectionCore<D>): boolean {
 }
 
 /** The time of what comes in stands still while paused. */
-function setPaused<D>(connection: ConnectionCore<D>, on: boolean): void {
+function setPaused<D>(connection: StreamConnection<D>, on: boolean): void {
   if (on) connection.flags |= Flag.paused;
-  const { watch } = connection.group;
+  const { timeLimits } = connection.config;
   if ((connection.flags & Flag.watched) !== 0) {
-    if (on) watch.paused(connection);
-    else watch.resumed(connection);
+    if (on) timeLimits.paused(connection);
+    else timeLimits.resumed(connection);
   }
   if (!on) connection.flags &= ~Flag.paused;
 }
 
 /** True while the library may still report bytes or an end. */
-function readsOn<D>(connection: ConnectionCore<D>): boolean {
+function readsOn<D>(connection: StreamConnection<D>): boolean {
   const state = connection.stateNumber;
   return (state === State.open || state === State.writeEnded || state === State.closing) &&
     (connection.flags & Flag.closeSubmitted) === 0;

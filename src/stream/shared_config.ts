@@ -13,18 +13,18 @@ import {
 import type { SocketAddress } from "../base/address.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Engine } from "../loop/engine.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import type { ConnectionRole } from "./state.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
-import { groupLimits, isLimited, type Limits } from "./time_limits/table.ts";
-import type { Watch } from "./time_limits/clock.ts";
+import { configuredLimits, isLimited, type Limits } from "./time_limits/table.ts";
+import type { TimeLimits } from "./time_limits/time_limits.ts";
 
-/** Told of the births and deaths of a group's connections. */
+/** Told when a connection of the configuration is gone. */
 export interface SharedConfigOwner<D> {
   /** The connection is gone; its `close` handler has been called. */
-  left(connection: ConnectionCore<D>): void;
+  left(connection: StreamConnection<D>): void;
 }
 
 /** The first `data` of one connection, of the option of that name. */
@@ -52,12 +52,12 @@ export class SharedConfig<D = unknown> {
   readonly limits: Limits;
   /** Whether any of the limits is set. */
   readonly limited: boolean;
-  readonly watch: Watch;
+  readonly timeLimits: TimeLimits;
   handlers: SocketHandlers<D>;
   /** True when the application gave a handler table: without one, bytes wait for somebody who reads. */
   handled: boolean;
   owner: SharedConfigOwner<D> | undefined = undefined;
-  /** The group its connections were opened in, where they have gone on with other handlers. */
+  /** The configuration its connections were opened with, where they have gone on with other handlers. */
   root: SharedConfig<D> | undefined = undefined;
   /** Raised when the connection changes hands: a promise of an earlier handler no longer concerns it. */
   generation = 0;
@@ -83,16 +83,16 @@ export class SharedConfig<D = unknown> {
     this.lingerTimeout = options.lingerTimeout ?? lingerTimeoutDefaultMilliseconds;
     this.concurrent = options.concurrent ?? false;
     this.autoPause = options.autoPause ?? true;
-    this.limits = groupLimits(options);
+    this.limits = configuredLimits(options);
     this.limited = isLimited(this.limits);
-    this.watch = table.watch;
+    this.timeLimits = table.timeLimits;
     this.handlers = options.socket ?? {};
     this.handled = options.socket !== undefined;
   }
 
   /**
-   * The same for connections that go on with other handlers. They stay those of this group's owner, whose
-   * `close` is called as well.
+   * The same for connections that go on with other handlers. They stay those of this configuration's owner,
+   * whose `close` is called as well.
    */
   with(
     handlers: SocketHandlers<D>,

@@ -8,13 +8,13 @@ import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { AddressFamily, SocketOption, Status, TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import { Flag, State } from "./state.ts";
 import { connectedAddress, peerOf } from "./peer_address.ts";
 import type { ConnectionOptions, KeepAliveOptions } from "./types.ts";
 import { checkLimits, isLimited, limitsOf } from "./time_limits/table.ts";
 import type { ConnectionTimeoutOptions, RateOptions } from "./time_limits/types.ts";
-import { limitsFor } from "./time_limits/clock.ts";
+import { limitsFor } from "./time_limits/time_limits.ts";
 
 const millisecondsPerSecond = 1000;
 
@@ -40,23 +40,23 @@ export function readAddress(engine: Engine, id: number, end: "local" | "remote")
 }
 
 /** The peer's end of a connection, also when it is gone. */
-export function remoteOf<D>(connection: ConnectionCore<D>): SocketAddress {
+export function remoteOf<D>(connection: StreamConnection<D>): SocketAddress {
   return peerOf(connection) ?? askAddress(connection, "remote");
 }
 
 /** This end: where its listener listens, or what the system tells while the connection is there. */
-export function localOf<D>(connection: ConnectionCore<D>): SocketAddress {
-  const { localAddress } = connection.group;
+export function localOf<D>(connection: StreamConnection<D>): SocketAddress {
+  const { localAddress } = connection.config;
   return localAddress === undefined ? askAddress(connection, "local") : { ...localAddress };
 }
 
 /** The client: the one a trusted proxy has named, or the peer itself. */
-export function clientOf<D>(connection: ConnectionCore<D>): SocketAddress {
+export function clientOf<D>(connection: StreamConnection<D>): SocketAddress {
   const client = connection.origin?.client;
   return client === undefined ? remoteOf(connection) : { ...client };
 }
 
-function askAddress<D>(connection: ConnectionCore<D>, end: "local" | "remote"): SocketAddress {
+function askAddress<D>(connection: StreamConnection<D>, end: "local" | "remote"): SocketAddress {
   checkAlive(connection, "address");
   try {
     return connectedAddress(connection, end);
@@ -71,15 +71,15 @@ function askAddress<D>(connection: ConnectionCore<D>, end: "local" | "remote"): 
   }
 }
 
-export function setNoDelay<D>(connection: ConnectionCore<D>, on: boolean): void {
+export function setNoDelay<D>(connection: StreamConnection<D>, on: boolean): void {
   checkFlag("setNoDelay", on);
   checkAlive(connection, "setNoDelay");
   checkInternet(connection, "setNoDelay");
-  apply(connection.group.engine, connection.number, "setNoDelay", SocketOption.noDelay, on ? 1 : 0);
+  apply(connection.config.engine, connection.number, "setNoDelay", SocketOption.noDelay, on ? 1 : 0);
 }
 
 export function setKeepAlive<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   on: boolean,
   options: KeepAliveOptions = {},
 ): void {
@@ -87,40 +87,40 @@ export function setKeepAlive<D>(
   checkOptions("setKeepAlive", options, keepAliveSchema);
   checkAlive(connection, "setKeepAlive");
   checkInternet(connection, "setKeepAlive");
-  applyKeepAlive(connection.group.engine, connection.number, on, options);
+  applyKeepAlive(connection.config.engine, connection.number, on, options);
 }
 
-export function setTypeOfService<D>(connection: ConnectionCore<D>, value: number): void {
+export function setTypeOfService<D>(connection: StreamConnection<D>, value: number): void {
   const check = wholeNumber(0, 0xff);
   if (!check.accepts(value)) {
     throw new OptionError("setTypeOfService", "value", `the value must be ${check.wants}`);
   }
   checkAlive(connection, "setTypeOfService");
   checkInternet(connection, "setTypeOfService");
-  apply(connection.group.engine, connection.number, "setTypeOfService", SocketOption.typeOfService, value);
+  apply(connection.config.engine, connection.number, "setTypeOfService", SocketOption.typeOfService, value);
 }
 
 /** Other limits of time and rate for one connection. */
 export function setTimeouts<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   given: ConnectionTimeoutOptions & RateOptions,
 ): void {
   checkLimits("setTimeouts", given);
   checkAlive(connection, "setTimeouts");
-  const { watch } = connection.group;
+  const { timeLimits } = connection.config;
   const limits = limitsOf(given, limitsFor(connection));
   connection.needExtras().limits = limits;
-  if ((connection.flags & Flag.watched) !== 0) watch.limitsChanged(connection, given);
-  else if (isLimited(limits)) watch.begin(connection);
+  if ((connection.flags & Flag.watched) !== 0) timeLimits.limitsChanged(connection, given);
+  else if (isLimited(limits)) timeLimits.begin(connection);
 }
 
 /** Takes a connection's own limits back, and with them a message in progress. */
-export function resetTimeouts<D>(connection: ConnectionCore<D>): void {
+export function resetTimeouts<D>(connection: StreamConnection<D>): void {
   connection.messageEnded();
-  const { extras, group } = connection;
+  const { extras, config } = connection;
   if (extras?.limits === undefined || connection.stateNumber === State.closed) return;
   extras.limits = undefined;
-  if ((connection.flags & Flag.watched) !== 0) group.watch.limitsChanged(connection, {});
+  if ((connection.flags & Flag.watched) !== 0) config.timeLimits.limitsChanged(connection, {});
 }
 
 /** What an accepted Unix socket does not take over from its listener. */
@@ -169,8 +169,8 @@ function checkFlag(operation: string, on: unknown): void {
 }
 
 /** The kernel takes some of these options on a Unix socket and does nothing, which would be passed over. */
-function checkInternet<D>(connection: ConnectionCore<D>, operation: string): void {
-  if (!connection.group.isUnix) return;
+function checkInternet<D>(connection: StreamConnection<D>, operation: string): void {
+  if (!connection.config.isUnix) return;
   throw new RingportError(`${operation}: a Unix socket has no such option`, {
     code: "ENOTSUP",
     operation,
@@ -179,7 +179,7 @@ function checkInternet<D>(connection: ConnectionCore<D>, operation: string): voi
   });
 }
 
-function checkAlive<D>(connection: ConnectionCore<D>, operation: string): void {
+function checkAlive<D>(connection: StreamConnection<D>, operation: string): void {
   const state = connection.stateNumber;
   if (state !== State.closed && state !== State.connecting) return;
   throw new StateError(`${operation}: the connection is ${connection.state}`, {

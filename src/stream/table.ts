@@ -11,11 +11,11 @@ import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop, LoopSockets } from "../loop/event_loop.ts";
 import type { TraceRole } from "../loop/trace.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import type { SharedConfig } from "./shared_config.ts";
 import type { Connection } from "./types.ts";
 import { PeerTable } from "./peer_address.ts";
-import { Watch } from "./time_limits/clock.ts";
+import { TimeLimits } from "./time_limits/time_limits.ts";
 
 /** A listener as the table knows it. */
 export interface Acceptor {
@@ -80,11 +80,11 @@ const slotsAtFirst = 64;
 
 export class ConnectionTable implements CompletionSink, LoopSockets {
   /** Watches over the time of the loop's connections. */
-  readonly watch: Watch;
+  readonly timeLimits: TimeLimits;
   /** Peers' addresses that do not fit the connections themselves. */
   readonly peers: PeerTable = new PeerTable();
   readonly #engine: Engine;
-  #slots: (ConnectionCore | undefined)[] = new Array(slotsAtFirst).fill(undefined);
+  #slots: (StreamConnection | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
   readonly #attempts = new Map<number, Attempt>();
   readonly #pending = new Set<Pending>();
@@ -97,7 +97,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.watch = new Watch(engine);
+    this.timeLimits = new TimeLimits(engine);
     engine.attach(this);
   }
 
@@ -141,7 +141,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
   }
 
   /** Puts a connection under its id. */
-  add(connection: ConnectionCore): void {
+  add(connection: StreamConnection): void {
     const slot = slotOf(connection.number);
     while (slot >= this.#slots.length) {
       this.#slots = this.#slots.concat(new Array(this.#slots.length).fill(undefined));
@@ -151,17 +151,17 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
   }
 
   /** Every connection of the table. */
-  *connections(): Iterable<ConnectionCore> {
+  *connections(): Iterable<StreamConnection> {
     for (const connection of this.#slots) {
       if (connection !== undefined) yield connection;
     }
   }
 
-  /** The connections of one group. */
-  connectionsOf<D>(group: SharedConfig<D>): Connection<D>[] {
+  /** The connections of one configuration. */
+  connectionsOf<D>(config: SharedConfig<D>): Connection<D>[] {
     const found: Connection<D>[] = [];
     for (const connection of this.#slots) {
-      if (connection !== undefined && isOf(connection, group)) {
+      if (connection !== undefined && isOf(connection, config)) {
         found.push(connection as unknown as Connection<D>);
       }
     }
@@ -336,15 +336,15 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
     this.#datagramPorts.get(id)?.sent(status, systemError);
   }
 
-  #find(id: number): ConnectionCore | undefined {
+  #find(id: number): StreamConnection | undefined {
     const connection = this.#slots[slotOf(id)];
     return connection !== undefined && connection.number === id ? connection : undefined;
   }
 }
 
 /** Also one that has gone on with other handlers. */
-function isOf<D>({ group }: ConnectionCore, wanted: SharedConfig<D>): boolean {
-  return (group as unknown) === wanted || (group.root as unknown) === wanted;
+function isOf<D>({ config }: StreamConnection, wanted: SharedConfig<D>): boolean {
+  return (config as unknown) === wanted || (config.root as unknown) === wanted;
 }
 
 /** Tags stay small numbers, which both runtimes keep unboxed. */

@@ -5,18 +5,18 @@
  *
  * @module
  */
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import { endIfDue } from "./reading.ts";
 import { Flag, State } from "./state.ts";
 
 /** Handlers of a connection that wait for something other than the connection. */
-export function tasksAtWork<D>({ tasks, extras }: ConnectionCore<D>): number {
+export function tasksAtWork<D>({ tasks, extras }: StreamConnection<D>): number {
   if (tasks === 0 || extras === undefined) return tasks;
   return extras.ownWaits > 0 ? 0 : Math.max(tasks - extras.waitsForClosed, 0);
 }
 
 /** A handler has returned a promise. `waitsForClosed`: it asked for `closed` before. */
-export function taskBegan<D>(connection: ConnectionCore<D>, waitsForClosed: boolean): void {
+export function taskBegan<D>(connection: StreamConnection<D>, waitsForClosed: boolean): void {
   const before = tasksAtWork(connection);
   connection.tasks += 1;
   if (waitsForClosed) connection.needExtras().waitsForClosed += 1;
@@ -24,7 +24,7 @@ export function taskBegan<D>(connection: ConnectionCore<D>, waitsForClosed: bool
 }
 
 /** The promise of a handler has settled. */
-export function taskEnded<D>(connection: ConnectionCore<D>): void {
+export function taskEnded<D>(connection: StreamConnection<D>): void {
   const before = tasksAtWork(connection);
   const { extras } = connection;
   connection.tasks -= 1;
@@ -33,14 +33,14 @@ export function taskEnded<D>(connection: ConnectionCore<D>): void {
 }
 
 /** Somebody waits for the connection's bytes or room, or, with -1, no longer. */
-export function waitsForConnection<D>(connection: ConnectionCore<D>, change: 1 | -1): void {
+export function waitsForConnection<D>(connection: StreamConnection<D>, change: 1 | -1): void {
   const before = tasksAtWork(connection);
   connection.needExtras().ownWaits += change;
   changed(connection, before);
 }
 
 /** Somebody has asked for `closed` when no handler was running: one of those that wait now waits for that. */
-export function waitsForEnd<D>(connection: ConnectionCore<D>): void {
+export function waitsForEnd<D>(connection: StreamConnection<D>): void {
   const before = tasksAtWork(connection);
   const extras = connection.needExtras();
   extras.waitsForClosed = Math.min(extras.waitsForClosed + 1, connection.tasks);
@@ -48,19 +48,19 @@ export function waitsForEnd<D>(connection: ConnectionCore<D>): void {
 }
 
 /** The connection is gone: who has waited for that goes on. */
-export function endHasCome<D>(connection: ConnectionCore<D>): void {
+export function endHasCome<D>(connection: StreamConnection<D>): void {
   if (connection.extras === undefined) return;
   const before = tasksAtWork(connection);
   connection.extras.waitsForClosed = 0;
   changed(connection, before);
 }
 
-function changed<D>(connection: ConnectionCore<D>, before: number): void {
+function changed<D>(connection: StreamConnection<D>, before: number): void {
   const now = tasksAtWork(connection);
   if (now === before) return;
-  const { engine, watch } = connection.group;
+  const { engine, timeLimits } = connection.config;
   engine.promises += now - before;
   if (connection.stateNumber === State.closed) return;
-  if ((connection.flags & Flag.watched) !== 0) watch.active(connection);
+  if ((connection.flags & Flag.watched) !== 0) timeLimits.active(connection);
   if (now === 0) endIfDue(connection);
 }

@@ -4,15 +4,15 @@
  * @module
  */
 import { OptionError, StateError } from "../base/errors.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import { Flag, State } from "./state.ts";
 import { waitsForConnection } from "./tasks.ts";
 import type { CloseReason } from "./types.ts";
 import { mustWait } from "./writing.ts";
 
 /** Makes the stream. */
-export function createWritable<D>(connection: ConnectionCore<D>): WritableStream<Uint8Array | string> {
-  const writer = new StreamWriter(connection as ConnectionCore);
+export function createWritable<D>(connection: StreamConnection<D>): WritableStream<Uint8Array | string> {
+  const writer = new StreamWriter(connection as StreamConnection);
   connection.needExtras().writer = writer;
   return new WritableStream({
     start: (controller) => writer.start(controller),
@@ -24,11 +24,11 @@ export function createWritable<D>(connection: ConnectionCore<D>): WritableStream
 
 /** The stream's sink. */
 export class StreamWriter {
-  readonly #connection: ConnectionCore;
+  readonly #connection: StreamConnection;
   #controller: WritableStreamDefaultController | undefined = undefined;
   #goOn: (() => void) | undefined = undefined;
 
-  constructor(connection: ConnectionCore) {
+  constructor(connection: StreamConnection) {
     this.#connection = connection;
   }
 
@@ -43,7 +43,7 @@ export class StreamWriter {
     const connection = this.#connection;
     const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
     // In pieces no larger than the limit, so that a chunk of any size finds its way.
-    const step = connection.group.bufferLimit;
+    const step = connection.config.bufferLimit;
     for (let at = 0; at < bytes.length;) {
       const piece = bytes.length <= step ? bytes : bytes.subarray(at, at + step);
       const result = mustWait(connection, piece.length) ? "refused" : connection.write(piece);

@@ -13,7 +13,7 @@ import { Flags } from "../base/layout.ts";
 import { crowdedCopyShare, pieceCopyMaxBytes } from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
 import { Window } from "../memory/window.ts";
-import type { ConnectionCore } from "./core.ts";
+import type { StreamConnection } from "./connection.ts";
 import { pauseFor } from "./reading.ts";
 import { Flag } from "./state.ts";
 import type { SocketHandlers, Writable, WriteResult } from "./types.ts";
@@ -28,15 +28,15 @@ const shortTextMax = 64;
 const utf8BytesPerUnitMax = 3;
 
 /** Bytes accepted and not yet known to be with the kernel. */
-export function bufferedBytes<D>(connection: ConnectionCore<D>): number {
-  const { engine } = connection.group;
+export function bufferedBytes<D>(connection: StreamConnection<D>): number {
+  const { engine } = connection.config;
   const extras = connection.extras;
   return (connection.turn === engine.turn ? connection.turnBytes : 0) +
     engine.sendPending[slotOf(connection.number)] + (extras === undefined ? 0 : extras.outbox.length);
 }
 
 /** Writes to a connection whose state allows it. */
-export function write<D>(connection: ConnectionCore<D>, bytes: Writable): WriteResult {
+export function write<D>(connection: StreamConnection<D>, bytes: Writable): WriteResult {
   if (bytes instanceof Window) return writeWindow(connection, bytes);
   if (typeof bytes === "string") return writeText(connection, bytes);
   return writeBytes(connection, asBytes(bytes));
@@ -54,8 +54,8 @@ export function asBytes(bytes: unknown): Uint8Array {
   );
 }
 
-function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteResult {
-  const { engine, segments, highWaterMark } = connection.group;
+function writeWindow<D>(connection: StreamConnection<D>, window: Window): WriteResult {
+  const { engine, segments, highWaterMark } = connection.config;
   const length = window.length;
   if (engine.crowded && length * crowdedCopyShare <= segments.size) {
     return writeBytes(connection, window.bytes);
@@ -76,7 +76,7 @@ function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteRes
       connection.turnBytes = inTurn + length;
       connection.inFlight = inFlight;
       if ((connection.flags & Flag.watched) !== 0) {
-        connection.group.watch.written(connection, length, native === 0);
+        connection.config.timeLimits.written(connection, length, native === 0);
       }
       return "sent";
     }
@@ -96,8 +96,8 @@ function writeWindow<D>(connection: ConnectionCore<D>, window: Window): WriteRes
   return result;
 }
 
-function writeText<D>(connection: ConnectionCore<D>, text: string): WriteResult {
-  const { segments } = connection.group;
+function writeText<D>(connection: StreamConnection<D>, text: string): WriteResult {
+  const { segments } = connection.config;
   const units = text.length;
   if (units === 0) return "sent";
   const bound = units * utf8BytesPerUnitMax;
@@ -125,8 +125,8 @@ function encodeAt(text: string, target: Uint8Array, position: number, bound: num
   return encoder.encodeInto(text, target.subarray(position, position + bound)).written;
 }
 
-function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteResult {
-  const { segments } = connection.group;
+function writeBytes<D>(connection: StreamConnection<D>, bytes: Uint8Array): WriteResult {
+  const { segments } = connection.config;
   const length = bytes.length;
   if (length === 0) return "sent";
   const result = admit(connection, length);
@@ -149,7 +149,7 @@ function writeBytes<D>(connection: ConnectionCore<D>, bytes: Uint8Array): WriteR
  * of a larger window go as they are.
  */
 export function writePieces<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   head: Uint8Array,
   body: Window | Uint8Array,
   tail: Uint8Array,
@@ -157,8 +157,8 @@ export function writePieces<D>(
   const length = head.length + body.length + tail.length;
   const total = bufferedBytes(connection) + length;
   // Decided over all of them here: what then follows is not refused in part.
-  if (total > connection.group.bufferLimit) return admit(connection, length);
-  const { segments } = connection.group;
+  if (total > connection.config.bufferLimit) return admit(connection, length);
+  const { segments } = connection.config;
   const inPlace = body instanceof Window &&
     (body.segments !== segments || body.length > pieceCopyMaxBytes);
   if (!inPlace && length <= segments.size && length > 0 && canSubmit(connection, 1)) {
@@ -196,11 +196,11 @@ function putPieces(
 }
 
 /** Decides over `length` further bytes; notes that `drain` is owed where it is. */
-function admit<D>(connection: ConnectionCore<D>, length: number): WriteResult {
-  const { highWaterMark, bufferLimit } = connection.group;
+function admit<D>(connection: StreamConnection<D>, length: number): WriteResult {
+  const { highWaterMark, bufferLimit } = connection.config;
   const total = bufferedBytes(connection) + length;
   if ((connection.flags & Flag.watched) !== 0 && total <= Math.max(highWaterMark, bufferLimit)) {
-    connection.group.watch.written(connection, length, total === length);
+    connection.config.timeLimits.written(connection, length, total === length);
   }
   if (total <= highWaterMark) return "sent";
   if (total > bufferLimit) return refuse(connection, length);
@@ -209,17 +209,17 @@ function admit<D>(connection: ConnectionCore<D>, length: number): WriteResult {
 }
 
 /** From here on the peer is behind, until the buffer has fallen to its low mark. */
-function oweDrain<D>(connection: ConnectionCore<D>): void {
+function oweDrain<D>(connection: StreamConnection<D>): void {
   connection.flags |= Flag.drainOwed;
-  if (connection.group.autoPause) pauseFor(connection, Flag.pausedByWriting);
+  if (connection.config.autoPause) pauseFor(connection, Flag.pausedByWriting);
 }
 
 /**
  * Whether `length` bytes would be refused now, and a `drain` is owed for them: for writers that wait for it.
  */
-export function mustWait<D>(connection: ConnectionCore<D>, length: number): boolean {
+export function mustWait<D>(connection: StreamConnection<D>, length: number): boolean {
   const buffered = bufferedBytes(connection);
-  if (buffered === 0 || buffered + length <= connection.group.bufferLimit) return false;
+  if (buffered === 0 || buffered + length <= connection.config.bufferLimit) return false;
   oweDrain(connection);
   return true;
 }
@@ -228,20 +228,20 @@ export function mustWait<D>(connection: ConnectionCore<D>, length: number): bool
  * Takes nothing of a write, since it would exceed `bufferLimit`. Throws in development mode, where nobody
  * listens for the `drain` that says when to write again: those bytes are lost.
  */
-export function refuse<D>(connection: ConnectionCore<D>, length: number): "refused" {
-  const { group } = connection;
-  group.engine.writesRefused += 1;
+export function refuse<D>(connection: StreamConnection<D>, length: number): "refused" {
+  const { config } = connection;
+  config.engine.writesRefused += 1;
   // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.
   const waits = bufferedBytes(connection) > 0;
   if (waits) oweDrain(connection);
-  const heeded = heedsDrain(group.handlers);
+  const heeded = heedsDrain(config.handlers);
   // Whoever hears `drain` writes again then; until it comes these bytes went nowhere.
   if (waits || !heeded) connection.needExtras().refusedBytes += length;
   if (heeded) return "refused";
-  const { bufferLimit } = group;
+  const { bufferLimit } = config;
   const message = `write: ${length} bytes would exceed the ${bufferLimit} bytes of "bufferLimit"`;
-  group.engine.writeLost(message, connection.id);
-  if (!group.loop.development) return "refused";
+  config.engine.writeLost(message, connection.id);
+  if (!config.loop.development) return "refused";
   throw new LimitError(`${message}, and there is no "drain" handler to write them again`, {
     code: "ERR_WRITE_REFUSED",
     operation: "write",
@@ -264,28 +264,28 @@ export function heedsDrain<D>(handlers: SocketHandlers<D>): boolean {
 }
 
 /** Whether a send of so many segments may be submitted now: nothing waits before it, and there is room. */
-function canSubmit<D>(connection: ConnectionCore<D>, covered: number): boolean {
-  const { engine } = connection.group;
+function canSubmit<D>(connection: StreamConnection<D>, covered: number): boolean {
+  const { engine } = connection.config;
   if (engine.sendBudget <= 0 || covered > engine.segmentBudget) return false;
   if (connection.extras !== undefined && connection.extras.outbox.length > 0) return false;
   return currentInFlight(connection) + covered <= engine.inFlightMax;
 }
 
 /** Segments of this connection that may still be on their way; zero is sure, more is an upper bound. */
-function currentInFlight<D>(connection: ConnectionCore<D>): number {
-  const { engine } = connection.group;
+function currentInFlight<D>(connection: StreamConnection<D>): number {
+  const { engine } = connection.config;
   const idle = connection.turn !== engine.turn && engine.sendPending[slotOf(connection.number)] === 0;
   if (idle) connection.inFlight = 0;
   return connection.inFlight;
 }
 
 function submitCopied<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   position: number,
   length: number,
   result: WriteResult,
 ): void {
-  const { engine, segments } = connection.group;
+  const { engine, segments } = connection.config;
   const segment = Math.floor(position / segments.size);
   const offset = position - segment * segments.size;
   segments.copied(length);
@@ -298,8 +298,8 @@ function submitCopied<D>(
 }
 
 /** Copies into runs of free segments and submits each run. Returns how many bytes found room. */
-function submitRuns<D>(connection: ConnectionCore<D>, bytes: Uint8Array, flags: number): number {
-  const { engine, segments } = connection.group;
+function submitRuns<D>(connection: StreamConnection<D>, bytes: Uint8Array, flags: number): number {
+  const { engine, segments } = connection.config;
   const { size } = segments;
   let sent = 0;
   while (sent < bytes.length && canSubmit(connection, 1)) {
@@ -315,13 +315,13 @@ function submitRuns<D>(connection: ConnectionCore<D>, bytes: Uint8Array, flags: 
 }
 
 function submit<D>(
-  connection: ConnectionCore<D>,
+  connection: StreamConnection<D>,
   segment: number,
   offset: number,
   length: number,
   flags: number,
 ): void {
-  const { engine, segments } = connection.group;
+  const { engine, segments } = connection.config;
   const before = currentInFlight(connection);
   const covered = segments.covered(offset, length);
   engine.submitSend(connection.number, segment, offset, length, flags, covered);
@@ -329,15 +329,15 @@ function submit<D>(
   connection.inFlight = before + covered;
 }
 
-function countInTurn<D>(connection: ConnectionCore<D>, length: number): void {
-  const { turn } = connection.group.engine;
+function countInTurn<D>(connection: StreamConnection<D>, length: number): void {
+  const { turn } = connection.config.engine;
   connection.turnBytes = connection.turn === turn ? connection.turnBytes + length : length;
   connection.turn = turn;
 }
 
-function setAside<D>(connection: ConnectionCore<D>, bytes: Uint8Array): void {
+function setAside<D>(connection: StreamConnection<D>, bytes: Uint8Array): void {
   connection.needExtras().outbox.push(bytes);
-  const { engine } = connection.group;
+  const { engine } = connection.config;
   engine.outboxBytes += bytes.length;
   // No turn need follow: the library has enough to do with what it was given.
   engine.pressure?.check();
@@ -345,18 +345,18 @@ function setAside<D>(connection: ConnectionCore<D>, bytes: Uint8Array): void {
 }
 
 /** True when no completion of this connection will come to go on with. */
-function nothingComes<D>(connection: ConnectionCore<D>): boolean {
-  return connection.group.engine.sendPending[slotOf(connection.number)] === 0;
+function nothingComes<D>(connection: StreamConnection<D>): boolean {
+  return connection.config.engine.sendPending[slotOf(connection.number)] === 0;
 }
 
 /**
  * Moves bytes from the outbox into free segments, as many as may be in flight. True when the outbox is empty.
  * Where it is not, a completion or the next poll brings the connection back here.
  */
-export function feed<D>(connection: ConnectionCore<D>): boolean {
+export function feed<D>(connection: StreamConnection<D>): boolean {
   const outbox = connection.extras?.outbox;
   if (outbox === undefined || outbox.length === 0) return true;
-  const { engine, segments } = connection.group;
+  const { engine, segments } = connection.config;
   const { size } = segments;
   let fed = false;
   while (outbox.length > 0 && engine.sendBudget > 0) {

@@ -4,11 +4,11 @@
  * @module
  */
 import { slotOf } from "../../src/base/ids.ts";
-import { ConnectionCore } from "../../src/stream/core.ts";
+import { StreamConnection } from "../../src/stream/connection.ts";
 import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { SharedConfig } from "../../src/stream/shared_config.ts";
 import type { ConnectionTable } from "../../src/stream/table.ts";
-import { Watch } from "../../src/stream/time_limits/clock.ts";
+import { TimeLimits } from "../../src/stream/time_limits/time_limits.ts";
 import type { Engine } from "../../src/loop/engine.ts";
 import { noTimeouts } from "../../src/loop/timeout_counts.ts";
 import { TimerTable } from "../../src/loop/timers.ts";
@@ -34,7 +34,7 @@ export class StillLoop {
   /** Times a timer was submitted. */
   submitted = 0;
   readonly timers: TimerTable;
-  readonly watch: Watch;
+  readonly timeLimits: TimeLimits;
   #time: number;
 
   constructor(start = 0, timers = CAPACITY) {
@@ -47,7 +47,7 @@ export class StillLoop {
       },
       submitTimerCancel: (index) => void this.armed.delete(index),
     }, timers);
-    this.watch = new Watch(this as unknown as Engine);
+    this.timeLimits = new TimeLimits(this as unknown as Engine);
   }
 
   ref(): void {}
@@ -55,14 +55,14 @@ export class StillLoop {
   submit(): void {}
   waitForPoll(): void {}
 
-  open(number: number, options: ConnectionOptions<undefined>): ConnectionCore<undefined> {
-    const group = new SharedConfig<undefined>(
+  open(number: number, options: ConnectionOptions<undefined>): StreamConnection<undefined> {
+    const config = new SharedConfig<undefined>(
       undefined as unknown as EventLoop,
       this as unknown as Engine,
-      { watch: this.watch } as unknown as ConnectionTable,
+      { timeLimits: this.timeLimits } as unknown as ConnectionTable,
       { ...options, socket: { data() {}, ...options.socket } },
     );
-    const connection = new ConnectionCore<undefined>(group, number);
+    const connection = new StreamConnection<undefined>(config, number);
     connection.opened(false, false);
     return connection;
   }
@@ -86,9 +86,9 @@ export class StillLoop {
   }
 
   /** Bytes are written; the kernel takes what the test says later. */
-  write(connection: ConnectionCore<undefined>, length: number): void {
+  write(connection: StreamConnection<undefined>, length: number): void {
     const slot = connection.slot;
-    this.watch.written(connection, length, this.sendPending[slot] === 0);
+    this.timeLimits.written(connection, length, this.sendPending[slot] === 0);
     this.sendPending[slot] += length;
   }
 
@@ -96,7 +96,7 @@ export class StillLoop {
     return this.withKernel[slotOf(number)];
   }
 
-  take(connection: ConnectionCore<undefined>, length: number): void {
+  take(connection: StreamConnection<undefined>, length: number): void {
     this.sendPending[connection.slot] -= length;
   }
 

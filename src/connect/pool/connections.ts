@@ -10,7 +10,7 @@
 import { StateError, TimeoutError } from "../../base/errors.ts";
 import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import { connect } from "../connect.ts";
-import type { ConnectionCore } from "../../stream/core.ts";
+import type { StreamConnection } from "../../stream/connection.ts";
 import { type EventLoop, loopFor } from "../../loop/event_loop.ts";
 import { firstDataOf } from "../../stream/shared_config.ts";
 import { State } from "../../stream/state.ts";
@@ -307,7 +307,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   }
 
   #connected(destination: Destination, attempt: AbortController, connection: Connection<unknown>): void {
-    const core = connection as ConnectionCore;
+    const core = connection as StreamConnection;
     if (core.stateNumber !== State.open) {
       // Cut by the peer before anybody had it.
       core.abort();

@@ -48,7 +48,7 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   /** The handlers that are told of the connection during this lease. `open` is not called. */
   get handlers(): SocketHandlers<D> {
     this.#check("handlers");
-    return this.#pooled.core.group.handlers as unknown as SocketHandlers<D>;
+    return this.#pooled.core.config.handlers as unknown as SocketHandlers<D>;
   }
 
   /**

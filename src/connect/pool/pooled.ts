@@ -6,7 +6,7 @@
  */
 import { poolCheckAfterMilliseconds } from "../../base/limits.ts";
 import type { Waiter } from "../../loop/engine.ts";
-import type { ConnectionCore } from "../../stream/core.ts";
+import type { StreamConnection } from "../../stream/connection.ts";
 import { resetTimeouts } from "../../stream/socket_options.ts";
 import { State } from "../../stream/state.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
@@ -28,7 +28,7 @@ export interface Keeper {
 export type PooledState = "idle" | "checking" | "leased" | "leaving";
 
 export class Pooled implements SocketHandlers<unknown>, Waiter {
-  readonly core: ConnectionCore;
+  readonly core: StreamConnection;
   readonly destination: Destination;
   readonly madeAt: number = performance.now();
   readonly #keeper: Keeper;
@@ -39,12 +39,12 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
   /** Polls still to be waited for while it is checked. */
   #polls = 0;
 
-  constructor(core: ConnectionCore, destination: Destination, keeper: Keeper) {
+  constructor(core: StreamConnection, destination: Destination, keeper: Keeper) {
     this.core = core;
     this.destination = destination;
     this.#keeper = keeper;
-    const { owner } = core.group;
-    core.group.owner = {
+    const { owner } = core.config;
+    core.config.owner = {
       left: (connection) => {
         if (this.standing !== "leaving") this.#leave("ended");
         keeper.gone(this);
@@ -92,7 +92,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
   /** Stands by without a lease; ready at once, or after a check where it did not read up to now. */
   settle(): void {
     detachStreams(this.core);
-    this.core.group.generation += 1;
+    this.core.config.generation += 1;
     resetTimeouts(this.core);
     this.core.data = undefined;
     this.core.unref();
@@ -110,7 +110,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
     this.standing = "checking";
     this.destination.checking += 1;
     this.#polls = 2;
-    this.core.group.engine.waitForPoll(this);
+    this.core.config.engine.waitForPoll(this);
   }
 
   tryAgain(): void {
@@ -119,7 +119,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
     if (this.#polls === 0) return this.#ready();
     // From outside the turn, so that the loop does not go to sleep before it.
     queueMicrotask(() => {
-      const { engine } = this.core.group;
+      const { engine } = this.core.config;
       if (this.standing === "checking" && !engine.closed) engine.waitForPoll(this);
     });
   }
@@ -130,7 +130,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
     const wasLeased = this.standing === "leased";
     this.#leave(reason);
     detachStreams(this.core);
-    this.core.group.handlers = this as SocketHandlers<unknown>;
+    this.core.config.handlers = this as SocketHandlers<unknown>;
     // What a lease has written keeps the process alive until it is out; an idle connection has nothing.
     if (!wasLeased) this.core.unref();
     this.core.close();

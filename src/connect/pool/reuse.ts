@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConnectionCore } from "../../stream/core.ts";
+import type { StreamConnection } from "../../stream/connection.ts";
 import { pauseFor, resumeFrom } from "../../stream/reading.ts";
 import { Flag, pauseReasons, State } from "../../stream/state.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
@@ -13,7 +13,7 @@ import type { PoolEvictions } from "./types.ts";
 const noHandlers: SocketHandlers = Object.freeze({});
 
 /** Why the next lease must not have this connection; undefined when it may. */
-export function uncleanBecause(connection: ConnectionCore): keyof PoolEvictions | undefined {
+export function uncleanBecause(connection: StreamConnection): keyof PoolEvictions | undefined {
   const { extras, flags } = connection;
   if (connection.stateNumber !== State.open) return "ended";
   if (connection.bufferedBytes > 0) return "buffered";
@@ -28,7 +28,7 @@ export function uncleanBecause(connection: ConnectionCore): keyof PoolEvictions 
 }
 
 /** Ends the streams of a lease, so that whoever still holds them reads and writes nothing of the next one. */
-export function detachStreams(connection: ConnectionCore): void {
+export function detachStreams(connection: StreamConnection): void {
   const { extras } = connection;
   if (extras === undefined) return;
   extras.reader?.detach();
@@ -44,12 +44,12 @@ export function detachStreams(connection: ConnectionCore): void {
 const released = { by: "local", bytesLost: 0, flushed: false } as const;
 
 /** Hands a connection to handlers, reading where they take what comes. True when it did not read before. */
-export function handTo<D>(connection: ConnectionCore, handlers: SocketHandlers<D> | undefined): boolean {
+export function handTo<D>(connection: StreamConnection, handlers: SocketHandlers<D> | undefined): boolean {
   // A lease may have handed it on to other handlers.
-  const group = connection.group.root ?? connection.group;
-  connection.group = group;
-  group.handlers = (handlers ?? noHandlers) as SocketHandlers<unknown>;
-  group.handled = handlers !== undefined;
+  const config = connection.config.root ?? connection.config;
+  connection.config = config;
+  config.handlers = (handlers ?? noHandlers) as SocketHandlers<unknown>;
+  config.handled = handlers !== undefined;
   const paused = (connection.flags & Flag.paused) !== 0;
   if (handlers?.data !== undefined) {
     resumeFrom(connection, pauseReasons);

@@ -32,7 +32,7 @@ export class Sweeper implements TimerTarget {
     const at = sweepAt(pooled, pooled.idleSince);
     if (at >= this.#sweepsAt) return;
     this.stop();
-    this.#arm(pooled.core.group.engine.timers, at, pooled.idleSince);
+    this.#arm(pooled.core.config.engine.timers, at, pooled.idleSince);
   }
 
   /** Nothing is left to be watched. */

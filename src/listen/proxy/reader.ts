@@ -6,7 +6,7 @@
 import { RingportError, TimeoutError } from "../../base/errors.ts";
 import { Status } from "../../base/layout.ts";
 import type { TimerTarget } from "../../loop/timers.ts";
-import type { ConnectionCore } from "../../stream/core.ts";
+import type { StreamConnection } from "../../stream/connection.ts";
 import type { ProxyHeader } from "../../stream/proxy_header.ts";
 import { ProxyParser } from "./proxy_protocol.ts";
 import type { Greeting } from "../../stream/origin.ts";
@@ -18,30 +18,30 @@ export interface Greeted {
    * The header is read: the connection goes on to the application, or is cut. Called before the bytes behind
    * the header are delivered.
    */
-  introduced(connection: ConnectionCore, header: ProxyHeader): void;
+  introduced(connection: StreamConnection, header: ProxyHeader): void;
   /** The header was wrong or did not come; the connection is to be cut. */
-  failed(connection: ConnectionCore, error: Error): void;
+  failed(connection: StreamConnection, error: Error): void;
 }
 
 export class ProxyReader implements Greeting, TimerTarget {
-  readonly #connection: ConnectionCore;
+  readonly #connection: StreamConnection;
   readonly #greeted: Greeted;
   readonly #milliseconds: number;
   readonly #parser = new ProxyParser();
   #timer: number;
 
-  constructor(connection: ConnectionCore, greeted: Greeted, milliseconds: number) {
+  constructor(connection: StreamConnection, greeted: Greeted, milliseconds: number) {
     this.#connection = connection;
     this.#greeted = greeted;
     this.#milliseconds = milliseconds;
     connection.flags |= Flag.greeting;
-    this.#timer = connection.group.engine.timers.arm(milliseconds, this);
+    this.#timer = connection.config.engine.timers.arm(milliseconds, this);
   }
 
   /** Bytes have come, with one hold. Those behind the header are delivered where they lie. */
   take(segment: number, offset: number, length: number): void {
     const connection = this.#connection;
-    const { segments } = connection.group;
+    const { segments } = connection.config;
     // Closed by this side before the header was there.
     if (connection.stateNumber !== State.open) return segments.release(segment, offset, length);
     const position = segment * segments.size + offset;
@@ -83,7 +83,7 @@ export class ProxyReader implements Greeting, TimerTarget {
   /** It is over, whatever way. */
   end(): void {
     const connection = this.#connection;
-    if (this.#timer >= 0) connection.group.engine.timers.cancel(this.#timer);
+    if (this.#timer >= 0) connection.config.engine.timers.cancel(this.#timer);
     this.#timer = -1;
     connection.flags &= ~Flag.greeting;
     if (connection.origin !== undefined) connection.origin.greeting = undefined;
@@ -95,10 +95,10 @@ export class ProxyReader implements Greeting, TimerTarget {
   }
 }
 
-function isCut({ stateNumber }: ConnectionCore): boolean {
+function isCut({ stateNumber }: StreamConnection): boolean {
   return stateNumber === State.aborting || stateNumber === State.closed;
 }
 
-function details(connection: ConnectionCore) {
+function details(connection: StreamConnection) {
   return { code: "ERR_PROXY_PROTOCOL", operation: "receive", connectionId: connection.id } as const;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { handlerFailed, settle, tableWith } from "../calling.ts";
-import type { ConnectionCore } from "../core.ts";
+import type { StreamConnection } from "../connection.ts";
 import { Flag, State } from "../state.ts";
 import { timeoutError } from "./errors.ts";
 import type { Limits } from "./table.ts";
@@ -17,8 +17,8 @@ const gentle: ReadonlySet<TimeoutKind> = new Set<TimeoutKind>(["firstByte", "idl
  * Asks the `timeout` handler, and ends the connection unless it is to be kept or the handler has ended it
  * itself.
  */
-export function expire<D>(connection: ConnectionCore<D>, kind: TimeoutKind, limits: Limits): void {
-  const { engine, watch } = connection.group;
+export function expire<D>(connection: StreamConnection<D>, kind: TimeoutKind, limits: Limits): void {
+  const { engine, timeLimits } = connection.config;
   engine.timeouts[kind] += 1;
   const way = wayOf(connection);
   let answer: unknown;
@@ -29,19 +29,19 @@ export function expire<D>(connection: ConnectionCore<D>, kind: TimeoutKind, limi
   } catch (thrown) {
     return handlerFailed(connection, thrown);
   }
-  if (answer === "keep") return watch.restart(connection, kind);
+  if (answer === "keep") return timeLimits.restart(connection, kind);
   if (answer !== undefined) settle(connection, answer);
   const { stateNumber } = connection;
   if (stateNumber === State.aborting || stateNumber === State.closed) return;
   const error = timeoutError(kind, limits, connection.id);
   connection.note("timeout", error);
-  if (wayOf(connection) !== way) return watch.restart(connection, kind);
+  if (wayOf(connection) !== way) return timeLimits.restart(connection, kind);
   if (gentle.has(kind)) connection.close();
   else connection.cut("timeout", error);
 }
 
 /** Changes when the application begins to end the connection. */
-function wayOf<D>(connection: ConnectionCore<D>): number {
+function wayOf<D>(connection: StreamConnection<D>): number {
   return connection.stateNumber | (connection.flags & Flag.lingering) << lingeringShift;
 }
 

@@ -39,7 +39,7 @@ export const rateSchema: OptionSchema = {
   rateGrace: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
 };
 
-/** The limits of one connection or of all of a group. 0 is none. */
+/** The limits of one connection or of all of a configuration. 0 is none. */
 export interface Limits {
   readonly firstByte: number;
   readonly message: number;
@@ -80,8 +80,8 @@ export function limitsOf(given: ConnectionTimeoutOptions & RateOptions, before: 
   return { ...limits, step: stepOf(limits) };
 }
 
-/** The limits of a group. Most have none, and share one object. */
-export function groupLimits(options: RateOptions & { timeouts?: ConnectionTimeoutOptions }): Limits {
+/** The limits of a configuration. Most have none, and share one object. */
+export function configuredLimits(options: RateOptions & { timeouts?: ConnectionTimeoutOptions }): Limits {
   const { timeouts, receiveRate, sendRate, rateGrace } = options;
   if (
     timeouts === undefined && receiveRate === undefined && sendRate === undefined && rateGrace === undefined

@@ -10,7 +10,7 @@ import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import { heldUpGraceMilliseconds, heldUpMilliseconds, timerStepMaxMilliseconds } from "../../base/limits.ts";
 import type { Clock } from "../../loop/clock.ts";
 import type { Engine } from "../../loop/engine.ts";
-import type { ConnectionCore } from "../core.ts";
+import type { StreamConnection } from "../connection.ts";
 import { Flag, State } from "../state.ts";
 import { bufferedBytes } from "../writing.ts";
 import { timersExhausted } from "./errors.ts";
@@ -24,7 +24,7 @@ import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types
 const slotsAtFirst = 64;
 
 /** The watch of one loop. */
-export class Watch {
+export class TimeLimits {
   readonly engine: Engine;
   readonly clock: Clock;
   /** What is known of each watched connection, by slot; see {@linkcode Word}. */
@@ -39,7 +39,7 @@ export class Watch {
   }
 
   /** From now on the connection is watched, which lasts until it is closed. */
-  begin<D>(connection: ConnectionCore<D>): void {
+  begin<D>(connection: StreamConnection<D>): void {
     const slot = slotOf(connection.number);
     this.#makeRoom(slot);
     const { words } = this;
@@ -63,7 +63,7 @@ export class Watch {
   }
 
   /** The connection has other limits now: those that are given count from now on. */
-  limitsChanged<D>(connection: ConnectionCore<D>, given: ConnectionTimeoutOptions & RateOptions): void {
+  limitsChanged<D>(connection: StreamConnection<D>, given: ConnectionTimeoutOptions & RateOptions): void {
     if (isRated(limitsFor(connection))) this.#makeRateRoom();
     for (const [kind, limit] of Object.entries(given)) {
       if (limit !== undefined && kind !== "rateGrace") this.restart(connection, kind as TimeoutKind);
@@ -73,14 +73,14 @@ export class Watch {
     if ((connection.flags & Flag.telling) === 0) this.#lookAnew(connection);
   }
 
-  #lookAnew<D>(connection: ConnectionCore<D>): void {
+  #lookAnew<D>(connection: StreamConnection<D>): void {
     const limits = limitsFor(connection);
     this.#disarm(connection);
     this.#look(connection, limits, false);
   }
 
   /** Bytes have come. */
-  received<D>(connection: ConnectionCore<D>, length: number): void {
+  received<D>(connection: StreamConnection<D>, length: number): void {
     const slot = slotOf(connection.number);
     if ((connection.flags & Flag.unheard) !== 0) connection.flags &= ~Flag.unheard;
     this.words[slot * wordsOfSlot + Word.received] = this.clock.now;
@@ -91,7 +91,7 @@ export class Watch {
   }
 
   /** `length` bytes were accepted by `write`; `first` of them where nothing was buffered before. */
-  written<D>(connection: ConnectionCore<D>, length: number, first: boolean): void {
+  written<D>(connection: StreamConnection<D>, length: number, first: boolean): void {
     const slot = slotOf(connection.number);
     const { words, rates } = this;
     const at = slot * wordsOfSlot;
@@ -113,12 +113,12 @@ export class Watch {
   }
 
   /** Something else has happened that shows the connection is in use. */
-  active<D>(connection: ConnectionCore<D>): void {
+  active<D>(connection: StreamConnection<D>): void {
     this.words[slotOf(connection.number) * wordsOfSlot + Word.active] = this.clock.now;
   }
 
   /** The first byte of a message. */
-  messageBegan<D>(connection: ConnectionCore<D>): void {
+  messageBegan<D>(connection: StreamConnection<D>): void {
     const slot = slotOf(connection.number);
     const now = this.clock.now;
     this.words[slot * wordsOfSlot + Word.message] = now;
@@ -127,7 +127,7 @@ export class Watch {
   }
 
   /** A framed handler owes a reply, or no longer. */
-  replies<D>(connection: ConnectionCore<D>, change: 1 | -1): void {
+  replies<D>(connection: StreamConnection<D>, change: 1 | -1): void {
     if (connection.stateNumber === State.closed) return;
     const at = slotOf(connection.number) * wordsOfSlot;
     this.words[at + Word.replies] += change;
@@ -135,12 +135,12 @@ export class Watch {
   }
 
   /** Reading has stopped. */
-  paused<D>(connection: ConnectionCore<D>): void {
+  paused<D>(connection: StreamConnection<D>): void {
     this.words[slotOf(connection.number) * wordsOfSlot + Word.pausedAt] = this.clock.now;
   }
 
   /** Reading goes on: what counts only while bytes may come is moved by the time between. */
-  resumed<D>(connection: ConnectionCore<D>): void {
+  resumed<D>(connection: StreamConnection<D>): void {
     const slot = slotOf(connection.number);
     const { words } = this;
     const at = slot * wordsOfSlot;
@@ -153,7 +153,7 @@ export class Watch {
   }
 
   /** The limit counts anew from now. */
-  restart<D>(connection: ConnectionCore<D>, kind: TimeoutKind): void {
+  restart<D>(connection: StreamConnection<D>, kind: TimeoutKind): void {
     const slot = slotOf(connection.number);
     const now = this.clock.now;
     const at = slot * wordsOfSlot;
@@ -170,7 +170,7 @@ export class Watch {
   }
 
   /** The connection's timer is due. */
-  due<D>(connection: ConnectionCore<D>): void {
+  due<D>(connection: StreamConnection<D>): void {
     const at = slotOf(connection.number) * wordsOfSlot;
     this.words[at + Word.timer] = 0;
     const limits = limitsFor(connection);
@@ -179,7 +179,7 @@ export class Watch {
   }
 
   /** The connection is gone. */
-  end<D>(connection: ConnectionCore<D>): void {
+  end<D>(connection: StreamConnection<D>): void {
     this.#disarm(connection);
   }
 
@@ -187,7 +187,7 @@ export class Watch {
    * Ends the connection where a limit is reached, and arms the timer for the next look. `heldUp`: the thread
    * was held up, so what the peer has sent may not have been received: it gets a grace once.
    */
-  #look<D>(connection: ConnectionCore<D>, limits: Limits, heldUp: boolean): void {
+  #look<D>(connection: StreamConnection<D>, limits: Limits, heldUp: boolean): void {
     const examination = this.#examination;
     for (let round = 0; round < kindsMax; round++) {
       const kind = examination.run(connection, limits);
@@ -211,7 +211,7 @@ export class Watch {
     if (examination.wait !== Infinity) this.#arm(connection, examination.wait, limits.step);
   }
 
-  #arm<D>(connection: ConnectionCore<D>, wait: number, step: number): void {
+  #arm<D>(connection: StreamConnection<D>, wait: number, step: number): void {
     const { words, engine } = this;
     const at = slotOf(connection.number) * wordsOfSlot;
     const now = this.clock.now;
@@ -222,7 +222,7 @@ export class Watch {
     words[at + Word.deadline] = deadline;
   }
 
-  #disarm<D>(connection: ConnectionCore<D>): void {
+  #disarm<D>(connection: StreamConnection<D>): void {
     const at = slotOf(connection.number) * wordsOfSlot + Word.timer;
     const timer = this.words[at];
     if (timer !== 0) this.engine.timers.cancel(timer - 1);
@@ -248,9 +248,9 @@ export class Watch {
   }
 }
 
-/** The limits of a watched connection: its own, or those of its group. */
-export function limitsFor<D>(connection: ConnectionCore<D>): Limits {
-  return connection.extras?.limits ?? connection.group.limits;
+/** The limits of a watched connection: its own, or those of its configuration. */
+export function limitsFor<D>(connection: StreamConnection<D>): Limits {
+  return connection.extras?.limits ?? connection.config.limits;
 }
 
 /** Where each limit counts from. */

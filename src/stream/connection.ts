@@ -76,10 +76,10 @@ import { createWritable } from "./writable.ts";
 import { asBytes, bufferedBytes, feed, heedsDrain, write } from "./writing.ts";
 
 /** A connection. Its fields are few, because there may be very many of it. */
-export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, Waiter {
+export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget, Waiter {
   data: D;
   /** Another one while the PROXY header is read. */
-  group: SharedConfig<D>;
+  config: SharedConfig<D>;
   /** The id as a signed number. */
   number: number;
   stateNumber: State = State.connecting;
@@ -99,12 +99,12 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   peer: number = noPeer;
   framing: FramingMemory | undefined = undefined;
 
-  constructor(group: SharedConfig<D>, number: number) {
-    this.group = group;
+  constructor(config: SharedConfig<D>, number: number) {
+    this.config = config;
     // A function is called when the connection is opened.
-    this.data = typeof group.data === "function" ? undefined as D : group.data;
+    this.data = typeof config.data === "function" ? undefined as D : config.data;
     this.number = number;
-    group.engine.ref();
+    config.engine.ref();
   }
 
   get id(): number {
@@ -116,7 +116,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   get role(): ConnectionRole {
-    return this.group.role;
+    return this.config.role;
   }
 
   get bufferedBytes(): number {
@@ -124,11 +124,11 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   }
 
   get highWaterMark(): number {
-    return this.group.highWaterMark;
+    return this.config.highWaterMark;
   }
 
   get lowWaterMark(): number {
-    return this.group.lowWaterMark;
+    return this.config.lowWaterMark;
   }
 
   get localAddress(): SocketAddress {
@@ -151,7 +151,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     if (this.stateNumber === State.open || this.stateNumber === State.readEnded) return write(this, bytes);
     if (typeof bytes === "object" && "live" in bytes) bytes.checkLive();
     else if (typeof bytes !== "string") asBytes(bytes);
-    this.group.engine.writesAfterEnd += 1;
+    this.config.engine.writesAfterEnd += 1;
     return "refused";
   }
 
@@ -213,19 +213,19 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   messageBegan(): void {
     if ((this.flags & Flag.inMessage) !== 0) return;
     this.flags |= Flag.inMessage;
-    if ((this.flags & Flag.watched) !== 0) this.group.watch.messageBegan(this);
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.messageBegan(this);
   }
 
   messageEnded(): void {
     if ((this.flags & Flag.inMessage) === 0) return;
     this.flags &= ~Flag.inMessage;
-    if ((this.flags & Flag.watched) !== 0) this.group.watch.active(this);
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
   }
 
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     const extras = this.needExtras();
     if (extras.readable === undefined) {
-      if (this.group.handlers.data !== undefined) {
+      if (this.config.handlers.data !== undefined) {
         throw new StateError("readable: the connection has a data handler, which takes what comes", {
           code: "ERR_STATE",
           operation: "readable",
@@ -253,13 +253,13 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   ref(): void {
     if (this.stateNumber === State.closed || (this.flags & Flag.unreferenced) === 0) return;
     this.flags &= ~Flag.unreferenced;
-    this.group.engine.ref();
+    this.config.engine.ref();
   }
 
   unref(): void {
     if ((this.flags & Flag.unreferenced) !== 0) return;
     this.flags |= Flag.unreferenced;
-    this.group.engine.unref();
+    this.config.engine.unref();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -272,7 +272,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   /** Bytes have come, with one hold. */
   received(segment: number, offset: number, length: number): void {
-    if ((this.flags & Flag.watched) !== 0) this.group.watch.received(this, length);
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.received(this, length);
     if ((this.flags & readingSpecial) === 0) deliver(this, segment, offset, length);
     else deliverSpecially(this, segment, offset, length);
   }
@@ -286,7 +286,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   /** The library's queue has drained, or sending has failed. */
   sent(status: number, systemError: number): void {
     if (status !== Status.ok) return failed(this, "send", status, systemError);
-    if ((this.flags & Flag.watched) !== 0) this.group.watch.active(this);
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
     this.goOn();
   }
 
@@ -309,13 +309,13 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     if (this.stateNumber >= State.aborting) return;
     this.stateNumber = State.open;
     if (paused) this.flags |= Flag.paused | Flag.unread;
-    if (this.group.limited) this.group.watch.begin(this);
-    if (typeof this.group.data === "function" && !makeData(this)) return;
+    if (this.config.limited) this.config.timeLimits.begin(this);
+    if (typeof this.config.data === "function" && !makeData(this)) return;
     callHandler(this, "open");
     if ((this.flags & Flag.unread) === 0) return;
     // With handlers but without one for data, what comes is thrown away unless `open` has begun to read it.
-    if (this.group.handlers.data !== undefined) resume(this);
-    else if (this.group.handled && !given) discard(this);
+    if (this.config.handlers.data !== undefined) resume(this);
+    else if (this.config.handled && !given) discard(this);
   }
 
   /** Sends on what waits, and calls `drain` when it is owed and due. */
@@ -324,14 +324,14 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
     if (feed(this)) outboxEmptied(this);
     if ((this.flags & Flag.drainOwed) === 0) return;
     const buffered = bufferedBytes(this);
-    if (buffered > this.group.lowWaterMark) {
+    if (buffered > this.config.lowWaterMark) {
       // Bytes of this very turn may go out without a completion.
-      if (this.group.engine.sendPending[this.slot] === 0) this.waitForPoll();
+      if (this.config.engine.sendPending[this.slot] === 0) this.waitForPoll();
       return;
     }
     this.flags &= ~Flag.drainOwed;
     this.extras?.writer?.drained();
-    if (this.extras !== undefined && heedsDrain(this.group.handlers)) this.extras.refusedBytes = 0;
+    if (this.extras !== undefined && heedsDrain(this.config.handlers)) this.extras.refusedBytes = 0;
     if (this.stateNumber === State.open || this.stateNumber === State.readEnded) callHandler(this, "drain");
     // After the handler, which may have filled the buffer again.
     if ((this.flags & Flag.drainOwed) === 0) resumeFrom(this, Flag.pausedByWriting);
@@ -341,7 +341,7 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
   waitForPoll(): void {
     if ((this.flags & Flag.waiting) !== 0) return;
     this.flags |= Flag.waiting;
-    this.group.engine.waitForPoll(this);
+    this.config.engine.waitForPoll(this);
   }
 
   tryAgain(): void {
@@ -353,12 +353,12 @@ export class ConnectionCore<D = unknown> implements Connection<D>, TimerTarget, 
 
   timerDue(timer: number): void {
     if (this.extras?.lingerTimer === timer) lingerDue(this);
-    else this.group.watch.due(this);
+    else this.config.timeLimits.due(this);
   }
 
   /** Somebody takes what comes: a handler or the stream. */
   get hasReader(): boolean {
-    return this.group.handlers.data !== undefined || (this.flags & Flag.streaming) !== 0;
+    return this.config.handlers.data !== undefined || (this.flags & Flag.streaming) !== 0;
   }
 
   get slot(): number {
