@@ -7,7 +7,7 @@
  * @module
  */
 import { BunDoorbell } from "./bun_doorbell.ts";
-import { bun, type BunFfi, NAME_OF_FFI, processId } from "./bun_types.ts";
+import { bun, type BunFfi, NAME_OF_FFI, ownProcessId } from "./bun_types.ts";
 import {
   type Driver,
   type HostFiles,
@@ -89,4 +89,11 @@ function openingFault(path: string): string | undefined {
   }
 }
 
-export const driver: Driver = { runtime: "bun", files, processId, openLibrary, openingFault, resolve };
+export const driver: Driver = {
+  runtime: "bun",
+  files,
+  processId: ownProcessId,
+  openLibrary,
+  openingFault,
+  resolve,
+};

@@ -58,7 +58,7 @@ export interface BunFfi {
 export const NAME_OF_FFI: string = "bun:ffi";
 
 /** The system's number of this process, which Bun gives under Node's name for it. */
-export const processId: number = (globalThis as unknown as { process: { pid: number } }).process.pid;
+export const ownProcessId: number = (globalThis as unknown as { process: { pid: number } }).process.pid;
 
 /** Bun's global, which is there whenever this module's users run. */
 export const bun: BunGlobal = (globalThis as unknown as { Bun: BunGlobal }).Bun;

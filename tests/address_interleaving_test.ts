@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
-import { headWords, layoutOf, Phase, phaseMask } from "../src/server/address_limits/layout.ts";
+import { EntryPhase, headWords, layoutOf, phaseMask } from "../src/server/address_limits/layout.ts";
 import { AddressTable, type AddressTableOptions } from "../src/server/address_limits/table.ts";
 import { Died, interleave } from "./helpers/interleave.ts";
 
@@ -104,7 +104,7 @@ describe("the table of addresses, step by step", () => {
       let filling = false;
       const reached = interleave(() => table.offend(late, 0, 0), step, () => {
         // Nobody goes on here while the first thread stands still, so what it is filling is never filled.
-        filling = heads.some((word, at) => at % headWords === 0 && (word & phaseMask) >= Phase.claimed);
+        filling = heads.some((word, at) => at % headWords === 0 && (word & phaseMask) >= EntryPhase.claimed);
         other.offend(late, 0, 1);
       });
       if (!reached) return false;
@@ -170,8 +170,8 @@ describe("the table of addresses, step by step", () => {
     const claimAndDie = (table: AddressTable, entry: number) => {
       const heads = new Int32Array(table.buffer, layoutOf(16, table.workers).heads);
       const control = heads[entry * headWords];
-      if ((control & phaseMask) === Phase.live) {
-        heads[entry * headWords] = control & ~phaseMask | Phase.claimed;
+      if ((control & phaseMask) === EntryPhase.live) {
+        heads[entry * headWords] = control & ~phaseMask | EntryPhase.claimed;
       }
       table.reclaim(0);
     };

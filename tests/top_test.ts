@@ -1,10 +1,10 @@
 /** `ringport top`: what it shows in windows of every size, and where the figures come from. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { duration, percent, shortNumber, visible } from "../src/cli/figures.ts";
+import { duration, percent, plainText, shortNumber } from "../src/cli/figures.ts";
 import { figuresUrl, figuresUrlOfProcess } from "../src/cli/figures_source.ts";
 import { fit, tableLines } from "../src/cli/table.ts";
-import { frameOf, readTopOptions, runTop } from "../src/cli/top.ts";
+import { readTopOptions, runTop, screenOf } from "../src/cli/top.ts";
 import { renderTop } from "../src/cli/top_view.ts";
 import { serveMetrics } from "../src/metrics.ts";
 import type { ServerStatistics } from "../src/worker/metrics/statistics_types.ts";
@@ -92,7 +92,7 @@ describe("the view of top", () => {
     expect([5, 59_999, 184_000, 7_500_000, 789_000_000, -1].map(duration))
       .toEqual(["5ms", "59s", "3m04s", "2h05m", "9d03h", "-"]);
     expect([0, 0.254, 1, NaN].map(percent)).toEqual(["0%", "25%", "100%", "-"]);
-    expect(visible("a\u009bé")).toBe("a?é");
+    expect(plainText("a\u009bé")).toBe("a?é");
   });
 });
 
@@ -201,6 +201,6 @@ describe("ringport top", () => {
   });
 
   it("clears every line of a frame, and what is below", () => {
-    expect(frameOf("a\nb")).toBe("\u001b[Ha\u001b[K\r\nb\u001b[K\u001b[J");
+    expect(screenOf("a\nb")).toBe("\u001b[Ha\u001b[K\r\nb\u001b[K\u001b[J");
   });
 });

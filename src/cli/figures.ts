@@ -41,6 +41,6 @@ export function duration(milliseconds: number): string {
 }
 
 /** What a server says of itself, each character one column wide: others are shown as `?`. */
-export function visible(text: unknown): string {
+export function plainText(text: unknown): string {
   return visibleInColumns(String(text)).replace(/[^\u0020-\u007e\u00a1-\u024f]/g, "?");
 }

@@ -7,7 +7,7 @@ import { messageOf } from "../base/thrown.ts";
 import type { ServerStatistics } from "../worker/metrics/statistics_types.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { fetchFigures, figuresUrl, figuresUrlOf, figuresUrlOfPid } from "./figures_source.ts";
-import { visible } from "./figures.ts";
+import { plainText } from "./figures.ts";
 import { fit } from "./table.ts";
 import { complain, print, type Terminal } from "./terminal.ts";
 import { renderTop, type TopView } from "./top_view.ts";
@@ -90,7 +90,7 @@ const clearLine = "\u001b[K";
 const clearRest = "\u001b[J";
 
 /** A text as one frame: every line is cleared behind its end, so that nothing flickers. */
-export function frameOf(text: string): string {
+export function screenOf(text: string): string {
   return `${toCorner}${text.split("\n").map((line) => `${line}${clearLine}`).join("\r\n")}${clearRest}`;
 }
 
@@ -115,7 +115,7 @@ async function showLive({ url, interval }: TopOptions, terminal: Terminal): Prom
   try {
     while (running) {
       const { columns, rows } = terminal.terminalSize() ?? { columns: plainColumns, rows: 24 };
-      print(terminal, frameOf(await nextText(columns, rows)));
+      print(terminal, screenOf(await nextText(columns, rows)));
       let timer: ReturnType<typeof setTimeout> | undefined;
       await Promise.race([stopped, new Promise<void>((resolve) => timer = setTimeout(resolve, interval))]);
       clearTimeout(timer);
@@ -135,7 +135,7 @@ async function showLive({ url, interval }: TopOptions, terminal: Terminal): Prom
     } catch (error) {
       // It may be starting again: go on asking.
       before = undefined;
-      return fit(visible(messageOf(error)), columns);
+      return fit(plainText(messageOf(error)), columns);
     }
   }
 }

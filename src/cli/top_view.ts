@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { duration, percent, shortNumber, visible } from "./figures.ts";
+import { duration, percent, plainText, shortNumber } from "./figures.ts";
 import { type Column, fit, tableLines } from "./table.ts";
 import type {
   ActivityStatistics,
@@ -44,9 +44,9 @@ function headLines(view: TopView): string[] {
     shortNumber(rate(view, total, before?.total, read));
   const bad = now.workers.filter(({ health }) => health !== "healthy").length;
   return [
-    `ringport ${visible(now.version)} ${visible(now.phase)} ${now.workers.length} workers` +
+    `ringport ${plainText(now.version)} ${plainText(now.phase)} ${now.workers.length} workers` +
     `${bad === 0 ? "" : ` (${bad} not healthy)`} up ${duration(now.time - now.started)}` +
-    ` pid ${visible(now.pid)} ${visible(now.runtime)} ${visible(now.operatingSystem)}`,
+    ` pid ${plainText(now.pid)} ${plainText(now.runtime)} ${plainText(now.operatingSystem)}`,
     `connections ${shortNumber(total.connections.open)}, accepted ${
       perSecond((it) => it.connections.accepted)
     }/s, ` +
@@ -67,9 +67,9 @@ function workerColumns(view: TopView): Column<WorkerStatistics>[] {
   const perSecond = (read: (activity: ActivityStatistics) => number) => (worker: WorkerStatistics) =>
     shortNumber(rate(view, worker, past.get(worker.worker), read));
   return [
-    right("WORKER", 0, ({ worker }) => visible(worker)),
-    { title: "HEALTH", rank: 1, align: "left", text: ({ health }) => visible(health) },
-    { title: "PHASE", rank: 8, align: "left", text: ({ phase }) => visible(phase) },
+    right("WORKER", 0, ({ worker }) => plainText(worker)),
+    { title: "HEALTH", rank: 1, align: "left", text: ({ health }) => plainText(health) },
+    { title: "PHASE", rank: 8, align: "left", text: ({ phase }) => plainText(phase) },
     right("BUSY", 2, ({ utilisation }) => percent(utilisation)),
     right("CONN", 3, ({ connections }) => shortNumber(connections.open)),
     right("ACC/S", 4, perSecond(({ connections }) => connections.accepted)),
@@ -84,8 +84,8 @@ function workerColumns(view: TopView): Column<WorkerStatistics>[] {
 }
 
 const listenerColumns: Column<ListenerStatistics>[] = [
-  { title: "LISTENER", rank: 0, align: "left", text: ({ name }) => visible(name) },
-  { title: "ADDRESS", rank: 3, align: "left", text: ({ address }) => visible(address) },
+  { title: "LISTENER", rank: 0, align: "left", text: ({ name }) => plainText(name) },
+  { title: "ADDRESS", rank: 3, align: "left", text: ({ address }) => plainText(address) },
   { title: "CONN", rank: 1, align: "right", text: ({ open }) => shortNumber(open) },
   { title: "ACCEPTED", rank: 4, align: "right", text: ({ accepted }) => shortNumber(accepted) },
   { title: "REFUSED", rank: 5, align: "right", text: ({ refused }) => shortNumber(refused) },

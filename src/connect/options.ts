@@ -13,7 +13,7 @@ import {
   wholeNumber,
 } from "../base/options.ts";
 import { checkConnectionOptions, connectionSchema, portMax, unixPath } from "../stream/options.ts";
-import { refuse, withoutEffectOnUnix } from "../stream/socket_address.ts";
+import { refuseOptions, withoutEffectOnUnix } from "../stream/socket_address.ts";
 import { checkOneTimeout } from "../stream/time_limits/table.ts";
 import { checkRetryOptions } from "./retry.ts";
 import type { ConnectOptions } from "./types.ts";
@@ -41,7 +41,7 @@ export function checkConnectOptions<D>(options: ConnectOptions<D>): void {
 
 /** Refuses what has no effect on a connect to a Unix socket. */
 export function checkUnixConnect<D>(options: ConnectOptions<D>): void {
-  refuse(
+  refuseOptions(
     "connect",
     options as Readonly<Record<string, unknown>>,
     withoutEffectOnUnix,

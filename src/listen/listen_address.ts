@@ -11,7 +11,7 @@ import {
   addressWithZone,
   type Endpoint,
   type Place,
-  refuse,
+  refuseOptions,
   unixEndpoint,
   withoutEffectOnUnix,
 } from "../stream/socket_address.ts";
@@ -67,13 +67,18 @@ export function placeOfListen(options: BindOptions): Place {
       `option "${named[1]}" and option "${named[0]}" exclude each other`,
     );
   }
-  if (fd === undefined) refuse("listen", given, ["duplicate"], 'has no effect without "fd"');
+  if (fd === undefined) refuseOptions("listen", given, ["duplicate"], 'has no effect without "fd"');
   if (unix !== undefined) {
-    refuse("listen", given, withoutEffectOnUnix, "has no effect on a Unix socket");
+    refuseOptions("listen", given, withoutEffectOnUnix, "has no effect on a Unix socket");
     return unixEndpoint(unix);
   }
   if (fd !== undefined || inherited !== undefined) {
-    refuse("listen", given, withoutEffectOnInherited, "has no effect on a socket that listens already");
+    refuseOptions(
+      "listen",
+      given,
+      withoutEffectOnInherited,
+      "has no effect on a socket that listens already",
+    );
     if (fd !== undefined) {
       const duplicate = options.duplicate ?? false;
       return { kind: "inherited", descriptor: fd, duplicate, text: `descriptor ${fd}` };
@@ -82,7 +87,7 @@ export function placeOfListen(options: BindOptions): Place {
     const text = `inherited socket ${JSON.stringify(inherited)} (descriptor ${found.descriptor})`;
     return { kind: "inherited", descriptor: found.descriptor, duplicate: true, text };
   }
-  refuse("listen", given, unixOnly, "has no effect without a Unix socket");
+  refuseOptions("listen", given, unixOnly, "has no effect without a Unix socket");
   return internetEndpoint(options.hostname ?? hostnameDefault, options.port ?? 0);
 }
 
@@ -98,5 +103,5 @@ function internetEndpoint(hostname: string, port: number): Endpoint {
 
 /** Refuses what has no effect on a listening socket that turned out to be a Unix socket. */
 export function checkInheritedUnix(options: BindOptions): void {
-  refuse("listen", options as Options, withoutEffectOnUnix, "has no effect on a Unix socket");
+  refuseOptions("listen", options as Options, withoutEffectOnUnix, "has no effect on a Unix socket");
 }

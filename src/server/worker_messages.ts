@@ -47,7 +47,7 @@ export class MessageBudget {
 }
 
 /** The handlers at one end. */
-export class MessageHandlers {
+export class WorkerMessageHandlers {
   readonly #handlers = new Set<WorkerMessageHandler>();
   readonly #failed: (thrown: unknown) => void;
 
@@ -107,13 +107,13 @@ export interface MessageWay {
 export class WorkerMessages {
   readonly #way: MessageWay;
   readonly #budget = new MessageBudget();
-  readonly handlers: MessageHandlers;
+  readonly handlers: WorkerMessageHandlers;
   #heardCount = 0;
   #heardBytes = 0;
 
   constructor(way: MessageWay, failed: (thrown: unknown) => void) {
     this.#way = way;
-    this.handlers = new MessageHandlers(failed);
+    this.handlers = new WorkerMessageHandlers(failed);
   }
 
   /** Sends to all other workers and to the server. */

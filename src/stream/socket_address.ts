@@ -82,7 +82,12 @@ export function absoluteUnixPath(path: string): string {
 }
 
 /** What is false asks for nothing. */
-export function refuse(operation: string, options: Options, keys: readonly string[], why: string): void {
+export function refuseOptions(
+  operation: string,
+  options: Options,
+  keys: readonly string[],
+  why: string,
+): void {
   const key = keys.find((key) => options[key] !== undefined && options[key] !== false);
   if (key !== undefined) throw new OptionError(operation, key, `option "${key}" ${why}`);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Log } from "../server/log/log.ts";
-import { messageBody, MessageBudget, MessageHandlers } from "../server/worker_messages.ts";
+import { messageBody, MessageBudget, WorkerMessageHandlers } from "../server/worker_messages.ts";
 import type { WorkerHandle } from "./supervision/worker_handle.ts";
 
 export class MessageHub {
@@ -13,14 +13,14 @@ export class MessageHub {
   readonly #budgets = new WeakMap<WorkerHandle, MessageBudget>();
   /** Workers of which messages were dropped since their last one was heard. */
   readonly #behind = new WeakSet<WorkerHandle>();
-  readonly handlers: MessageHandlers;
+  readonly handlers: WorkerMessageHandlers;
   /** Messages dropped for workers with too many on their way. */
   dropped = 0;
 
   constructor(log: Log, workers: () => readonly WorkerHandle[]) {
     this.#log = log;
     this.#workers = workers;
-    this.handlers = new MessageHandlers((error) => log.tell("application.error", { error }));
+    this.handlers = new WorkerMessageHandlers((error) => log.tell("application.error", { error }));
   }
 
   /** Sends to all workers; gives to how many. */

@@ -15,7 +15,7 @@ import { type EventLoop, loopFor } from "../../loop/event_loop.ts";
 import { firstDataOf } from "../../stream/shared_config.ts";
 import { State } from "../../stream/state.ts";
 import type { Connection, SocketHandlers } from "../../stream/types.ts";
-import { Counters } from "./counters.ts";
+import { PoolCounters } from "./counters.ts";
 import type { Destination } from "./destination.ts";
 import { Destinations } from "./destinations.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
@@ -27,7 +27,7 @@ import { Waiting, type WaitingOwner } from "./waiting.ts";
 
 export class Places implements Keeper, LeaseOwner, WaitingOwner {
   readonly limits: PoolLimits;
-  readonly counters: Counters = new Counters();
+  readonly counters: PoolCounters = new PoolCounters();
   readonly destinations: Destinations;
   /** Every connection that holds a place. */
   readonly all: Set<Pooled> = new Set();

@@ -5,7 +5,7 @@
  */
 import type { PoolEvictions } from "./types.ts";
 
-export class Counters {
+export class PoolCounters {
   created = 0;
   reused = 0;
   failures = 0;

@@ -14,12 +14,12 @@ import type { AddressWords } from "../../base/address_words.ts";
 import {
   columnsOf,
   connectionsMask,
+  EntryPhase,
   generationStep,
   Head,
   HeaderWord,
   headWords,
   layoutOf,
-  Phase,
   phaseMask,
   pinUnit,
 } from "./layout.ts";
@@ -79,7 +79,7 @@ export class AddressEntries {
       const left = banLeft(Atomics.load(this.words, entry * headWords + Head.bannedUntil), now);
       if (Atomics.load(this.words, entry * headWords) !== control) continue;
       if (left > this.banLeft) this.banLeft = left;
-      if ((control & phaseMask) !== Phase.live) {
+      if ((control & phaseMask) !== EntryPhase.live) {
         this.#undecided = true;
       } else if (found < 0) {
         found = entry;
@@ -128,7 +128,7 @@ export class AddressEntries {
     for (let probe = 0; probe < probesMax; probe++) {
       const entry = (start + probe) & (this.count - 1);
       if (entry === made) return false;
-      if ((Atomics.load(this.words, entry * headWords) & phaseMask) >= Phase.claimed) return true;
+      if ((Atomics.load(this.words, entry * headWords) & phaseMask) >= EntryPhase.claimed) return true;
     }
     return false;
   }
@@ -198,7 +198,9 @@ export class AddressEntries {
       const control = Atomics.load(this.words, entry * headWords);
       // What others hold or have banned there meanwhile it would have given back; if it had begun to fill the
       // entry, nobody has, and half an address with nothing to its name is idle.
-      if ((control & phaseMask) === Phase.claimed + worker) this.#publish(entry, control, Phase.live);
+      if ((control & phaseMask) === EntryPhase.claimed + worker) {
+        this.#publish(entry, control, EntryPhase.live);
+      }
     }
     return connections;
   }
@@ -207,7 +209,7 @@ export class AddressEntries {
   read(entry: number, address: AddressWords): boolean {
     const at = entry * headWords;
     const control = Atomics.load(this.words, at);
-    if ((control & phaseMask) !== Phase.live) return false;
+    if ((control & phaseMask) !== EntryPhase.live) return false;
     const family = Atomics.load(this.words, at + Head.family) as 4 | 6;
     address.set(
       family,
@@ -232,7 +234,7 @@ export class AddressEntries {
     for (let probe = 0; probe < probesMax; probe++) {
       const entry = (start + probe) & (this.count - 1);
       const control = Atomics.load(this.words, entry * headWords);
-      if ((control & phaseMask) !== Phase.live || !this.#holds(entry, control, address)) continue;
+      if ((control & phaseMask) !== EntryPhase.live || !this.#holds(entry, control, address)) continue;
       if (banLeft(Atomics.load(this.words, entry * headWords + Head.bannedUntil), now) <= 0) continue;
       this.#seen = control;
       return entry;
@@ -247,11 +249,11 @@ export class AddressEntries {
       const at = entry * headWords;
       const control = Atomics.load(this.words, at);
       const phase = control & phaseMask;
-      if (phase >= Phase.claimed || (phase === Phase.live && !this.isIdle(entry, now))) continue;
-      const claimed = control & ~phaseMask | (Phase.claimed + column);
+      if (phase >= EntryPhase.claimed || (phase === EntryPhase.live && !this.isIdle(entry, now))) continue;
+      const claimed = control & ~phaseMask | (EntryPhase.claimed + column);
       if (Atomics.compareExchange(this.words, at, control, claimed) !== control) continue;
       // Whoever pinned it before the claim is seen now; whoever pins it later sees the claim and lets go.
-      if (phase === Phase.live && !this.isIdle(entry, now)) {
+      if (phase === EntryPhase.live && !this.isIdle(entry, now)) {
         Atomics.store(this.words, at, control);
         continue;
       }
@@ -262,7 +264,7 @@ export class AddressEntries {
         Atomics.store(this.words, at + word, 0);
       }
       Atomics.add(this.#counters, entry * this.#columns + column, pinUnit);
-      this.#publish(entry, control, Phase.live);
+      this.#publish(entry, control, EntryPhase.live);
       return entry;
     }
     return -1;
@@ -278,7 +280,8 @@ export class AddressEntries {
    */
   #holds(entry: number, control: number, address: AddressWords): boolean {
     const at = entry * headWords;
-    return (control & phaseMask) !== Phase.empty && Atomics.load(this.words, at + Head.key0) === address.w0 &&
+    return (control & phaseMask) !== EntryPhase.empty &&
+      Atomics.load(this.words, at + Head.key0) === address.w0 &&
       Atomics.load(this.words, at + Head.family) === address.family &&
       (address.family === 4 || Atomics.load(this.words, at + Head.key1) === address.w1);
   }

@@ -43,7 +43,7 @@ export const headerWords = 32;
 
 /** Words of an entry's head. */
 export const Head = {
-  /** Phase and generation, see below. */
+  /** EntryPhase and generation, see below. */
   control: 0,
   family: 1,
   /** IPv4: the address, and 0. IPv6: the first 64 bits. */
@@ -73,7 +73,7 @@ export const networkWords = 8;
  * a thread that is no worker. The upper 24 bits are a generation that changes whenever an entry gets another
  * address, so that whoever looked before sees that it is no longer what it was.
  */
-export const Phase = { empty: 0, live: 1, claimed: 2 } as const;
+export const EntryPhase = { empty: 0, live: 1, claimed: 2 } as const;
 export const phaseMask = 0xff;
 export const generationStep = 0x100;
 

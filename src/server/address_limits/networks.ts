@@ -6,7 +6,7 @@
 import { AddressWords } from "../../base/address_words.ts";
 import { bannedNetworksMax } from "../../base/limits.ts";
 import { inNetwork, type Network, sharesBits, wordBits } from "../../base/networks.ts";
-import { generationStep, HeaderWord, NetworkWord, networkWords, Phase, phaseMask } from "./layout.ts";
+import { EntryPhase, generationStep, HeaderWord, NetworkWord, networkWords, phaseMask } from "./layout.ts";
 import { banLeft, banWord } from "./offences.ts";
 
 export class BannedNetworks {
@@ -36,7 +36,7 @@ export class BannedNetworks {
   /** Milliseconds the ban of a record still lasts; 0 or less: none. */
   left(index: number, now: number): number {
     const at = index * networkWords;
-    if ((Atomics.load(this.#words, at) & phaseMask) !== Phase.live) return 0;
+    if ((Atomics.load(this.#words, at) & phaseMask) !== EntryPhase.live) return 0;
     return banLeft(Atomics.load(this.#words, at + NetworkWord.until), now);
   }
 
@@ -45,7 +45,7 @@ export class BannedNetworks {
     const at = index * networkWords;
     const words = this.#words;
     const control = Atomics.load(words, at);
-    if ((control & phaseMask) !== Phase.live) return undefined;
+    if ((control & phaseMask) !== EntryPhase.live) return undefined;
     const network = {
       prefix: Atomics.load(words, at + NetworkWord.prefix),
       words: new AddressWords().set(
@@ -66,12 +66,12 @@ export class BannedNetworks {
       const at = index * networkWords;
       const control = Atomics.load(this.#words, at);
       const phase = control & phaseMask;
-      if (phase === Phase.claimed || (phase === Phase.live && this.left(index, now) > 0)) continue;
-      const claimed = control & ~phaseMask | Phase.claimed;
+      if (phase === EntryPhase.claimed || (phase === EntryPhase.live && this.left(index, now) > 0)) continue;
+      const claimed = control & ~phaseMask | EntryPhase.claimed;
       if (Atomics.compareExchange(this.#words, at, control, claimed) !== control) continue;
       this.#fill(at, network, banWord(now, milliseconds));
       this.#use(index + 1);
-      Atomics.store(this.#words, at, ((control & ~phaseMask) + generationStep) | Phase.live);
+      Atomics.store(this.#words, at, ((control & ~phaseMask) + generationStep) | EntryPhase.live);
       return index;
     }
     return -1;
@@ -87,7 +87,7 @@ export class BannedNetworks {
       if (found === undefined || found.prefix !== network.prefix || !inNetwork(network, found.words)) {
         continue;
       }
-      const empty = ((control & ~phaseMask) + generationStep) | Phase.empty;
+      const empty = ((control & ~phaseMask) + generationStep) | EntryPhase.empty;
       if (Atomics.compareExchange(this.#words, at, control, empty) === control) removed = true;
     }
     return removed;
@@ -98,8 +98,8 @@ export class BannedNetworks {
     for (let index = 0; index < this.used; index++) {
       const at = index * networkWords;
       const control = Atomics.load(this.#words, at);
-      if ((control & phaseMask) !== Phase.live || this.left(index, now) > 0) continue;
-      const empty = ((control & ~phaseMask) + generationStep) | Phase.empty;
+      if ((control & phaseMask) !== EntryPhase.live || this.left(index, now) > 0) continue;
+      const empty = ((control & ~phaseMask) + generationStep) | EntryPhase.empty;
       Atomics.compareExchange(this.#words, at, control, empty);
     }
   }
@@ -112,7 +112,7 @@ export class BannedNetworks {
     const words = this.#words;
     if (!sharesBits(words[at + NetworkWord.w0], address.w0, words[at + NetworkWord.prefix])) return false;
     const control = Atomics.load(words, at);
-    if ((control & phaseMask) !== Phase.live) return false;
+    if ((control & phaseMask) !== EntryPhase.live) return false;
     const prefix = Atomics.load(words, at + NetworkWord.prefix);
     return sharesBits(Atomics.load(words, at + NetworkWord.w0), address.w0, prefix) &&
       Atomics.load(words, at + NetworkWord.family) === address.family &&

@@ -26,13 +26,13 @@ import type { AdmissionVerdict } from "../../listen/admission.ts";
 import { AddressEntries } from "./entries.ts";
 import {
   connectionsMask,
+  EntryPhase,
   Head,
   HeaderWord,
   headerWords,
   headWords,
   layoutOf,
   networkWords,
-  Phase,
   reasonBytes,
   tableMagic,
   tableVersion,
@@ -269,7 +269,7 @@ export class AddressTable {
     for (let entry = 0; entry < count; entry++) {
       const at = entry * headWords;
       // What was never used is not looked at: memory that is read first is given first.
-      if (Atomics.load(words, at) === Phase.empty) continue;
+      if (Atomics.load(words, at) === EntryPhase.empty) continue;
       const clear = (place: number, isOver: (word: number) => boolean): void => {
         const word = Atomics.load(words, at + place);
         if (word !== 0 && isOver(word)) Atomics.compareExchange(words, at + place, word, 0);
