@@ -242,7 +242,7 @@ function unitsOf(page: string): Map<string, string> {
 
 describe("the unit files of the guides", () => {
   const noSystemd = !isLinux ? "only Linux has systemd" : false;
-  for (const page of ["docs/systemd.md", "docs/restart.md"]) {
+  for (const page of ["docs/systemd.md", "docs/restart.md", "docs/deployment.md"]) {
     it(`are found good by systemd: ${page}`, { ignore: noSystemd }, async () => {
       const units = unitsOf(await readSource(page));
       expect(units.size).toBeGreaterThan(0);
