@@ -11,9 +11,10 @@ import type { ServerOptionPath } from "../src/server/options/types.ts";
 
 const intro = `# Options of a server
 
-One object sets up a server: the network, what it allocates, its limits and its life. An unknown key, a
-wrong type or a value out of bounds is an \`OptionError\` that names the key and what it wants. All times
-are milliseconds, all sizes bytes; a timeout, limit or rate of 0 is off.
+One object configures a server: its listeners, the memory it allocates, its limits and its
+lifecycle. An unknown key, a wrong type or a value out of bounds is an \`OptionError\` that names the
+key and the values it accepts. All times are in milliseconds, all sizes in bytes; 0 turns a timeout,
+limit or rate off.
 
 \`\`\`ts
 import { checkServerOptions, type ServerOptions } from "@ringport/ringport";
@@ -30,31 +31,31 @@ checkServerOptions(options); // throws what Server.run would throw
 
 ## Where options come from
 
-The same option has the same name everywhere: \`timeouts.firstByte\` is \`{ timeouts: { firstByte: 5_000 }
-}\` in code, \`RINGPORT_TIMEOUTS_FIRST_BYTE=5000\` in the environment and \`--timeouts.firstByte=5000\` (or
-\`--timeouts-first-byte 5000\`) on the command line. What is true or false is also \`--development\` and
-\`--no-development\`. Lists are separated by commas; \`listeners\` and an object for \`keepAlive\` are JSON;
-\`mode\` is octal.
+An option has the same name everywhere: \`timeouts.firstByte\` is \`{ timeouts: { firstByte: 5_000 } }\`
+in code, \`RINGPORT_TIMEOUTS_FIRST_BYTE=5000\` in the environment and \`--timeouts.firstByte=5000\` (or
+\`--timeouts-first-byte 5000\`) on the command line. Booleans are also \`--development\` and
+\`--no-development\`. Lists are separated by commas; \`listeners\` and an object for \`keepAlive\` are
+JSON; \`mode\` is octal.
 
-The operator of a server has the last word: flags win over variables, variables over code, code over the
-defaults. In code, what is passed to \`Server.run\` wins over the application's export \`options\`.
-\`Server.run\` and \`ringport run\` read all of them; \`Server.start\` reads what it is passed and the
-variables, and flags where it is given some. An unknown flag, and an unknown variable that begins with
+The operator of a server decides: flags win over variables, variables over code, code over the
+defaults. In code, options passed to \`Server.run\` win over the application's export \`options\`.
+\`Server.run\` and \`ringport run\` read all of these sources; \`Server.start\` reads its argument and the
+variables, and flags if you pass some. An unknown flag, or an unknown variable that begins with
 \`RINGPORT_\`, is an error that names the nearest known one. \`PORT\` and \`HOST\`, which many platforms
-set, count only where nothing else gives port or hostname and no list is given as \`listeners\`.
-\`HOSTNAME\` is not read: containers and shells set it to the machine's own name. A variable
-that is set to nothing counts as not set.
+set, count only if nothing else gives a port or hostname and no list is given as \`listeners\`.
+\`HOSTNAME\` is not read, because containers and shells set it to the name of the machine. An empty
+variable counts as not set.
 
-A source that says in another way where to listen takes the place of what the sources below it say:
+A source that gives another kind of address replaces the address of the sources below it:
 \`--unix=app.sock\` over \`port: 3000\` in code is a Unix socket.
 
 ## Several listeners
 
-\`listeners\` is a list of objects. Each has a \`name\` (its place in the list by default) and may have the
-options marked with * below. What it does not say, it takes from the server's own options; only \`port\`,
-\`unix\` and \`inherited\` have to stand in each of them, and \`limits.connections\` in a listener is a
-limit of that listener, beside the server's. The options of one listener exclude each other where they say
-in two ways where to listen.
+\`listeners\` is a list of objects. Each has a \`name\` (its position in the list by default) and may
+have the options marked with * below. Options that it does not set come from the server's own
+options, except \`port\`, \`unix\` and \`inherited\`, which each listener must set itself.
+\`limits.connections\` in a listener limits that listener, in addition to the server's limit. Options
+of one listener that give different kinds of address exclude each other.
 
 ## All options
 `;
@@ -82,8 +83,7 @@ export function renderOptionsPage(): string {
     "| --- | --- | --- | --- | --- |",
     ...lines,
     "",
-    "This page is made from the table that checks the options:",
-    "`bun tools/options_page.ts > docs/options.md`.",
+    "This page is generated from the table that checks the options: `bun tools/options_page.ts > docs/options.md`.",
     "",
   ].join("\n");
 }
