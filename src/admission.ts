@@ -4,8 +4,8 @@
  * @module
  */
 export type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./listen/admission.ts";
-export type { ProxyEndpoint, ProxyExtension, ProxyHeader } from "./stream/proxy_header.ts";
-export { AddressWords } from "./base/address_words.ts";
+export type { ProxyExtension, ProxyHeader } from "./stream/proxy_header.ts";
+export { PeerAddress } from "./base/peer_address.ts";
 export {
   type AddressStatistics,
   AddressTable,

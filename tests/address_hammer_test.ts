@@ -67,10 +67,12 @@ describe("the table of addresses under several threads", () => {
     const { worker, obey } = await start();
     await obey(memory, { task: "hold", rounds: 0, addresses, limit: 2, now, worker: 2 });
     worker.terminate();
-    expect(shared.connections(hammerAddress(0))).toBe(2);
+    expect(shared.connectionsOf(hammerAddress(0))).toBe(2);
     expect(shared.admit(hammerAddress(0), now, 1)).toBe("connections");
     expect(shared.reclaim(2)).toBe(addresses);
     expect(shared.admit(hammerAddress(0), now, 1)).toBe("ok");
-    for (let index = 1; index < addresses; index++) expect(shared.connections(hammerAddress(index))).toBe(0);
+    for (let index = 1; index < addresses; index++) {
+      expect(shared.connectionsOf(hammerAddress(index))).toBe(0);
+    }
   });
 });

@@ -32,7 +32,7 @@ function atEachStep(scene: (step: number) => boolean): void {
 }
 
 function expectOthers(table: AddressTable): void {
-  for (let index = 0; index < others; index++) expect(table.connections(host(index))).toBe(1);
+  for (let index = 0; index < others; index++) expect(table.connectionsOf(host(index))).toBe(1);
 }
 
 describe("the table of addresses, step by step", () => {
@@ -46,12 +46,12 @@ describe("the table of addresses, step by step", () => {
         () => expect(other.admit(old, 0, 1)).toBe("ok"),
       );
       const where = `step ${step}`;
-      expect(table.connections(late), where).toBe(table.ticket >= 0 ? 1 : 0);
-      expect(table.connections(old), where).toBe(reached && other.ticket >= 0 ? 1 : 0);
+      expect(table.connectionsOf(late), where).toBe(table.ticket >= 0 ? 1 : 0);
+      expect(table.connectionsOf(old), where).toBe(reached && other.ticket >= 0 ? 1 : 0);
       expectOthers(table);
       table.leave(table.ticket, 0);
       if (reached) other.leave(other.ticket, 1);
-      expect(table.connections(late) + table.connections(old), where).toBe(0);
+      expect(table.connectionsOf(late) + table.connectionsOf(old), where).toBe(0);
       expectOthers(table);
       return reached;
     });
@@ -67,8 +67,8 @@ describe("the table of addresses, step by step", () => {
         () => expect(other.admit(late, 0, 1)).toBe("ok"),
       );
       const where = `step ${step}`;
-      expect(table.connections(old), where).toBe(table.ticket >= 0 ? 1 : 0);
-      expect(table.connections(late), where).toBe(reached && other.ticket >= 0 ? 1 : 0);
+      expect(table.connectionsOf(old), where).toBe(table.ticket >= 0 ? 1 : 0);
+      expect(table.connectionsOf(late), where).toBe(reached && other.ticket >= 0 ? 1 : 0);
       expectOthers(table);
       return reached;
     });
@@ -87,7 +87,7 @@ describe("the table of addresses, step by step", () => {
         // One that had to wait for the other to finish is let in uncounted instead.
         const counted = [table, other].filter(({ ticket }) => ticket >= 0).length;
         expect(counted, `step ${step}`).toBe(1);
-        expect(table.connections(late), `step ${step}`).toBe(1);
+        expect(table.connectionsOf(late), `step ${step}`).toBe(1);
         const { admitted, uncounted, refusedConnections } = table.stats();
         expect(admitted - uncounted, `step ${step}`).toBe(known ? 2 : 1);
         expect(uncounted + refusedConnections, `step ${step}`).toBe(reached ? 1 : 0);
@@ -102,13 +102,13 @@ describe("the table of addresses, step by step", () => {
       const other = AddressTable.attach(table.buffer);
       const heads = new Int32Array(table.buffer, layoutOf(64, 4).heads);
       let filling = false;
-      const reached = interleave(() => table.offend(late, 0, 0), step, () => {
+      const reached = interleave(() => table.offendBy(late, 0, 0), step, () => {
         // Nobody goes on here while the first thread stands still, so what it is filling is never filled.
         filling = heads.some((word, at) => at % headWords === 0 && (word & phaseMask) >= EntryPhase.claimed);
-        other.offend(late, 0, 1);
+        other.offendBy(late, 0, 1);
       });
       if (!reached) return false;
-      expect(table.offend(late, 1, 2), `step ${step}`).toBe(!filling);
+      expect(table.offendBy(late, 1, 2), `step ${step}`).toBe(!filling);
       return true;
     });
   });
@@ -117,7 +117,7 @@ describe("the table of addresses, step by step", () => {
     atEachStep((step) => {
       const table = almostFull({ banAfter: 1 });
       const other = AddressTable.attach(table.buffer);
-      const reached = interleave(() => table.offend(old, 0), step, () => other.admit(late, 0, 1));
+      const reached = interleave(() => table.offendBy(old, 0), step, () => other.admit(late, 0, 1));
       expect(table.admit(late, 1, 2), `step ${step}`).toBe("ok");
       expectOthers(table);
       return reached;
@@ -148,7 +148,7 @@ describe("the table of addresses, step by step", () => {
     const operations: ((table: AddressTable) => void)[] = [
       (table) => table.admit(late, 0, 0),
       (table) => table.admit(old, 0, 0),
-      (table) => table.offend(late, 0, 0),
+      (table) => table.offendBy(late, 0, 0),
     ];
     for (const operation of operations) {
       atEachStep((step) => {
@@ -156,7 +156,7 @@ describe("the table of addresses, step by step", () => {
         const reached = interleave(() => operation(table), step, die);
         table.reclaim(0);
         const where = `step ${step}`;
-        expect(table.connections(late) + table.connections(old), where).toBe(0);
+        expect(table.connectionsOf(late) + table.connectionsOf(old), where).toBe(0);
         expectOthers(table);
         // The sixteenth entry can be had again, once the offence is forgotten.
         expect([table.admit(host(3000), 100_000, 1), table.ticket >= 0], where).toEqual(["ok", true]);
@@ -184,13 +184,13 @@ describe("the table of addresses, step by step", () => {
       const reached = interleave(() => other.admit(old, 0, 1), step, () => claimAndDie(table, entry));
       const where = `step ${step}`;
       expect(other.ticket, where).toBeGreaterThanOrEqual(0);
-      expect(table.connections(old), where).toBe(1);
+      expect(table.connectionsOf(old), where).toBe(1);
       expectOthers(table);
       other.leave(other.ticket, 1);
-      expect(table.connections(old), where).toBe(0);
+      expect(table.connectionsOf(old), where).toBe(0);
       // Whoever comes next finds nothing of it.
       expect(table.admit(late, 100_000, 2), where).toBe("ok");
-      expect(table.connections(late), where).toBe(1);
+      expect(table.connectionsOf(late), where).toBe(1);
       return reached;
     });
     atEachStep((step) => {

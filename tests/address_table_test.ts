@@ -23,7 +23,7 @@ describe("the table of addresses", () => {
     expect(table.admit(client, 0, 2)).toBe("connections");
     expect(table.ticket).toBe(-1);
     expect(table.admit(address("192.0.2.2"), 0, 2)).toBe("ok");
-    expect(table.connections(client)).toBe(3);
+    expect(table.connectionsOf(client)).toBe(3);
     table.leave(tickets[1][0], tickets[1][1]);
     expect(table.admit(client, 0, 2)).toBe("ok");
     expect(table.stats()).toEqual({
@@ -105,12 +105,12 @@ describe("the table of addresses", () => {
   it("bans after enough offences within the window", () => {
     for (const start of times) {
       const table = AddressTable.create({ banAfter: 3, banWindow: 10_000, banTime: 5_000, entries: 64 });
-      expect(table.offend(client, start)).toBe(false);
-      expect(table.offend(client, start + 100)).toBe(false);
+      expect(table.offendBy(client, start)).toBe(false);
+      expect(table.offendBy(client, start + 100)).toBe(false);
       // The window of the first is over.
-      expect(table.offend(client, start + 10_000)).toBe(false);
-      expect(table.offend(client, start + 10_001)).toBe(false);
-      expect(table.offend(client, start + 10_002)).toBe(true);
+      expect(table.offendBy(client, start + 10_000)).toBe(false);
+      expect(table.offendBy(client, start + 10_001)).toBe(false);
+      expect(table.offendBy(client, start + 10_002)).toBe(true);
       expect(table.admit(client, start + 10_003, 0)).toBe("banned");
       expect(table.admit(client, start + 15_001, 0)).toBe("banned");
       expect(table.admit(client, start + 15_002, 0)).toBe("ok");
@@ -137,9 +137,9 @@ describe("the table of addresses", () => {
     expect([table.admit(other(16), 1_000, 0), table.ticket]).toEqual(["ok", tickets[3]]);
     // An entry with an offence or a ban is kept although nobody is connected.
     table.leave(tickets[5], 0);
-    table.offend(other(5), 1_000);
+    table.offendBy(other(5), 1_000);
     expect([table.admit(other(17), 5_000, 0), table.ticket]).toEqual(["ok", -1]);
-    table.offend(other(5), 5_000);
+    table.offendBy(other(5), 5_000);
     expect([table.admit(other(17), 70_000, 0), table.ticket]).toEqual(["ok", -1]);
     expect(table.admit(other(5), 70_000, 0)).toBe("banned");
     expect([table.admit(other(17), 700_000, 0), table.ticket]).toEqual(["ok", tickets[5]]);
@@ -150,7 +150,7 @@ describe("the table of addresses", () => {
     for (const worker of [0, 1, 1, 2]) expect(table.admit(client, 0, worker)).toBe("ok");
     expect(table.admit(client, 0, 0)).toBe("connections");
     expect(table.reclaim(1)).toBe(2);
-    expect(table.connections(client)).toBe(2);
+    expect(table.connectionsOf(client)).toBe(2);
     expect(table.reclaim(1)).toBe(0);
     expect([0, 1, 2].map((worker) => table.admit(client, 0, worker))).toEqual(["ok", "ok", "connections"]);
   });
@@ -160,8 +160,8 @@ describe("the table of addresses", () => {
     const half = 2 ** 31;
     table.admit(client, 0, 0);
     table.leave(table.ticket, 0);
-    table.offend(client, 0);
-    table.offend(client, 0);
+    table.offendBy(client, 0);
+    table.offendBy(client, 0);
     expect(table.sweep(500)).toBe(1);
     expect(table.sweep(100_000)).toBe(0);
     // Without the sweep the old ban would lie in the future again.
@@ -234,7 +234,7 @@ describe("the table of addresses", () => {
           table.leave(ticket, owner);
           model.leave(gone, owner);
         } else if (action === 8) {
-          expect(table.offend(address(name), now), where).toBe(model.offend(name, now));
+          expect(table.offendBy(address(name), now), where).toBe(model.offend(name, now));
         } else if (random.oneIn(30)) {
           expect(table.reclaim(worker), where).toBe(model.reclaim(worker));
           for (let index = open.length - 1; index >= 0; index--) {
@@ -243,7 +243,7 @@ describe("the table of addresses", () => {
         } else if (random.oneIn(10)) {
           table.sweep(now);
         }
-        expect(table.connections(address(name)), where).toBe(model.connections(name));
+        expect(table.connectionsOf(address(name)), where).toBe(model.connections(name));
         expect(table.bans.has(name, now), where).toBe(model.banned(name, now));
       }
       expect(table.stats().uncounted).toBe(0);

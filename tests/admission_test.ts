@@ -1,7 +1,6 @@
 /** Limits of connections, admission by address, and the limits of the loop as a whole. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { parseAddressWords } from "../src/base/address_words.ts";
 import { createLoop, listen, OptionError, type Window } from "../src/mod.ts";
 import type { Refusal } from "../src/admission.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
@@ -90,7 +89,7 @@ describe("the limit of connections", () => {
 });
 
 describe("admission by address", () => {
-  const loopback = parseAddressWords("127.0.0.1")!;
+  const loopback = "127.0.0.1";
 
   it("refuses beyond the connections of an address, and lets in when one has left", async () => {
     const table = AddressTable.create({ connections: 2, workers: 2, entries: 64 });

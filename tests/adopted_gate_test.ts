@@ -1,9 +1,8 @@
 /** Connections accepted by one loop and adopted by another pass the same gate. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { parseAddressWords } from "../src/base/address_words.ts";
-import { adoptingListener } from "../src/listen/adopting_listener.ts";
-import { listenRaw } from "../src/listen/raw_listener.ts";
+import { listenRaw } from "../src/listen/bound_source.ts";
+import { listenHanded } from "../src/listen/listener.ts";
 import { createLoop } from "../src/mod.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/admission.ts";
@@ -20,19 +19,19 @@ describe("an adopted connection", () => {
       await using loop = createLoop({ segmentCount: 64, connections });
       const logs: Log[] = [];
       const given: number[] = [];
-      await using adopter = adoptingListener<Log>({
+      const { listener: adopter, source } = listenHanded<Log>({
         loop,
         socket: logging(logs, { data: (connection, bytes) => void connection.write(bytes) }),
       });
       await using raw = listenRaw(accepting, { hostname: "127.0.0.1" }, (descriptor) => {
         given.push(descriptor);
-        adopter.adopt(descriptor);
+        source.adopt(descriptor);
       });
       const peer = await connectPeer({ port: raw.address.port });
       await until(() => logs.length === 1, "it was adopted");
-      adopter.adopt(given[0]);
-      await until(() => adopter.pendingCount === 0, "the second one was answered");
-      expect(adopter.refusedCount).toBe(1);
+      source.adopt(given[0]);
+      await until(() => source.pending === 0, "the second one was answered");
+      expect(source.discarded).toBe(1);
       await peer.write("hello");
       expect(await readText(peer, "hello")).toBe("hello");
       expect(logs[0].reason).toBe(undefined);
@@ -43,11 +42,11 @@ describe("an adopted connection", () => {
 
   it("is judged by its address, and leaves the table when it goes", async () => {
     const table = AddressTable.create({ connections: 1, entries: 64 });
-    const loopback = parseAddressWords("127.0.0.1")!;
+    const loopback = "127.0.0.1";
     await using accepting = createLoop({ segmentCount: 64, connections: 16 });
     await using loop = createLoop({ segmentCount: 64, connections: 16 });
     const logs: Log[] = [];
-    await using adopter = adoptingListener<Log>({
+    const { listener: adopter, source } = listenHanded<Log>({
       loop,
       admission: new TableAdmission(table, 0),
       socket: logging(logs, { data: (connection, bytes) => void connection.write(bytes) }),
@@ -55,7 +54,7 @@ describe("an adopted connection", () => {
     await using raw = listenRaw(
       accepting,
       { hostname: "127.0.0.1" },
-      (descriptor) => void adopter.adopt(descriptor),
+      (descriptor) => void source.adopt(descriptor),
     );
     const { port } = raw.address;
     const first = await connectPeer({ port });
@@ -78,7 +77,7 @@ describe("an adopted connection", () => {
     await using loop = createLoop({ segmentCount: 64, connections: 16 });
     const logs: Log[] = [];
     const remotes: string[] = [];
-    await using adopter = adoptingListener<Log>({
+    const { listener: adopter, source } = listenHanded<Log>({
       loop,
       proxyProtocol: { trusted: ["127.0.0.1"], timeout: 200 },
       socket: logging(logs, { open: (connection) => void remotes.push(connection.remoteAddress.hostname) }),
@@ -86,7 +85,7 @@ describe("an adopted connection", () => {
     await using raw = listenRaw(
       accepting,
       { hostname: "127.0.0.1" },
-      (descriptor) => void adopter.adopt(descriptor),
+      (descriptor) => void source.adopt(descriptor),
     );
     const peer = await connectPeer({ port: raw.address.port });
     await peer.write(new Uint8Array([...clientHeader([192, 0, 2, 1], 7), 104, 105]));

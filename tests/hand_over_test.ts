@@ -1,9 +1,10 @@
 /** One loop accepts, another one serves: descriptors on their way, and none of them lost. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { adoptingListener } from "../src/listen/adopting_listener.ts";
-import { listenRaw } from "../src/listen/raw_listener.ts";
+import { listenRaw } from "../src/listen/bound_source.ts";
+import { listenHanded } from "../src/listen/listener.ts";
 import { connect, type Connection, createLoop, type EventLoop } from "../src/mod.ts";
+import type { PeerAddress } from "../src/base/peer_address.ts";
 import { discardDescriptor } from "../src/loop/open.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { connectLogged } from "./helpers/log.ts";
@@ -29,7 +30,7 @@ function bytesOf(...words: number[]): number[] {
 /** Two loops of this thread: one accepts, and what it accepts the other one serves. */
 function pair(acceptor: EventLoop, server: EventLoop, connections?: number) {
   const log: string[] = [];
-  const adopting = adoptingListener({
+  const { listener: adopting, source } = listenHanded({
     loop: server,
     connections,
     socket: {
@@ -38,8 +39,8 @@ function pair(acceptor: EventLoop, server: EventLoop, connections?: number) {
       close: (_, reason) => void log.push(`close by ${reason.by}`),
     },
   });
-  const raw = listenRaw(acceptor, LOCAL, (descriptor) => void adopting.adopt(descriptor));
-  return { adopting, raw, log };
+  const raw = listenRaw(acceptor, LOCAL, (descriptor) => void source.adopt(descriptor));
+  return { adopting, source, raw, log };
 }
 
 describe("connections accepted on one loop", () => {
@@ -108,9 +109,8 @@ describe("connections accepted on one loop", () => {
   it("come with the address of their peer", async () => {
     await using acceptor = createLoop(SMALL);
     const seen: { family: number; bytes: number[]; port: number }[] = [];
-    const take = (descriptor: number, family: number, ...words: number[]) => {
-      const port = words.pop()!;
-      seen.push({ family, bytes: bytesOf(...words), port });
+    const take = (descriptor: number, { familyCode, word0, word1, word2, word3, port }: PeerAddress) => {
+      seen.push({ family: familyCode, bytes: bytesOf(word0, word1, word2, word3), port });
       acceptor.engine.native.discard(descriptor);
     };
     const rest = new Array(12).fill(0);
@@ -167,13 +167,13 @@ describe("a descriptor nobody can serve", () => {
   it("beyond the limit is closed and counted, and the next one is served", async () => {
     await using acceptor = createLoop(SMALL);
     await using server = createLoop(SMALL);
-    const { adopting, raw } = pair(acceptor, server, 1);
+    const { adopting, source, raw } = pair(acceptor, server, 1);
     const first = await connectPeer({ port: raw.port });
     await until(() => adopting.connectionCount === 1, "the first was adopted");
     const second = await connectPeer({ port: raw.port });
     expect(await within(second.read().catch(() => null), "the second to be closed")).toBe(null);
     second.close();
-    expect(adopting.refusedCount).toBe(1);
+    expect(source.discarded).toBe(1);
     expect(server.stats().descriptorsDiscarded).toBe(1);
     first.close();
     await until(() => adopting.connectionCount === 0, "the first was gone");
@@ -187,15 +187,15 @@ describe("a descriptor nobody can serve", () => {
   it("is closed when the slots are used up, the listener has stopped or the loop is closed", async () => {
     await using acceptor = createLoop(SMALL);
     const server = createLoop({ ...SMALL, connections: 1 });
-    const { adopting, raw } = pair(acceptor, server);
+    const { adopting, source, raw } = pair(acceptor, server);
     const served = await connectPeer({ port: raw.port });
     await until(() => adopting.connectionCount === 1, "the first was adopted");
     const surplus = await connectPeer({ port: raw.port });
     expect(await within(surplus.read().catch(() => null), "the surplus one to be closed")).toBe(null);
-    await until(() => adopting.refusedCount === 1, "the refusal was told");
+    await until(() => source.discarded === 1, "the refusal was told");
     surplus.close();
 
-    await within(adopting.close(), "the listener to be closed");
+    await within(adopting.stop(), "the listener to be closed");
     const late = await connectPeer({ port: raw.port });
     expect(await within(late.read().catch(() => null), "the late one to be closed")).toBe(null);
     late.close();
@@ -208,16 +208,16 @@ describe("a descriptor nobody can serve", () => {
     const last = await connectPeer({ port: raw.port });
     expect(await within(last.read().catch(() => null), "the last one to be closed")).toBe(null);
     last.close();
-    expect(adopting.refusedCount).toBe(3);
+    expect(source.discarded).toBe(3);
     await raw.close();
   });
 
   it("and names no socket is refused without harm", async () => {
     await using server = createLoop(SMALL);
-    const adopting = adoptingListener({ loop: server, socket: echo });
-    expect(adopting.adopt(NO_SOCKET)).toBe(true);
-    await until(() => adopting.refusedCount === 1, "the refusal was told");
-    expect(adopting.pendingCount).toBe(0);
+    const { listener: adopting, source } = listenHanded({ loop: server, socket: echo });
+    expect(source.adopt(NO_SOCKET)).toBe(true);
+    await until(() => source.discarded === 1, "the refusal was told");
+    expect(source.pending).toBe(0);
     expect(server.stats().descriptorsDiscarded).toBe(0);
     expect(discardDescriptor(NO_SOCKET)).toBe(false);
     await adopting.close();

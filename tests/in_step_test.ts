@@ -33,7 +33,7 @@ class Workers {
         queueMicrotask(() => handle.received({ kind: "loaded", pid: 0 }));
         return { pid: 0, post: (message) => this.#posted(handle, message), kill: () => {} };
       },
-      doors: () => [],
+      listeners: () => [],
       udp: () => [],
       connectionsMax: () => 1,
       wake: () => {},

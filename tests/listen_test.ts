@@ -224,13 +224,15 @@ describe("stopping", () => {
   it("stop() ends accepting and leaves the connections", async () => {
     await using server = new TestServer({ data: (connection, bytes) => void connection.write(bytes) });
     const { peer, log } = await server.connectPeer();
-    server.listener.stop();
-    await within(server.listener.close(), "the listener to be gone");
+    await within(server.listener.stop(), "the address to be free");
     await expectRefused(server.port);
+    expect(server.listener.state).toBe("closing");
     await peer.write("still served");
     expect(await readText(peer, "still served")).toBe("still served");
     peer.close();
     await log.closed();
+    await within(server.listener.closed, "the listener to be gone");
+    expect(server.listener.state).toBe("closed");
   });
 
   it("stop(true) closes the connections too", async () => {
@@ -244,12 +246,39 @@ describe("stopping", () => {
     }
   });
 
+  it("close() sends what is buffered, ends the connections and waits for them", async () => {
+    const server = new TestServer();
+    const pairs = [await server.connectPeer(), await server.connectPeer()];
+    const [{ peer, log }] = pairs;
+    log.connection.write("goodbye");
+    let isClosed = false;
+    const closing = server.listener.close().then(() => isClosed = true);
+    await expectRefused(server.port);
+    expect(await readAllText(peer)).toBe("goodbye");
+    expect(isClosed).toBe(false);
+    for (const { peer } of pairs) peer.close();
+    for (const { log } of pairs) expect(await log.closed()).toMatchObject({ by: "local", flushed: true });
+    await within(closing, "the listener to be gone");
+    expect([server.listener.connectionCount, server.listener.state]).toEqual([0, "closed"]);
+  });
+
+  it("stop(true) ends what close() waits for, and disposal is close()", async () => {
+    const server = new TestServer({}, { lingerTimeout: 60_000 });
+    const { peer, log } = await server.connectPeer();
+    const closing = server.listener[Symbol.asyncDispose]();
+    expect(log.connection.state).toBe("closing");
+    server.listener.stop(true);
+    await within(closing, "the listener to be gone");
+    expect((await log.closed()).by).toBe("local");
+    peer.close();
+  });
+
   it("a signal ends the listener", async () => {
     const controller = new AbortController();
     await using server = new TestServer({}, { signal: controller.signal });
     const { peer } = await server.connectPeer();
     controller.abort();
-    await within(server.listener.close(), "the listener to be gone");
+    await within(server.listener.stop(), "the address to be free");
     await expectRefused(server.port);
     peer.close();
   });

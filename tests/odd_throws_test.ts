@@ -274,13 +274,13 @@ const boom = () => {
 
 describe("the callbacks of a listener", () => {
   const admission = (broken: string): Admission => {
-    const good: Admission = { admit: () => "ok", ticket: 0, leave() {} };
-    if (broken === "ticket") return Object.defineProperty(good, "ticket", { get: boom });
+    const good: Admission = { admit: () => "ok", leave() {} };
+    if (broken === "verdict") return Object.assign(good, { admit: () => "perhaps" });
     return Object.assign(good, { [broken]: boom });
   };
 
-  for (const broken of ["admit", "ticket"]) {
-    it(`refuse a connection whose judge throws at ${broken}`, async () => {
+  for (const broken of ["admit", "verdict"]) {
+    it(`refuse a connection whose judge fails at ${broken}`, async () => {
       using _ = new QuietConsole();
       const told: string[] = [];
       await using server = new OddServer({}, {
@@ -316,7 +316,7 @@ describe("the callbacks of a listener", () => {
   for (const refused of [boom, () => Promise.reject(Object.create(null))]) {
     it(`may ${refused === boom ? "throw" : "reject"} at refused`, async () => {
       await using server = new OddServer({}, {
-        admission: { admit: () => "banned", ticket: 0, leave() {} },
+        admission: { admit: () => "banned", leave() {} },
         refused: refused as () => void,
       });
       for (let round = 0; round < 3; round++) {

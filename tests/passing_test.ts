@@ -1,7 +1,7 @@
 /** Sockets given to another process: connections on both systems, listeners on Linux, under load. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { listenRaw } from "../src/listen/raw_listener.ts";
+import { listenRaw } from "../src/listen/bound_source.ts";
 import {
   dialMeeting,
   discardDescriptor,

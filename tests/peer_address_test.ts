@@ -122,7 +122,7 @@ describe("the address of a peer that resets at once", () => {
     const told: string[] = [];
     await using listener = listen({
       hostname: "127.0.0.1",
-      admission: { ticket: -1, admit: () => "banned", leave: () => {} },
+      admission: { admit: () => "banned", leave: () => {} },
       refused: ({ address }) => void told.push(address),
     });
     listener.pause();

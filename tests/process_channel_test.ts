@@ -182,7 +182,7 @@ describe("a process that was started", () => {
 });
 
 function handed(descriptor: number): HandedOver {
-  return { descriptor, listener: 0, family: 4, word0: 1, word1: 2, word2: 3, word3: 4, port: 5 };
+  return { descriptor, listener: 0, familyCode: 4, word0: 1, word1: 2, word2: 3, word3: 4, port: 5 };
 }
 
 /** A queue whose taker has room for so many. */
@@ -214,7 +214,7 @@ describe("sockets on their way to a process", () => {
       kind: "handOver",
       ticket: "Cg==",
       listener: 0,
-      family: 4,
+      familyCode: 4,
       word0: 1,
       word1: 2,
       word2: 3,

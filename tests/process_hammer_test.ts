@@ -99,7 +99,7 @@ describe("the table of addresses under several processes", () => {
     }
     await lasting.child[Symbol.asyncDispose]();
     table.reclaim(0);
-    for (let index = 0; index < addresses; index++) expect(table.connections(hammerAddress(index))).toBe(0);
+    for (let index = 0; index < addresses; index++) expect(table.connectionsOf(hammerAddress(index))).toBe(0);
     expectAllFree(table, 16);
     crew.free(memory);
   });

@@ -1,16 +1,16 @@
 /** The reader of PROXY headers: every vector whole, cut at each place, and byte by byte. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import type { ProxyEndpoint } from "../src/stream/proxy_header.ts";
+import type { SocketAddress } from "../src/base/address.ts";
 import { ProxyParser } from "../src/listen/proxy/proxy_protocol.ts";
 import { binaryHeader, lineHeader } from "./helpers/proxy.ts";
 import { Random } from "./helpers/random.ts";
 
 const behind = new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n");
 
-function told(end: ProxyEndpoint | undefined): string {
+function told(end: SocketAddress | undefined): string {
   if (end === undefined) return "";
-  return end.path !== undefined ? end.path : `${end.address} ${end.port}`;
+  return end.path !== undefined ? end.path : `${end.hostname} ${end.port}`;
 }
 
 /** What a parser makes of pieces: the header or the fault as text, and the bytes it left. */

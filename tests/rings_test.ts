@@ -213,7 +213,7 @@ describe("positions in shared memory that make no sense", () => {
         queue.give({
           descriptor: 1,
           listener: 0,
-          family: 4,
+          familyCode: 4,
           word0: 0,
           word1: 0,
           word2: 0,
@@ -233,7 +233,16 @@ describe("positions in shared memory that make no sense", () => {
   it("do not lead a hand-over beside its listeners, nor make it count what cannot be", () => {
     const queue = new HandOverQueue();
     const words = new Int32Array(queue.buffer);
-    const entry = { descriptor: 1, listener: 0, family: 4, word0: 0, word1: 0, word2: 0, word3: 0, port: 0 };
+    const entry = {
+      descriptor: 1,
+      listener: 0,
+      familyCode: 4,
+      word0: 0,
+      word1: 0,
+      word2: 0,
+      word3: 0,
+      port: 0,
+    };
     expect(queue.give(entry)).toBe(true);
     const at = words.length - handOverQueueEntries * 8 + 1;
     const before = Array.from(words);
@@ -256,7 +265,7 @@ describe("positions in shared memory that make no sense", () => {
   it("let a hand-over go on behind a socket whose taker throws", () => {
     const queue = new HandOverQueue();
     for (const descriptor of [7, 8]) {
-      queue.give({ descriptor, listener: 0, family: 4, word0: 0, word1: 0, word2: 0, word3: 0, port: 0 });
+      queue.give({ descriptor, listener: 0, familyCode: 4, word0: 0, word1: 0, word2: 0, word3: 0, port: 0 });
     }
     const seen: number[] = [];
     const take = () =>

@@ -5,7 +5,7 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { listenRaw, type RawListener } from "../src/listen/raw_listener.ts";
+import { type BoundSource, listenRaw } from "../src/listen/bound_source.ts";
 import { connect, type Connection, type EventLoop } from "../src/mod.ts";
 import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { type Phase } from "../src/server/phases.ts";
@@ -92,7 +92,7 @@ async function client(loop: EventLoop, port: number, seed: number, gentle: boole
 interface Scene {
   runner: WorkerServer;
   port: number;
-  acceptor: RawListener | undefined;
+  acceptor: BoundSource | undefined;
   logged: string[];
 }
 
@@ -129,7 +129,7 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
     generation: 0,
     application,
     options,
-    doors: [plan],
+    listeners: [plan],
     udp: [],
     connectionsMax: Infinity,
     seed,
@@ -138,19 +138,19 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
     const runner = new WorkerServer(settings, owner);
     await runner.start();
     runner.serve();
-    const { address } = runner.doors[0];
+    const { address } = runner.listeners[0].info;
     return { runner, port: address.port, acceptor: undefined, logged };
   }
-  const handed = { ...settings, doors: [] as ConstructorParameters<typeof WorkerServer>[0]["doors"] };
+  const handed = { ...settings, listeners: [] as ConstructorParameters<typeof WorkerServer>[0]["listeners"] };
   const runner = new WorkerServer(handed, owner);
   const queue = new HandOverQueue();
-  const acceptor = listenRaw(runner.loop, { hostname: "127.0.0.1", port: 0 }, (descriptor, ...address) => {
-    const [family, word0, word1, word2, word3, port] = address;
-    const socket = { descriptor, listener: 0, family, word0, word1, word2, word3, port };
+  const acceptor = listenRaw(runner.loop, { hostname: "127.0.0.1", port: 0 }, (descriptor, peer) => {
+    const { familyCode, word0, word1, word2, word3, port } = peer;
+    const socket = { descriptor, listener: 0, familyCode, word0, word1, word2, word3, port };
     if (!queue.give(socket)) runner.loop.engine.native.discard(descriptor);
     runner.loop.wake();
   });
-  handed.doors.push({ kind: "adopt", address: acceptor.address });
+  handed.listeners.push({ kind: "adopt", address: acceptor.address });
   await runner.start();
   runner.takeFrom(new HandOverQueue(queue.buffer));
   runner.serve();

@@ -2,8 +2,8 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { ShareableLoop } from "../ffi/mod.ts";
-import { adoptingListener } from "../src/listen/adopting_listener.ts";
-import { listenRaw } from "../src/listen/raw_listener.ts";
+import { listenRaw } from "../src/listen/bound_source.ts";
+import { listenHanded } from "../src/listen/listener.ts";
 import { connect, createLoop, listen } from "../src/mod.ts";
 import { seizeLoop } from "../src/loop/open.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
@@ -119,10 +119,10 @@ describe("a loop", () => {
   it("gives up the descriptors on their way to it", async () => {
     await using acceptor = createLoop({ segmentCount: 64, connections: 16 });
     const server = createLoop({ segmentCount: 64, connections: 16 });
-    const adopting = adoptingListener({ loop: server });
+    const { listener, source } = listenHanded({ loop: server });
     let seized = false;
     const raw = listenRaw(acceptor, { hostname: "127.0.0.1", port: 0 }, (descriptor) => {
-      adopting.adopt(descriptor);
+      source.adopt(descriptor);
       if (!seized) expect(seizeLoop(server.engine.native.handle)).toBe("seized");
       seized = true;
     });
@@ -132,7 +132,7 @@ describe("a loop", () => {
       expect(await within(peer.read().catch(() => null), `peer ${index} to be cut`)).toBe(null);
       peer.close();
     }
-    await within(adopting.close(), "the listener to be closed");
+    await within(listener.close(), "the listener to be closed");
     await server.close();
     expect(server.stats().descriptorsDiscarded).toBe(1);
     await raw.close();

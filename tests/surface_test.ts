@@ -143,7 +143,7 @@ const PAGES: Record<string, Page> = {
     ],
   },
   admission: {
-    values: ["AddressTable", "AddressWords", "TableAdmission"],
+    values: ["AddressTable", "PeerAddress", "TableAdmission"],
     types: [
       "AddressStatistics",
       "AddressTableOptions",
@@ -151,7 +151,6 @@ const PAGES: Record<string, Page> = {
       "AdmissionVerdict",
       "Ban",
       "BanList",
-      "ProxyEndpoint",
       "ProxyExtension",
       "ProxyHeader",
       "Refusal",

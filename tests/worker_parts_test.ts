@@ -107,7 +107,7 @@ describe("the queue of handed-over sockets", () => {
   const socket = (descriptor: number): HandedOver => ({
     descriptor,
     listener: descriptor % 3,
-    family: 4,
+    familyCode: 4,
     word0: descriptor * 7,
     word1: -1,
     word2: 0x7fffffff,

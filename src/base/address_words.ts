@@ -4,6 +4,8 @@
  * @module
  */
 import { type AddressBytes, formatAddress, parseAddress } from "./address.ts";
+import { AddressFamily } from "./layout.ts";
+import type { PeerWords } from "./peer_address.ts";
 
 /** The third word of an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */
 const mappedMark = 0xffff;
@@ -40,15 +42,15 @@ export class AddressWords {
   }
 
   /**
-   * Takes the address an accept record carries: its bytes lie in network order, and the words are as a
-   * machine with the small end first, as all we run on are, reads them.
+   * Takes the address of an accept's record: its bytes lie in network order, and the words are as a machine
+   * with the small end first, as all we run on are, reads them.
    */
-  setRecord(family: number, w0: number, w1: number, w2: number, w3: number): this {
-    const known = family === 4 || family === 6 ? family : 0;
-    const first = swapped(w0);
+  setPeer({ familyCode, word0, word1, word2, word3 }: PeerWords): this {
+    const known = familyCode === AddressFamily.ipv4 ? 4 : familyCode === AddressFamily.ipv6 ? 6 : 0;
+    const first = swapped(word0);
     // Of a link-local address (fe80::/10) the second word is the interface it was met at: no part of it.
-    const second = known === 6 && (first & linkLocalMask) === linkLocalPrefix ? 0 : swapped(w1);
-    return this.set(known, first, second, swapped(w2), swapped(w3));
+    const second = known === 6 && (first & linkLocalMask) === linkLocalPrefix ? 0 : swapped(word1);
+    return this.set(known, first, second, swapped(word2), swapped(word3));
   }
 
   /** Takes the address of bytes in network order. */

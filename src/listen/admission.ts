@@ -1,26 +1,51 @@
 /**
- * Who is let in: what a listener asks before a connection is made of what it accepted, and what it tells
- * about those it refused.
+ * Admission: what a listener asks before it makes a connection of an accepted socket, and what it tells about
+ * those it refused.
  *
  * @module
  */
-import type { AddressWords } from "../base/address_words.ts";
+import type { PeerAddress } from "../base/peer_address.ts";
 
-/** What becomes of a connection: it is let in, or refused for too many, too fast, or a ban. */
+/** The connection is admitted, or refused because of too many connections, a rate or a ban. */
 export type AdmissionVerdict = "ok" | "connections" | "rate" | "banned";
 
-/** Judges connections by the address they come from. */
+/**
+ * Judges connections by the address they come from.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "@ringport/ringport";
+ * import type { Admission } from "@ringport/ringport/admission";
+ *
+ * const open = new Map<string, number>();
+ * const admission: Admission = {
+ *   admit({ hostname }) {
+ *     const count = open.get(hostname) ?? 0;
+ *     if (count === 10) return "connections";
+ *     open.set(hostname, count + 1);
+ *     return "ok";
+ *   },
+ *   leave({ hostname }) {
+ *     open.set(hostname, open.get(hostname)! - 1);
+ *   },
+ * };
+ * await using listener = listen({ hostname: "127.0.0.1", admission });
+ * console.log(listener.refusals.connections); // 0
+ * ```
+ */
 export interface Admission {
-  /** Asked once for each connection; the object is used again for the next. */
-  admit(address: AddressWords): AdmissionVerdict;
-  /** After "ok": what `leave` is given when the connection is gone. */
-  readonly ticket: number;
-  leave(ticket: number): void;
+  /**
+   * Called for each connection, with the client's address. The object is valid during the call only: the next
+   * connection overwrites it.
+   */
+  admit(address: PeerAddress): AdmissionVerdict;
+  /** Called when a connection is gone for which `admit` has returned "ok", with the same address. */
+  leave(address: PeerAddress): void;
 }
 
 /**
  * Why a connection was cut before the application saw it. `"limit"`: too many at once on this listener.
- * `"connections"`, `"rate"`, `"banned"`: by its address. `"untrusted"`: no trusted source of the PROXY
+ * `"connections"`, `"rate"`, `"banned"`: by its address. `"untrusted"`: not a trusted source of the PROXY
  * protocol. `"proxy"`: its PROXY header was wrong, or did not come in time. `"failed"`: the admission threw.
  */
 export type RefusalReason = "limit" | "connections" | "rate" | "banned" | "untrusted" | "proxy" | "failed";

@@ -5,23 +5,27 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import { Flags, Operation } from "../base/layout.ts";
-import type { Engine } from "../loop/engine.ts";
+import type { PeerAddress } from "../base/peer_address.ts";
+import { type EventLoop, loopFor } from "../loop/event_loop.ts";
+import type { StreamConnection } from "../stream/connection.ts";
+import { checkHandlers } from "../stream/options.ts";
+import { SharedConfig } from "../stream/shared_config.ts";
+import { applyUnixOptions } from "../stream/socket_options.ts";
+import { socketsOf } from "../stream/table.ts";
+import type { Connection, SocketHandlers } from "../stream/types.ts";
+import { AcceptFilter, type AcceptFilterOptions } from "./accept_filter.ts";
+import type { AcceptManner, AcceptSource } from "./accept_source.ts";
 import { AcceptedQueue } from "./accepted_queue.ts";
 import type { Refusals } from "./admission.ts";
-import { bindListener } from "./binding.ts";
-import type { StreamConnection } from "../stream/connection.ts";
-import { AcceptFilter } from "./accept_filter.ts";
-import { type EventLoop, loopFor } from "../loop/event_loop.ts";
-import { SharedConfig } from "../stream/shared_config.ts";
-import { checkHandlers } from "../stream/options.ts";
+import { BoundSource } from "./bound_source.ts";
+import { HandedSource } from "./handed_source.ts";
 import { checkListenOptions } from "./options.ts";
-import { applyUnixOptions } from "../stream/socket_options.ts";
-import { type Acceptor, type ConnectionTable, socketsOf } from "../stream/table.ts";
-import type { Connection, SocketHandlers } from "../stream/types.ts";
 import type { ListenOptions } from "./types.ts";
 
-/** Where a listener stands. `"closing"`: it accepts no more, the kernel is yet to let go. */
+/**
+ * Where a listener stands. `"closing"`: it accepts no more, and the address or connections are still in use.
+ * `"closed"`: the address is free and the last connection is gone.
+ */
 export type ListenerState = "listening" | "paused" | "closing" | "closed";
 
 /**
@@ -51,86 +55,103 @@ export function listen<D = undefined>(options: ListenOptions<D> = {}): Listener<
   checkListenOptions(options);
   options.signal?.throwIfAborted();
   const loop = loopFor(options.loop);
+  return open(loop, options, (manner) => new BoundSource(loop, options, manner));
+}
+
+/** Options as those of `listen`, without what concerns the socket that listens. */
+export type HandedOptions<D> =
+  & AcceptFilterOptions<D>
+  & Pick<ListenOptions<D>, "connections" | "atLimit" | "signal">
+  & { loop: EventLoop };
+
+/**
+ * Makes a listener whose connections another loop has accepted: they come by `source.adopt`. `address`: where
+ * they are accepted. Options of the sockets themselves (`noDelay`, `keepAlive`, buffers) are inherited from
+ * the listener that accepted them and have no effect, except the send buffer of Unix sockets.
+ */
+export function listenHanded<D = undefined>(
+  options: HandedOptions<D>,
+  address: SocketAddress = { hostname: "0.0.0.0", port: 0, family: "IPv4" },
+): { listener: Listener<D>; source: HandedSource } {
+  checkListenOptions(options);
+  const { loop } = options;
+  let source: HandedSource | undefined;
+  const listener = open(loop, options, (manner) => source = new HandedSource(loop, address, manner));
+  return { listener, source: source! };
+}
+
+/** A loop that was made for this listener alone ends if listening fails. */
+function open<D>(loop: EventLoop, options: ListenOptions<D>, make: MakeSource): Listener<D> {
   loop.retain();
   try {
-    return new Listener(loop, options);
-  } catch (error) {
+    return new Listener(loop, options, make);
+  } finally {
     loop.release();
-    throw error;
   }
 }
 
+type MakeSource = (manner: AcceptManner) => AcceptSource;
+
 /**
- * A place that accepts connections. Made by {@linkcode listen}.
+ * Accepts connections. Made by {@linkcode listen}.
  *
  * `for await (const connection of listener)` yields the connections; leaving the loop ends the iteration, not
  * the listener.
  */
 export class Listener<D = undefined> implements AsyncDisposable, Disposable, AsyncIterable<Connection<D>> {
-  /** The address bound. */
-  readonly address: SocketAddress;
+  /** Called for each connection accepted, before it is judged. @internal */
+  whenAccepted: (() => void) | undefined = undefined;
   readonly #loop: EventLoop;
-  readonly #engine: Engine;
-  readonly #table: ConnectionTable;
+  readonly #options: ListenOptions<D>;
   readonly #config: SharedConfig<D>;
-  readonly #tag: number;
-  readonly #id: number;
-  readonly #connectionsMax: number;
-  /** Whether what is too much is cut, instead of left in the kernel's queue. */
+  readonly #maxConnections: number;
+  /** Whether connections over a limit are refused instead of left in the kernel's queue. */
   readonly #refuses: boolean;
-  /** Connections the library may accept before it is allowed more, 0 where it is not limited. */
-  readonly #quota: number;
-  readonly #gate: AcceptFilter<D>;
+  readonly #filter: AcceptFilter<D>;
+  readonly #source: AcceptSource;
   readonly #queue: AcceptedQueue<D>;
-  readonly #gone = Promise.withResolvers<void>();
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.stop();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #onAbort = () => this.#source.stop();
   readonly #onPressure = (on: boolean) => {
     if (!this.#refuses) this.#pauseFor(pausedByPressure, on);
   };
-  /** Whether the library was told, when the listener was bound, to begin without reading. */
-  readonly #startPaused: boolean;
-  readonly #options: ListenOptions<D>;
-  /** Called for each connection accepted, before it is judged. @internal */
-  whenAccepted: (() => void) | undefined = undefined;
-  #state: ListenerState = "listening";
   #count = 0;
   /** Why accepting is paused: the application, the queue of the iteration, the loop's limits. */
   #pausedBy = 0;
-  #referenced = true;
+  /** Connections that come after the end of accepting are ended as well, gently or not. */
+  #lateEnd: "close" | "abort" | undefined = undefined;
 
   /** Use {@linkcode listen}. @internal */
-  constructor(loop: EventLoop, options: ListenOptions<D>) {
+  constructor(loop: EventLoop, options: ListenOptions<D>, make: MakeSource) {
     this.#loop = loop;
     this.#options = options;
-    this.#engine = loop.engine;
-    this.#table = socketsOf(loop);
     this.#config = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
-    this.#connectionsMax = options.connections ?? Infinity;
+    this.#maxConnections = options.connections ?? Infinity;
     this.#refuses = options.atLimit === "refuse";
-    this.#quota = this.#refuses ? 0 : options.connections ?? 0;
-    this.#gate = new AcceptFilter<D>(this.#config, options, {
+    this.#filter = new AcceptFilter<D>(this.#config, options, {
       opened: (connection) => this.#open(connection),
-      turnedAway: () => this.#leave(),
-      left: () => this.#leave(),
+      left: () => this.#left(),
     });
-    this.#startPaused = this.#gate.startsPaused;
-    this.#tag = this.#table.nextTag();
-    const bound = bindListener(this.#engine, this.#tag, options, {
-      paused: this.#startPaused,
-      accepts: this.#quota,
-    });
-    this.#id = bound.id;
-    this.address = bound.address;
-    this.#gate.listensAt(bound.address);
     this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
-    this.#table.addAcceptor(this.#tag, this.#acceptor());
-    this.#engine.ref();
-    const { pressure } = this.#engine;
+    this.#source = make({
+      paused: this.#filter.startsPaused,
+      accepts: this.#refuses ? 0 : options.connections ?? 0,
+    });
+    this.#filter.listensAt(this.#source.address);
+    this.#source.begin({
+      accepted: (id, peer) => this.#accepted(id, peer),
+      stopping: () => this.#stopping(),
+      ended: () => this.#ended(),
+    });
+    const { pressure } = loop.engine;
     pressure?.watch(this.#onPressure);
     if (pressure?.on === true) this.#onPressure(true);
-    this.#signal = options.signal;
-    this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** The address bound. */
+  get address(): SocketAddress {
+    return this.#source.address;
   }
 
   /** The path bound, of a Unix socket. */
@@ -138,9 +159,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.address.path;
   }
 
-  /**
-   * The address bound, as text; `""` for a Unix socket, as the port is 0.
-   */
+  /** The address bound, as text; `""` for a Unix socket, as the port is 0. */
   get hostname(): string {
     return this.address.hostname;
   }
@@ -152,7 +171,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 
   /** Where it stands. */
   get state(): ListenerState {
-    return this.#state;
+    if (this.#source.isStopped) return this.#isGone ? "closed" : "closing";
+    return (this.#pausedBy & pausedByApplication) !== 0 ? "paused" : "listening";
   }
 
   /**
@@ -160,8 +180,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
    * Undefined where the system does not tell: on Windows, and for Unix sockets.
    */
   backlog(): { length: number; limit: number } | undefined {
-    if (this.#state === "closing" || this.#state === "closed") return undefined;
-    return this.#engine.native.listenerQueue(this.#id >>> 0);
+    return this.#source.backlog();
   }
 
   /** Connections open now. */
@@ -169,49 +188,82 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#count;
   }
 
+  /** Connections about to be opened: another loop has accepted them. @internal */
+  get pendingCount(): number {
+    return this.#source.pending;
+  }
+
+  /** Connections that another loop has accepted and that were closed without being opened. @internal */
+  get discardedCount(): number {
+    return this.#source.discarded;
+  }
+
+  /** Whether it has as many connections as it may have. @internal */
+  get isFull(): boolean {
+    return this.#count >= this.#maxConnections;
+  }
+
   /** Connections that were cut before the application saw them, by reason. */
   get refusals(): Refusals {
-    return this.#gate.counted();
+    const counted = this.#filter.counted();
+    return { ...counted, limit: counted.limit + this.#source.discarded };
   }
 
   /** Accepts no more for now; new connections wait in the kernel's backlog. */
   pause(): void {
-    if (this.#state !== "listening") return;
-    this.#state = "paused";
     this.#pauseFor(pausedByApplication, true);
   }
 
   /** Accepts again. */
   resume(): void {
-    if (this.#state !== "paused") return;
-    this.#state = "listening";
     this.#pauseFor(pausedByApplication, false);
-  }
-
-  /**
-   * Accepts no more, for good.
-   *
-   * @param closeActiveConnections true: aborts the connections too. They stay by default.
-   */
-  stop(closeActiveConnections = false): void {
-    this.#end(0);
-    if (!closeActiveConnections) return;
-    for (const connection of this.connections()) connection.abort();
   }
 
   /** The connections open now, in no particular order. */
   connections(): Connection<D>[] {
-    return this.#gate.connections();
+    return this.#filter.connections();
   }
 
-  /** Accepts no more, for good; resolves when the address is free again. Connections stay. */
-  close(): Promise<void> {
-    this.stop();
-    return this.#gone.promise;
+  /** Whether it has accepted a connection, which may be gone. @internal */
+  hasAccepted(connection: Connection<D>): boolean {
+    return this.#filter.owns(connection);
   }
 
   /**
-   * As {@linkcode close}, when another process has the listening socket and goes on with it: the path of a
+   * Accepts no more, for good. Connections stay open.
+   *
+   * @param closeActiveConnections true: aborts the connections too.
+   * @returns a promise that resolves when the address is free.
+   */
+  stop(closeActiveConnections = false): Promise<void> {
+    this.#source.stop();
+    if (closeActiveConnections) {
+      this.#lateEnd = "abort";
+      for (const connection of this.connections()) connection.abort();
+    }
+    return this.#source.ended;
+  }
+
+  /**
+   * Accepts no more and ends every connection as `connection.close()` does: what is buffered is sent first.
+   * Resolves when the address is free and the last connection is gone. `stop(true)` does not wait for peers,
+   * also after this.
+   */
+  close(): Promise<void> {
+    this.#source.stop();
+    this.#lateEnd ??= "close";
+    this.#filter.abortUnread();
+    for (const connection of this.connections()) connection.close();
+    return this.closed;
+  }
+
+  /** Resolves when the address is free and the last connection is gone; never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * As {@linkcode stop}, when another process has the listening socket and goes on with it: the path of a
    * Unix socket stays, and whoever waits to be accepted is served there.
    *
    * @example
@@ -224,8 +276,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
    * ```
    */
   handOn(): Promise<void> {
-    this.#end(Flags.handedOn);
-    return this.#gone.promise;
+    return this.#source.handOn();
   }
 
   /**
@@ -234,7 +285,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
    * @internal
    */
   get descriptor(): number {
-    return this.#engine.native.descriptorOf(this.#id >>> 0);
+    return this.#source.descriptor;
   }
 
   /** Takes other handlers, for the connections there are as well. */
@@ -249,16 +300,12 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 
   /** Keeps the process alive while it listens: the default. */
   ref(): void {
-    if (this.#referenced || this.#state === "closed") return;
-    this.#referenced = true;
-    this.#engine.ref();
+    this.#source.ref();
   }
 
   /** Does not keep the process alive. */
   unref(): void {
-    if (!this.#referenced) return;
-    this.#referenced = false;
-    this.#engine.unref();
+    this.#source.unref();
   }
 
   /** The connections as they are accepted. Ends when the listener stops. */
@@ -266,90 +313,67 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#queue.iterate();
   }
 
-  /** Stops and aborts its connections. */
+  /** The same as {@linkcode close}, without waiting. */
   [Symbol.dispose](): void {
-    this.stop(true);
+    void this.close();
   }
 
-  /** Stops, aborts its connections, and waits until the address is free. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.stop(true);
-    await this.#gone.promise;
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
-  #end(flags: number): void {
-    if (this.#state !== "listening" && this.#state !== "paused") return;
-    this.#state = "closing";
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#engine.submit(Operation.close, this.#id, 0, flags);
-    this.#queue.end();
+  get #isGone(): boolean {
+    return this.#source.isEnded && this.#count === 0;
   }
 
-  #acceptor(): Acceptor {
-    return {
-      number: this.#id,
-      accepted: (id, family, w0, w1, w2, w3, port) => this.#accept(id, family, w0, w1, w2, w3, port),
-      stop: () => this.stop(),
-      left: () => this.#left(),
-    };
-  }
-
-  #accept(
-    id: number,
-    family: number,
-    w0: number,
-    w1: number,
-    w2: number,
-    w3: number,
-    port: number,
-  ): void {
+  #accepted(id: number, peer: PeerAddress): boolean {
     this.whenAccepted?.();
-    // Accepted in the same turn in which the listener stopped.
-    if (this.#state === "closing" || this.#state === "closed") {
-      this.#engine.submit(Operation.abort, id);
-      return;
-    }
-    if (this.#config.isUnix) applyUnixOptions(this.#engine, id, this.#options);
+    // Handed over before the listener stopped: served, unless nobody would take it.
+    const isLate = this.#source.isStopped;
+    if (isLate && (this.#lateEnd === "abort" || this.#loop.ending || !this.#config.handled)) return false;
+    const { engine } = this.#loop;
+    if (this.#config.isUnix) applyUnixOptions(engine, id, this.#options);
     this.#loop.retain();
     this.#count += 1;
-    const isTooMany = this.#count > this.#connectionsMax ||
-      (this.#refuses && this.#engine.pressure?.on === true);
-    if (isTooMany) this.#gate.turnAway(id, "limit", family, w0, w1, w2, w3);
-    else this.#gate.enter(id, family, w0, w1, w2, w3, port);
+    const isTooMany = this.#count > this.#maxConnections || (this.#refuses && engine.pressure?.on === true);
+    if (isTooMany) this.#filter.turnAway(id, "limit", peer);
+    else this.#filter.enter(id, peer);
+    return true;
   }
 
   #open(connection: StreamConnection<D>): void {
-    const given = !this.#config.handled || this.#queue.active;
-    const late = this.#state === "closing" || this.#state === "closed";
+    const isGiven = !this.#config.handled || this.#queue.active;
     // Its PROXY header came after the listener stopped, and nobody would take it.
-    if (given && late) return connection.abort();
-    connection.opened(this.#gate.beginsUnread(connection), given);
-    if (given) this.#queue.push(connection);
+    if (isGiven && this.#source.isStopped) return connection.abort();
+    connection.opened(this.#filter.beginsUnread(connection), isGiven);
+    if (isGiven) this.#queue.push(connection);
+    else if (this.#lateEnd === "close") connection.close();
   }
 
-  /** A place is free again. */
-  #leave(): void {
+  /** A connection has gone, opened or not. */
+  #left(): void {
     this.#count -= 1;
-    const listens = this.#state === "listening" || this.#state === "paused";
-    if (this.#quota > 0 && listens) this.#engine.submit(Operation.allowAccepts, this.#id, 1);
+    this.#source.released();
     this.#loop.release();
+    if (this.#isGone) this.#closed.resolve();
   }
 
   #pauseFor(reason: number, on: boolean): void {
     const before = this.#pausedBy;
     this.#pausedBy = on ? before | reason : before & ~reason;
-    if (this.#state === "closing" || this.#state === "closed") return;
-    if (before === 0 && this.#pausedBy !== 0) this.#engine.submit(Operation.pause, this.#id);
-    if (before !== 0 && this.#pausedBy === 0) this.#engine.submit(Operation.resumeReading, this.#id);
+    if (before === 0 && this.#pausedBy !== 0) this.#source.pause();
+    if (before !== 0 && this.#pausedBy === 0) this.#source.resume();
   }
 
-  #left(): void {
-    this.#engine.pressure?.unwatch(this.#onPressure);
-    this.#table.removeAcceptor(this.#tag);
-    this.#state = "closed";
-    this.unref();
-    this.#gone.resolve();
-    this.#loop.release();
+  #stopping(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#queue.end();
+  }
+
+  #ended(): void {
+    this.#loop.engine.pressure?.unwatch(this.#onPressure);
+    if (this.#isGone) this.#closed.resolve();
   }
 }
 

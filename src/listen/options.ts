@@ -42,7 +42,7 @@ const listenSchema: OptionSchema = {
   signal: abortSignal,
   connections: wholeNumber(1, bufferLimitMaxBytes),
   atLimit: { wants: '"pause" or "refuse"', accepts: (value) => value === "pause" || value === "refuse" },
-  admission: objectOf("an object with admit, ticket and leave"),
+  admission: objectOf("an object with admit and leave"),
   refused: callback,
   proxyProtocol: objectOf("an object of trusted and timeout"),
 };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { PeerAddress } from "../base/peer_address.ts";
 
 /**
  * Takes the completions of one loop, each as plain numbers. What it throws is reported, and `broken` is told
@@ -17,31 +18,10 @@ export interface CompletionSink {
   sent(id: number, status: number, systemError: number): void;
   /** The FIN is out, or could not be sent. */
   writeEnded(id: number, status: number, systemError: number): void;
-  /**
-   * A listener has accepted a connection. The peer's address: an `AddressFamily`, the words of its sixteen
-   * bytes in network order, as they lie in memory, and the port; IPv4 is the first word.
-   */
-  accepted(
-    id: number,
-    listener: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-    port: number,
-  ): void;
-  /** The same from a listener that hands its connections on: the descriptor is the sink's. */
-  acceptedRaw(
-    descriptor: number,
-    listener: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-    port: number,
-  ): void;
+  /** A listener has accepted a connection. The next accept overwrites `peer`. */
+  accepted(id: number, listener: number, peer: PeerAddress): void;
+  /** The same from a listener in raw mode: the descriptor is the sink's. */
+  acceptedRaw(descriptor: number, listener: number, peer: PeerAddress): void;
   /** A listener could not accept. */
   acceptFailed(listener: number, status: number, systemError: number): void;
   /** A descriptor has become a connection, or `status` says why not; the library has closed it then. */

@@ -5,6 +5,7 @@
  */
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
 import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
+import { PeerAddress } from "../base/peer_address.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import type { LateAnswers } from "./late_answers.ts";
 import type { TimerTable } from "./timers.ts";
@@ -79,17 +80,17 @@ function dispatchOther(
   }
 }
 
+/** The address of the accept being handled; each one overwrites it. */
+const peer = new PeerAddress();
+
 function accepted(id: number, ring: CompletionRing, sink: CompletionSink): void {
   const { tag, status } = ring;
   if (status !== Status.ok) return sink.acceptFailed(tag, status, ring.systemError);
-  const family = ring.flags & familyMask;
   // The address lies where other completions have their bytes.
   const { segment, offset, length, systemError, argument: port } = ring;
-  if ((ring.flags & rawFlag) === 0) {
-    sink.accepted(id, tag, family, segment, offset, length, systemError, port);
-  } else {
-    sink.acceptedRaw(ring.id, tag, family, segment, offset, length, systemError, port);
-  }
+  peer.set(ring.flags & familyMask, segment, offset, length, systemError, port);
+  if ((ring.flags & rawFlag) === 0) sink.accepted(id, tag, peer);
+  else sink.acceptedRaw(ring.id, tag, peer);
 }
 
 function datagramReceived(id: number, ring: CompletionRing, sink: CompletionSink): void {

@@ -1,9 +1,10 @@
 /**
- * A table of addresses as the judge of one worker's connections.
+ * A table of addresses as the admission of one worker's listeners.
  *
  * @module
  */
-import type { AddressWords } from "../base/address_words.ts";
+import { AddressWords } from "../base/address_words.ts";
+import type { PeerAddress } from "../base/peer_address.ts";
 import type { Admission, AdmissionVerdict } from "../listen/admission.ts";
 import type { AddressTable } from "./address_limits/table.ts";
 import { tableNow } from "./address_limits/table_clock.ts";
@@ -12,21 +13,20 @@ import { tableNow } from "./address_limits/table_clock.ts";
 export class TableAdmission implements Admission {
   readonly #table: AddressTable;
   readonly #worker: number;
+  readonly #words = new AddressWords();
 
   constructor(table: AddressTable, worker: number) {
     this.#table = table;
     this.#worker = worker;
   }
 
-  get ticket(): number {
-    return this.#table.ticket;
+  admit(address: PeerAddress): AdmissionVerdict {
+    const verdict = this.#table.admit(this.#words.setPeer(address), tableNow(), this.#worker);
+    address.ticket = this.#table.ticket;
+    return verdict;
   }
 
-  admit(address: AddressWords): AdmissionVerdict {
-    return this.#table.admit(address, tableNow(), this.#worker);
-  }
-
-  leave(ticket: number): void {
-    this.#table.leave(ticket, this.#worker);
+  leave(address: PeerAddress): void {
+    this.#table.leave(address.ticket, this.#worker);
   }
 }

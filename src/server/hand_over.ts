@@ -1,23 +1,23 @@
 /**
- * Connections that somebody else has accepted: what a worker is told of each, and how it gets them.
+ * Connections that the server's own thread has accepted, on their way to a worker.
  *
  * @module
  */
-
-import type { PeerWords } from "../stream/peer_address.ts";
+import type { PeerWords } from "../base/peer_address.ts";
 
 /** One accepted socket, with its peer's address. */
 export interface HandedOver extends PeerWords {
   /** The raw descriptor. */
   descriptor: number;
-  /** Place of its listener among the server's options. */
+  /** Position of its listener among the server's options. */
   listener: number;
 }
 
-/** Where a runner gets accepted sockets from. */
+/** The worker's end of the way: a ring in shared memory, or the messages of a process. */
 export interface HandOver {
   /**
-   * Gives all that wait now to `adopt`, which answers how many connections of the listener there are then.
+   * Gives every socket that waits now to `adopt`, which answers how many connections of the listener there
+   * are then.
    */
   takeAll(adopt: (handed: HandedOver) => number): void;
   /** How many connections of a listener there are now, those about to be opened included. */

@@ -19,9 +19,10 @@ import type { CloseReason, Connection } from "../stream/types.ts";
 import type { ConnectOptions } from "../connect/types.ts";
 import { type Application, loadApplication } from "./application.ts";
 import { Gauges } from "./gauges.ts";
-import { Door, type DoorPlan } from "./door.ts";
+import { endGently, endIdle } from "./drain.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { CloseSink } from "./handlers.ts";
+import { type ListenerPlan, loadOf, openListener, type ServedListener } from "./listeners.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { AddressLimits, type AddressLimitsMemory, isJudgedInWorker } from "./address_limits/tables.ts";
 import type { LogEvent } from "./log/events.ts";
@@ -52,7 +53,7 @@ export interface WorkerServerSettings {
   application: string;
   options: ResolvedServerOptions;
   /** How the worker comes to the connections of each listener. */
-  doors: DoorPlan[];
+  listeners: ListenerPlan[];
   /** Where the worker has its UDP sockets. */
   udp: UdpPlan[];
   /** Connections of the whole server at most. */
@@ -105,7 +106,7 @@ const letInTurnsMax = 100;
 
 export class WorkerServer {
   readonly loop: EventLoop;
-  readonly doors: Door[] = [];
+  readonly listeners: ServedListener[] = [];
   readonly udp: UdpListener[] = [];
   readonly messages: WorkerMessages;
   /** Opens the sockets that the worker before this one still has. */
@@ -191,7 +192,7 @@ export class WorkerServer {
 
   /** Connections of all listeners. */
   get connectionCount(): number {
-    return this.doors.reduce((sum, door) => sum + door.connectionCount, 0);
+    return this.listeners.reduce((sum, { listener }) => sum + listener.connectionCount, 0);
   }
 
   /** Loads and starts the applications. Makes no listeners where a shutdown began meanwhile. */
@@ -212,7 +213,7 @@ export class WorkerServer {
       await application.start?.(this.#context);
     }
     if (this.#phase !== "running") return;
-    listeners.forEach((listener, place) => this.doors.push(this.#makeDoor(listener, place)));
+    listeners.forEach((options, place) => this.listeners.push(this.#openListener(options, place)));
     for (const [place, options] of udp.entries()) await this.#openUdp(options, this.#settings.udp[place]);
   }
 
@@ -259,16 +260,16 @@ export class WorkerServer {
 
   #adopt(): void {
     this.#handOver?.takeAll((handed) => {
-      const door = this.doors[handed.listener];
-      door.adopt(handed);
-      return door.load;
+      const served = this.listeners[handed.listener];
+      served.source!.adopt(handed.descriptor, handed);
+      return loadOf(served);
     });
   }
 
   /** Connections there are and those about to be opened. */
   get #load(): number {
     let sum = 0;
-    for (const door of this.doors) sum += door.load;
+    for (const served of this.listeners) sum += loadOf(served);
     for (const { load } of this.udp) sum += load;
     return sum;
   }
@@ -280,7 +281,7 @@ export class WorkerServer {
 
   /** From now on connections are served. */
   serve(): void {
-    for (const door of this.doors) door.serve();
+    for (const { listener } of this.listeners) listener.resume();
     for (const listener of this.udp) listener.serve();
     for (const inherit of this.#inherited.splice(0)) void inherit();
     this.#housekeeping.begin();
@@ -296,7 +297,8 @@ export class WorkerServer {
     // Meanwhile a later phase may have begun.
     if (this.#phase !== phase) return await this.#empty();
     for (const listener of this.udp) listener.refuse();
-    void Promise.all(this.doors.map((door) => door.close())).then(() => this.#owner.refusing());
+    const stopping = this.listeners.map(({ listener }) => listener.stop());
+    void Promise.all(stopping).then(() => this.#owner.refusing());
     this.#clearDraining();
     if (!isBefore(phase, "draining")) this.#draining.abort();
     if (phase === "draining") {
@@ -331,7 +333,8 @@ export class WorkerServer {
   /** What was accepted for this worker is served, although the server accepts no more. */
   async #letIn(): Promise<void> {
     this.#adopt();
-    for (let turn = 0; turn < letInTurnsMax && this.doors.some(({ pending }) => pending > 0); turn++) {
+    const isPending = () => this.listeners.some(({ listener }) => listener.pendingCount > 0);
+    for (let turn = 0; turn < letInTurnsMax && isPending(); turn++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
@@ -349,7 +352,7 @@ export class WorkerServer {
     this.#housekeeping.end();
     // A last time: what comes by the hand-over now belongs to nobody, and is cut and counted.
     this.#adopt();
-    for (const door of this.doors) door.abortAll();
+    for (const { listener } of this.listeners) void listener.stop(true);
     for (const listener of this.udp) listener.close();
     await Promise.all(this.#begun.map(async (application) => {
       try {
@@ -360,7 +363,7 @@ export class WorkerServer {
     }));
     await this.loop.close();
     // The library closed what it had not answered.
-    const pending = this.doors.reduce((sum, door) => sum + door.pending, 0);
+    const pending = this.listeners.reduce((sum, { listener }) => sum + listener.pendingCount, 0);
     this.#counts.aborted += this.#unopened - this.#unopenedBefore + pending;
     this.#writeRefusals();
     this.#faults.end();
@@ -421,14 +424,14 @@ export class WorkerServer {
     return this.udp.find((listener) => listener.name === wanted)?.socket;
   }
 
-  #makeDoor(listener: ResolvedListenerOptions, place: number): Door {
+  #openListener(listener: ResolvedListenerOptions, place: number): ServedListener {
     const application = this.#applications.get(listener.application ?? this.#settings.application);
-    const plan = this.#settings.doors[place];
+    const plan = this.#settings.listeners[place];
     const { connectionsPerWorker } = this.#settings.options.limits;
     const admission = plan.kind !== "adopt" || isJudgedInWorker(listener)
       ? this.#judges.admission(place, this.#place)
       : undefined;
-    return new Door(this.loop, listener, plan, {
+    return openListener(this.loop, listener, plan, {
       application: application!,
       admission,
       connectionsMax: this.#settings.connectionsMax,
@@ -463,7 +466,7 @@ export class WorkerServer {
     if (!offenceWeight.accepts(weight)) {
       throw new OptionError("offend", "weight", `the weight of an offence must be ${offenceWeight.wants}`);
     }
-    const listener = this.doors.findIndex((door) => door.accepted(connection));
+    const listener = this.listeners.findIndex(({ listener }) => listener.hasAccepted(connection));
     if (listener < 0) {
       throw new OptionError("offend", "connection", "no listener of this worker accepted the connection");
     }
@@ -489,7 +492,7 @@ export class WorkerServer {
   }
 
   #tellLoad(): void {
-    this.doors.forEach((door, listener) => this.#handOver?.setOpen(listener, door.load));
+    this.listeners.forEach((served, place) => this.#handOver?.setOpen(place, loadOf(served)));
   }
 
   readonly #counted = (): void => {
@@ -511,10 +514,10 @@ export class WorkerServer {
 
   #endConnections(phase: Phase): void {
     if (!isBefore(phase, "closing")) { for (const listener of this.udp) listener.close(); }
-    for (const door of this.doors) {
-      if (phase === "draining") door.endIdle();
-      if (phase === "closing") door.endAll();
-      if (phase === "aborting" || phase === "stopped") door.abortAll();
+    for (const served of this.listeners) {
+      if (phase === "draining") endIdle(served);
+      if (phase === "closing") endGently(served);
+      if (phase === "aborting" || phase === "stopped") void served.listener.stop(true);
     }
   }
 
@@ -559,22 +562,22 @@ export class WorkerServer {
 
   /** Listeners of the worker's own that have reached their limit of connections, or have room again. */
   #tellLimits(): void {
-    this.doors.forEach((door, listener) => {
-      if (door.isFull === this.#full.has(listener)) return;
-      if (door.isFull) this.#full.add(listener);
-      else this.#full.delete(listener);
-      const event = door.isFull ? "limit.reached" : "limit.released";
-      this.#owner.event(event, { limit: "connections", listener: door.name });
+    this.listeners.forEach(({ listener: { isFull }, info }, place) => {
+      if (isFull === this.#full.has(place)) return;
+      if (isFull) this.#full.add(place);
+      else this.#full.delete(place);
+      const event = isFull ? "limit.reached" : "limit.released";
+      this.#owner.event(event, { limit: "connections", listener: info.name });
     });
   }
 
   /** Connections handed over that were closed and never opened. */
   get #unopened(): number {
-    return this.doors.reduce((sum, door) => sum + door.unopened, 0);
+    return this.listeners.reduce((sum, { listener }) => sum + listener.discardedCount, 0);
   }
 
   #writeRefusals(): void {
-    this.doors.forEach((door, listener) => this.#board.setRefusals(listener, door.refusals));
+    this.listeners.forEach(({ listener }, place) => this.#board.setRefusals(place, listener.refusals));
   }
 
   #idle(): void {

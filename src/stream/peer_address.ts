@@ -7,38 +7,13 @@
  *
  * @module
  */
-import { formatAddress, type SocketAddress, unmapped } from "../base/address.ts";
+import { type SocketAddress, unmapped } from "../base/address.ts";
 import { AddressFamily } from "../base/layout.ts";
+import { PeerAddress, type PeerWords } from "../base/peer_address.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { StreamConnection } from "./connection.ts";
 import { Origin } from "./origin.ts";
 import { readAddress } from "./socket_options.ts";
-
-/** The peer of an accepted socket as the record of its accept tells it. */
-export interface PeerWords {
-  /** An `AddressFamily`. */
-  family: number;
-  /**
-   * The sixteen bytes of the address in network order, as they lie in memory; IPv4 is the first word. The
-   * second one of a link-local IPv6 address is the number of its interface. Of a Unix socket the first is 1
-   * where it has a path.
-   */
-  word0: number;
-  word1: number;
-  word2: number;
-  word3: number;
-  port: number;
-}
-
-/** Of a peer nobody knows. */
-export const unknownPeer: PeerWords = {
-  family: AddressFamily.unspecified,
-  word0: 0,
-  word1: 0,
-  word2: 0,
-  word3: 0,
-  port: 0,
-};
 
 /** What {@linkcode StreamConnection.peer} is where no address is kept. */
 export const noPeer = -1;
@@ -77,34 +52,40 @@ export class PeerTable {
 export function readPeer(engine: Engine, id: number): PeerWords | undefined {
   try {
     const { family, bytes, scope, port } = engine.address(id, "remote");
-    if (family === AddressFamily.unix) return { family, word0: 1, word1: 0, word2: 0, word3: 0, port: 0 };
-    const whole = new Uint8Array(4 * wordsPerAddress);
-    whole.set(bytes);
-    const [word0, word1, word2, word3] = new Int32Array(whole.buffer);
-    return { family, word0, word1: isLinkLocal(bytes) ? scope : word1, word2, word3, port };
+    const peer = new PeerAddress();
+    return family === AddressFamily.unix
+      ? peer.set(family, 1, 0, 0, 0, 0)
+      : peer.setBytes(family === AddressFamily.ipv4 ? 4 : 6, bytes, scope, port);
   } catch {
     return undefined;
   }
 }
 
 /** Keeps the address an accept record tells. */
-export function keepPeer<D>(
-  connection: StreamConnection<D>,
-  family: number,
-  word0: number,
-  word1: number,
-  word2: number,
-  word3: number,
-  port: number,
-): void {
-  if (family === AddressFamily.ipv4) {
+export function keepPeer<D>(connection: StreamConnection<D>, peer: PeerWords): void {
+  const { familyCode, word0, port } = peer;
+  if (familyCode === AddressFamily.ipv4) {
     connection.peer = port * words32 + (word0 >>> 0);
-  } else if (family === AddressFamily.ipv6) {
-    connection.config.table.peers.put(connection.slot, word0, word1, word2, word3);
+  } else if (familyCode === AddressFamily.ipv6) {
+    connection.config.table.peers.put(connection.slot, word0, peer.word1, peer.word2, peer.word3);
     connection.peer = ipv6Peer - port;
-  } else if (family === AddressFamily.unix && word0 !== 0) {
+  } else if (familyCode === AddressFamily.unix && word0 !== 0) {
     keepPeerRead(connection);
   }
+}
+
+/** Fills `into` with the address that is kept; its family code is `unspecified` where none is. */
+export function keptPeer<D>(
+  { peer, origin, config, slot }: StreamConnection<D>,
+  into: PeerAddress,
+): PeerAddress {
+  if (origin?.peer !== undefined) return into.setText(origin.peer);
+  if (peer >= 0) {
+    return into.set(AddressFamily.ipv4, (peer % words32) | 0, 0, 0, 0, Math.floor(peer / words32));
+  }
+  if (peer > ipv6Peer) return into.set(AddressFamily.unspecified, 0, 0, 0, 0, 0);
+  const [word0, word1, word2, word3] = config.table.peers.of(slot);
+  return into.set(AddressFamily.ipv6, word0, word1, word2, word3, ipv6Peer - peer);
 }
 
 /**
@@ -124,17 +105,10 @@ export function keepPeerRead<D>(connection: StreamConnection<D>, reachedAt?: Soc
 
 /** The peer's end; undefined where it was never told and the system does not know it. */
 export function peerOf<D>(connection: StreamConnection<D>): SocketAddress | undefined {
-  const { peer, origin, config } = connection;
+  const { origin, config } = connection;
   if (origin?.peer !== undefined) return { ...origin.peer };
-  if (peer >= 0) {
-    const bytes = bytesOf(Int32Array.of(peer % words32), 4);
-    const hostname = formatAddress({ family: 4, bytes, scope: 0 });
-    return { hostname, port: Math.floor(peer / words32), family: "IPv4" };
-  }
-  if (peer <= ipv6Peer) {
-    const words = config.table.peers.of(connection.slot);
-    return ipv6Address(words, ipv6Peer - peer);
-  }
+  const { familyCode, hostname, port, family } = keptPeer(connection, new PeerAddress());
+  if (familyCode !== AddressFamily.unspecified) return { hostname, port, family };
   return config.isUnix ? { hostname: "", port: 0, family: "Unix", path: "" } : undefined;
 }
 
@@ -148,24 +122,4 @@ export function takePeerAlong<D>(connection: StreamConnection<D>): void {
 /** One end of an open socket. IPv4 addresses mapped into IPv6 become IPv4, as in accept records. */
 export function connectedAddress<D>(connection: StreamConnection<D>, end: "local" | "remote"): SocketAddress {
   return unmapped(readAddress(connection.config.engine, connection.number, end));
-}
-
-function ipv6Address(words: Int32Array, port: number): SocketAddress {
-  const bytes = bytesOf(words, 16);
-  let scope = 0;
-  if (isLinkLocal(bytes)) {
-    scope = words[1] >>> 0;
-    bytes.fill(0, 4, 8);
-  }
-  return { hostname: formatAddress({ family: 6, bytes, scope }), port, family: "IPv6" };
-}
-
-/** Link-local unicast: fe80::/10 (RFC 4291, 2.5.6). */
-function isLinkLocal(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xfe && (bytes[1] & 0xc0) === 0x80;
-}
-
-/** The bytes of words as they lie in memory. */
-function bytesOf(words: Int32Array, length: number): Uint8Array {
-  return new Uint8Array(words.slice().buffer).subarray(0, length);
 }

@@ -3,14 +3,7 @@
  *
  * @module
  */
-import type { AddressWords } from "../base/address_words.ts";
-
-/** One end of the connection a proxy relays: an address with its port, or the path of a Unix socket. */
-export interface ProxyEndpoint {
-  address?: AddressWords;
-  port: number;
-  path?: string;
-}
+import type { SocketAddress } from "../base/address.ts";
 
 /** One extension of a header of version 2. */
 export interface ProxyExtension {
@@ -33,9 +26,9 @@ export class ProxyHeader {
   /** What the client uses towards the proxy. */
   readonly transport: "stream" | "datagram" | "unknown";
   /** The client; undefined where the proxy speaks for itself or does not know. */
-  readonly source: ProxyEndpoint | undefined;
+  readonly source: SocketAddress | undefined;
   /** Where the client connected to. */
-  readonly destination: ProxyEndpoint | undefined;
+  readonly destination: SocketAddress | undefined;
   readonly #extensions: Uint8Array;
 
   /** Headers are made by the library. @internal */
@@ -43,7 +36,7 @@ export class ProxyHeader {
     version: 1 | 2,
     command: "local" | "proxy",
     transport: "stream" | "datagram" | "unknown" = "unknown",
-    ends?: [source: ProxyEndpoint, destination: ProxyEndpoint],
+    ends?: [source: SocketAddress, destination: SocketAddress],
     extensions: Uint8Array = new Uint8Array(0),
   ) {
     this.version = version;

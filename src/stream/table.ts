@@ -6,6 +6,7 @@
  */
 import { slotOf } from "../base/ids.ts";
 import { Operation, Status } from "../base/layout.ts";
+import type { PeerAddress } from "../base/peer_address.ts";
 import { brokenLoop } from "../loop/native_errors.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
@@ -21,25 +22,10 @@ import { TimeLimits } from "./time_limits/time_limits.ts";
 export interface Acceptor {
   /** The listener's id as a signed number; undefined where it has no socket of its own. */
   readonly number: number | undefined;
-  /** A connection has come, with its peer's address as in {@linkcode CompletionSink.accepted}. */
-  accepted?(
-    id: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-    port: number,
-  ): void;
-  acceptedRaw?(
-    descriptor: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-    port: number,
-  ): void;
+  /** A connection has come, as in {@linkcode CompletionSink.accepted}. */
+  accepted?(id: number, peer: PeerAddress): void;
+  /** A socket has come that another loop is to adopt, as in {@linkcode CompletionSink.acceptedRaw}. */
+  acceptedRaw?(descriptor: number, peer: PeerAddress): void;
   adopted?(id: number, status: number, systemError: number): void;
   /** Accept no more. */
   stop(): void;
@@ -212,35 +198,16 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
     this.#find(id)?.writeEnded(status, systemError);
   }
 
-  accepted(
-    id: number,
-    listener: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-    port: number,
-  ): void {
+  accepted(id: number, listener: number, peer: PeerAddress): void {
     const acceptor = this.#acceptors.get(listener);
-    if (acceptor?.accepted !== undefined) acceptor.accepted(id, family, word0, word1, word2, word3, port);
+    if (acceptor?.accepted !== undefined) acceptor.accepted(id, peer);
     else this.#engine.submit(Operation.abort, id);
   }
 
-  acceptedRaw(
-    descriptor: number,
-    listener: number,
-    family: number,
-    word0: number,
-    word1: number,
-    word2: number,
-    word3: number,
-    port: number,
-  ): void {
+  acceptedRaw(descriptor: number, listener: number, peer: PeerAddress): void {
     const acceptor = this.#acceptors.get(listener);
-    if (acceptor?.acceptedRaw !== undefined) {
-      acceptor.acceptedRaw(descriptor, family, word0, word1, word2, word3, port);
-    } else this.#engine.native.discard(descriptor);
+    if (acceptor?.acceptedRaw !== undefined) acceptor.acceptedRaw(descriptor, peer);
+    else this.#engine.native.discard(descriptor);
   }
 
   /** Concerns its peer alone; the library counts it. */

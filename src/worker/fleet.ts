@@ -10,14 +10,14 @@ import { createLoop, type EventLoop } from "../loop/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
-import type { DoorPlan } from "../server/door.ts";
+import type { ListenerPlan } from "../server/listeners.ts";
 import { inheritedDatagram } from "../udp/open.ts";
 import { probeUdp, type UdpPlan } from "../server/udp_listener.ts";
 import type { HandedOver } from "../server/hand_over.ts";
 import type { Log } from "../server/log/log.ts";
 import type { ResolvedServerOptions } from "../server/options/mod.ts";
 import { host } from "../host/mod.ts";
-import { AddressFamily } from "../base/layout.ts";
+import { PeerAddress } from "../base/peer_address.ts";
 import { version } from "../base/version.ts";
 import type { Phase } from "../server/phases.ts";
 import { AddressWords } from "../base/address_words.ts";
@@ -114,7 +114,7 @@ export class Fleet {
       options,
       log,
       makeLink: (handle) => this.#makeLink(handle),
-      doors: () => this.#doors(),
+      listeners: () => this.#listenerPlans(),
       udp: () => this.#udpPlans(),
       connectionsMax: () => this.#connectionsMax,
       wake: (worker) => worker.link.wake === undefined ? this.#wake(worker) : worker.link.wake(),
@@ -201,7 +201,7 @@ export class Fleet {
     const accept = () => this.#spreading === "handOver" && acceptor.serve();
     await this.#replacement.serving(loop, acceptor, accept, async () => {
       // The successor's figures are at the same address.
-      await this.#metrics?.close();
+      await this.#metrics?.stop();
       this.#owner.shutdown("restart");
     });
     this.#serveMetrics(loop);
@@ -306,13 +306,13 @@ export class Fleet {
   async end(): Promise<void> {
     await this.#supervisor.endArriving();
     await this.#acceptor?.close();
-    await this.#metrics?.close();
+    await this.#metrics?.stop();
     await this.#processes?.close();
     this.#tables.close();
     await this.#loop?.close();
   }
 
-  #doors(): DoorPlan[] {
+  #listenerPlans(): ListenerPlan[] {
     return this.#listeners.map(({ address }, place) => {
       switch (this.#spreading) {
         case "handOver":
@@ -419,22 +419,20 @@ export class Fleet {
     return Math.min(asked, connectionsPerWorker(1));
   }
 
-  #refused({ listener, family, word0, word1, word2, word3 }: HandedOver, reason: string): void {
+  #refused(handed: HandedOver, reason: string): void {
     if (!this.#log.tells("debug")) return;
-    const { name } = this.#options.listeners[listener];
-    // A Unix socket's peer has no address.
-    const address = family === AddressFamily.unix
-      ? ""
-      : `${this.#address.setRecord(family, word0, word1, word2, word3)}`;
-    this.#log.tell("connection.refused", { listener: name, reason, address });
+    const { name } = this.#options.listeners[handed.listener];
+    this.#log.tell("connection.refused", {
+      listener: name,
+      reason,
+      address: new PeerAddress().copy(handed).hostname,
+    });
   }
 
   /** Bans are asked for here, unless a worker judges anyway. */
   #admits(handed: HandedOver): boolean {
     if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
-    const { family, word0, word1, word2, word3 } = handed;
-    const address = this.#address.setRecord(family, word0, word1, word2, word3);
-    return !this.#tables.judges.isBanned(handed.listener, address);
+    return !this.#tables.judges.isBanned(handed.listener, this.#address.setPeer(handed));
   }
 
   /**

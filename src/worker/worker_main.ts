@@ -93,7 +93,7 @@ export class WorkerService {
     if (means !== undefined) runner.takeFrom(means.handOver);
     post({
       kind: "ready",
-      addresses: runner.doors.map((door) => door.address),
+      addresses: runner.listeners.map(({ info }) => info.address),
       loop: runner.loop.engine.native.shareable,
     });
   }

@@ -1,5 +1,5 @@
 /** A worker that adopts the descriptors it is sent and echoes on them. */
-import { adoptingListener } from "../../src/listen/adopting_listener.ts";
+import { listenHanded } from "../../src/listen/listener.ts";
 import { createLoop } from "../../src/mod.ts";
 
 interface WorkerScope {
@@ -9,7 +9,7 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 const loop = createLoop({ segmentCount: 512, connections: 64 });
-const listener = adoptingListener({
+const { listener, source } = listenHanded({
   loop,
   socket: {
     data(connection, bytes) {
@@ -20,7 +20,7 @@ const listener = adoptingListener({
 });
 
 scope.onmessage = async ({ data }) => {
-  if (data !== "stop") return void listener.adopt(data);
+  if (data !== "stop") return void source.adopt(data);
   const { connectionsAdopted, connectionsAccepted, receivesServer } = loop.stats();
   listener.stop(true);
   await loop.close();

@@ -3,7 +3,7 @@
  * is served here is answered with "child: " in front.
  */
 // deno-lint-ignore-file no-console
-import { adoptingListener } from "../../src/listen/adopting_listener.ts";
+import { listenHanded } from "../../src/listen/listener.ts";
 import { processId, takeDescriptor } from "../../src/loop/open.ts";
 import { createLoop, listen, type RingportError, type Window } from "../../src/mod.ts";
 import { reportTo } from "../helpers/lanes.ts";
@@ -17,8 +17,8 @@ const socket = {
     connection.write(`child: ${window.text()}`);
   },
 };
-const adopting = adoptingListener({ loop, socket });
-const listeners: { stop(closeActiveConnections: boolean): void }[] = [adopting];
+const { listener: adopting, source } = listenHanded({ loop, socket });
+const listeners: { stop(closeActiveConnections: boolean): Promise<void> }[] = [adopting];
 console.log(`ready ${processId()}`);
 
 for await (const line of inputLines()) {
@@ -29,7 +29,7 @@ for await (const line of inputLines()) {
     const descriptor = takeDescriptor(bytes, lane);
     if (descriptor === "exhausted") throw new Error("no descriptor is left");
     if (what === "connection") {
-      adopting.adopt(descriptor);
+      source.adopt(descriptor);
       console.log("adopted");
     } else {
       const listener = listen({ fd: descriptor, loop, socket, removePath: what === "unix" });

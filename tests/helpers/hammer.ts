@@ -97,7 +97,7 @@ function take(table: AddressTable, order: HammerOrder): HammerReport {
   for (let round = 0; round < order.rounds; round++) {
     const taken = order.task === "tokens"
       ? table.admit(words, order.now, order.worker) === "ok"
-      : table.offend(words, order.now, order.worker);
+      : table.offendBy(words, order.now, order.worker);
     if (taken) report.ok += 1;
     else report.refused += 1;
   }
@@ -144,7 +144,7 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
       expect(stats.admitted).toBe(report.ok);
       expect(stats.refusedConnections).toBe(report.refused);
       for (let index = 0; index < addresses; index++) {
-        expect(table.connections(hammerAddress(index))).toBe(0);
+        expect(table.connectionsOf(hammerAddress(index))).toBe(0);
       }
     }
   });
@@ -155,7 +155,7 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
     const { memory, table } = started;
     const report = await run(memory, { task: "churn", rounds, addresses, limit: 2 });
     expect(report.violations).toBe(0);
-    for (let index = 0; index < addresses; index++) expect(table.connections(hammerAddress(index))).toBe(0);
+    for (let index = 0; index < addresses; index++) expect(table.connectionsOf(hammerAddress(index))).toBe(0);
     expectAllFree(table, 16);
   });
 
@@ -167,7 +167,7 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
     const report = await run(memory, { task: "tokens", rounds: burst, addresses: 1, limit: 0 });
     expect(report.ok).toBe(burst - 1);
     expect(report.refused).toBe(workers * burst - (burst - 1));
-    expect(table.connections(hammerAddress(0))).toBe(burst);
+    expect(table.connectionsOf(hammerAddress(0))).toBe(burst);
   });
 
   it("counts each offence and bans once for each number of them", async () => {

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { AddressWords } from "../../base/address_words.ts";
-import { extensionHeadBytes, type ProxyEndpoint, ProxyHeader } from "../../stream/proxy_header.ts";
+import { formatAddress, type SocketAddress, unixAddress, unmapped } from "../../base/address.ts";
+import { extensionHeadBytes, ProxyHeader } from "../../stream/proxy_header.ts";
 
 /** Bytes before the addresses. */
 export const binaryHeadBytes = 16;
@@ -54,8 +54,8 @@ export function readBinary(bytes: Uint8Array): ProxyHeader | string {
   const first = bytes.subarray(binaryHeadBytes, binaryHeadBytes + size);
   const second = bytes.subarray(binaryHeadBytes + size, binaryHeadBytes + 2 * size);
   const ports = binaryHeadBytes + 2 * size;
-  const ends: [ProxyEndpoint, ProxyEndpoint] = family === familyUnix
-    ? [{ path: pathOf(first), port: 0 }, { path: pathOf(second), port: 0 }]
+  const ends: [SocketAddress, SocketAddress] = family === familyUnix
+    ? [unixAddress(pathOf(first)), unixAddress(pathOf(second))]
     : [endpoint(family, first, bytes, ports), endpoint(family, second, bytes, ports + portBytes)];
   return new ProxyHeader(2, "proxy", transport, ends, extensions);
 }
@@ -65,17 +65,19 @@ function endpointsBytes(family: number): number {
   return 2 * addressBytes[family] + ports;
 }
 
-function endpoint(family: number, address: Uint8Array, bytes: Uint8Array, at: number): ProxyEndpoint {
-  return {
-    address: new AddressWords().setBytes(family === 1 ? 4 : 6, address),
+function endpoint(kind: number, address: Uint8Array, bytes: Uint8Array, at: number): SocketAddress {
+  const family = kind === 1 ? 4 : 6;
+  return unmapped({
+    hostname: formatAddress({ family, bytes: address, scope: 0 }),
     port: bytes[at] << 8 | bytes[at + 1],
-  };
+    family: family === 4 ? "IPv4" : "IPv6",
+  });
 }
 
 /** A path ends at its first zero byte, or fills its field. */
-function pathOf(bytes: Uint8Array): string {
+function pathOf(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
 function areExtensions(bytes: Uint8Array): boolean {

@@ -12,28 +12,28 @@ import { ProxyParser } from "./proxy_protocol.ts";
 import type { Greeting } from "../../stream/origin.ts";
 import { Flag, State } from "../../stream/state.ts";
 
-/** Whom the greeting is for. */
-export interface Greeted {
-  /**
-   * The header is read: the connection goes on to the application, or is cut. Called before the bytes behind
-   * the header are delivered.
-   */
-  introduced(connection: StreamConnection, header: ProxyHeader): void;
-  /** The header was wrong or did not come; the connection is to be cut. */
-  failed(connection: StreamConnection, error: Error): void;
-}
-
 export class ProxyReader implements Greeting, TimerTarget {
   readonly #connection: StreamConnection;
-  readonly #greeted: Greeted;
   readonly #milliseconds: number;
+  readonly #read: (header: ProxyHeader) => void;
+  readonly #failed: (error: Error) => void;
   readonly #parser = new ProxyParser();
   #timer: number;
 
-  constructor(connection: StreamConnection, greeted: Greeted, milliseconds: number) {
+  /**
+   * `read` is called with the header, before the bytes behind it are delivered; it takes the connection on or
+   * cuts it. `failed` is called when the header was wrong or did not come, and cuts it.
+   */
+  constructor(
+    connection: StreamConnection,
+    milliseconds: number,
+    read: (header: ProxyHeader) => void,
+    failed: (error: Error) => void,
+  ) {
     this.#connection = connection;
-    this.#greeted = greeted;
     this.#milliseconds = milliseconds;
+    this.#read = read;
+    this.#failed = failed;
     connection.flags |= Flag.greeting;
     this.#timer = connection.config.engine.timers.arm(milliseconds, this);
   }
@@ -53,7 +53,7 @@ export class ProxyReader implements Greeting, TimerTarget {
       return;
     }
     this.end();
-    this.#greeted.introduced(connection, header);
+    this.#read(header);
     if (isCut(connection)) return segments.release(segment, offset, length);
     const end = offset + taken;
     // Each segment has one hold: those the header alone lay in are given back.
@@ -77,7 +77,7 @@ export class ProxyReader implements Greeting, TimerTarget {
     this.#timer = -1;
     this.end();
     const message = `no PROXY header came within ${this.#milliseconds} ms`;
-    this.#greeted.failed(this.#connection, new TimeoutError(message, details(this.#connection)));
+    this.#failed(new TimeoutError(message, details(this.#connection)));
   }
 
   /** It is over, whatever way. */
@@ -91,7 +91,7 @@ export class ProxyReader implements Greeting, TimerTarget {
 
   #fail(message: string): void {
     this.end();
-    this.#greeted.failed(this.#connection, new RingportError(message, details(this.#connection)));
+    this.#failed(new RingportError(message, details(this.#connection)));
   }
 }
 

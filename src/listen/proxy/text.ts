@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { parseAddress } from "../../base/address.ts";
-import { AddressWords } from "../../base/address_words.ts";
-import { type ProxyEndpoint, ProxyHeader } from "../../stream/proxy_header.ts";
+import { formatAddress, parseAddress, type SocketAddress, unmapped } from "../../base/address.ts";
+import { ProxyHeader } from "../../stream/proxy_header.ts";
 
 const portMax = 0xffff;
 const fieldCount = 6;
@@ -28,11 +27,11 @@ export function readProxyLine(line: string): ProxyHeader | string {
   return new ProxyHeader(1, "proxy", "stream", [source, destination]);
 }
 
-function readEndpoint(family: 4 | 6, text: string, portText: string): ProxyEndpoint | string {
+function readEndpoint(family: 4 | 6, text: string, portText: string): SocketAddress | string {
   const address = text.includes("%") ? undefined : parseAddress(text);
   if (address === undefined || address.family !== family) return `that is no IPv${family} address`;
   const port = Number(portText);
   // Leading zeros are not allowed: some would read them as octal.
   if (!/^(0|[1-9][0-9]{0,4})$/.test(portText) || port > portMax) return "port that is none";
-  return { address: new AddressWords().setBytes(family, address.bytes), port };
+  return unmapped({ hostname: formatAddress(address), port, family: family === 4 ? "IPv4" : "IPv6" });
 }

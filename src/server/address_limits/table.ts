@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { AddressWords } from "../../base/address_words.ts";
+import { type AddressWords, parseAddressWords } from "../../base/address_words.ts";
 import { LimitError, OptionError } from "../../base/errors.ts";
 import {
   addressEntriesDefault,
@@ -41,6 +41,7 @@ import { BanList } from "./bans.ts";
 import { BannedNetworks } from "./networks.ts";
 import { banLeft, banWord, countOffence, offencesMax, windowOver } from "./offences.ts";
 import { writeText } from "../shared_text.ts";
+import { tableNow } from "./table_clock.ts";
 import { bucketRate, isFull, takeToken } from "./tokens.ts";
 
 /** Options of {@linkcode AddressTable.create}. A limit of 0 is none. */
@@ -126,6 +127,8 @@ export class AddressTable {
   /**
    * After `admit` has answered "ok": what `leave` is to be given when the connection is gone. -1 where it is
    * not counted.
+   *
+   * @internal
    */
   ticket = -1;
   readonly #header: Int32Array;
@@ -205,6 +208,8 @@ export class AddressTable {
    * Asks for one connection of an address with a worker. After "ok", and only then, `leave` is owed with
    * {@linkcode ticket}. A try that was too fast takes no token; one refused for too many connections has
    * taken its token.
+   *
+   * @internal
    */
   admit(address: AddressWords, now: number, worker: number): AdmissionVerdict {
     this.ticket = -1;
@@ -213,7 +218,7 @@ export class AddressTable {
     return verdict;
   }
 
-  /** Whether new connections of the address are refused for a ban; asking leaves nothing behind. */
+  /** Whether new connections of the address are refused for a ban; asking leaves nothing behind. @internal */
   isBanned(address: AddressWords, now: number): boolean {
     if (address.family === 0) return false;
     this.#entries.find(address, now);
@@ -222,13 +227,22 @@ export class AddressTable {
     return isBanned;
   }
 
-  /** A connection that was let in is gone. */
+  /** A connection that was let in is gone. @internal */
   leave(ticket: number, worker: number): void {
     if (ticket >= 0) this.#entries.leave(ticket, worker);
   }
 
-  /** The address has abused its welcome, `weight` times at once. True when that leads to a ban now. */
-  offend(address: AddressWords, now: number, worker: number = this.workers, weight = 1): boolean {
+  /**
+   * A client at this IP address has misbehaved, `weight` times at once. True when that leads to a ban now.
+   *
+   * @throws {OptionError} for text that is not an address.
+   */
+  offend(address: string, weight = 1): boolean {
+    return this.offendBy(wordsOf("offend", address), tableNow(), this.workers, weight);
+  }
+
+  /** The same for an address in words. @internal */
+  offendBy(address: AddressWords, now: number, worker: number = this.workers, weight = 1): boolean {
     if (address.family === 0) return false;
     Atomics.add(this.#header, HeaderWord.offences, weight);
     const entry = this.#entries.acquire(address, now, worker);
@@ -250,8 +264,17 @@ export class AddressTable {
     return bans;
   }
 
-  /** Connections of an address now, with all workers. */
-  connections(address: AddressWords): number {
+  /**
+   * Connections of an IP address now, with all workers.
+   *
+   * @throws {OptionError} for text that is not an address.
+   */
+  connections(address: string): number {
+    return this.connectionsOf(wordsOf("connections", address));
+  }
+
+  /** The same for an address in words. @internal */
+  connectionsOf(address: AddressWords): number {
     return this.#entries.connections(address);
   }
 
@@ -354,3 +377,9 @@ const verdictCounters: Readonly<Record<AdmissionVerdict, number>> = {
   rate: HeaderWord.refusedRate,
   banned: HeaderWord.refusedBanned,
 };
+
+function wordsOf(operation: string, text: string): AddressWords {
+  const words = typeof text === "string" ? parseAddressWords(text) : undefined;
+  if (words !== undefined) return words;
+  throw new OptionError(operation, "address", `${JSON.stringify(text)} is not an IP address`);
+}

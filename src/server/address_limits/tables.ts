@@ -91,7 +91,7 @@ export class AddressLimits implements ServerBans {
 
   /** An address has abused its welcome. True when that leads to a ban now. */
   offend(listener: number, address: AddressWords, place: number, weight = 1): boolean {
-    return this.#tableOf(listener).offend(address, tableNow(), place, weight);
+    return this.#tableOf(listener).offendBy(address, tableNow(), place, weight);
   }
 
   /** Whether an address is banned: what is asked where nothing is counted. */

@@ -7,7 +7,7 @@
  */
 import type { SocketAddress } from "../../base/address.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
-import { type DescriptorTaker, listenRaw, type RawListener } from "../../listen/raw_listener.ts";
+import { type BoundSource, type DescriptorTaker, listenRaw } from "../../listen/bound_source.ts";
 import type { HandedOver } from "../../server/hand_over.ts";
 import { bindingOptionsOf } from "../../server/options/listener_options.ts";
 import type { ResolvedListenerOptions } from "../../server/options/mod.ts";
@@ -45,7 +45,7 @@ const looksMax = 50;
 export class Acceptor {
   readonly #owner: AcceptorOwner;
   readonly #options: readonly ResolvedListenerOptions[];
-  readonly #listeners: RawListener[];
+  readonly #listeners: BoundSource[];
   /** Accepted, and on their way to nobody: their worker has died, or its queue is full. */
   readonly #waiting: HandedOver[] = [];
   /** Places of the listeners whose sockets belong to another server as well. */
@@ -100,7 +100,7 @@ export class Acceptor {
     return this.#listeners.map(({ address }) => address);
   }
 
-  get listeners(): readonly RawListener[] {
+  get listeners(): readonly BoundSource[] {
     return this.#listeners;
   }
 
@@ -171,8 +171,9 @@ export class Acceptor {
   }
 
   #taker(place: number): DescriptorTaker {
-    return (descriptor, family, word0, word1, word2, word3, port) => {
-      const handed = { descriptor, listener: place, family, word0, word1, word2, word3, port };
+    return (descriptor, { familyCode, word0, word1, word2, word3, port }) => {
+      // A copy, since it may wait here or with a process, and the next accept overwrites the address.
+      const handed = { descriptor, listener: place, familyCode, word0, word1, word2, word3, port };
       this.#accepted[place] += 1;
       if (this.#closed) this.#refuse(handed, "shutdown");
       else if (!this.#owner.admits(handed)) this.#refuse(handed, "banned");

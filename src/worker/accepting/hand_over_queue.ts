@@ -73,7 +73,7 @@ export class HandOverQueue implements HandOver {
     const at = entryAt(given);
     words[at] = handed.descriptor;
     words[at + 1] = handed.listener;
-    words[at + 2] = handed.family;
+    words[at + 2] = handed.familyCode;
     words[at + 3] = handed.word0;
     words[at + 4] = handed.word1;
     words[at + 5] = handed.word2;
@@ -111,7 +111,7 @@ export class HandOverQueue implements HandOver {
       const open = adopt({
         descriptor: words[at],
         listener,
-        family: words[at + 2],
+        familyCode: words[at + 2],
         word0: words[at + 3],
         word1: words[at + 4],
         word2: words[at + 5],

@@ -13,7 +13,7 @@ import {
 } from "../../base/errors.ts";
 import type { SocketAddress } from "../../base/address.ts";
 import { Status } from "../../base/layout.ts";
-import { adoptingListener } from "../../listen/adopting_listener.ts";
+import { listenHanded } from "../../listen/listener.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import type { Connection } from "../../stream/types.ts";
 import { dialMeeting, discardDescriptor, type Lane, openLane, takeLane } from "../../loop/open.ts";
@@ -136,9 +136,9 @@ async function adopt(
   let channel: Channel | undefined = undefined;
   const open = (connection: Connection<Channel>) => void (channel = greet({ connection, lane }));
   const socket = { ...channelHandlers, open };
-  const listener = adoptingListener<Channel>({ ...channelOptions, loop, socket }, unixAddress);
-  listener.adopt(descriptor);
-  await listener.close();
+  const { listener, source } = listenHanded<Channel>({ ...channelOptions, loop, socket }, unixAddress);
+  source.adopt(descriptor);
+  await listener.stop();
   if (channel === undefined) lane.close();
   return channel;
 }

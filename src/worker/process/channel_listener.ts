@@ -44,6 +44,6 @@ export class ChannelListener implements ChannelDoor {
 
   async close(): Promise<void> {
     this.#tokens.clear();
-    await this.#listener.close();
+    await this.#listener.stop();
   }
 }

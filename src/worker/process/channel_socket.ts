@@ -6,7 +6,7 @@
  */
 import { RingportError } from "../../base/errors.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
-import { listenRaw, type RawListener } from "../../listen/raw_listener.ts";
+import { type BoundSource, listenRaw } from "../../listen/bound_source.ts";
 import { host } from "../../host/mod.ts";
 import { makeMeetingFolder, removeMeetingFolder } from "../../loop/open.ts";
 import { acceptChannel } from "./channel_lane.ts";
@@ -19,7 +19,7 @@ const ownerOnly = 0o600;
 interface Meeting {
   folder: string;
   path: string;
-  listener: RawListener;
+  listener: BoundSource;
 }
 
 export class ChannelSocket implements ChannelDoor {

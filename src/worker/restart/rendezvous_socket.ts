@@ -6,7 +6,7 @@
 import { AccessDeniedError } from "../../base/errors.ts";
 import { messageOf } from "../../base/thrown.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
-import { listenRaw } from "../../listen/raw_listener.ts";
+import { listenRaw } from "../../listen/bound_source.ts";
 import { Channel, type ChannelOwner, type Connected, nobody } from "../process/channel.ts";
 import { acceptChannel, dialUnixChannel } from "../process/channel_lane.ts";
 import type { Arrival } from "../process/channel_tokens.ts";

@@ -7,7 +7,7 @@
 import { textOf } from "../../base/thrown.ts";
 import { RingportError } from "../../base/errors.ts";
 import type { Log, LogEvent } from "../../server/log/log.ts";
-import type { DoorPlan } from "../../server/door.ts";
+import type { ListenerPlan } from "../../server/listeners.ts";
 import type { UdpPlan } from "../../server/udp_listener.ts";
 import type { ResolvedServerOptions } from "../../server/options/mod.ts";
 import { Deaths } from "./deaths.ts";
@@ -25,7 +25,7 @@ export interface SupervisorSettings {
   log: Log;
   makeLink: LinkMaker;
   /** How a new worker of this place comes to its connections. */
-  doors(index: number): DoorPlan[];
+  listeners(index: number): ListenerPlan[];
   /** Where a new worker has its UDP sockets. */
   udp(): UdpPlan[];
   /** Connections of the whole server at most. */
@@ -232,10 +232,10 @@ export class Supervisor implements HandleOwner {
     this.#generations[index] = generation + 1;
     this.#settings.log.tell("worker.starting", { worker: index, generation });
     const health = new HealthWatch(options.supervisor, performance.now());
-    const doors = this.#settings.doors(index);
+    const listeners = this.#settings.listeners(index);
     const connectionsMax = this.#settings.connectionsMax();
     const udp = this.#settings.udp();
-    const settings = { index, generation, application, options, doors, udp, connectionsMax };
+    const settings = { index, generation, application, options, listeners, udp, connectionsMax };
     const worker = new WorkerHandle(settings, health, this, makeLink);
     const begun = performance.now();
     const tellReady = () => {
