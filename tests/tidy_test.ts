@@ -24,6 +24,7 @@ describe("tidy", () => {
   it("sees the functions of both languages", () => {
     const names = (path: string) => functionsOf(path, sources.get(path) ?? "").map(({ name }) => name);
     expect(names("tests/house/tidy.ts")).toEqual([
+      "secretsIn",
       "endOfBracket",
       "bodyStart",
       "functionsOf",

@@ -30,6 +30,11 @@ const SECRETS: [what: string, pattern: RegExp][] = [
   ],
 ];
 
+/** What the text tells of somebody's machine. */
+export function secretsIn(text: string): string[] {
+  return SECRETS.filter(([_, pattern]) => pattern.test(text)).map(([what]) => what);
+}
+
 export interface FunctionFound {
   name: string;
   line: number;
@@ -104,8 +109,7 @@ function lineFaults(path: string, text: string): string[] {
     if (columns > columnsOf(path)) faults.push(`${place}: ${columns} columns`);
     if (LEFTOVERS.test(line)) faults.push(`${place}: a leftover marker`);
     if (line.includes("\r")) faults.push(`${place}: a carriage return`);
-    for (const [what, pattern] of SECRETS) if (pattern.test(line)) faults.push(`${place}: ${what}`);
-    return faults;
+    return [...faults, ...secretsIn(line).map((what) => `${place}: ${what}`)];
   });
 }
 
