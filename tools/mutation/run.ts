@@ -3,13 +3,10 @@
  *
  * @module
  */
-import { Random } from "../../tests/helpers/random.ts";
+import { readSources } from "../../tests/house/files.ts";
+import { type Job, jobsOf } from "./jobs.ts";
 import { MUTATIONS, TARGETS } from "./list.ts";
-import { mistakesIn } from "./operators.ts";
 
-/** Mistakes at random in each file. Always the same ones, as long as the file stays as it is. */
-const MISTAKES_PER_FILE = 5;
-const SEED = 8;
 /** Seconds the tests of one mistake may take: many of them make something wait for ever. */
 const SECONDS_MAX = 120;
 const COPY = ".tools/mutation";
@@ -25,38 +22,6 @@ const COPIED = [
   "tsconfig.json",
 ];
 const SURVIVORS = "tools/mutation/survivors.json";
-
-interface Job {
-  file: string;
-  key: string;
-  text: string;
-  tests: string[];
-}
-
-function explicitJobs(): Job[] {
-  return MUTATIONS.map(({ file, from, to, tests }) => {
-    const source = Deno.readTextFileSync(file);
-    const parts = source.split(from);
-    if (parts.length !== 2) {
-      throw new Error(`tools/mutation/list.ts is stale: ${file} has ${parts.length - 1} times: ${from}`);
-    }
-    return { file, tests, key: `${file}: ${to}`, text: parts.join(to) };
-  });
-}
-
-function randomJobs(): Job[] {
-  return TARGETS.flatMap((target) => {
-    // A sequence for each file, so that a change of one leaves the mistakes in the others as they were.
-    const random = new Random(SEED);
-    const all = mistakesIn(target, Deno.readTextFileSync(target.file));
-    const chosen: Job[] = [];
-    while (chosen.length < MISTAKES_PER_FILE && all.length > 0) {
-      const [{ file, key, text }] = all.splice(random.between(0, all.length - 1), 1);
-      chosen.push({ file, key, text, tests: target.tests });
-    }
-    return chosen;
-  });
-}
 
 async function succeeds(folder: string, ...command: string[]): Promise<boolean> {
   const child = new Deno.Command("timeout", {
@@ -107,7 +72,8 @@ async function expectAllPass(jobs: Job[]): Promise<void> {
 
 const wanted = (job: Job) => Deno.args.length === 0 || Deno.args.some((word) => job.key.includes(word));
 const known = JSON.parse(Deno.readTextFileSync(SURVIVORS)) as Record<string, string>;
-const jobs = [...explicitJobs(), ...randomJobs()].filter(wanted);
+const files = await readSources(["src", "ffi", "zig/src", "tests"], /\.(ts|zig)$/);
+const jobs = jobsOf(MUTATIONS, TARGETS, files).filter(wanted);
 copyCheckout();
 await expectAllPass(jobs);
 
