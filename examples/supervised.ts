@@ -45,11 +45,13 @@ if (import.meta.main) {
     timeouts: { firstByte: 10_000, idle: 60_000 },
     metrics: { port: 0 },
     shutdown: { draining: 1_000 },
-  }, (server) => {
-    console.log(`supervised server listens on ${server.hostname}:${server.port}`);
-    // Lets the example end by itself where no signal can be sent.
-    const milliseconds = Number(environment("STOP_AFTER_MS") ?? 0);
-    if (milliseconds > 0) setTimeout(() => void server.shutdown(), milliseconds);
+  }, {
+    started(server) {
+      console.log(`supervised server listens on ${server.hostname}:${server.port}`);
+      // Lets the example end by itself where no signal can be sent.
+      const milliseconds = Number(environment("STOP_AFTER_MS") ?? 0);
+      if (milliseconds > 0) setTimeout(() => void server.shutdown(), milliseconds);
+    },
   });
   console.log(`served ${report.drained + report.closed} to the end, cut ${report.aborted}: ${report.reason}`);
 }

@@ -14,7 +14,7 @@ import { inTime } from "./worker/in_time.ts";
 async function importServer(): Promise<ServerRunner> {
   // What only prints help needs no server, and no library.
   const { Server } = await import("./worker/server.ts");
-  return { run: (url, sources) => Server.run(url, {}, undefined, sources) };
+  return { run: (url, sources) => Server.run(url, {}, sources) };
 }
 
 if (import.meta.main) {

@@ -35,13 +35,13 @@ export type {
   WriteResult,
 } from "./stream/types.ts";
 export type { ConnectOptions } from "./connect/types.ts";
-export type { ListenOptions, ProxyProtocol } from "./listen/types.ts";
+export type { ListenLimitOptions, ListenOptions, ProxyProtocol } from "./listen/types.ts";
 export type { ConnectionRole } from "./stream/state.ts";
 export type {
   ConnectionTimeoutOptions,
-  ConnectTimeoutOptions,
   RateOptions,
   TimeoutKind,
+  TimeoutOptions,
 } from "./stream/time_limits/types.ts";
 export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
@@ -50,7 +50,7 @@ export { Window } from "./memory/window.ts";
 export { createLoop, EventLoop, type LoopOptions } from "./loop/event_loop.ts";
 
 // The server.
-export { Server, type ShutdownRequest } from "./worker/server.ts";
+export { Server, type ServerRunOptions, type ShutdownRequest } from "./worker/server.ts";
 export type { Application, ListenerInfo } from "./server/application.ts";
 export type { WorkerContext } from "./server/worker_context.ts";
 export type { WorkerMessageHandler } from "./server/worker_messages.ts";
@@ -65,7 +65,6 @@ export {
   type ServerOptions,
   type ShutdownOptions,
   type SupervisorOptions,
-  type TimeoutOptions,
 } from "./server/options/mod.ts";
 export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log/log.ts";
 export type { PhaseReport, ShutdownReport } from "./worker/shutdown.ts";

@@ -31,7 +31,7 @@ const connectMany = (port: number, count: number): Promise<(Peer | undefined)[]>
 
 describe("the limit of connections", () => {
   it("leaves a burst beyond it in the system's queue, where none is lost", async () => {
-    await using server = new TestServer(echo, { connections: 2 });
+    await using server = new TestServer(echo, { limits: { connections: 2 } });
     // More than the posted accepts of a completion port, all before the loop turns.
     const peers = await connectMany(server.port, scaled(100, 40));
     let most = 0;
@@ -49,8 +49,7 @@ describe("the limit of connections", () => {
   it("refuses at once where that is asked for, and counts", async () => {
     const told: Refusal[] = [];
     await using server = new TestServer(echo, {
-      connections: 2,
-      atLimit: "refuse",
+      limits: { connections: 2, atLimit: "refuse" },
       refused: (refusal) => void told.push(refusal),
     });
     const first = [await server.connectPeer(), await server.connectPeer()];
@@ -68,7 +67,7 @@ describe("the limit of connections", () => {
   });
 
   it("goes together with pausing by the application", async () => {
-    await using server = new TestServer(echo, { connections: 1 });
+    await using server = new TestServer(echo, { limits: { connections: 1 } });
     const { peer } = await server.connectPeer();
     server.listener.pause();
     const late = await connectPeer({ port: server.port });
@@ -82,7 +81,7 @@ describe("the limit of connections", () => {
   });
 
   it("is told apart from nonsense", () => {
-    for (const options of [{ atLimit: "wait" }, { admission: 7 }, { refused: {} }, { proxyProtocol: [] }]) {
+    for (const options of [{ limits: 5 }, { admission: 7 }, { refused: {} }, { proxyProtocol: [] }]) {
       expect(() => listen({ hostname: "127.0.0.1", ...options } as never)).toThrow(OptionError);
     }
   });
@@ -116,7 +115,10 @@ describe("admission by address", () => {
 
   it("refuses beyond the rate, with the limit's places free again at once", async () => {
     const table = AddressTable.create({ rate: 0.01, burst: 3, entries: 64 });
-    await using server = new TestServer(echo, { admission: new TableAdmission(table, 0), connections: 4 });
+    await using server = new TestServer(echo, {
+      admission: new TableAdmission(table, 0),
+      limits: { connections: 4 },
+    });
     const peers = await connectMany(server.port, 20);
     await until(() => server.listener.refusals.rate === 17, "seventeen were refused");
     const served = await Promise.all(peers.map(isServed));
@@ -147,7 +149,10 @@ describe("admission by address", () => {
 
   it("survives peers that reset before they are judged", async () => {
     const table = AddressTable.create({ entries: 64 });
-    await using server = new TestServer(echo, { admission: new TableAdmission(table, 0), connections: 4 });
+    await using server = new TestServer(echo, {
+      admission: new TableAdmission(table, 0),
+      limits: { connections: 4 },
+    });
     server.listener.pause();
     const peers = await connectMany(server.port, 10);
     // Closing with bytes unsent or unread may reset; either way they are gone before the accept.
@@ -169,7 +174,7 @@ describe("admission by address", () => {
 
 describe("the limits of the loop", () => {
   it("accepting pauses while too many handlers wait, and goes on after", async () => {
-    await using loop = createLoop({ tasks: 2, segmentCount: 256, connections: 64 });
+    await using loop = createLoop({ tasks: 2, segmentCount: 256, connectionSlots: 64 });
     const gates = Array.from({ length: 3 }, () => deferred());
     let calls = 0;
     await using server = new TestServer({
@@ -205,9 +210,12 @@ describe("the limits of the loop", () => {
   });
 
   it("what comes while too many tasks run is cut where the listener is to refuse", async () => {
-    await using loop = createLoop({ tasks: 1, segmentCount: 64, connections: 64 });
+    await using loop = createLoop({ tasks: 1, segmentCount: 64, connectionSlots: 64 });
     const gate = Promise.withResolvers<void>();
-    await using server = new TestServer({ data: () => gate.promise }, { loop, atLimit: "refuse" });
+    await using server = new TestServer({ data: () => gate.promise }, {
+      loop,
+      limits: { atLimit: "refuse" },
+    });
     const peers = [(await server.connectPeer()).peer, (await server.connectPeer()).peer];
     for (const peer of peers) await peer.write("begin");
     await until(() => loop.stats().tasksReached === 1, "the limit was reached");
@@ -226,7 +234,7 @@ describe("the limits of the loop", () => {
       memory: 8 * segmentSize,
       segmentSize,
       segmentCount: 256,
-      connections: 64,
+      connectionSlots: 64,
     });
     const kept: Window[] = [];
     await using server = new TestServer({ data: (_, bytes) => void kept.push(bytes.keep()) }, { loop });
@@ -249,7 +257,7 @@ describe("the limits of the loop", () => {
   });
 
   it("counts what waits behind a reader that does not read", async () => {
-    await using loop = createLoop({ memory: 1 << 20, segmentCount: 64, connections: 64 });
+    await using loop = createLoop({ memory: 1 << 20, segmentCount: 64, connectionSlots: 64 });
     await using server = new TestServer({}, { loop });
     const { peer, log } = await server.connectPeer();
     const block = new Uint8Array(1 << 18);

@@ -13,10 +13,10 @@ import { until } from "./helpers/wait.ts";
 
 describe("an adopted connection", () => {
   it("stays when its descriptor is given a second time", async () => {
-    await using accepting = createLoop({ segmentCount: 64, connections: 16 });
+    await using accepting = createLoop({ segmentCount: 64, connectionSlots: 16 });
     // With room for two, and for one alone: the second is refused for its number, or for want of a place.
-    for (const connections of [16, 1]) {
-      await using loop = createLoop({ segmentCount: 64, connections });
+    for (const connectionSlots of [16, 1]) {
+      await using loop = createLoop({ segmentCount: 64, connectionSlots });
       const logs: Log[] = [];
       const given: number[] = [];
       const { listener: adopter, source } = listenHanded<Log>({
@@ -43,8 +43,8 @@ describe("an adopted connection", () => {
   it("is judged by its address, and leaves the table when it goes", async () => {
     const table = AddressTable.create({ connections: 1, entries: 64 });
     const loopback = "127.0.0.1";
-    await using accepting = createLoop({ segmentCount: 64, connections: 16 });
-    await using loop = createLoop({ segmentCount: 64, connections: 16 });
+    await using accepting = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
     const logs: Log[] = [];
     const { listener: adopter, source } = listenHanded<Log>({
       loop,
@@ -73,8 +73,8 @@ describe("an adopted connection", () => {
   });
 
   it("is read for its PROXY header first", async () => {
-    await using accepting = createLoop({ segmentCount: 64, connections: 16 });
-    await using loop = createLoop({ segmentCount: 64, connections: 16 });
+    await using accepting = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
     const logs: Log[] = [];
     const remotes: string[] = [];
     const { listener: adopter, source } = listenHanded<Log>({

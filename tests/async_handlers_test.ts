@@ -27,7 +27,7 @@ const KIBIBYTE = 1024;
 function serve(
   socket: SocketHandlers,
   options: Partial<ListenOptions> = {},
-  loopOptions: LoopOptions = { connections: 64 },
+  loopOptions: LoopOptions = { connectionSlots: 64 },
 ) {
   const loop = createLoop(loopOptions);
   const seen: { connection?: Connection; reason?: CloseReason } = {};
@@ -83,7 +83,7 @@ describe("async data handlers of one connection", () => {
       const { data, counts, hash } = counting(() =>
         random.oneIn(3) ? Promise.resolve() : delay(random.between(0, 2))
       );
-      await using server = serve({ data }, {}, { connections: 16, segmentSize });
+      await using server = serve({ data }, {}, { connectionSlots: 16, segmentSize });
       const peer = await server.connect();
       const sent = new StreamHash();
       const total = scaled(2_000_000, 500_000);
@@ -196,7 +196,7 @@ describe("async data handlers of one connection", () => {
 
   it("go with a lease to the next one", async () => {
     await using server = serve({ data: (connection, window) => void connection.write(window) });
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     await using pool = createPool({ loop });
     const gate = deferred();
     const got: string[] = [];
@@ -247,7 +247,7 @@ describe("while an async data handler waits", () => {
   it("a reset is told at once", async () => {
     const gate = deferred();
     await using server = serve({ data: () => gate.promise });
-    await using far = createLoop({ connections: 16 });
+    await using far = createLoop({ connectionSlots: 16 });
     const client = await connect({ hostname: "127.0.0.1", port: server.listener.port, loop: far });
     client.write("x");
     await until(() => server.loop.stats().handlersWaiting === 1, "the handler waits");
@@ -367,7 +367,7 @@ describe("a handler that waits for", () => {
           error() {},
         },
         { ...options, sendBuffer: 16 * KIBIBYTE },
-        { connections: 64, tasks: 2 },
+        { connectionSlots: 64, tasks: 2 },
       );
       const peers: Peer[] = [];
       for (let count = 0; count < 6; count++) peers.push(await server.connect());

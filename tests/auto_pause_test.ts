@@ -35,7 +35,7 @@ interface Seen {
 
 /** The echo of the README on a loop of its own, with a limit that an unbounded echo would soon reach. */
 function echo(options: Partial<ListenOptions> = {}, loopOptions: { development?: boolean } = {}) {
-  const loop = createLoop({ connections: 256, ...loopOptions });
+  const loop = createLoop({ connectionSlots: 256, ...loopOptions });
   const seen: Seen = { connection: undefined, buffered: 0, reason: undefined };
   const listener = listen({
     hostname: "127.0.0.1",
@@ -244,7 +244,7 @@ async function readAway(peer: Peer): Promise<void> {
 describe("paused connections", () => {
   it("do not keep the ring to themselves with what they have received", { timeout: 60_000 }, async () => {
     // Several receives a turn, so that most of what comes waits behind the first callback's pause.
-    await using loop = createLoop({ segmentSize: 512, segmentCount: 256, connections: 256 });
+    await using loop = createLoop({ segmentSize: 512, segmentCount: 256, connectionSlots: 256 });
     await using far = createLoop();
     const paused: Connection[] = [];
     const received = new Map<number, StreamHash>();

@@ -21,7 +21,7 @@ const LOOPBACK = "127.0.0.1";
  * and Windows tries for seconds before it gives up, both longer than these tests wait.
  */
 async function silentPort(): Promise<{ port: number; close(): Promise<void> }> {
-  const loop = createLoop({ connections: 128 });
+  const loop = createLoop({ connectionSlots: 128 });
   const listener = listen({ hostname: LOOPBACK, port: 0, backlog: 1, loop });
   listener.pause();
   const waiting: Promise<unknown>[] = [];
@@ -96,7 +96,7 @@ describe("connect", () => {
   });
 
   it("a hundred refusals leave nothing behind", async () => {
-    await using loop = createLoop({ connections: 8 });
+    await using loop = createLoop({ connectionSlots: 8 });
     const port = await closedPort();
     for (let count = 0; count < 100; count++) {
       const error = await errorOf(() => connect({ hostname: LOOPBACK, port, loop })) as RingportError;
@@ -113,25 +113,23 @@ describe("connect", () => {
 });
 
 describe("connect to a host that does not answer", () => {
-  for (const limit of [{ timeout: 150 }, { timeouts: { connect: 150 } }]) {
-    it(`times out after ${JSON.stringify(limit)}`, async () => {
-      const loop = createLoop();
-      const silent = await silentPort();
-      const start = performance.now();
-      const options = { hostname: LOOPBACK, port: silent.port, loop, ...limit };
-      const error = await errorOf(() => connect(options)) as RingportError;
-      expect(error).toBeInstanceOf(TimeoutError);
-      expect(error.code).toBe("ETIMEDOUT");
-      expect(error.operation).toBe("connect");
-      expect(error.origin).toBe("framework");
-      const took = performance.now() - start;
-      expect(took).toBeGreaterThan(140);
-      expect(took).toBeLessThan(2000);
-      expect(loop.stats().timeouts.connect).toBe(1);
-      await loop.close();
-      await silent.close();
-    });
-  }
+  it("times out after `timeouts.connect`", async () => {
+    const loop = createLoop();
+    const silent = await silentPort();
+    const start = performance.now();
+    const options = { hostname: LOOPBACK, port: silent.port, loop, timeouts: { connect: 150 } };
+    const error = await errorOf(() => connect(options)) as RingportError;
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error.code).toBe("ETIMEDOUT");
+    expect(error.operation).toBe("connect");
+    expect(error.origin).toBe("framework");
+    const took = performance.now() - start;
+    expect(took).toBeGreaterThan(140);
+    expect(took).toBeLessThan(2000);
+    expect(loop.stats().timeouts.connect).toBe(1);
+    await loop.close();
+    await silent.close();
+  });
 
   it("is given up by a signal", async () => {
     const silent = await silentPort();

@@ -11,7 +11,7 @@ const LOOPBACK = "127.0.0.1";
 
 describe("a function as data", () => {
   it("is called for each accepted connection, before open, and gives the handlers their type", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     let made = 0;
     const listener = listen({
       hostname: LOOPBACK,
@@ -39,7 +39,7 @@ describe("a function as data", () => {
   });
 
   it("serves framed handlers, which name its type", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     const listener = listen({
       hostname: LOOPBACK,
       loop,
@@ -60,7 +60,7 @@ describe("a function as data", () => {
   });
 
   it("is called once for a connection behind a proxy, when its header was read", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     let made = 0;
     const listener = listen({
       hostname: LOOPBACK,
@@ -77,7 +77,7 @@ describe("a function as data", () => {
   });
 
   it("is called for connections that are iterated, and for those of connect", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     const listener = listen({ hostname: LOOPBACK, loop, data: () => ({ here: true }) });
     const client = await connect({
       hostname: LOOPBACK,
@@ -96,7 +96,7 @@ describe("a function as data", () => {
   });
 
   it("is called for each lease of a pool", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     const listener = listen({ hostname: LOOPBACK, loop, socket: { data() {} } });
     await using pool = createPool<{ uses: number }>({ loop });
     const target = { hostname: LOOPBACK, port: listener.port, data: () => ({ uses: 0 }) };
@@ -114,7 +114,7 @@ describe("a function as data", () => {
   });
 
   it("that throws fails its connection alone", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     const heard: string[] = [];
     let fail = true;
     const socket: SocketHandlers<number> = {
@@ -143,7 +143,7 @@ describe("a function as data", () => {
 
 describe("any other value as data", () => {
   it("is given to all connections as it is", async () => {
-    await using loop = createLoop({ connections: 16 });
+    await using loop = createLoop({ connectionSlots: 16 });
     const all: Connection<{ count: number }>[] = [];
     const data = { count: 0 };
     const listener = listen({

@@ -70,7 +70,7 @@ describe("no descriptor left", () => {
 
 describe("no segment left", () => {
   it("reading pauses by itself, a counter tells, and all comes once windows are released", async () => {
-    const loop = createLoop({ segmentCount: 32, connections: 16 });
+    const loop = createLoop({ segmentCount: 32, connectionSlots: 16 });
     {
       const kept: Window[] = [];
       await using server = new TestServer({ data: (_, bytes) => void kept.push(bytes.keep()) }, { loop });
@@ -108,7 +108,7 @@ describe("no segment left", () => {
   });
 
   it("every starved connection goes on, and what is written meanwhile arrives", async () => {
-    const loop = createLoop({ segmentCount: 32, connections: 64 });
+    const loop = createLoop({ segmentCount: 32, connectionSlots: 64 });
     {
       let keep = true;
       const kept: Window[] = [];
@@ -142,7 +142,7 @@ describe("no segment left", () => {
   });
 
   it("who waits for one hears all the same that the peer is gone", async () => {
-    const loop = createLoop({ segmentCount: 32, connections: 16 });
+    const loop = createLoop({ segmentCount: 32, connectionSlots: 16 });
     {
       const kept: Window[] = [];
       await using server = new TestServer({ data: (_, bytes) => void kept.push(bytes.keep()) }, { loop });
@@ -180,7 +180,7 @@ describe("no segment left", () => {
   });
 
   it("an echo through the smallest ring returns everything", async () => {
-    const loop = createLoop({ segmentCount: 32, connections: 16, sendEntries: 64 });
+    const loop = createLoop({ segmentCount: 32, connectionSlots: 16, sendEntries: 64 });
     {
       await using server = new TestServer({
         data(connection, bytes) {

@@ -88,9 +88,9 @@ const FAR = { firstByte: 600_000, message: 600_000, writeStall: 600_000, idle: 6
 
 async function run(
   seed: number,
-  limits: Pick<ListenOptions, "timeouts" | "receiveRate" | "sendRate" | "rateGrace"> = {},
+  limits: Pick<ListenOptions, "timeouts" | "limits"> = {},
 ): Promise<{ outcomes: Outcome[]; opened: number; closed: number; timedOut: number }> {
-  const loop = createLoop({ library, seed, segmentCount: 128, connections: 64, sendEntries: 128 });
+  const loop = createLoop({ library, seed, segmentCount: 128, connectionSlots: 64, sendEntries: 128 });
   let opened = 0;
   let closed = 0;
   let timedOut = 0;
@@ -162,7 +162,7 @@ describe("over the fake kernel", () => {
   it("limits are met on the kernel's own clock, never early", { ignore }, async () => {
     const limits = { firstByte: 320, idle: 640, lifetime: 960 } as const;
     for (const [kind, limit] of Object.entries(limits)) {
-      const loop = createLoop({ library, seed: 1, segmentCount: 128, connections: 64, sendEntries: 128 });
+      const loop = createLoop({ library, seed: 1, segmentCount: 128, connectionSlots: 64, sendEntries: 128 });
       let opened = 0;
       let elapsed = -1;
       const listener = listen({
@@ -189,7 +189,7 @@ describe("over the fake kernel", () => {
 
   it("limits that strike at any moment leave each stream a true beginning", { ignore }, async () => {
     const timeouts = { firstByte: 1, message: 3, writeStall: 1, idle: 1, lifetime: 4 };
-    const limits = { timeouts, receiveRate: 1 << 20, sendRate: 1 << 20, rateGrace: 3 };
+    const limits = { timeouts, limits: { receiveRate: 1 << 20, sendRate: 1 << 20, rateGrace: 3 } };
     let struck = 0;
     for (let seed = 1; seed <= 20; seed++) {
       const { outcomes, opened, closed, timedOut } = await run(seed, limits);
@@ -203,7 +203,7 @@ describe("over the fake kernel", () => {
   });
 
   it("a connect that is given up with its loop leaves no slot behind", { ignore }, async () => {
-    const loop = createLoop({ library, seed: 0, segmentCount: 128, connections: 64 });
+    const loop = createLoop({ library, seed: 0, segmentCount: 128, connectionSlots: 64 });
     const waiting = Promise.withResolvers<void>();
     const came = Promise.withResolvers<void>();
     const listener = listen({

@@ -13,7 +13,7 @@ import { Random } from "./helpers/random.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
-const SMALL = { segmentCount: 256, connections: 64 };
+const SMALL = { segmentCount: 256, connectionSlots: 64 };
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 /** A number that names no socket on either system. */
 const NO_SOCKET = 0x7fff_fff0;
@@ -32,7 +32,7 @@ function pair(acceptor: EventLoop, server: EventLoop, connections?: number) {
   const log: string[] = [];
   const { listener: adopting, source } = listenHanded({
     loop: server,
-    connections,
+    limits: { connections },
     socket: {
       open: () => void log.push("open"),
       ...echo,
@@ -186,7 +186,7 @@ describe("a descriptor nobody can serve", () => {
 
   it("is closed when the slots are used up, the listener has stopped or the loop is closed", async () => {
     await using acceptor = createLoop(SMALL);
-    const server = createLoop({ ...SMALL, connections: 1 });
+    const server = createLoop({ ...SMALL, connectionSlots: 1 });
     const { adopting, source, raw } = pair(acceptor, server);
     const served = await connectPeer({ port: raw.port });
     await until(() => adopting.connectionCount === 1, "the first was adopted");

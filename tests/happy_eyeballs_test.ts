@@ -36,7 +36,7 @@ const HERE = "127.0.0.1";
 const HERE_IPV6 = "::1";
 
 function fakeLoop(seed = 0, options = {}): EventLoop {
-  return createLoop({ library: fakeLibrary, seed, segmentCount: 128, connections: 64, ...options });
+  return createLoop({ library: fakeLibrary, seed, segmentCount: 128, connectionSlots: 64, ...options });
 }
 
 /** Connects as if a name had these addresses. */
@@ -171,7 +171,10 @@ describe("a name with several addresses, over the fake kernel", () => {
   });
 
   it("takes the addresses one by one where they share a local port", { ignore: ignoreFake }, async () => {
-    const { took, winner, tried, loop } = await race([SILENT, LATE(50)], { localPort: 5000, timeout: 4000 });
+    const { took, winner, tried, loop } = await race([SILENT, LATE(50)], {
+      localPort: 5000,
+      timeouts: { connect: 4000 },
+    });
     expect([winner, tried]).toEqual([LATE(50), 2]);
     expect(took).toBeGreaterThanOrEqual(2000);
     await end(loop);
@@ -234,7 +237,7 @@ describe("a name with several addresses, over the fake kernel", () => {
     { ignore: ignoreFake },
     async () => {
       const loop = fakeLoop();
-      const options = { port: 9, loop, timeout: 600 };
+      const options = { port: 9, loop, timeouts: { connect: 600 } };
       const addresses = [SILENT, UNREACHABLE, SILENT_IPV6, "192.0.2.9"];
       const error = await errorOf(() => connectTo(addresses, options)) as RingportError;
       expect(error).toBeInstanceOf(TimeoutError);
@@ -284,8 +287,8 @@ describe("a name with several addresses, over the fake kernel", () => {
   );
 
   it("leaves no segment behind where no slot is free", { ignore: ignoreFake }, async () => {
-    const loop = fakeLoop(0, { connections: 2 });
-    const options = { port: 9, loop, timeout: 3000 };
+    const loop = fakeLoop(0, { connectionSlots: 2 });
+    const options = { port: 9, loop, timeouts: { connect: 3000 } };
     const waiting = [SILENT, SILENT].map((address) => errorOf(() => connectTo([address], options)));
     await until(() => loop.stats().slotsUsed === 2, "the slots to be taken");
     const error = await errorOf(() => connectTo([HERE, HERE_IPV6], options)) as RingportError;
@@ -430,7 +433,7 @@ describe("localhost", () => {
     await using loop = createLoop();
     await using listener = await Alone.make(HERE_IPV6, "six");
     const down = await closedPort();
-    const options = { hostname: "localhost", loop, timeout: 20_000 };
+    const options = { hostname: "localhost", loop, timeouts: { connect: 20_000 } };
     // What the first connects open for good is not counted.
     for (let warm = 0; warm < 3; warm++) await textOf(await connect({ ...options, port: listener.port }));
     const before = await openDescriptors();
@@ -475,7 +478,7 @@ describe("localhost", () => {
   });
 
   it("is reached at its second address while the first does not answer", async () => {
-    const silentLoop = createLoop({ connections: 128 });
+    const silentLoop = createLoop({ connectionSlots: 128 });
     const silent = listen({ hostname: HERE, backlog: 1, loop: silentLoop });
     silent.pause();
     const stop = new AbortController();
@@ -512,7 +515,7 @@ describe("localhost", () => {
 
 describe("requests that are not answered at once", () => {
   it("are kept where they lie, and what was opened for them is closed", { ignore: ignoreFake }, async () => {
-    const loop = fakeLoop(0, { completionRecords: 64, submissionRecords: 64, connections: 256 });
+    const loop = fakeLoop(0, { completionRecords: 64, submissionRecords: 64, connectionSlots: 256 });
     const answered = Promise.withResolvers<{ port: number; error: unknown }>();
     const others: Listener[] = [];
     const server = listen({

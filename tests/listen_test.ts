@@ -139,7 +139,7 @@ describe("the options of a listener", () => {
   it("connections bounds how many are open at once", async () => {
     await using server = new TestServer({
       data: (connection, bytes) => void connection.write(bytes),
-    }, { connections: 3 });
+    }, { limits: { connections: 3 } });
     const answers = (peer: Peer) =>
       peer.write("in").then(() => readText(peer, "in")).then((text) => text === "in", () => false);
     const full = [];

@@ -8,7 +8,7 @@ import { TestServer } from "./helpers/log.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";
 import { delay, until } from "./helpers/wait.ts";
 
-const SMALL = { segmentCount: 64, connections: 16 };
+const SMALL = { segmentCount: 64, connectionSlots: 16 };
 
 /** Keeps the thread for so long. */
 function spin(milliseconds: number): void {

@@ -11,7 +11,7 @@ import { delay, errorOf, until, within } from "./helpers/wait.ts";
 /** Sizes for a handful of connections. */
 const SMALL = {
   segmentCount: 64,
-  connections: 16,
+  connectionSlots: 16,
   timers: 16,
   sendEntries: 64,
   submissionRecords: 64,
@@ -108,7 +108,7 @@ describe("a loop", () => {
   });
 
   it("refuses more connections than it was made for and serves on after", async () => {
-    await using loop = createLoop({ ...SMALL, connections: 4 });
+    await using loop = createLoop({ ...SMALL, connectionSlots: 4 });
     await using server = new TestServer({
       data: (connection, bytes) => void connection.write(bytes),
     }, { loop });

@@ -48,7 +48,7 @@ const FAILURES: [number, string, typeof RingportError][] = [
 describe("a failure of a connect has its name", () => {
   for (const [status, code, kind] of FAILURES) {
     it(`${code}, at once and later`, { ignore: ignoreFake }, async () => {
-      const loop = createLoop({ library: fakeLibrary, seed: 0, segmentCount: 64, connections: 16 });
+      const loop = createLoop({ library: fakeLibrary, seed: 0, segmentCount: 64, connectionSlots: 16 });
       for (const hostname of [`198.51.100.${status}`, `198.18.0.${status}`]) {
         const error = await errorOf(() => connect({ hostname, port: 9, loop })) as RingportError;
         expect(error).toBeInstanceOf(kind);

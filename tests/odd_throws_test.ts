@@ -285,7 +285,7 @@ describe("the callbacks of a listener", () => {
       const told: string[] = [];
       await using server = new OddServer({}, {
         admission: admission(broken),
-        connections: 1,
+        limits: { connections: 1 },
         refused: ({ reason }) => void told.push(reason),
       });
       // More often than the limit: none of them may keep its place.
@@ -307,7 +307,7 @@ describe("the callbacks of a listener", () => {
   }
 
   it("may throw at leave, and the place is free again", async () => {
-    await using server = new OddServer({}, { admission: admission("leave"), connections: 1 });
+    await using server = new OddServer({}, { admission: admission("leave"), limits: { connections: 1 } });
     for (let round = 0; round < 3; round++) await server.expectServes();
     expect(server.listener.connectionCount).toBe(0);
     expect(server.loop.stats().handlerErrors).toBe(3);

@@ -80,7 +80,7 @@ describe("listen refuses", () => {
 });
 
 describe("connect refuses", () => {
-  for (const [key, value, wants] of [...WRONG_FOR_BOTH, ["timeout", -1, /whole number/]] as const) {
+  for (const [key, value, wants] of [...WRONG_FOR_BOTH, ["timeout", 1, /timeouts: { connect }/]] as const) {
     it(`${key}: ${JSON.stringify(value)}`, async () => {
       const options = { hostname: LOOPBACK, port: 1, [key]: value };
       expectOptionError(
@@ -106,8 +106,8 @@ describe("createLoop refuses", () => {
     ["segmentCount", 1, /whole number|segment/],
     ["submissionRecords", 100, /power of two/],
     ["completionRecords", 3, /power of two|whole number/],
-    ["connections", 0, /whole number/],
-    ["connections", 1 << 30, /whole number/],
+    ["connectionSlots", 0, /whole number/],
+    ["connectionSlots", 1 << 30, /whole number/],
     ["development", "on", /true or false/],
     ["library", 3, /string/],
     ["threads", 4, /unknown|known/],
@@ -151,8 +151,7 @@ describe("-0 is the number 0", () => {
       highWaterMark: -0,
       lingerTimeout: -0,
       timeouts: { firstByte: -0, message: -0, writeStall: -0, idle: -0, lifetime: -0 },
-      receiveRate: -0,
-      sendRate: -0,
+      limits: { receiveRate: -0, sendRate: -0 },
       socket: { data() {} },
     };
     await using listener = listen({ ...options, port: -0 });
@@ -162,7 +161,7 @@ describe("-0 is the number 0", () => {
     const connection = await connect({ ...options, timeouts, port: listener.port, localPort: -0, retry });
     expect(connection.lowWaterMark === 0).toBe(true);
     if (system === "linux") connection.setTypeOfService(-0);
-    connection.setTimeouts({ idle: -0, receiveRate: -0 });
+    connection.setTimeouts({ idle: -0 }, { receiveRate: -0 });
     connection.abort();
     await connection.closed;
     const zero = {

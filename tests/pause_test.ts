@@ -104,7 +104,7 @@ describe("pause", () => {
   });
 
   it("with the peer gone does not spin", async () => {
-    const loop = createLoop({ connections: 16 });
+    const loop = createLoop({ connectionSlots: 16 });
     {
       await using server = new TestServer({}, { loop });
       const { near, far } = await server.connectPair({ end: () => {} }, { loop });

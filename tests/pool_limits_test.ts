@@ -250,7 +250,7 @@ describe("a destination that fails", () => {
   });
 
   it("does not answer: the connect has its own time", async () => {
-    await using loop = createLoop({ connections: 128 });
+    await using loop = createLoop({ connectionSlots: 128 });
     const silent = listen({ hostname: LOOPBACK, port: 0, backlog: 1, loop });
     silent.pause();
     const stop = new AbortController();

@@ -276,7 +276,7 @@ describe("a lease", () => {
 
 describe("a pool on a loop of its own", () => {
   it("ends with it", async () => {
-    const loop = createLoop({ connections: 16 });
+    const loop = createLoop({ connectionSlots: 16 });
     await using it = setUp({ loop, connectionsPerHost: 2 });
     const [lease, other] = await Promise.all([it.pool.acquire(it.target), it.pool.acquire(it.target)]);
     other.release();
@@ -287,7 +287,7 @@ describe("a pool on a loop of its own", () => {
   });
 
   it("refuses those who wait when the loop closes", async () => {
-    const loop = createLoop({ connections: 16 });
+    const loop = createLoop({ connectionSlots: 16 });
     await using it = setUp({ loop, connectionsPerHost: 1 });
     const lease = await it.pool.acquire(it.target);
     const waiting = errorOf(() => it.pool.acquire(it.target));
@@ -298,7 +298,7 @@ describe("a pool on a loop of its own", () => {
   });
 
   it("says when the loop is full, and goes on when it is not", async () => {
-    await using loop = createLoop({ connections: 2 });
+    await using loop = createLoop({ connectionSlots: 2 });
     await using it = setUp({ loop });
     const held = await Promise.all([it.pool.acquire(it.target), it.pool.acquire(it.target)]);
     expect(await errorOf(() => it.pool.acquire(it.target))).toBeInstanceOf(RingportError);

@@ -12,7 +12,7 @@ const SILENT = "192.0.2.1";
 
 describe("the times of a target", () => {
   it("bound its connects and no others", { ignore: ignoreFake }, async () => {
-    await using loop = createLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connections: 64 });
+    await using loop = createLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connectionSlots: 64 });
     await using pool = createPool({ loop, connectTimeout: 5_000, acquireTimeout: 60_000 });
     const time = async (target: PoolTarget) => {
       const began = loop.engine.clock.polledAt;

@@ -101,7 +101,7 @@ describe("a listener behind a proxy", () => {
     await using loop = createLoop({
       segmentSize: 512,
       segmentCount: 128,
-      connections: 16,
+      connectionSlots: 16,
       development: true,
     });
     await using server = new TestServer({ data: (connection, bytes) => void connection.write(bytes) }, {

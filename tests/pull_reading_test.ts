@@ -37,7 +37,7 @@ async function pair(
   work: (connection: Connection<unknown>, peer: Peer) => Promise<void>,
   socket?: SocketHandlers<unknown>,
 ): Promise<void> {
-  await using loop = createLoop({ segmentCount: 64, connections: 8, development: true });
+  await using loop = createLoop({ segmentCount: 64, connectionSlots: 8, development: true });
   const opened = Promise.withResolvers<Connection<unknown>>();
   const listener = listen<unknown>({
     hostname: "127.0.0.1",

@@ -37,7 +37,7 @@ async function proxied(
   const pumped = Promise.withResolvers<Pumped>();
   const ends: Connection<unknown>[] = [];
   const it: Proxied = { pumped: pumped.promise, ends, closes: 0 } as unknown as Proxied;
-  await using loop = createLoop({ segmentCount: 256, connections: 16, development: true });
+  await using loop = createLoop({ segmentCount: 256, connectionSlots: 16, development: true });
   const listener = listen<unknown>({
     hostname: "127.0.0.1",
     loop,

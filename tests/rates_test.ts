@@ -8,12 +8,12 @@ import { QUIET, StillLoop, told } from "./helpers/still_loop.ts";
 import { delay, within } from "./helpers/wait.ts";
 
 describe("receiveRate", () => {
-  const rates = { receiveRate: 100, rateGrace: 1000 };
+  const limits = { receiveRate: 100, rateGrace: 1000 };
 
   it("lets a message pass that comes fast enough", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     connection.messageBegan();
     for (let second = 0; second < 100; second++) {
       loop.timeLimits.received(connection, 110);
@@ -25,7 +25,7 @@ describe("receiveRate", () => {
   it("ends a message that comes too slowly, after the grace", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     loop.pass(5000);
     connection.messageBegan();
     for (let step = 0; step < 10; step++) {
@@ -41,7 +41,7 @@ describe("receiveRate", () => {
   it("does not let a fast beginning pay for a slow end", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     connection.messageBegan();
     loop.timeLimits.received(connection, 1 << 20);
     loop.pass(1100);
@@ -53,7 +53,7 @@ describe("receiveRate", () => {
   it("measures nothing between messages, nor while paused", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     loop.pass(10_000);
     connection.messageBegan();
     connection.pause();
@@ -69,8 +69,8 @@ describe("receiveRate", () => {
 
   it("cuts a sender that drips on a real socket", async () => {
     const own = { data: (connection: Connection<Log>) => connection.messageBegan() };
-    const options = { receiveRate: 1_000_000, rateGrace: scaled(300, 600) };
-    await using server = new TestServer(own, options);
+    const limits = { receiveRate: 1_000_000, rateGrace: scaled(300, 600) };
+    await using server = new TestServer(own, { limits });
     const start = performance.now();
     const { peer, log } = await server.connectPeer();
     const dripping = (async () => {
@@ -80,7 +80,7 @@ describe("receiveRate", () => {
       }
     })().catch(() => {});
     const reason = await log.closed();
-    expect(performance.now() - start).toBeGreaterThan(options.rateGrace);
+    expect(performance.now() - start).toBeGreaterThan(limits.rateGrace);
     expect(reason.by).toBe("timeout");
     expect((reason.error as TimeoutError).code).toBe("ERR_TIMEOUT_RECEIVE_RATE");
     expect(reason.error?.message).toContain("1000000 bytes a second");
@@ -90,12 +90,12 @@ describe("receiveRate", () => {
 });
 
 describe("sendRate", () => {
-  const rates = { sendRate: 100, rateGrace: 1000 };
+  const limits = { sendRate: 100, rateGrace: 1000 };
 
   it("lets a reader be that takes enough, and measures nothing while nothing is buffered", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     loop.pass(10_000);
     loop.write(connection, 5000);
     for (let second = 0; second < 45; second++) {
@@ -117,7 +117,7 @@ describe("sendRate", () => {
   it("cuts a reader that takes too little", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     loop.pass(400);
     loop.write(connection, 5000);
     for (let step = 0; step < 10; step++) {
@@ -135,7 +135,7 @@ describe("sendRate", () => {
   it("counts what the peer acknowledges, from the first span of which it is known", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...QUIET, ...rates, socket });
+    const connection = loop.open(3, { ...QUIET, limits, socket });
     loop.write(connection, 20_000);
     loop.take(connection, 10_000);
     loop.withKernel[connection.slot] = 10_000;
@@ -152,7 +152,7 @@ describe("sendRate", () => {
   it("goes on while a connection is being closed", () => {
     const loop = new StillLoop();
     const { kinds, socket } = told();
-    const connection = loop.open(3, { ...rates, lingerTimeout: 600_000, socket });
+    const connection = loop.open(3, { limits, lingerTimeout: 600_000, socket });
     loop.write(connection, 5000);
     connection.close();
     expect(connection.state).toBe("closing");
@@ -162,8 +162,8 @@ describe("sendRate", () => {
   });
 
   it("cuts a peer that does not read on a real socket, and spares one that does", async () => {
-    const options = { sendRate: 1000, rateGrace: scaled(300, 600), sendBuffer: 16 * 1024 };
-    await using server = new TestServer({}, options);
+    const limits = { sendRate: 1000, rateGrace: scaled(300, 600) };
+    await using server = new TestServer({}, { limits, sendBuffer: 16 * 1024 });
     const slow = await server.connectPeer();
     const quick = await server.connectPeer();
     // More than the kernels of both ends take.
@@ -174,11 +174,11 @@ describe("sendRate", () => {
       received += (await within(quick.peer.read(), "more bytes"))?.length ?? total;
     }
     const reason = await slow.log.closed();
-    expect(performance.now() - start).toBeGreaterThan(options.rateGrace);
+    expect(performance.now() - start).toBeGreaterThan(limits.rateGrace);
     expect(reason.by).toBe("timeout");
     expect((reason.error as TimeoutError).code).toBe("ERR_TIMEOUT_SEND_RATE");
     expect(reason.bytesLost).toBeGreaterThan(0);
-    await delay(options.rateGrace * 3);
+    await delay(limits.rateGrace * 3);
     expect(quick.log.connection.state).toBe("open");
     slow.peer.close();
     quick.peer.close();

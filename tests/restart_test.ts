@@ -107,7 +107,7 @@ async function ask(to: { hostname: string; port: number } | { unix: string }): P
   const answer = Promise.withResolvers<string>();
   const connection = await connect({
     ...to,
-    timeout: patience,
+    timeouts: { connect: patience },
     socket: {
       data: (_, window) => answer.resolve(window.text()),
       close: (_, reason) => answer.reject(reason.error ?? new Error("closed without an answer")),

@@ -25,7 +25,7 @@ const HERE = "127.0.0.1";
 const SILENT = "192.0.2.1";
 
 function fakeLoop(): EventLoop {
-  return createLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connections: 64 });
+  return createLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connectionSlots: 64 });
 }
 
 function errorsOf(error: unknown): RingportError[] {
@@ -169,7 +169,7 @@ describe("connect with retries", () => {
       return true;
     };
     const retry = { attempts: 5, delay: 100, jitter: 0, maxDelay: 400, when };
-    await errorOf(() => connect({ hostname: HERE, port: 9, loop, retry, timeout: 60_000 }));
+    await errorOf(() => connect({ hostname: HERE, port: 9, loop, retry, timeouts: { connect: 60_000 } }));
     const gaps = times.slice(1).map((time, index) => time - times[index]);
     // The fifth failure ends it before `when` is asked.
     expect(gaps).toHaveLength(3);
@@ -209,7 +209,9 @@ describe("connect with retries", () => {
     const loop = fakeLoop();
     const began = loop.engine.clock.polledAt;
     const retry = { attempts: 1000, delay: 100, jitter: 0, factor: 1 };
-    const error = await errorOf(() => connect({ hostname: HERE, port: 9, loop, retry, timeout: 450 }));
+    const error = await errorOf(() =>
+      connect({ hostname: HERE, port: 9, loop, retry, timeouts: { connect: 450 } })
+    );
     expect(error).toBeInstanceOf(TimeoutError);
     expect(errorsOf(error).map(({ code }) => code).slice(0, 3)).toEqual(Array(3).fill("ECONNREFUSED"));
     // A thousand attempts would take more than a minute and a half.
@@ -242,7 +244,14 @@ describe("connect with retries", () => {
       const controller = new AbortController();
       const reason = new Error("changed my mind");
       const retry = { attempts: 1000, delay: 60_000, maxDelay: 60_000 };
-      const options = { hostname, port: 9, loop, retry, signal: controller.signal, timeout: 1_000_000 };
+      const options = {
+        hostname,
+        port: 9,
+        loop,
+        retry,
+        signal: controller.signal,
+        timeouts: { connect: 1_000_000 },
+      };
       const pending = errorOf(() => connect(options));
       // The timeout of the whole, and the delay where the attempt has failed.
       if (hostname === HERE) await until(() => loop.engine.timers.armed === 2, "the delay");
@@ -256,7 +265,13 @@ describe("connect with retries", () => {
 
   it("is given up when the loop is closed between two attempts", { ignore: ignoreFake }, async () => {
     const loop = fakeLoop();
-    const options = { hostname: HERE, port: 9, loop, retry: { delay: 60_000 }, timeout: 1_000_000 };
+    const options = {
+      hostname: HERE,
+      port: 9,
+      loop,
+      retry: { delay: 60_000 },
+      timeouts: { connect: 1_000_000 },
+    };
     const pending = errorOf(() => connect(options));
     await until(() => loop.engine.timers.armed === 2, "the delay");
     await within(loop.close(), "the loop to close");

@@ -99,7 +99,7 @@ describe("a loop whose thread is stuck", () => {
 
 describe("a loop", () => {
   it("that sleeps is taken away too, and its owner is told", async () => {
-    const loop = createLoop({ segmentCount: 64, connections: 16 });
+    const loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
     const server = new TestServer({}, { loop });
     const { peer, log } = await server.connectPeer();
     await delay(50);
@@ -117,8 +117,8 @@ describe("a loop", () => {
   });
 
   it("gives up the descriptors on their way to it", async () => {
-    await using acceptor = createLoop({ segmentCount: 64, connections: 16 });
-    const server = createLoop({ segmentCount: 64, connections: 16 });
+    await using acceptor = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    const server = createLoop({ segmentCount: 64, connectionSlots: 16 });
     const { listener, source } = listenHanded({ loop: server });
     let seized = false;
     const raw = listenRaw(acceptor, { hostname: "127.0.0.1", port: 0 }, (descriptor) => {
@@ -142,7 +142,7 @@ describe("a loop", () => {
     "over the fake kernel is taken away as any other",
     { ignore: fake === undefined && "not built" },
     async () => {
-      const loop = createLoop({ library: fake, seed: 3, segmentCount: 64, connections: 16 });
+      const loop = createLoop({ library: fake, seed: 3, segmentCount: 64, connectionSlots: 16 });
       const listener = listen({ hostname: "127.0.0.1", port: 0, loop, socket: { data: () => {} } });
       const client = await connect({
         hostname: "127.0.0.1",

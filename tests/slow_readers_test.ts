@@ -15,8 +15,8 @@ const SLOW = 64;
 for (const size of [64, 60_000]) {
   describe(`peers that echo ${size} bytes at a time and never read`, () => {
     it("do not keep others from being served", { timeout: 60_000 }, async () => {
-      const loop = createLoop({ segmentCount: SEGMENTS, connections: 256, sendEntries: 2048 });
-      const others = createLoop({ connections: 256 });
+      const loop = createLoop({ segmentCount: SEGMENTS, connectionSlots: 256, sendEntries: 2048 });
+      const others = createLoop({ connectionSlots: 256 });
       const listener = listen({
         hostname: "127.0.0.1",
         port: 0,

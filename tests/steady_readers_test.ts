@@ -129,8 +129,7 @@ describe("a peer that reads 30, 100 or 300 kB a second", () => {
 
   it("is not too slow for half its rate", { ignore }, async () => {
     await transferAll(({ limit, bytesPerSecond }) => ({
-      sendRate: bytesPerSecond / 2,
-      rateGrace: limit,
+      limits: { sendRate: bytesPerSecond / 2, rateGrace: limit },
       lowWaterMark: 0,
     }), () => {});
   });
@@ -192,7 +191,7 @@ describe("a peer that does not read at all", () => {
       cut({ timeouts: { writeStall: LIMIT } }, () => {}),
       cut({ lingerTimeout: LIMIT }, (connection) => connection.close()),
       cut({ lingerTimeout: LIMIT }, (connection) => void connection.end()),
-      cut({ sendRate: 1_000, rateGrace: LIMIT }, () => {}),
+      cut({ limits: { sendRate: 1_000, rateGrace: LIMIT } }, () => {}),
       cut({ timeouts: { idle: LIMIT }, lingerTimeout: LIMIT }, () => {}),
     ]);
     for (const { by, bytesLost } of reasons) {

@@ -18,7 +18,7 @@ const STORM_WIDTH = 48;
 
 describe("a storm of short connections", () => {
   it("each is opened, echoed once and closed, and each gets its own bytes", { timeout: 90_000 }, async () => {
-    const loop = createLoop({ connections: 256, development: false });
+    const loop = createLoop({ connectionSlots: 256, development: false });
     const descriptors = await openDescriptors() ?? 0;
     const open = new Set<number>();
     let accepted = 0;
@@ -87,7 +87,7 @@ describe("a storm of short connections", () => {
     server.listener.pause();
     await delay(10);
     const gone = scaled(40, 10);
-    const other = createLoop({ connections: 128 });
+    const other = createLoop({ connectionSlots: 128 });
     for (let count = 0; count < gone; count++) {
       // Nobody will answer this one's end, so it does not wait for that.
       const options = { hostname: "127.0.0.1", port: server.port, loop: other, lingerTimeout: 0 };
@@ -190,7 +190,7 @@ describe("ten thousand idle connections", () => {
   it("stay open, cost little, and each still answers", { timeout: 90_000 }, async () => {
     // Both ends in one process would need twice the descriptors, so a child holds the clients'.
     const count = scaled(10_000, 1000);
-    const loop = createLoop({ connections: 16_384, development: false });
+    const loop = createLoop({ connectionSlots: 16_384, development: false });
     {
       await using server = new TestServer({}, { loop, backlog: 4096 });
       const connections = new Set<Connection<unknown>>();

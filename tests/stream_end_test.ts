@@ -15,7 +15,7 @@ import { delay, until, within } from "./helpers/wait.ts";
 
 /** A raw peer, and the accepted connection, which nobody reads yet. */
 async function pair(options: Partial<ListenOptions> = {}) {
-  const loop = createLoop({ connections: 16 });
+  const loop = createLoop({ connectionSlots: 16 });
   let connection: Connection | undefined;
   let reason: CloseReason | undefined;
   const listener = listen({

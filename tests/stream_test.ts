@@ -41,7 +41,7 @@ describe("readable", () => {
   });
 
   it("takes no more than it is asked for", async () => {
-    const loop = createLoop({ connections: 16 });
+    const loop = createLoop({ connectionSlots: 16 });
     const total = scaled(32 << 20, 8 << 20);
     await streamPair(async (connection, peer) => {
       const piece = new Uint8Array(256 * 1024);

@@ -16,7 +16,7 @@ describe("many connections", () => {
   it("that fall silent together all end, and cost nothing before", { timeout: 120_000 }, async () => {
     const count = scaled(10_000, 300);
     const idle = scaled(6000, 8000);
-    const loop = createLoop({ connections: 16_384 });
+    const loop = createLoop({ connectionSlots: 16_384 });
     let open = 0;
     const ends = new Map<string, number>();
     const listener = listen({
@@ -129,11 +129,12 @@ describe("a connection that was made", () => {
     raw.close();
   });
 
-  it("may not be given two of them", async () => {
-    const options = { hostname: LOOPBACK, port: 1, timeout: 100, timeouts: { connect: 200 } };
+  it("is told where the time of a connect is written", async () => {
+    const options = { hostname: LOOPBACK, port: 1, timeout: 100 };
     const error = await errorOf(() => connect(options)) as OptionError;
     expect(error).toBeInstanceOf(OptionError);
     expect(error.key).toBe("timeout");
+    expect(error.message).toContain("timeouts: { connect }");
   });
 });
 
@@ -144,9 +145,10 @@ describe("limits that are none", () => {
     [{ timeouts: { sleep: 1 } }, "sleep"],
     [{ timeouts: { connect: 1 } }, "connect"],
     [{ timeouts: { message: 2 ** 31 } }, "message"],
-    [{ receiveRate: 0.5 }, "receiveRate"],
-    [{ sendRate: "fast" }, "sendRate"],
-    [{ rateGrace: 0 }, "rateGrace"],
+    [{ limits: { receiveRate: 0.5 } }, "receiveRate"],
+    [{ limits: { sendRate: "fast" } }, "sendRate"],
+    [{ limits: { rateGrace: 0 } }, "rateGrace"],
+    [{ receiveRate: 100 }, "receiveRate"],
     [{ socket: { timeout: 5 } }, "timeout"],
   ];
   for (const [options, key] of wrong) {

@@ -9,7 +9,7 @@ import { delay, errorOf, until } from "./helpers/wait.ts";
 const LOOPBACK = "127.0.0.1";
 
 function traced(): { loop: EventLoop; events: TraceEvent[] } {
-  const loop = createLoop({ segmentCount: 64, connections: 64, timers: 64 });
+  const loop = createLoop({ segmentCount: 64, connectionSlots: 64, timers: 64 });
   const events: TraceEvent[] = [];
   loop.trace((event) => void events.push(event));
   return { loop, events };
@@ -121,7 +121,7 @@ describe("a trace", () => {
   });
 
   it("that throws is told of nothing more, and the loop goes on", async () => {
-    const loop = createLoop({ segmentCount: 64, connections: 64, timers: 64 });
+    const loop = createLoop({ segmentCount: 64, connectionSlots: 64, timers: 64 });
     await using _ = loop;
     const before = console.error;
     const complaints: unknown[] = [];

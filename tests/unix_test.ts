@@ -222,7 +222,7 @@ describe("connecting to a Unix socket", () => {
     await using listener = listen({ unix: path, backlog: 1, socket: { data: () => {} } });
     listener.pause();
     const before = await Promise.all([connect({ unix: path }), connect({ unix: path })]);
-    const error = await failure(() => connect({ unix: path, timeout: 50 }), TimeoutError);
+    const error = await failure(() => connect({ unix: path, timeouts: { connect: 50 } }), TimeoutError);
     expect(error.address).toBe(path);
     const abort = new AbortController();
     const unwanted = connect({ unix: path, signal: abort.signal });

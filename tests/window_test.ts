@@ -10,7 +10,7 @@ import { delay, until } from "./helpers/wait.ts";
 
 /** A server on a development loop of its own that ends after the server. */
 async function onDevelopmentLoop(use: (loop: EventLoop) => Promise<void>): Promise<void> {
-  const loop = createLoop({ development: true, connections: 64, segmentCount: 256 });
+  const loop = createLoop({ development: true, connectionSlots: 64, segmentCount: 256 });
   try {
     await use(loop);
   } finally {

@@ -10,8 +10,7 @@ const listener = listen({
   hostname: "127.0.0.1",
   port: 0,
   timeouts: { firstByte: 30_000, message: 60_000, writeStall: 60_000, idle: 75_000, lifetime: 3_600_000 },
-  receiveRate: 100,
-  sendRate: 100,
+  limits: { receiveRate: 100, sendRate: 100 },
   socket: {
     data(connection, window) {
       // As a protocol does that takes messages apart, though here each is complete when it comes.

@@ -23,7 +23,7 @@ const { library, clients } = given;
 const loop = createLoop({
   library,
   // Both ends of each connection, the listener, and connects that are answered late.
-  ...(clients > 0 ? { connections: clients * 2 + 64, sendEntries: 1 << 15 } : {}),
+  ...(clients > 0 ? { connectionSlots: clients * 2 + 64, sendEntries: 1 << 15 } : {}),
 });
 const listener = listen({
   hostname: "127.0.0.1",

@@ -18,7 +18,7 @@ export type OptionSchema = Readonly<Record<string, OptionCheck>>;
 /** Keys users bring along from elsewhere, and what to write instead. */
 const hints: Readonly<Record<string, string>> = {
   idleTimeout: "write timeouts: { idle }, in milliseconds",
-  timeout: "only connect has a timeout, in milliseconds; a connection has timeouts: { idle, ... }",
+  timeout: "write timeouts: { connect } or timeouts: { idle, ... }, in milliseconds",
   host: 'write "hostname"',
   exclusive: "binding is always exclusive unless reusePort is set",
   path: 'write "unix" for the path of a Unix socket',

@@ -14,7 +14,7 @@ import {
   unixAddress,
 } from "../base/address.ts";
 import { OptionError, ResolveError, type RingportError, StateError, TimeoutError } from "../base/errors.ts";
-import { Status } from "../base/layout.ts";
+import { Status, TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { errorOfStatus } from "../loop/native_errors.ts";
 import { interfaceIndex, resolve } from "../loop/open.ts";
@@ -48,7 +48,7 @@ import type { ConnectOptions } from "./types.ts";
  *   error is that of the address whose failure says most, and its `cause` is an AggregateError with the error
  *   of each address, in the order they were tried. With `retry`, the error is that of the last attempt, and
  *   its `cause` an AggregateError with the errors of all attempts.
- * @throws {TimeoutError} when it takes longer than `timeout`. The `cause` is as above.
+ * @throws {TimeoutError} when it takes longer than `timeouts.connect`. The `cause` is as above.
  * @throws {ResolveError} when the name has no address.
  * @throws {NotFoundError} when the path names nothing.
  * @throws {OptionError} for an unknown key or a wrong type.
@@ -68,7 +68,7 @@ import type { ConnectOptions } from "./types.ts";
  * const connection = await connect({
  *   hostname: "localhost",
  *   port: listener.port,
- *   timeout: 1_000,
+ *   timeouts: { connect: 1_000 },
  *   socket: {
  *     data(_, window) {
  *       console.log(window.text());
@@ -177,7 +177,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     this.#options = options;
     this.#plan = plan;
     this.#resolver = resolver;
-    this.#timeout = options.timeout ?? options.timeouts?.connect ?? connectTimeoutDefaultMilliseconds;
+    this.#timeout = (options.timeouts?.connect ?? connectTimeoutDefaultMilliseconds) || TIMER_DELAY_MAX_MS;
     this.#deadline = performance.now() + this.#timeout;
     const { engine } = loop;
     const table = socketsOf(loop);

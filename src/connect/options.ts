@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import {
   abortSignal,
   checkOptions,
@@ -14,7 +13,7 @@ import {
 } from "../base/options.ts";
 import { checkConnectionOptions, connectionSchema, portMax, unixPath } from "../stream/options.ts";
 import { refuseOptions, withoutEffectOnUnix } from "../stream/socket_address.ts";
-import { checkOneTimeout } from "../stream/time_limits/table.ts";
+import { checkTimeLimits, connectTimeoutSchema, rateSchema } from "../stream/time_limits/table.ts";
 import { checkRetryOptions } from "./retry.ts";
 import type { ConnectOptions } from "./types.ts";
 
@@ -25,7 +24,6 @@ const connectSchema: OptionSchema = {
   port: wholeNumber(1, portMax),
   localAddress: text,
   localPort: wholeNumber(0, portMax),
-  timeout: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
   retry: objectOf("an object of attempts, delay, maxDelay, factor, jitter, attemptTimeout and when"),
   signal: abortSignal,
 };
@@ -36,7 +34,7 @@ export function checkConnectOptions<D>(options: ConnectOptions<D>): void {
   checkOptions("connect", options, connectSchema, required);
   if (options.retry !== undefined) checkRetryOptions("connect", options.retry);
   checkConnectionOptions("connect", options);
-  checkOneTimeout(options.timeout, options.timeouts?.connect);
+  checkTimeLimits("connect", options, { timeouts: connectTimeoutSchema, limits: rateSchema });
 }
 
 /** Refuses what has no effect on a connect to a Unix socket. */

@@ -17,7 +17,7 @@ import { callback, checkOptions, numberBetween, type OptionSchema, wholeNumber }
 
 /**
  * How `connect` retries. Each delay is `factor` times the one before, from `delay` up to `maxDelay`. The
- * whole of it ends with the `timeout` of `connect` or its `signal`.
+ * whole of it ends with its `timeouts.connect` or its `signal`.
  */
 export interface ConnectRetryOptions {
   /** Attempts in all, the first one included. 5 by default. */
@@ -33,7 +33,7 @@ export interface ConnectRetryOptions {
    * a delay of 100 ms becomes one between 50 and 100.
    */
   jitter?: number;
-  /** Milliseconds one attempt may take. Left out: as long as `timeout` allows. */
+  /** Milliseconds one attempt may take. Left out: as long as `timeouts.connect` allows. */
   attemptTimeout?: number;
   /**
    * Whether to retry after `error`, the failure of attempt number `attempt` (1 is the first). Left out: after

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConnectTimeoutOptions } from "../stream/time_limits/types.ts";
+import type { TimeoutOptions } from "../stream/time_limits/types.ts";
 import type { ConnectionOptions } from "../stream/types.ts";
 import type { ConnectRetryOptions } from "./retry.ts";
 
@@ -22,12 +22,10 @@ export interface ConnectOptions<D = undefined> extends ConnectionOptions<D> {
    * of the time.
    */
   localPort?: number;
-  /** Milliseconds the whole of it may take, name resolution and retries included. 30,000 by default. */
-  timeout?: number;
   /** Try again after a failure that may pass. One attempt by default. */
   retry?: ConnectRetryOptions;
-  /** Limits of time; `connect` is another name for `timeout`. None by default. */
-  timeouts?: ConnectTimeoutOptions;
+  /** Time limits: 30,000 for `connect`, otherwise none by default. */
+  timeouts?: TimeoutOptions;
   /** Abort gives up: the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }

@@ -61,7 +61,7 @@ export function listen<D = undefined>(options: ListenOptions<D> = {}): Listener<
 /** Options as those of `listen`, without what concerns the socket that listens. */
 export type HandedOptions<D> =
   & AcceptFilterOptions<D>
-  & Pick<ListenOptions<D>, "connections" | "atLimit" | "signal">
+  & Pick<ListenOptions<D>, "limits" | "signal">
   & { loop: EventLoop };
 
 /**
@@ -126,8 +126,9 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#loop = loop;
     this.#options = options;
     this.#config = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
-    this.#maxConnections = options.connections ?? Infinity;
-    this.#refuses = options.atLimit === "refuse";
+    const { connections = 0, atLimit = "pause" } = options.limits ?? {};
+    this.#maxConnections = connections || Infinity;
+    this.#refuses = atLimit === "refuse";
     this.#filter = new AcceptFilter<D>(this.#config, options, {
       opened: (connection) => this.#open(connection),
       left: () => this.#left(),
@@ -135,7 +136,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
     this.#source = make({
       paused: this.#filter.startsPaused,
-      accepts: this.#refuses ? 0 : options.connections ?? 0,
+      accepts: this.#refuses ? 0 : connections,
     });
     this.#filter.listensAt(this.#source.address);
     this.#source.begin({

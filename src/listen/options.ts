@@ -16,6 +16,7 @@ import {
   wholeNumber,
 } from "../base/options.ts";
 import { checkConnectionOptions, connectionSchema, portMax, unixPath } from "../stream/options.ts";
+import { checkTimeLimits, rateSchema, timeoutSchema } from "../stream/time_limits/table.ts";
 import type { ListenOptions } from "./types.ts";
 
 /** Permission bits of a path. */
@@ -40,11 +41,15 @@ const listenSchema: OptionSchema = {
   ipv6Only: flag,
   reusePort: flag,
   signal: abortSignal,
-  connections: wholeNumber(1, bufferLimitMaxBytes),
-  atLimit: { wants: '"pause" or "refuse"', accepts: (value) => value === "pause" || value === "refuse" },
   admission: objectOf("an object with admit and leave"),
   refused: callback,
   proxyProtocol: objectOf("an object of trusted and timeout"),
+};
+
+const limitSchema: OptionSchema = {
+  connections: wholeNumber(0, bufferLimitMaxBytes),
+  atLimit: { wants: '"pause" or "refuse"', accepts: (value) => value === "pause" || value === "refuse" },
+  ...rateSchema,
 };
 
 const proxySchema: OptionSchema = {
@@ -59,4 +64,5 @@ export function checkListenOptions<D>(options: ListenOptions<D>): void {
     checkOptions("listen", options.proxyProtocol, proxySchema, ["trusted"]);
   }
   checkConnectionOptions("listen", options);
+  checkTimeLimits("listen", options, { timeouts: timeoutSchema, limits: limitSchema });
 }

@@ -3,8 +3,20 @@
  *
  * @module
  */
+import type { RateOptions } from "../stream/time_limits/types.ts";
 import type { ConnectionOptions } from "../stream/types.ts";
 import type { Admission, Refusal } from "./admission.ts";
+
+/** Limits of the connections of a listener. */
+export interface ListenLimitOptions extends RateOptions {
+  /** Connections at once. 0, the default, sets no limit but the loop's own, or the server's. */
+  connections?: number;
+  /**
+   * At the limit of `connections`, or one of the loop's own, `"pause"`, the default, accepts no more, and the
+   * kernel's queue holds the rest until there is room; `"refuse"` accepts and cuts them.
+   */
+  atLimit?: "pause" | "refuse";
+}
 
 /** Options of {@linkcode listen}. */
 export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
@@ -59,13 +71,8 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   reusePort?: boolean;
   /** Abort stops the listener; its connections stay. */
   signal?: AbortSignal;
-  /** Connections at once. No limit by default but the loop's own. */
-  connections?: number;
-  /**
-   * At the limit of `connections`, or one of the loop's own, `"pause"`, the default, accepts no more, and the
-   * kernel's queue holds the rest until there is room; `"refuse"` accepts and cuts them.
-   */
-  atLimit?: "pause" | "refuse";
+  /** Connections at once, and rates below which a transfer is given up. None by default. */
+  limits?: ListenLimitOptions;
   /** Judges each connection by the address it comes from, before anything is made of it. */
   admission?: Admission;
   /** Told of each connection that was cut before the application saw it. */

@@ -36,7 +36,7 @@ export interface LoopOptions {
   /** Records of the completion ring, a power of two. 2,048 by default. */
   completionRecords?: number;
   /** Connections and listeners at once. 65,536 by default. */
-  connections?: number;
+  connectionSlots?: number;
   /** Timers at once. 131,072 by default. */
   timers?: number;
   /** Entries of all send queues together. 8,192 by default. */
@@ -76,7 +76,7 @@ const loopSchema: OptionSchema = {
   segmentCount: wholeNumber(SEGMENT_COUNT_MIN, SEGMENT_COUNT_MAX),
   submissionRecords: powerOfTwo(RING_RECORDS_MIN, RING_RECORDS_MAX),
   completionRecords: powerOfTwo(RING_RECORDS_MIN, RING_RECORDS_MAX),
-  connections: wholeNumber(1, SLOTS_MAX),
+  connectionSlots: wholeNumber(1, SLOTS_MAX),
   timers: wholeNumber(1, TIMERS_MAX),
   sendEntries: wholeNumber(1, SEND_ENTRIES_MAX),
   completionsPerTurn: wholeNumber(1, RING_RECORDS_MAX),
@@ -246,12 +246,12 @@ export function measureLoop(options: LoopOptions): LoopMeasure {
 }
 
 function sizesOf(options: LoopOptions): LoopSizes {
-  const { development: _, library: __, tasks: ___, memory: ____, connections, ...sizes } = options;
+  const { development: _, library: __, tasks: ___, memory: ____, connectionSlots: slots, ...sizes } = options;
   if (sizes.completionRecords !== undefined) {
     // A turn may not bring more than the ring holds.
     sizes.completionsPerTurn ??= Math.min(sizes.completionRecords, COMPLETIONS_PER_TURN_DEFAULT);
   }
-  return { ...sizes, slots: connections };
+  return { ...sizes, slots };
 }
 
 function open(options: LoopOptions, shared?: ArrayBufferLike, whenUnused?: () => void): EventLoop {

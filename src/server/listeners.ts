@@ -82,9 +82,9 @@ function openOwn(
   terms: ListenerTerms,
   common: ListenOptions<unknown>,
 ): Listener<unknown> {
-  const { atLimit } = options.limits;
   const connections = limitOf(options, terms);
-  const listener = listen<unknown>({ ...common, ...bindingOf(options, plan), connections, atLimit });
+  const limits = { ...common.limits, connections, atLimit: options.limits.atLimit };
+  const listener = listen<unknown>({ ...common, ...bindingOf(options, plan), limits });
   listener.pause();
   listener.whenAccepted = terms.accepted;
   return listener;

@@ -387,9 +387,8 @@ export class WorkerServer {
 
   #makeContext(): WorkerContext {
     const { loop } = this;
-    const { connectTimeout: connect } = this.#settings.options;
+    const { connectTimeout } = this.#settings.options;
     const bans = new LoggedBans(this.#judges, (event, fields) => this.#owner.event(event, fields));
-    const connectTimeout = connect > 0 ? connect : undefined;
     return {
       index: this.#settings.index,
       generation: this.#settings.generation,
@@ -399,7 +398,7 @@ export class WorkerServer {
       connect: <D>(options: ConnectOptions<D>): Promise<Connection<D>> =>
         connectOn({
           ...options,
-          timeout: options.timeout ?? options.timeouts?.connect ?? connectTimeout,
+          timeouts: { ...options.timeouts, connect: options.timeouts?.connect ?? connectTimeout },
           loop,
         }),
       udpSocket: (name) => this.#udpSocket(name),

@@ -206,8 +206,8 @@ export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget
     setTypeOfService(this, value);
   }
 
-  setTimeouts(options: ConnectionTimeoutOptions & RateOptions): void {
-    setTimeouts(this, options);
+  setTimeouts(timeouts: ConnectionTimeoutOptions, limits: RateOptions = {}): void {
+    setTimeouts(this, timeouts, limits);
   }
 
   messageBegan(): void {

@@ -19,7 +19,6 @@ import {
 } from "../base/options.ts";
 import { isEventLoop } from "../loop/event_loop.ts";
 import { keepAliveSchema } from "./socket_options.ts";
-import { checkTimeouts, rateSchema } from "./time_limits/table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
 
 /** The largest port. */
@@ -58,7 +57,7 @@ export const connectionSchema: OptionSchema = {
   concurrent: flag,
   lingerTimeout: milliseconds,
   timeouts: objectOf("an object of firstByte, message, writeStall, idle and lifetime"),
-  ...rateSchema,
+  limits: objectOf("an object of limits"),
 };
 
 /** The path of a Unix socket. */
@@ -80,11 +79,10 @@ export function checkHandlers<D>(operation: string, handlers: SocketHandlers<D>)
   }
 }
 
-/** Checks what `connectionSchema` cannot; throws an OptionError. */
+/** Checks what `connectionSchema` cannot, but for `timeouts` and `limits`; throws an OptionError. */
 export function checkConnectionOptions<D>(operation: string, options: ConnectionOptions<D>): void {
   if (options.socket !== undefined) checkHandlers(operation, options.socket);
   if (typeof options.keepAlive === "object") checkOptions(operation, options.keepAlive, keepAliveSchema);
-  checkTimeouts(operation, options.timeouts);
   const { highWaterMark, lowWaterMark, bufferLimit } = options;
   if (highWaterMark !== undefined && lowWaterMark !== undefined && lowWaterMark > highWaterMark) {
     throw new OptionError(

@@ -12,7 +12,7 @@ import type { StreamConnection } from "./connection.ts";
 import { Flag, State } from "./state.ts";
 import { connectedAddress, peerOf } from "./peer_address.ts";
 import type { ConnectionOptions, KeepAliveOptions } from "./types.ts";
-import { checkLimits, isLimited, limitsOf } from "./time_limits/table.ts";
+import { checkTimeLimits, isLimited, limitsOf } from "./time_limits/table.ts";
 import type { ConnectionTimeoutOptions, RateOptions } from "./time_limits/types.ts";
 import { limitsFor } from "./time_limits/time_limits.ts";
 
@@ -100,14 +100,16 @@ export function setTypeOfService<D>(connection: StreamConnection<D>, value: numb
   apply(connection.config.engine, connection.number, "setTypeOfService", SocketOption.typeOfService, value);
 }
 
-/** Other limits of time and rate for one connection. */
+/** Other time limits and rates for one connection. */
 export function setTimeouts<D>(
   connection: StreamConnection<D>,
-  given: ConnectionTimeoutOptions & RateOptions,
+  timeouts: ConnectionTimeoutOptions,
+  rates: RateOptions,
 ): void {
-  checkLimits("setTimeouts", given);
+  checkTimeLimits("setTimeouts", { timeouts: timeouts ?? null, limits: rates });
   checkAlive(connection, "setTimeouts");
   const { timeLimits } = connection.config;
+  const given = { ...timeouts, ...rates };
   const limits = limitsOf(given, limitsFor(connection));
   connection.needExtras().limits = limits;
   if ((connection.flags & Flag.watched) !== 0) timeLimits.limitsChanged(connection, given);

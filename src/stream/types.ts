@@ -161,20 +161,10 @@ export interface ConnectionOptions<D = undefined> {
    * kernel has taken it goes on delivering. 5,000 by default; 0 does not wait for the peer's end at all.
    */
   lingerTimeout?: number;
-  /** Limits of time. None by default. */
+  /** Time limits. None by default. */
   timeouts?: ConnectionTimeoutOptions;
-  /**
-   * Bytes a second that must come in while a message is in progress (between `messageBegan` and
-   * `messageEnded`), or the connection is aborted. 0, the default, sets no limit.
-   */
-  receiveRate?: number;
-  /**
-   * Bytes a second the peer must take while bytes are buffered, or the connection is aborted. 0, the
-   * default, sets no limit.
-   */
-  sendRate?: number;
-  /** Milliseconds a transfer is watched before each judgement of its rate. 10,000 by default. */
-  rateGrace?: number;
+  /** Rates below which a transfer is given up. None by default. */
+  limits?: RateOptions;
 }
 
 /**
@@ -290,9 +280,9 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   /** Sets the type of service, 0 to 255. Throws where the system has none. */
   setTypeOfService(value: number): void;
   /**
-   * Sets other limits of time and rate for this connection. What is left out stays; what is given counts from
-   * this call, `firstByte` to the next byte that comes. Throws an OptionError for an unknown key or a wrong
-   * value, a StateError once the connection is gone.
+   * Sets other time limits and rates for this connection: those of the options `timeouts` and `limits`. What
+   * is left out stays; what is given counts from this call, `firstByte` to the next byte that comes. Throws
+   * an OptionError for an unknown key or a wrong value, a StateError once the connection is gone.
    *
    * @example
    * ```ts
@@ -310,7 +300,7 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    * });
    * ```
    */
-  setTimeouts(options: ConnectionTimeoutOptions & RateOptions): void;
+  setTimeouts(timeouts: ConnectionTimeoutOptions, limits?: RateOptions): void;
   /**
    * A message begins to come in: `timeouts.message` and `receiveRate` count until `messageEnded`. Called by
    * whoever takes the bytes apart, at the first byte of a message that is not complete yet. Does nothing

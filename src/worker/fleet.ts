@@ -53,7 +53,7 @@ export interface FleetOwner {
 }
 
 /** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
-const ownLoopSizes = { segmentCount: 256, connections: 4096, timers: 4096, sendEntries: 512 };
+const ownLoopSizes = { segmentCount: 256, connectionSlots: 4096, timers: 4096, sendEntries: 512 };
 
 /** Milliseconds a call of the server to itself may take. */
 const selfTestTimeoutMilliseconds = 5_000;

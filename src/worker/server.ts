@@ -40,6 +40,15 @@ export interface ShutdownRequest extends ShutdownOptions {
 }
 
 /**
+ * How {@linkcode Server.run} serves a program. The environment and the program's arguments are read unless
+ * `variable` or `flags` say otherwise: a program with arguments of its own gives `{ flags: [] }`.
+ */
+export interface ServerRunOptions extends OptionSources {
+  /** Called with the server once it serves; not called if it is stopped before. */
+  readonly started?: (server: Server) => void;
+}
+
+/**
  * A server: an application served by one or more workers, with limits, supervision and a shutdown in phases.
  *
  * @example
@@ -113,16 +122,14 @@ export class Server implements AsyncDisposable {
    * workers that are there go through the phases. The option `hangup` says what SIGHUP does on Linux.
    *
    * @param application as for {@linkcode Server.start}.
-   * @param started called with the server when it serves; not called where it was stopped before.
-   * @param sources where options come from beside code, in place of the environment and the program's
-   * arguments: a program with arguments of its own gives `{ flags: [] }`.
+   * @param run a function to call once the server serves, and where options come from beside code, in place
+   * of the environment and the program's arguments.
    * @throws {OptionError} for an unknown option, variable or flag, or a wrong value.
    */
   static async run(
     application: string | URL,
     options: ServerOptions = {},
-    started?: (server: Server) => void,
-    sources: OptionSources = {},
+    { started, ...sources }: ServerRunOptions = {},
   ): Promise<ShutdownReport> {
     let server: Server | undefined = undefined;
     const tell = (act: (server: Server) => void) => server !== undefined && act(server);

@@ -17,5 +17,5 @@ if (import.meta.main) {
     shutdown: { draining: 200 },
     log: environment("LOG") as "json" | undefined ??
       ((entry: LogEntry) => console.log(JSON.stringify(entry))),
-  }, (server) => console.log(`port ${server.port}`));
+  }, { started: (server) => console.log(`port ${server.port}`) });
 }

@@ -24,9 +24,11 @@ if (import.meta.main) {
       }
       told = true;
     },
-  }, (server) => {
-    console.log(`port ${server.port}`);
-    if (environment("STOP_AT_LINE") !== undefined) void stopAtLine(server);
+  }, {
+    started(server) {
+      console.log(`port ${server.port}`);
+      if (environment("STOP_AT_LINE") !== undefined) void stopAtLine(server);
+    },
   });
   const report = await running;
   console.log(

@@ -36,9 +36,11 @@ if (import.meta.main) {
     connectionSlots: 4096,
     timers: 8192,
     log: ({ event, message, signal }) => console.log(`${event} ${message ?? signal ?? ""}`),
-  }, () => {
-    console.log("serving");
-    if (host.variable("SIGNAL_WHEN_STARTED") !== undefined) host.kill(host.pid, "SIGTERM");
+  }, {
+    started() {
+      console.log("serving");
+      if (host.variable("SIGNAL_WHEN_STARTED") !== undefined) host.kill(host.pid, "SIGTERM");
+    },
   });
   const { reason, workersKilled, bytesLost } = await running;
   console.log(`reason ${reason}, killed ${workersKilled}, bytes lost ${bytesLost}`);

@@ -20,12 +20,14 @@ if (import.meta.main) {
   const options = { workers: 2, segmentCount: 256, connectionSlots: 4096, timers: 8192 };
   const log = (entry: { event: string }) => console.log(`event ${entry.event}`);
   try {
-    const report = await Server.run(import.meta.url, { hostname: "127.0.0.1", ...options, log }, (server) => {
-      const ports = server.listeners.map(({ name, address }) => `${name}=${address.port}`);
-      console.log(`listeners ${ports.join(" ")} .`);
-      console.log(`serving ${server.port} as ${host.pid}`);
-      // Signals end a program on Windows at once.
-      if (host.operatingSystem === "windows") void stopAtLine(server);
+    const report = await Server.run(import.meta.url, { hostname: "127.0.0.1", ...options, log }, {
+      started(server) {
+        const ports = server.listeners.map(({ name, address }) => `${name}=${address.port}`);
+        console.log(`listeners ${ports.join(" ")} .`);
+        console.log(`serving ${server.port} as ${host.pid}`);
+        // Signals end a program on Windows at once.
+        if (host.operatingSystem === "windows") void stopAtLine(server);
+      },
     });
     const { reason, bytesLost, aborted, workersKilled } = report;
     console.log(`report ${JSON.stringify({ reason, bytesLost, aborted, workersKilled })}`);

@@ -25,7 +25,7 @@ if (import.meta.main) {
     timeouts: { firstByte: 50 },
     limits: { banAfter: 1, banTime: 60_000 },
     log: "json",
-  }, (server) => void serve(server));
+  }, { started: (server) => void serve(server) });
   console.log(`reason ${report.reason}`);
 }
 

@@ -8,7 +8,7 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const loop = createLoop({ segmentCount: 512, connections: 64 });
+const loop = createLoop({ segmentCount: 512, connectionSlots: 64 });
 const { listener, source } = listenHanded({
   loop,
   socket: {

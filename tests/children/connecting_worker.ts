@@ -12,7 +12,7 @@ const loop = createLoop();
 
 async function textAt(port: number): Promise<string> {
   try {
-    const connection = await connect({ hostname: "localhost", port, loop, timeout: 20_000 });
+    const connection = await connect({ hostname: "localhost", port, loop, timeouts: { connect: 20_000 } });
     let text = "";
     for await (const bytes of connection.readable) text += new TextDecoder().decode(bytes);
     connection.abort();

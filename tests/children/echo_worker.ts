@@ -8,7 +8,7 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const loop = createLoop({ segmentCount: 512, connections: 64 });
+const loop = createLoop({ segmentCount: 512, connectionSlots: 64 });
 const listener = listen({
   hostname: "127.0.0.1",
   port: 0,

@@ -9,7 +9,7 @@ if (way === "goes on") listen({ hostname: "127.0.0.1", port: 0 });
 if (way === "fails") throw new Error("on purpose");
 if (way === "serves") {
   const application = new URL("../applications/echo.ts", import.meta.url);
-  await Server.run(application, { hostname: "127.0.0.1", port: 0, workers: 1 }, undefined, { flags: [] });
+  await Server.run(application, { hostname: "127.0.0.1", port: 0, workers: 1 }, { flags: [] });
 }
 if (way === "serves on") {
   listen({ hostname: "127.0.0.1", port: 0 });

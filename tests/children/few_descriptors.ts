@@ -11,7 +11,7 @@ const BUSY_MILLISECONDS = 300;
 /** More connections than there are descriptors. */
 const ATTEMPTS_MAX = 500;
 
-const loop = createLoop({ connections: 1024 });
+const loop = createLoop({ connectionSlots: 1024 });
 const listener = listen({
   hostname: "127.0.0.1",
   port: 0,

@@ -8,7 +8,7 @@ import { inputLines } from "../helpers/process.ts";
 const AT_ONCE = 128;
 
 const [port, count] = scriptArguments().map(Number);
-const loop = createLoop({ connections: count + 64, development: false });
+const loop = createLoop({ connectionSlots: count + 64, development: false });
 const open: Connection[] = [];
 let started = 0;
 let answered = 0;

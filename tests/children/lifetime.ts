@@ -4,7 +4,7 @@ import { connect, createLoop, listen } from "../../src/mod.ts";
 import { scriptArguments } from "../helpers/runtime.ts";
 
 const what = scriptArguments()[0];
-const loop = what === "loop" ? createLoop({ segmentCount: 64, connections: 16 }) : undefined;
+const loop = what === "loop" ? createLoop({ segmentCount: 64, connectionSlots: 16 }) : undefined;
 const listener = listen({
   hostname: "127.0.0.1",
   port: 0,

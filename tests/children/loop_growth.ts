@@ -9,7 +9,7 @@ import { delay } from "../helpers/wait.ts";
 
 const SIZES = {
   segmentCount: 64,
-  connections: 16,
+  connectionSlots: 16,
   timers: 16,
   sendEntries: 64,
   submissionRecords: 64,

@@ -43,7 +43,7 @@ async function errorOfCutting(): Promise<unknown> {
 }
 
 for (const [name, hostname] of Object.entries(PLACES)) {
-  tell(`connect ${name}`, await errorOf(() => connect({ hostname, port: 9, timeout: 5_000 })));
+  tell(`connect ${name}`, await errorOf(() => connect({ hostname, port: 9, timeouts: { connect: 5_000 } })));
   tell(`udp connect ${name}`, await errorOf(() => udpSocket({ connect: { hostname, port: 9 } })));
   tell(`udp send ${name}`, await errorOfSending(hostname));
 }

@@ -11,7 +11,7 @@ import { exit, scriptArguments } from "../helpers/runtime.ts";
 const PACE = 4;
 
 const [port, count] = scriptArguments().map(Number);
-const loop = createLoop({ connections: 64, segmentCount: 256, timers: 256 });
+const loop = createLoop({ connectionSlots: 64, segmentCount: 256, timers: 256 });
 let times: number[] = [];
 let until = 0;
 const begun = new Map<Connection, number>();

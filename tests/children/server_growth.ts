@@ -16,7 +16,7 @@ import { delay } from "../helpers/wait.ts";
 
 const application = new URL("../applications/commands.ts", import.meta.url);
 const [rounds, workers] = scriptArguments().map(Number);
-const loop = createLoop({ connections: 16, segmentCount: 64, timers: 64 });
+const loop = createLoop({ connectionSlots: 16, segmentCount: 64, timers: 64 });
 
 async function startAndStop(round: number): Promise<void> {
   const server = await Server.start(application, {

@@ -13,7 +13,7 @@ const AT_ONCE = 64;
 
 const [port, count] = scriptArguments().map(Number);
 const kind = scriptArguments()[2];
-const loop = createLoop({ connections: count + 64, segmentCount: 1024, timers: 256 });
+const loop = createLoop({ connectionSlots: count + 64, segmentCount: 1024, timers: 256 });
 const open = new Set<Connection>();
 let started = 0;
 let opened = 0;

@@ -10,7 +10,7 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const loop = createLoop({ segmentCount: 64, connections: 16 });
+const loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
 let gate: Int32Array = new Int32Array(new SharedArrayBuffer(4));
 
 function told(reason: CloseReason): { by: string; code: string | undefined } {

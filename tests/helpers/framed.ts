@@ -54,7 +54,7 @@ export class FramedServer implements AsyncDisposable {
 
   constructor(framer: Framer, own: MessageHandlers<FramedLog>, setting: FramedSetting = {}) {
     const { listen: listenOptions, loop, ...options } = setting;
-    this.loop = createLoop({ connections: CONNECTIONS, segmentCount: SEGMENTS, ...loop });
+    this.loop = createLoop({ connectionSlots: CONNECTIONS, segmentCount: SEGMENTS, ...loop });
     this.listener = listen<FramedLog>({
       hostname: "127.0.0.1",
       port: 0,

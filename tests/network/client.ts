@@ -10,7 +10,7 @@ import { Random } from "../helpers/random.ts";
 import { exit, scriptArguments } from "../helpers/runtime.ts";
 
 const [hostname, port, command, bytes = "0", seed = "1"] = scriptArguments();
-const loop = createLoop({ connections: 16, segmentCount: 256, timers: 64 });
+const loop = createLoop({ connectionSlots: 16, segmentCount: 256, timers: 64 });
 const received = new StreamHash();
 let text = "";
 

@@ -8,7 +8,6 @@
  * @module
  */
 import { StateError, TimeoutError } from "../../base/errors.ts";
-import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import { connect } from "../connect.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
 import { type EventLoop, loopFor } from "../../loop/event_loop.ts";
@@ -284,9 +283,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     const { options, times } = destination;
     connect({
       ...options,
-      // It is the same as `timeout`, which is given below.
-      timeouts: options.timeouts && { ...options.timeouts, connect: undefined },
-      timeout: times.connectTimeout || TIMER_DELAY_MAX_MS,
+      timeouts: { ...options.timeouts, connect: times.connectTimeout },
       loop: this.#loop,
       signal: attempt.signal,
     }).then(

@@ -60,7 +60,7 @@ const leaseSchema: OptionSchema = {
 };
 
 /** Keys that are the lease's or the pool's own and must not be among the options of `connect`. */
-const ownKeys = ["socket", "data", "loop", "timeout", "signal", "localPort"];
+const ownKeys = ["socket", "data", "loop", "signal", "localPort"];
 
 /** The limits of a pool, with the defaults filled in. */
 export interface PoolLimits {

@@ -13,7 +13,7 @@ import type { SocketHandlers } from "../../stream/types.ts";
  */
 export type PoolConnectOptions = Omit<
   ConnectOptions<undefined>,
-  "socket" | "data" | "loop" | "timeout" | "signal" | "localPort"
+  "socket" | "data" | "loop" | "signal" | "localPort"
 >;
 
 /** Options of {@linkcode createPool}. Times are in milliseconds; 0 turns a time off. */

@@ -23,9 +23,7 @@ export function connectionOptionsOf(options: ResolvedListenerOptions): Connectio
     concurrent,
     lingerTimeout,
     timeouts: { firstByte, message, writeStall, idle, lifetime },
-    receiveRate,
-    sendRate,
-    rateGrace,
+    limits: { receiveRate, sendRate, rateGrace },
   };
 }
 

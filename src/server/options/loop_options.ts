@@ -19,7 +19,7 @@ export function loopOptionsOf(options: ResolvedServerOptions): LoopOptions {
     segmentCount,
     submissionRecords,
     completionRecords,
-    connections: connectionSlots,
+    connectionSlots,
     timers,
     sendEntries,
     completionsPerTurn,

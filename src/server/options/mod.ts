@@ -13,7 +13,6 @@ export type {
   ServerOptions,
   ShutdownOptions,
   SupervisorOptions,
-  TimeoutOptions,
   UdpListenerOptions,
 } from "./types.ts";
 export type {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TimeoutOptions } from "../../stream/time_limits/types.ts";
 import type { KeepAliveOptions } from "../../stream/types.ts";
 import type {
   LimitOptions,
@@ -14,7 +15,6 @@ import type {
   ServerOptions,
   ShutdownOptions,
   SupervisorOptions,
-  TimeoutOptions,
   UdpListenerOptions,
 } from "./types.ts";
 

@@ -3,45 +3,19 @@
  *
  * @module
  */
+import type { ListenLimitOptions } from "../../listen/types.ts";
+import type { TimeoutOptions } from "../../stream/time_limits/types.ts";
 import type { KeepAliveOptions } from "../../stream/types.ts";
 import type { LogLevel, LogSink } from "../log/log.ts";
 
-/** Milliseconds after which something on a connection has taken too long; 0 switches one off. */
-export interface TimeoutOptions {
-  /** From the connection to its first byte. 30,000 by default. */
-  firstByte?: number;
-  /**
-   * From the first byte of a message to its last, for an application that says where messages end. 60,000.
-   */
-  message?: number;
-  /** Bytes are waiting to go out and the peer takes none. 60,000 by default. */
-  writeStall?: number;
-  /** Nothing comes and nothing goes. 75,000 by default. */
-  idle?: number;
-  /** From the connection's start, whatever happens on it. 0, off, by default. */
-  lifetime?: number;
-  /** A connection that the application makes. 30,000 by default. */
-  connect?: number;
-}
-
 /** Limits that a listener may have of its own. */
-export interface ListenerLimitOptions {
-  /** Connections of this listener at once. 0, no limit but the server's, by default. */
-  connections?: number;
+export interface ListenerLimitOptions extends ListenLimitOptions {
   /** Connections at once from one address. 0, off, by default. */
   connectionsPerAddress?: number;
   /** New connections each second from one address. 0, off, by default. */
   ratePerAddress?: number;
   /** New connections from one address in one moment, above which its rate counts. 0, twice the rate. */
   burstPerAddress?: number;
-  /** At a limit of connections: leave them in the kernel's queue, or accept and cut them. "pause". */
-  atLimit?: "pause" | "refuse";
-  /** Bytes a second that a peer has to send at least while a message is under way. 0, off, by default. */
-  receiveRate?: number;
-  /** Bytes a second that a peer has to take at least while bytes wait for it. 0, off, by default. */
-  sendRate?: number;
-  /** Milliseconds before a rate counts. 10,000 by default. */
-  rateGrace?: number;
 }
 
 /** Limits of the server. */
@@ -114,11 +88,11 @@ export interface ListenerOptions {
   lingerTimeout?: number;
   /** True: the peer ending its side never ends this side. False by default. */
   allowHalfOpen?: boolean;
-  /** What may take how long. */
+  /** Time limits of its connections, and of those the application makes with `worker.connect`. */
   timeouts?: TimeoutOptions;
-  /** How much of it there may be. */
+  /** Limits of its connections. */
   limits?: ListenerLimitOptions;
-  /** Whom to believe on whose behalf it connects. */
+  /** Proxies whose PROXY headers are trusted. */
   proxyProtocol?: ProxyProtocolOptions;
 }
 

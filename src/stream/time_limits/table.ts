@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { OptionError } from "../../base/errors.ts";
 import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import {
   bufferLimitMaxBytes,
@@ -29,7 +28,7 @@ export const timeoutSchema: OptionSchema = {
 /** Keys of the time limits of a connect. */
 export const connectTimeoutSchema: OptionSchema = {
   ...timeoutSchema,
-  connect: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
+  connect: milliseconds,
 };
 
 /** Keys of {@linkcode RateOptions}. */
@@ -81,14 +80,10 @@ export function limitsOf(given: ConnectionTimeoutOptions & RateOptions, before: 
 }
 
 /** The limits of a configuration. Most have none, and share one object. */
-export function configuredLimits(options: RateOptions & { timeouts?: ConnectionTimeoutOptions }): Limits {
-  const { timeouts, receiveRate, sendRate, rateGrace } = options;
-  if (
-    timeouts === undefined && receiveRate === undefined && sendRate === undefined && rateGrace === undefined
-  ) {
-    return none;
-  }
-  return limitsOf({ ...timeouts, receiveRate, sendRate, rateGrace });
+export function configuredLimits(
+  { timeouts, limits }: { timeouts?: ConnectionTimeoutOptions; limits?: RateOptions },
+): Limits {
+  return timeouts === undefined && limits === undefined ? none : limitsOf({ ...timeouts, ...limits });
 }
 
 /** Whether any limit is set. */
@@ -112,23 +107,12 @@ function stepOf(limits: Omit<Limits, "step">): number {
   return step;
 }
 
-/** Checks what `setTimeouts` is given; throws an OptionError. */
-export function checkLimits(operation: string, given: ConnectionTimeoutOptions & RateOptions): void {
-  checkOptions(operation, given, { ...timeoutSchema, ...rateSchema });
-}
-
-/** Checks the `timeouts` of `listen` or `connect`; throws an OptionError that names the inner key. */
-export function checkTimeouts(operation: string, timeouts: unknown): void {
-  if (timeouts === undefined) return;
-  checkOptions(operation, timeouts, operation === "connect" ? connectTimeoutSchema : timeoutSchema);
-}
-
-/** Refuses two different times for one connect. */
-export function checkOneTimeout(timeout: number | undefined, alias: number | undefined): void {
-  if (timeout === undefined || alias === undefined || timeout === alias) return;
-  throw new OptionError(
-    "connect",
-    "timeout",
-    'options "timeout" and "timeouts.connect" are the same: give one',
-  );
+/** Checks the `timeouts` and `limits` of a connection; throws an OptionError that names the inner key. */
+export function checkTimeLimits(
+  operation: string,
+  { timeouts, limits }: { timeouts?: unknown; limits?: unknown },
+  schemas: { timeouts: OptionSchema; limits: OptionSchema } = { timeouts: timeoutSchema, limits: rateSchema },
+): void {
+  if (timeouts !== undefined) checkOptions(operation, timeouts, schemas.timeouts);
+  if (limits !== undefined) checkOptions(operation, limits, schemas.limits);
 }

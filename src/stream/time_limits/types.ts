@@ -1,46 +1,61 @@
 /**
- * What an application says about the time its connections may take.
+ * Time limits and rates of a connection, as an application writes them.
  *
  * @module
  */
 
 /**
- * Limits of time of each connection, in milliseconds; 0, the default of each, sets none. A limit that is
- * reached calls the `timeout` handler, and then ends the connection unless that answers `"keep"`.
+ * Time limits of a connection, in milliseconds; 0 sets none. When a limit is reached, the `timeout` handler
+ * is called, and the connection ends unless the handler answers `"keep"`.
+ *
+ * A server has limits by default. `listen` and `connect` on their own have none, since they also carry
+ * protocols whose connections stay silent for hours.
  */
 export interface ConnectionTimeoutOptions {
-  /** From the opening to the first received byte. Then the connection is closed gently. */
+  /**
+   * From the opening of the connection to its first received byte. Then the connection is closed gently.
+   * 30,000 by default in a server.
+   */
   firstByte?: number;
-  /** From `messageBegan` to `messageEnded`: a message in progress. Then the connection is aborted. */
+  /**
+   * From the first byte of a message to its last, for an application that reports its messages
+   * (`messageBegan`, `messageEnded`) or has them framed. Then the connection is aborted. 60,000 by default in
+   * a server.
+   */
   message?: number;
   /**
-   * Bytes are buffered and the peer takes none of them: it acknowledges nothing, which a peer that reads
-   * slowly does in steps of up to 64 KiB. Then the connection is aborted, at the latest after one and a half
-   * times the limit.
+   * Bytes are buffered and the peer acknowledges none of them. A slow reader acknowledges in steps of up to
+   * 64 KiB. Then the connection is aborted, at the latest after one and a half times the limit. 60,000 by
+   * default in a server.
    */
   writeStall?: number;
   /**
    * Nothing is received, written or buffered, and no handler waits for a promise. Then the connection is
-   * closed gently.
+   * closed gently. 75,000 by default in a server.
    */
   idle?: number;
-  /** From the opening on, whatever happens. Then the connection is closed gently. */
+  /** From the opening of the connection, whatever happens. Then it is closed gently. 0 by default. */
   lifetime?: number;
 }
 
-/** Limits of time of a connection that is made. */
-export interface ConnectTimeoutOptions extends ConnectionTimeoutOptions {
-  /** Another name for the `timeout` of `connect`. 30,000 by default. */
+/** Time limits of a connection, and of connecting. */
+export interface TimeoutOptions extends ConnectionTimeoutOptions {
+  /**
+   * From the call of `connect` until the connection is established, name resolution and retries included.
+   * Then the call fails with a TimeoutError. 30,000 by default.
+   */
   connect?: number;
 }
 
 /** Rates below which a transfer is given up. A connection that is too slow is aborted. */
 export interface RateOptions {
-  /** Bytes a second that must come in while a message is in progress. 0, the default, sets no limit. */
+  /**
+   * Bytes a second that the peer must send while a message is in progress. 0, the default, sets no limit.
+   */
   receiveRate?: number;
-  /** Bytes a second the peer must take while bytes are buffered. 0, the default, sets no limit. */
+  /** Bytes a second that the peer must take while bytes are buffered. 0, the default, sets no limit. */
   sendRate?: number;
-  /** Milliseconds a transfer is watched before each judgement. 10,000 by default. */
+  /** Milliseconds over which each rate is measured. 10,000 by default. */
   rateGrace?: number;
 }
 

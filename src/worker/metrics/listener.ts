@@ -159,7 +159,7 @@ export function serveMetrics(
   const listening: ListenOptions<Exchange | undefined> = {
     ...place,
     loop,
-    connections: acceptedMax,
+    limits: { connections: acceptedMax },
     lingerTimeout: timeout,
     socket: {
       open(connection) {

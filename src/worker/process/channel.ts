@@ -96,7 +96,7 @@ export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimi
  * @param owned gives who hears it.
  */
 export async function dialChannel(
-  place: Pick<ConnectOptions<Channel>, "loop" | "hostname" | "port" | "timeout">,
+  place: Pick<ConnectOptions<Channel>, "loop" | "hostname" | "port" | "timeouts">,
   owned: (channel: Channel) => ChannelOwner,
 ): Promise<Channel | undefined> {
   const open = (connection: Connection<Channel>) => {

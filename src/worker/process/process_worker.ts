@@ -19,7 +19,7 @@ import { type ServiceMeans, WorkerService } from "../worker_main.ts";
 import { SharedParts } from "./shared_parts.ts";
 
 /** Sizes of the channel's loop: one connection, a handful of records. */
-const loopSizes = { segmentCount: 64, connections: 16, timers: 64, sendEntries: 256 };
+const loopSizes = { segmentCount: 64, connectionSlots: 16, timers: 64, sendEntries: 256 };
 /** Milliseconds for each phase of an end that nobody leads, and for the last bytes on the channel. */
 const orphanPhases: readonly [Phase, number][] = [["draining", 1_000], ["closing", 1_000], ["aborting", 250]];
 const lastWordsMilliseconds = 1_000;

@@ -86,7 +86,7 @@ export class FileRendezvous implements Rendezvous {
   async #call(loop: EventLoop, notice: Notice, owner: ChannelOwner): Promise<Channel | undefined> {
     const { port, visitor, server } = notice;
     const answered = Promise.withResolvers<boolean>();
-    const place = { loop, hostname: loopback, port, timeout: answerMilliseconds };
+    const place = { loop, hostname: loopback, port, timeouts: { connect: answerMilliseconds } };
     const channel: Channel | undefined = await dialChannel(place, (channel) => ({
       received(message) {
         const proved = (message as Partial<Greeting> | null)?.token === server;

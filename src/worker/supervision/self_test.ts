@@ -45,7 +45,8 @@ async function testOne(
   const begun = performance.now();
   const before = accepted(place);
   try {
-    const connection = await connect({ ...reachable(address), loop, timeout, lingerTimeout: 0 });
+    const timeouts = { connect: timeout };
+    const connection = await connect({ ...reachable(address), loop, timeouts, lingerTimeout: 0 });
     connection.unref();
     try {
       // The kernel connects before anybody has accepted.
