@@ -47,7 +47,8 @@ export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 
 // The loop.
-export { createLoop, EventLoop, type LoopOptions } from "./loop/event_loop.ts";
+export { createLoop, EventLoop } from "./loop/event_loop.ts";
+export type { LoopOptions } from "./loop/options.ts";
 
 // The server.
 export { Server, type ServerRunOptions, type ShutdownRequest } from "./worker/server.ts";
@@ -60,7 +61,6 @@ export {
   type ListenerLimitOptions,
   type ListenerOptions,
   type OptionSources,
-  type ProxyProtocolOptions,
   type ScalingOptions,
   type ServerOptions,
   type ShutdownOptions,

@@ -101,12 +101,12 @@ describe("ringport run", () => {
     expect(failed.terminal.errors).toContain("ringport run: five deaths");
   });
 
-  it("keeps the flags as they were meant", () => {
-    expect(readRunOptions(["--workers", "2", "app.ts", "--no-noDelay", "--port=1"]))
-      .toEqual({ module: "app.ts", flags: ["--workers=2", "--no-noDelay", "--port=1"] });
+  it("reads the flags as options", () => {
+    expect(readRunOptions(["--workers", "2", "app.ts", "--no-noDelay", "--timeouts.idle=1"]))
+      .toEqual({ module: "app.ts", options: { workers: 2, noDelay: false, timeouts: { idle: 1 } } });
     expect(readRunOptions(["--development", "app.ts"])).toEqual({
       module: "app.ts",
-      flags: ["--development"],
+      options: { development: true },
     });
   });
 });

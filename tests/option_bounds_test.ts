@@ -24,9 +24,9 @@ function optionsOf(path: string, value: unknown): ServerOptions {
 
 /** Numbers at the bounds that a row names in words, as far as it accepts them. */
 function boundsOf(path: keyof typeof serverOptionTable): number[] {
-  const { kind } = serverOptionTable[path];
-  const named = [...kind.wants.matchAll(/0o[0-7]+|\d+/g)].map(([text]) => Number(text));
-  return named.filter((value) => kind.accepts(value));
+  const { accepts, wants } = serverOptionTable[path];
+  const named = [...wants.matchAll(/0o[0-7]+|\d+/g)].map(([text]) => Number(text));
+  return named.filter((value) => accepts(value));
 }
 
 /** Gives the options to what a server makes of them; throws what that throws. */

@@ -22,8 +22,8 @@ function expectOptionError(error: unknown, key: string, wants: RegExp): void {
 }
 
 const WRONG_FOR_BOTH: [string, unknown, RegExp][] = [
-  ["hostname", 7, /string/],
-  ["hostname", "", /string/],
+  ["hostname", 7, /string|IP address/],
+  ["hostname", "", /string|IP address/],
   ["port", -1, /whole number/],
   ["port", 65536, /65535/],
   ["port", "80", /whole number/],

@@ -88,7 +88,7 @@ describe("the times of a target", () => {
       [{ idleTimeout: "1" }, "idleTimeout"],
       [{ lifetime: 0.5 }, "lifetime"],
       [{ connectTimeout: 1, timeouts: { connect: 2 } }, "connectTimeout"],
-      [{ retry: { attempts: 0 } }, "attempts"],
+      [{ retry: { attempts: 0 } }, "retry.attempts"],
     ];
     for (const [times, key] of wrong) {
       const error = await errorOf(() => it.pool.acquire({ ...it.target, ...times })) as OptionError;

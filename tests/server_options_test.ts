@@ -4,14 +4,19 @@ import { describe, it } from "@std/testing/bdd";
 import { OptionError } from "../src/mod.ts";
 import { serverOptionsHelp } from "../src/server/options/help.ts";
 import { optionSections } from "../src/server/options/sections.ts";
-import { otherVariables, pathOfFlag, variableName, variableNames } from "../src/server/options/sources.ts";
+import {
+  otherVariables,
+  pathOfFlag,
+  readFlags,
+  variableName,
+  variableNames,
+} from "../src/server/options/sources.ts";
 import { serverOptionPaths, serverOptionTable } from "../src/server/options/table.ts";
 import {
   checkServerOptions,
   type OptionSources,
   resolveServerOptions,
   type ServerOptions,
-  serverOptionsOfFlags,
 } from "../src/server/options/mod.ts";
 import { renderOptionsPage } from "../tools/options_page.ts";
 import { readSource, readSources } from "./house/files.ts";
@@ -30,12 +35,17 @@ function variables(values: Record<string, string>): OptionSources {
   return { variable: (name) => Object.hasOwn(values, name) ? values[name] : undefined };
 }
 
+/** The options that flags stand for, by path. */
+function optionsOf(flags: string[]): Record<string, unknown> {
+  return Object.fromEntries(readFlags(flags));
+}
+
 describe("options of a server", () => {
   it("have a default each that is what the option wants", () => {
     for (const path of serverOptionPaths) {
-      const { fallback, kind, fallbackText, reason, summary } = serverOptionTable[path];
-      if (fallback !== undefined) expect(kind.accepts(fallback), path).toBe(true);
-      for (const text of [fallbackText, reason, summary, kind.wants]) {
+      const { fallback, accepts, wants, fallbackText, reason, summary } = serverOptionTable[path];
+      if (fallback !== undefined) expect(accepts(fallback), path).toBe(true);
+      for (const text of [fallbackText, reason, summary, wants]) {
         expect(text.length, path).toBeGreaterThan(0);
       }
     }
@@ -252,11 +262,11 @@ describe("the sources of options", () => {
         ["--timeouts.firstByte=4", "--timeouts.firstByte=5"],
       ]
     ) {
-      expect(serverOptionsOfFlags(flags), flags.join(" ")).toEqual({ timeouts: { firstByte: 5 } });
+      expect(optionsOf(flags), flags.join(" ")).toEqual({ "timeouts.firstByte": 5 });
     }
-    expect(serverOptionsOfFlags(["--development", "--no-no-delay", "--ipv6Only=false"]))
+    expect(optionsOf(["--development", "--no-no-delay", "--ipv6Only=false"]))
       .toEqual({ development: true, noDelay: false, ipv6Only: false });
-    expect(serverOptionsOfFlags(["--noDelay", "--port", "1"])).toEqual({ noDelay: true, port: 1 });
+    expect(optionsOf(["--noDelay", "--port", "1"])).toEqual({ noDelay: true, port: 1 });
     const cases: [flag: string[], part: string][] = [
       [["--prot=1"], "unknown flag --prot (did you mean --port?)"],
       [["--time-outs.idel=1"], "did you mean --timeouts.idle?"],

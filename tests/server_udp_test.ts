@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { OptionError, Server, type ServerOptions } from "../src/mod.ts";
 import { type UdpSocket, udpSocket } from "../src/udp.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
-import { udpOptionPaths } from "../src/server/options/udp_table.ts";
+import { udpOptionPaths } from "../src/server/options/table.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Folder } from "./helpers/folder.ts";

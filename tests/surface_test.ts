@@ -72,7 +72,6 @@ const PAGES: Record<string, Page> = {
       "Phase",
       "PhaseReport",
       "ProxyProtocol",
-      "ProxyProtocolOptions",
       "Pumped",
       "RateOptions",
       "ScalingOptions",

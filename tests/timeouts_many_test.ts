@@ -141,13 +141,13 @@ describe("a connection that was made", () => {
 describe("limits that are none", () => {
   const wrong: [unknown, string][] = [
     [{ timeouts: 5 }, "timeouts"],
-    [{ timeouts: { idle: -1 } }, "idle"],
-    [{ timeouts: { sleep: 1 } }, "sleep"],
-    [{ timeouts: { connect: 1 } }, "connect"],
-    [{ timeouts: { message: 2 ** 31 } }, "message"],
-    [{ limits: { receiveRate: 0.5 } }, "receiveRate"],
-    [{ limits: { sendRate: "fast" } }, "sendRate"],
-    [{ limits: { rateGrace: 0 } }, "rateGrace"],
+    [{ timeouts: { idle: -1 } }, "timeouts.idle"],
+    [{ timeouts: { sleep: 1 } }, "timeouts.sleep"],
+    [{ timeouts: { connect: 1 } }, "timeouts.connect"],
+    [{ timeouts: { message: 2 ** 31 } }, "timeouts.message"],
+    [{ limits: { receiveRate: 0.5 } }, "limits.receiveRate"],
+    [{ limits: { sendRate: "fast" } }, "limits.sendRate"],
+    [{ limits: { rateGrace: 0 } }, "limits.rateGrace"],
     [{ receiveRate: 100 }, "receiveRate"],
     [{ socket: { timeout: 5 } }, "timeout"],
   ];

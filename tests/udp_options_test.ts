@@ -17,7 +17,7 @@ describe("options and arguments", () => {
       ["hostname", { hostname: "example.com" }],
       ["datagramSize", { datagramSize: 65_508 }],
       ["connect", { connect: 1 }],
-      ["port", { connect: { hostname: loopback } }],
+      ["connect.port", { connect: { hostname: loopback } }],
       ["data", { socket: { data: 1 } }],
       ["message", { socket: { message() {} } }],
       ["ttl", { ttl: 0 }],

@@ -14,7 +14,8 @@ const intro = `# Options of a server
 One object configures a server: its listeners, the memory it allocates, its limits and its
 lifecycle. An unknown key, a wrong type or a value out of bounds is an \`OptionError\` that names the
 key and the values it accepts. All times are in milliseconds, all sizes in bytes; 0 turns a timeout,
-limit or rate off.
+limit or rate off. \`listen\`, \`connect\`, \`udpSocket\` and \`createLoop\` have the same options under
+the same names.
 
 \`\`\`ts
 import { checkServerOptions, type ServerOptions } from "@ringport/ringport";
@@ -67,9 +68,9 @@ function cell(text: string): string {
 }
 
 function lineOf(path: ServerOptionPath): string {
-  const { kind, fallbackText, summary, reason } = serverOptionTable[path];
+  const { wants, fallbackText, summary, reason } = serverOptionTable[path];
   const name = `\`${path}\`${listenerPaths.has(path) ? " \\*" : ""}<br>\`${variableName(path)}\``;
-  return `| ${[name, kind.wants, fallbackText, summary, reason].map(cell).join(" | ")} |`;
+  return `| ${[name, wants, fallbackText, summary, reason].map(cell).join(" | ")} |`;
 }
 
 /** The page, from the table. */
@@ -83,7 +84,8 @@ export function renderOptionsPage(): string {
     "| --- | --- | --- | --- | --- |",
     ...lines,
     "",
-    "This page is generated from the table that checks the options: `bun tools/options_page.ts > docs/options.md`.",
+    "This page is generated from the table that checks the options: " +
+    "`bun tools/options_page.ts > docs/options.md`.",
     "",
   ].join("\n");
 }

@@ -1,24 +1,46 @@
 /**
- * Checking of option objects: an unknown key or a wrong type is an error that names the key and what it
+ * Checks objects of options: an unknown key or a wrong value is an error that names the key and what it
  * wants.
  *
  * @module
  */
 import { OptionError } from "./errors.ts";
+import { nearestOf } from "./nearest.ts";
 
-/** What a key wants, in words, and whether a value is that. */
+/** What an option wants, in words, and whether a value is that. */
 export interface OptionCheck {
   readonly wants: string;
   readonly accepts: (value: unknown) => boolean;
+  /** The keys of a value that is an object. */
+  readonly inside?: OptionSchema;
+  /** Throws an OptionError for a value whose parts are wrong. */
+  readonly verify?: (operation: string, key: string, value: unknown) => void;
 }
 
-/** The keys an options object may have. */
+/**
+ * The options an object may have, by path: `"timeouts.idle"` is the key `idle` of the object at the key
+ * `timeouts`.
+ */
 export type OptionSchema = Readonly<Record<string, OptionCheck>>;
 
-/** Keys users bring along from elsewhere, and what to write instead. */
+/** Values by the path of their option. */
+export type FlatOptions = Map<string, unknown>;
+
+/** How options are checked. */
+export interface OptionCheckOptions {
+  /** Paths that must be there; one of a group, where the group is there. */
+  readonly required?: readonly string[];
+  /** Stands before the paths in messages, such as `"listeners[1]."`. */
+  readonly prefix?: string;
+  /** What to say to an unknown path, where the common hints do not apply. */
+  readonly hint?: (path: string) => string | undefined;
+}
+
+/** Keys that users know from elsewhere, and what to write instead. */
 const hints: Readonly<Record<string, string>> = {
   idleTimeout: "write timeouts: { idle }, in milliseconds",
   timeout: "write timeouts: { connect } or timeouts: { idle, ... }, in milliseconds",
+  maxConnections: "write limits: { connections }",
   host: 'write "hostname"',
   exclusive: "binding is always exclusive unless reusePort is set",
   path: 'write "unix" for the path of a Unix socket',
@@ -27,37 +49,116 @@ const hints: Readonly<Record<string, string>> = {
   transport: 'write "unix" for a Unix socket; every other connection is TCP',
 };
 
+/** Known keys up to which an error lists all of them. */
+const listedMax = 8;
+
 /**
- * Throws an OptionError unless `options` is an object with no key but those of `schema`, each undefined or of
- * the wanted type. `required` keys must be there.
+ * Throws an OptionError unless `options` is an object with no keys but those of `schema`, each undefined or
+ * of the wanted type. Returns the values that are not undefined, by path.
  */
 export function checkOptions(
   operation: string,
   options: unknown,
   schema: OptionSchema,
-  required: readonly string[] = [],
+  { required = [], prefix = "", hint }: OptionCheckOptions = {},
+): FlatOptions {
+  const flat: FlatOptions = new Map();
+  const groups = groupsOf(schema);
+  const enter = (value: unknown, inside: string): void => {
+    if (!isObject(value)) throw notAnObject(operation, `${prefix}${inside}`, value);
+    for (const [key, entry] of Object.entries(value)) {
+      const path = `${inside}${key}`;
+      if (inside === "" && groups.has(key)) {
+        if (entry !== undefined) enter(entry, `${key}.`);
+        continue;
+      }
+      if (key.includes(".") || !Object.hasOwn(schema, path)) {
+        const message = `unknown option "${prefix}${path}"${hintFor(path, key, schema, hint)}`;
+        throw new OptionError(operation, `${prefix}${path}`, message);
+      }
+      if (entry === undefined) continue;
+      checkValue(operation, `${prefix}${path}`, `option "${prefix}${path}"`, entry, schema[path]);
+      flat.set(path, entry);
+    }
+  };
+  enter(options, "");
+  for (const path of required) {
+    const [group, key] = path.split(".");
+    const isWanted = key === undefined || (options as Record<string, unknown>)[group] !== undefined;
+    if (!isWanted || flat.has(path)) continue;
+    const message = `option "${prefix}${path}" is required and must be ${schema[path].wants}`;
+    throw new OptionError(operation, `${prefix}${path}`, message);
+  }
+  return flat;
+}
+
+/** Throws an OptionError unless the value is what the option wants; `name` is what the user calls it. */
+export function checkValue(
+  operation: string,
+  key: string,
+  name: string,
+  value: unknown,
+  { wants, accepts, inside, verify }: OptionCheck,
 ): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new OptionError(operation, "options", `options must be an object, not ${describe(options)}`);
+  if (!accepts(value)) {
+    throw new OptionError(operation, key, `${name} must be ${wants}, not ${describe(value)}`);
   }
-  for (const [key, value] of Object.entries(options)) {
-    const check = Object.hasOwn(schema, key) ? schema[key] : undefined;
-    if (check === undefined) {
-      const hint = Object.hasOwn(hints, key)
-        ? `: ${hints[key]}`
-        : ` (known: ${Object.keys(schema).join(", ")})`;
-      throw new OptionError(operation, key, `unknown option "${key}"${hint}`);
-    }
-    if (value === undefined) continue;
-    if (!check.accepts(value)) {
-      throw new OptionError(operation, key, `option "${key}" must be ${check.wants}, not ${describe(value)}`);
-    }
+  if (inside !== undefined && isObject(value)) checkOptions(operation, value, inside, { prefix: `${key}.` });
+  verify?.(operation, key, value);
+}
+
+/** Throws an OptionError where the first of two numbers is above the second. */
+export function checkOrder(
+  operation: string,
+  pairs: readonly (readonly [low: string, lowValue: unknown, high: string, highValue: unknown])[],
+): void {
+  for (const [low, lowValue, high, highValue] of pairs) {
+    if (typeof lowValue !== "number" || typeof highValue !== "number" || lowValue <= highValue) continue;
+    const message = `option "${low}" (${lowValue}) must not be above "${high}" (${highValue})`;
+    throw new OptionError(operation, low, message);
   }
-  for (const key of required) {
-    if ((options as Record<string, unknown>)[key] === undefined) {
-      throw new OptionError(operation, key, `option "${key}" is required and must be ${schema[key].wants}`);
-    }
+}
+
+/** The keys that hold objects, by schema. */
+const knownGroups = new WeakMap<OptionSchema, ReadonlySet<string>>();
+
+function groupsOf(schema: OptionSchema): ReadonlySet<string> {
+  let groups = knownGroups.get(schema);
+  if (groups === undefined) {
+    const dotted = Object.keys(schema).filter((path) => path.includes("."));
+    knownGroups.set(schema, groups = new Set(dotted.map((path) => path.split(".")[0])));
   }
+  return groups;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function notAnObject(operation: string, path: string, value: unknown): OptionError {
+  const key = path.replace(/\.$/, "");
+  const name = key === "" ? "the options" : `option "${key}"`;
+  const message = `${name} must be an object, not ${describe(value)}`;
+  return new OptionError(operation, key === "" ? "options" : key, message);
+}
+
+/** What may have been meant by a path that no option has. */
+function hintFor(
+  path: string,
+  key: string,
+  schema: OptionSchema,
+  special: ((path: string) => string | undefined) | undefined,
+): string {
+  if (key.includes(".") && Object.hasOwn(schema, key)) {
+    const [group, inner] = key.split(".");
+    return `: write ${group}: { ${inner}: ... }`;
+  }
+  const hint = special?.(path) ?? (Object.hasOwn(hints, path) ? hints[path] : undefined);
+  if (hint !== undefined) return `: ${hint}`;
+  const known = Object.keys(schema);
+  if (known.length <= listedMax) return ` (known: ${known.join(", ")})`;
+  const nearest = nearestOf(path, known);
+  return nearest === undefined ? "" : ` (did you mean "${nearest}"?)`;
 }
 
 /** A value as an error message shows it: its type, and the value itself where that is short. */
@@ -79,40 +180,6 @@ export function describe(value: unknown): string {
 /** Characters of a value shown in an error message: enough for an address, too few to fill a log. */
 const descriptionLengthMax = 60;
 
-/** A whole number between two bounds, both allowed. */
-export function wholeNumber(min: number, max: number, unit = ""): OptionCheck {
-  return {
-    wants: `a whole number${unit === "" ? "" : ` of ${unit}`} from ${min} to ${max}`,
-    accepts: (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
-  };
-}
-
-/** Any number between two bounds, both allowed. */
-export function numberBetween(min: number, max: number): OptionCheck {
-  return {
-    wants: `a number from ${min} to ${max}`,
-    accepts: (value) => typeof value === "number" && value >= min && value <= max,
-  };
-}
-
-/** A power of two between two bounds, both allowed. */
-export function powerOfTwo(min: number, max: number): OptionCheck {
-  const inBounds = wholeNumber(min, max);
-  return {
-    wants: `a whole number, a power of two, from ${min} to ${max}`,
-    accepts: (value) => inBounds.accepts(value) && Number.isInteger(Math.log2(value as number)),
-  };
-}
-
-/** True or false. */
-export const flag: OptionCheck = { wants: "true or false", accepts: (value) => typeof value === "boolean" };
-
-/** A string of at least one character. */
-export const text: OptionCheck = {
-  wants: "a string that is not empty",
-  accepts: (value) => typeof value === "string" && value !== "",
-};
-
 /** A function. */
 export const callback: OptionCheck = { wants: "a function", accepts: (value) => typeof value === "function" };
 
@@ -125,7 +192,7 @@ export const abortSignal: OptionCheck = {
   accepts: (value) => value instanceof AbortSignal,
 };
 
-/** An object whose keys are checked by their own schema elsewhere. */
-export function objectOf(wants: string): OptionCheck {
-  return { wants, accepts: (value) => typeof value === "object" && value !== null && !Array.isArray(value) };
+/** An object, with the keys of `inside` where that is given. */
+export function objectOf(wants: string, inside?: OptionSchema): OptionCheck {
+  return { wants, accepts: isObject, inside };
 }

@@ -6,10 +6,12 @@
 import { messageOf } from "../base/thrown.ts";
 import { OptionError } from "../base/errors.ts";
 import {
-  checkOptionSources,
   type OptionSources,
+  readSources,
   serverFlagTakesValue,
   serverOptionPaths,
+  type ServerOptions,
+  serverOptionsOfFlags,
 } from "../server/options/mod.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { complain, type Terminal } from "./terminal.ts";
@@ -23,8 +25,8 @@ export interface ServerRunner {
 export interface RunOptions {
   /** The application, as it was written. */
   readonly module: string;
-  /** The options among the arguments, as `--name=value` or `--name`. */
-  readonly flags: readonly string[];
+  /** The options that the flags stand for. */
+  readonly options: ServerOptions;
 }
 
 /** Reads the arguments behind `run`; throws a {@linkcode UsageError}. */
@@ -36,10 +38,7 @@ export function readRunOptions(list: readonly string[]): RunOptions {
   if (odd !== undefined) {
     throw new UsageError(`run takes one application, "${module}", and not "${odd}" as well`);
   }
-  return {
-    module,
-    flags: flags.map(({ name, value }) => value === undefined ? `--${name}` : `--${name}=${value}`),
-  };
+  return { module, options: serverOptionsOfFlags(flags) };
 }
 
 /** Stops the program before there is a server that takes signals. */
@@ -59,17 +58,17 @@ export async function runServer(
   terminal: Terminal,
   runner: () => Promise<ServerRunner>,
 ): Promise<number> {
-  const { module, flags } = readRunOptions(list);
+  const { module, options } = readRunOptions(list);
   const sources: OptionSources = {
-    flags,
+    flags: options,
     variable: (name) => terminal.variable(name),
     variableNames: terminal.variableNames(),
     cores: terminal.cores,
   };
   const { stopped, forget } = listenForStop(terminal);
   try {
-    // What is wrong with flags and variables is told before anything is loaded.
-    checkOptionSources(sources);
+    // What is wrong with variables is told before anything is loaded.
+    readSources(sources);
     const server = await Promise.race([runner(), stopped]);
     // From here on the server takes the signals.
     const running = server?.run(terminal.moduleUrl(module), sources);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OptionError, RingportError } from "../base/errors.ts";
+import { RingportError } from "../base/errors.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import {
   connectAttemptsDefault,
@@ -13,7 +13,8 @@ import {
   retryFactorDefault,
   retryJitterDefault,
 } from "../base/limits.ts";
-import { callback, checkOptions, numberBetween, type OptionSchema, wholeNumber } from "../base/options.ts";
+import { milliseconds, numberBetween, wholeNumber } from "../base/option_kinds.ts";
+import { callback, checkOrder, type OptionSchema } from "../base/options.ts";
 
 /**
  * How `connect` retries. Each delay is `factor` times the one before, from `delay` up to `maxDelay`. The
@@ -62,23 +63,20 @@ const factorMax = 10;
 /** A delay that has grown so often is the longest one; growing it further would leave the numbers' range. */
 const growthsMax = 300;
 
-const retrySchema: OptionSchema = {
+/** The options of retrying. */
+export const retrySchema: OptionSchema = {
   attempts: wholeNumber(1, connectAttemptsMax),
-  delay: wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds"),
-  maxDelay: wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds"),
+  delay: milliseconds(0, TIMER_DELAY_MAX_MS),
+  maxDelay: milliseconds(0, TIMER_DELAY_MAX_MS),
   factor: numberBetween(1, factorMax),
   jitter: numberBetween(0, 1),
-  attemptTimeout: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
+  attemptTimeout: milliseconds(1, TIMER_DELAY_MAX_MS),
   when: callback,
 };
 
-/** Checks the options of retrying; throws an OptionError. */
-export function checkRetryOptions(operation: string, options: ConnectRetryOptions): void {
-  checkOptions(operation, options, retrySchema);
-  const { delay, maxDelay } = options;
-  if (delay !== undefined && maxDelay !== undefined && delay > maxDelay) {
-    throw new OptionError(operation, "maxDelay", 'option "maxDelay" must not be below "delay"');
-  }
+/** Throws an OptionError where the delays are not in order. */
+export function checkRetryOrder({ delay, maxDelay }: ConnectRetryOptions): void {
+  checkOrder("connect", [["retry.delay", delay, "retry.maxDelay", maxDelay]]);
 }
 
 /** Whether attempt number `attempt` is followed by another one. Throws what `when` throws. */

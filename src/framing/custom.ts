@@ -4,7 +4,8 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { callback, checkOptions, type OptionSchema, wholeNumber } from "../base/options.ts";
+import { bytes, wholeNumber } from "../base/option_kinds.ts";
+import { callback, checkOptions, type OptionSchema } from "../base/options.ts";
 import { Framer, type FramerFault, type FramerOptions, framerSchema, noBytes } from "./framer.ts";
 import { incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
@@ -62,7 +63,7 @@ const rulesSchema: OptionSchema = {
   scan: callback,
   front: optional(sizeOrCallback),
   back: optional(sizeOrCallback),
-  overheadMax: wholeNumber(0, overheadMaxBytes, "bytes"),
+  overheadMax: bytes(0, overheadMaxBytes),
   head: optional(callback),
   tail: optional({ wants: "a Uint8Array", accepts: (value) => value instanceof Uint8Array }),
   refuses: optional(callback),

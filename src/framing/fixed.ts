@@ -5,11 +5,11 @@
  */
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
-import { wholeNumber } from "../base/options.ts";
+import { bytes } from "../base/option_kinds.ts";
 import { Framer } from "./framer.ts";
 import { incomplete, type ScanState } from "./scan.ts";
 
-const sizes = wholeNumber(1, bufferLimitMaxBytes, "bytes");
+const sizes = bytes(1, bufferLimitMaxBytes);
 
 /**
  * A framer for messages of exactly `size` bytes, with nothing between them.

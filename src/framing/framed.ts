@@ -5,7 +5,8 @@
  */
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
-import { callback, checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
+import { flag, wholeNumber } from "../base/option_kinds.ts";
+import { callback, checkOptions, type OptionSchema } from "../base/options.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { drainUnheard } from "../stream/writing.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { bufferLimitMaxBytes, messageDefaultMaxBytes } from "../base/limits.ts";
-import { checkOptions, type OptionSchema, wholeNumber } from "../base/options.ts";
+import { bytes } from "../base/option_kinds.ts";
+import { checkOptions, type OptionSchema } from "../base/options.ts";
 import type { ScanState } from "./scan.ts";
 
 /** Options all framers have. */
@@ -17,7 +18,7 @@ export interface FramerOptions {
 }
 
 /** The keys of {@linkcode FramerOptions}. */
-export const framerSchema: OptionSchema = { maxMessage: wholeNumber(1, bufferLimitMaxBytes, "bytes") };
+export const framerSchema: OptionSchema = { maxMessage: bytes(1, bufferLimitMaxBytes) };
 
 /** Checks options that are no more than {@linkcode FramerOptions}. */
 export function checkFramerOptions(operation: string, options: unknown): void {

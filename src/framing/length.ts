@@ -4,7 +4,8 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
+import { bytes, flag } from "../base/option_kinds.ts";
+import { checkOptions, type OptionSchema } from "../base/options.ts";
 import { Framer, type FramerOptions, framerSchema, noBytes } from "./framer.ts";
 import { incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
@@ -36,8 +37,8 @@ const offsetMaxBytes = 255;
 const lengthSchema: OptionSchema = {
   ...framerSchema,
   includesPrefix: flag,
-  offset: wholeNumber(0, offsetMaxBytes, "bytes"),
-  adjustment: wholeNumber(-lengthBytesMax, lengthBytesMax, "bytes"),
+  offset: bytes(0, offsetMaxBytes),
+  adjustment: bytes(-lengthBytesMax, lengthBytesMax),
 };
 
 /** Bytes of each format; 0 where they vary. */

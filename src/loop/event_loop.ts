@@ -6,88 +6,14 @@
  */
 import { report } from "../base/thrown.ts";
 import { StateError } from "../base/errors.ts";
-import {
-  COMPLETIONS_PER_TURN_DEFAULT,
-  RING_RECORDS_MAX,
-  RING_RECORDS_MIN,
-  SEGMENT_COUNT_MAX,
-  SEGMENT_COUNT_MIN,
-  SEGMENT_SIZE_MAX_BYTES,
-  SEGMENT_SIZE_MIN_BYTES,
-  SEND_ENTRIES_MAX,
-  SLOTS_MAX,
-  TIMERS_MAX,
-} from "../base/layout.ts";
-import { checkOptions, flag, type OptionSchema, powerOfTwo, text, wholeNumber } from "../base/options.ts";
+import { COMPLETIONS_PER_TURN_DEFAULT } from "../base/layout.ts";
+import { checkOptions } from "../base/options.ts";
 import type { Engine } from "./engine.ts";
 import { type LoopMeasure, type LoopSizes, measureSizes, openEngine } from "./open.ts";
+import { type LoopOptions, loopSchema } from "./options.ts";
 import { Pressure } from "./pressure.ts";
 import { type LoopStatistics, readStatistics } from "./statistics.ts";
 import { Trace, type TraceRole, type TraceSink } from "./trace.ts";
-
-/** Sizes of a loop and how it behaves. What is left out takes the library's default. */
-export interface LoopOptions {
-  /** Bytes of one segment, a power of two from 512 to 1,048,576. 4,096 by default. */
-  segmentSize?: number;
-  /** Segments of the ring. 4,096 by default: 16 MiB of address space, touched as needed. */
-  segmentCount?: number;
-  /** Records of the submission ring, a power of two. 4,096 by default. */
-  submissionRecords?: number;
-  /** Records of the completion ring, a power of two. 2,048 by default. */
-  completionRecords?: number;
-  /** Connections and listeners at once. 65,536 by default. */
-  connectionSlots?: number;
-  /** Timers at once. 131,072 by default. */
-  timers?: number;
-  /** Entries of all send queues together. 8,192 by default. */
-  sendEntries?: number;
-  /** Completions of one turn at most. 64 by default. */
-  completionsPerTurn?: number;
-  /** Bytes kept free in front of received bytes. 0 by default. */
-  headroom?: number;
-  /** Bytes kept free behind received bytes. 0 by default. */
-  tailroom?: number;
-  /**
-   * Development mode: look for mistakes with windows, fill released memory with `0xdd`, and throw where a
-   * refused write would lose bytes. For servers it is their option `development` (`RINGPORT_DEVELOPMENT`).
-   * False by default.
-   */
-  development?: boolean;
-  /**
-   * Handlers waiting for promises at once, not counting those that wait for their own connection. Above it no
-   * connection is accepted until three quarters of it are left. No limit by default.
-   */
-  tasks?: number;
-  /**
-   * Bytes held at once in segments and in the buffers of connections; above it no connection is accepted
-   * until three quarters of it are left. No limit by default but the sizes above.
-   */
-  memory?: number;
-  /** Absolute path of the native library, instead of searching for it. */
-  library?: string;
-  /** Seed of the fake kernel, where the library was built with it. */
-  seed?: number;
-}
-
-const seedMax = 0x7fff_ffff;
-const room = wholeNumber(0, SEGMENT_SIZE_MAX_BYTES / 2, "bytes");
-const loopSchema: OptionSchema = {
-  segmentSize: powerOfTwo(SEGMENT_SIZE_MIN_BYTES, SEGMENT_SIZE_MAX_BYTES),
-  segmentCount: wholeNumber(SEGMENT_COUNT_MIN, SEGMENT_COUNT_MAX),
-  submissionRecords: powerOfTwo(RING_RECORDS_MIN, RING_RECORDS_MAX),
-  completionRecords: powerOfTwo(RING_RECORDS_MIN, RING_RECORDS_MAX),
-  connectionSlots: wholeNumber(1, SLOTS_MAX),
-  timers: wholeNumber(1, TIMERS_MAX),
-  sendEntries: wholeNumber(1, SEND_ENTRIES_MAX),
-  completionsPerTurn: wholeNumber(1, RING_RECORDS_MAX),
-  headroom: room,
-  tailroom: room,
-  tasks: wholeNumber(1, SLOTS_MAX),
-  memory: wholeNumber(1, Number.MAX_SAFE_INTEGER, "bytes"),
-  development: flag,
-  library: text,
-  seed: wholeNumber(0, seedMax),
-};
 
 /** The sockets of a loop, as the loop itself knows them. */
 export interface LoopSockets {
@@ -255,10 +181,10 @@ function sizesOf(options: LoopOptions): LoopSizes {
 }
 
 function open(options: LoopOptions, shared?: ArrayBufferLike, whenUnused?: () => void): EventLoop {
-  const { development = false, library, tasks, memory } = options;
+  const { development = false, library, tasks = 0, memory = 0 } = options;
   const engine = openEngine(sizesOf(options), development, library, shared);
-  if (tasks !== undefined || memory !== undefined) {
-    engine.pressure = new Pressure(engine, { tasks: tasks ?? Infinity, memory: memory ?? Infinity });
+  if (tasks > 0 || memory > 0) {
+    engine.pressure = new Pressure(engine, { tasks: tasks || Infinity, memory: memory || Infinity });
   }
   return new EventLoop(engine, development, whenUnused);
 }

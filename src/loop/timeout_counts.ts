@@ -1,37 +1,29 @@
 /**
- * Limits of time that were reached, by kind.
+ * Time limits that were reached, by kind.
  *
  * @module
  */
 
+/**
+ * Every kind: those of a connection's time limits and rates, `connect` for connects that took too long, and
+ * `linger` for ended connections whose peer did not end within `lingerTimeout`.
+ */
+export const countedTimeouts = [
+  "firstByte",
+  "message",
+  "writeStall",
+  "idle",
+  "lifetime",
+  "receiveRate",
+  "sendRate",
+  "connect",
+  "linger",
+] as const;
+
 /** Times each limit was reached, whatever was done about it then. */
-export interface TimeoutCounts {
-  firstByte: number;
-  message: number;
-  writeStall: number;
-  idle: number;
-  lifetime: number;
-  /** Senders slower than `receiveRate`. */
-  receiveRate: number;
-  /** Readers slower than `sendRate`. */
-  sendRate: number;
-  /** Connects that took too long. */
-  connect: number;
-  /** Ended connections whose peer did not end within `lingerTimeout`. */
-  linger: number;
-}
+export type TimeoutCounts = Record<typeof countedTimeouts[number], number>;
 
 /** All of them zero. */
 export function noTimeouts(): TimeoutCounts {
-  return {
-    firstByte: 0,
-    message: 0,
-    writeStall: 0,
-    idle: 0,
-    lifetime: 0,
-    receiveRate: 0,
-    sendRate: 0,
-    connect: 0,
-    linger: 0,
-  };
+  return Object.fromEntries(countedTimeouts.map((kind) => [kind, 0])) as TimeoutCounts;
 }

@@ -8,7 +8,7 @@ import { type RefusalReason, refusalReasons, type Refusals } from "../listen/adm
 import { stateNames } from "../stream/state.ts";
 import { LISTENERS_MAX } from "../base/layout.ts";
 import { statusesMax } from "../base/limits.ts";
-import type { TimeoutCounts } from "../loop/timeout_counts.ts";
+import { countedTimeouts, type TimeoutCounts } from "../loop/timeout_counts.ts";
 
 /** Milliseconds between two writings of the numbers that are gathered and not counted. */
 export const boardInterval = 500;
@@ -38,36 +38,20 @@ const names = [
   "bytesCut",
   /** Grows while peers acknowledge bytes, as long as the worker drains. */
   "acknowledgements",
-  "timeoutFirstByte",
-  "timeoutMessage",
-  "timeoutWriteStall",
-  "timeoutIdle",
-  "timeoutLifetime",
-  "timeoutReceiveRate",
-  "timeoutSendRate",
-  "timeoutConnect",
 ] as const;
 
 /** Name of a number on the board. */
 export type BoardName = typeof names[number];
 
-/** Names of the timeouts on the board, by their kind. */
-export const timeoutNames: Readonly<Record<Exclude<keyof TimeoutCounts, "linger">, BoardName>> = {
-  firstByte: "timeoutFirstByte",
-  message: "timeoutMessage",
-  writeStall: "timeoutWriteStall",
-  idle: "timeoutIdle",
-  lifetime: "timeoutLifetime",
-  receiveRate: "timeoutReceiveRate",
-  sendRate: "timeoutSendRate",
-  connect: "timeoutConnect",
-};
+/** The timeouts on the board. */
+export const boardTimeouts = countedTimeouts.filter((kind) => kind !== "linger");
 
 const places: Readonly<Record<BoardName, number>> = Object.fromEntries(
   names.map((name, place) => [name, place]),
 ) as Record<BoardName, number>;
 
-const statesPlace = names.length;
+const timeoutsPlace = names.length;
+const statesPlace = timeoutsPlace + boardTimeouts.length;
 const errorsPlace = statesPlace + stateNames.length;
 const listenersPlace = errorsPlace + statusesMax;
 /** Of each listener: connections accepted, and refused by each reason. */
@@ -100,11 +84,13 @@ export class Gauges {
     this.#numbers[places[name]] += amount;
   }
 
-  /** Limits of time that were reached. */
+  /** Time limits that were reached, in the order of `boardTimeouts`. */
+  get timeouts(): readonly number[] {
+    return [...this.#numbers.subarray(timeoutsPlace, statesPlace)];
+  }
+
   setTimeouts(counts: TimeoutCounts): void {
-    for (const [kind, name] of Object.entries(timeoutNames)) {
-      this.set(name, counts[kind as keyof TimeoutCounts]);
-    }
+    boardTimeouts.forEach((kind, index) => this.#numbers[timeoutsPlace + index] = counts[kind]);
   }
 
   /** Connections by state, in the order of `stateNames`. */

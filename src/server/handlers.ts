@@ -6,7 +6,7 @@
  */
 import type { CloseReason, Connection, SocketHandlers } from "../stream/types.ts";
 import { drainUnheard, heedsDrain } from "../stream/writing.ts";
-import type { TimeoutKind } from "../stream/time_limits/types.ts";
+import { limitTable } from "../stream/time_limits/table.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 
 /** Told of connections that are gone. */
@@ -36,7 +36,7 @@ export function handlersOf(
   }
   if (application.timeout !== undefined || sink.offended !== undefined) {
     handlers.timeout = (connection, kind) => {
-      if (offences.has(kind)) tellOffence(connection, sink);
+      if (limitTable[kind].offence) tellOffence(connection, sink);
       return application.timeout?.(connection, kind);
     };
   }
@@ -51,15 +51,6 @@ export function handlersOf(
 
 /** Callbacks that go to the application as they are. */
 const passedOn = ["data", "drain", "end", "error"] as (keyof Application<unknown>)[];
-
-/** Timeouts that are the peer's doing; idleness and age are not. */
-const offences: ReadonlySet<TimeoutKind> = new Set([
-  "firstByte",
-  "message",
-  "writeStall",
-  "receiveRate",
-  "sendRate",
-]);
 
 function tellOffence(connection: Connection<unknown>, sink: CloseSink): void {
   const { remoteAddress } = connection;

@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import type { ResolvedServerOptions } from "./options/mod.ts";
+import type { ResolvedServerOptions } from "./options/resolved.ts";
 
 /**
  * `"handOver"`: the server's own thread accepts and gives each connection to the worker that has the fewest.

@@ -9,7 +9,7 @@ import { follow } from "../base/follow.ts";
 import { textOf } from "../base/thrown.ts";
 import { parseAddressWords } from "../base/address_words.ts";
 import { OptionError } from "../base/errors.ts";
-import { wholeNumber } from "../base/options.ts";
+import { wholeNumber } from "../base/option_kinds.ts";
 import type { UdpSocket } from "../udp/socket.ts";
 import { connect as connectOn } from "../connect/connect.ts";
 import { createLoopIn, type EventLoop } from "../loop/event_loop.ts";

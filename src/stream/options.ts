@@ -3,28 +3,37 @@
  *
  * @module
  */
-import { isUnixPath, unixPathMaxBytes } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
+import {
+  bufferLimitDefaultBytes,
+  bufferLimitMaxBytes,
+  highWaterMarkDefaultBytes,
+  lingerTimeoutDefaultMilliseconds,
+  lowWaterMarkDefaultBytes,
+} from "../base/limits.ts";
+import {
+  bytes,
+  flag,
+  flagOrObject,
+  milliseconds,
+  type OptionRow,
+  row,
+  unset,
+  wholeNumber,
+} from "../base/option_kinds.ts";
 import {
   anything,
   callback,
   checkOptions,
-  flag,
+  checkOrder,
   objectOf,
-  type OptionCheck,
   type OptionSchema,
-  wholeNumber,
 } from "../base/options.ts";
 import { isEventLoop } from "../loop/event_loop.ts";
 import { keepAliveSchema } from "./socket_options.ts";
+import { rateRows, timeoutRows } from "./time_limits/table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
-
-/** The largest port. */
-export const portMax = 0xffff;
-const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
-const bytes = wholeNumber(1, bufferLimitMaxBytes, "bytes");
 
 const handlerSchema: OptionSchema = {
   open: callback,
@@ -36,35 +45,95 @@ const handlerSchema: OptionSchema = {
   timeout: callback,
 };
 
-/** Options of each connection. */
+const bufferBytes = bytes(1, bufferLimitMaxBytes);
+const markBytes = bytes(0, bufferLimitMaxBytes);
+
+/** Options of a connection's socket. */
+export const socketRows = {
+  noDelay: row(flag, true, "send small writes at once", "the writes of one turn are joined before"),
+  keepAlive: row(
+    flagOrObject("true, false or an object of idle, interval and count", keepAliveSchema),
+    false,
+    "send probes on silent connections",
+    "the idle timeout finds dead peers sooner",
+  ),
+  receiveBuffer: unset(
+    bufferBytes,
+    "the system's",
+    "bytes of the kernel's receive buffer",
+    "the kernel adapts it to the speed of the connection",
+  ),
+  sendBuffer: unset(
+    bufferBytes,
+    "the system's",
+    "bytes of the kernel's send buffer",
+    "the kernel adapts it to the speed of the connection",
+  ),
+  typeOfService: unset(
+    wholeNumber(0, 0xff),
+    "the system's",
+    "type of service of sent packets",
+    "networks differ",
+  ),
+} satisfies Partial<Record<keyof ConnectionOptions, OptionRow>>;
+
+/** How a connection buffers, reads and ends. */
+export const behaviourRows = {
+  highWaterMark: row(
+    markBytes,
+    highWaterMarkDefaultBytes,
+    'buffered bytes above which write returns "queued"',
+    "the usual size of a socket's buffer",
+  ),
+  lowWaterMark: row(
+    markBytes,
+    lowWaterMarkDefaultBytes,
+    "buffered bytes at which drain is called",
+    "far enough below the high mark not to flap",
+  ),
+  bufferLimit: row(
+    bufferBytes,
+    bufferLimitDefaultBytes,
+    "buffered bytes above which write refuses",
+    "one slow reader must not fill the memory",
+  ),
+  autoPause: row(
+    flag,
+    true,
+    'after "queued" stop reading until drain',
+    "an application that ignores the result of write loses nothing and stays bounded",
+  ),
+  concurrent: row(
+    flag,
+    false,
+    "call an async data handler again before its promise has settled",
+    "bytes are handled in the order they arrive",
+  ),
+  lingerTimeout: row(
+    milliseconds(0, TIMER_DELAY_MAX_MS),
+    lingerTimeoutDefaultMilliseconds,
+    "time an ended connection waits for its peer",
+    "a living peer answers within seconds",
+  ),
+  allowHalfOpen: row(
+    flag,
+    false,
+    "keep this side open when the peer ends its own",
+    "most protocols end both sides together",
+  ),
+} satisfies Partial<Record<keyof ConnectionOptions, OptionRow>>;
+
+/** Options of each connection, by path. */
 export const connectionSchema: OptionSchema = {
   socket: objectOf("an object of handlers"),
   data: anything,
   loop: { wants: "an EventLoop of createLoop", accepts: isEventLoop },
-  allowHalfOpen: flag,
-  noDelay: flag,
-  keepAlive: {
-    wants: "true, false or an object of idle, interval and count",
-    accepts: (value) => typeof value === "boolean" || (typeof value === "object" && value !== null),
-  },
-  receiveBuffer: bytes,
-  sendBuffer: bytes,
-  typeOfService: wholeNumber(0, 0xff),
-  highWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
-  lowWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
-  bufferLimit: bytes,
-  autoPause: flag,
-  concurrent: flag,
-  lingerTimeout: milliseconds,
-  timeouts: objectOf("an object of firstByte, message, writeStall, idle and lifetime"),
-  limits: objectOf("an object of limits"),
+  ...socketRows,
+  ...behaviourRows,
+  ...timeoutRows,
+  ...rateRows,
 };
 
-/** The path of a Unix socket. */
-export const unixPath: OptionCheck = {
-  wants: `a path of 1 to ${unixPathMaxBytes} bytes without NUL`,
-  accepts: (value) => typeof value === "string" && isUnixPath(value),
-};
 /** Checks a handler table; throws an OptionError. */
 export function checkHandlers<D>(operation: string, handlers: SocketHandlers<D>): void {
   if (typeof handlers !== "object" || handlers === null) {
@@ -79,23 +148,22 @@ export function checkHandlers<D>(operation: string, handlers: SocketHandlers<D>)
   }
 }
 
-/** Checks what `connectionSchema` cannot, but for `timeouts` and `limits`; throws an OptionError. */
+/** Checks what `connectionSchema` cannot; throws an OptionError. */
 export function checkConnectionOptions<D>(operation: string, options: ConnectionOptions<D>): void {
   if (options.socket !== undefined) checkHandlers(operation, options.socket);
-  if (typeof options.keepAlive === "object") checkOptions(operation, options.keepAlive, keepAliveSchema);
-  const { highWaterMark, lowWaterMark, bufferLimit } = options;
-  if (highWaterMark !== undefined && lowWaterMark !== undefined && lowWaterMark > highWaterMark) {
-    throw new OptionError(
-      operation,
-      "lowWaterMark",
-      'option "lowWaterMark" must not be above "highWaterMark"',
-    );
-  }
-  if (bufferLimit !== undefined && highWaterMark !== undefined && highWaterMark > bufferLimit) {
-    throw new OptionError(
-      operation,
-      "highWaterMark",
-      'option "highWaterMark" must not be above "bufferLimit"',
-    );
-  }
+  checkMarks(operation, options);
+}
+
+/** Throws an OptionError where the marks of a buffer are not in order. */
+export function checkMarks(
+  operation: string,
+  { lowWaterMark, highWaterMark, bufferLimit }: Pick<
+    ConnectionOptions,
+    "lowWaterMark" | "highWaterMark" | "bufferLimit"
+  >,
+): void {
+  checkOrder(operation, [
+    ["lowWaterMark", lowWaterMark, "highWaterMark", highWaterMark],
+    ["highWaterMark", highWaterMark, "bufferLimit", bufferLimit],
+  ]);
 }

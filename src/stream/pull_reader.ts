@@ -5,7 +5,7 @@
  */
 import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { bufferLimitMaxBytes, readableHighWaterMarkBytes } from "../base/limits.ts";
-import { wholeNumber } from "../base/options.ts";
+import { bytes } from "../base/option_kinds.ts";
 import type { Window } from "../memory/window.ts";
 import type { StreamConnection } from "./connection.ts";
 import type { Reader } from "./extras.ts";
@@ -25,7 +25,7 @@ export interface Pull {
   failed(error: unknown): void;
 }
 
-const lengths = wholeNumber(0, bufferLimitMaxBytes, "bytes");
+const lengths = bytes(0, bufferLimitMaxBytes);
 
 /** Reads exactly `length` bytes. */
 export function readExactly<D>(

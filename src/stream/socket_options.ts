@@ -6,13 +6,14 @@
 import { formatAddress, type SocketAddress, unixAddress } from "../base/address.ts";
 import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { AddressFamily, SocketOption, Status, TIMER_DELAY_MAX_MS } from "../base/layout.ts";
-import { checkOptions, flag, type OptionSchema, wholeNumber } from "../base/options.ts";
+import { flag, milliseconds, wholeNumber } from "../base/option_kinds.ts";
+import { checkOptions, type OptionSchema } from "../base/options.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { StreamConnection } from "./connection.ts";
 import { Flag, State } from "./state.ts";
 import { connectedAddress, peerOf } from "./peer_address.ts";
 import type { ConnectionOptions, KeepAliveOptions } from "./types.ts";
-import { checkTimeLimits, isLimited, limitsOf } from "./time_limits/table.ts";
+import { checkSetTimeouts, isLimited, limitsOf } from "./time_limits/table.ts";
 import type { ConnectionTimeoutOptions, RateOptions } from "./time_limits/types.ts";
 import { limitsFor } from "./time_limits/time_limits.ts";
 
@@ -23,8 +24,8 @@ const keepAliveCountMax = 127;
 
 /** Keys of keep-alive options. */
 export const keepAliveSchema: OptionSchema = {
-  idle: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
-  interval: wholeNumber(1, TIMER_DELAY_MAX_MS, "milliseconds"),
+  idle: milliseconds(1, TIMER_DELAY_MAX_MS),
+  interval: milliseconds(1, TIMER_DELAY_MAX_MS),
   count: wholeNumber(1, keepAliveCountMax),
 };
 
@@ -106,7 +107,7 @@ export function setTimeouts<D>(
   timeouts: ConnectionTimeoutOptions,
   rates: RateOptions,
 ): void {
-  checkTimeLimits("setTimeouts", { timeouts: timeouts ?? null, limits: rates });
+  checkSetTimeouts(timeouts, rates);
   checkAlive(connection, "setTimeouts");
   const { timeLimits } = connection.config;
   const given = { ...timeouts, ...rates };

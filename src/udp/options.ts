@@ -1,59 +1,93 @@
 /**
- * What the options of `udpSocket` may be.
+ * Options of `udpSocket`, which the UDP sockets of a server share.
  *
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { DATAGRAM_BYTES_MAX } from "../base/layout.ts";
-import { bufferLimitMaxBytes } from "../base/limits.ts";
+import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX } from "../base/layout.ts";
+import {
+  bufferLimitDefaultBytes,
+  bufferLimitMaxBytes,
+  highWaterMarkDefaultBytes,
+  lowWaterMarkDefaultBytes,
+} from "../base/limits.ts";
+import {
+  bytes,
+  flag,
+  nameOrNumber,
+  type OptionRow,
+  portFrom,
+  row,
+  text,
+  unset,
+  wholeNumber,
+} from "../base/option_kinds.ts";
 import {
   abortSignal,
   anything,
   callback,
   checkOptions,
-  flag,
   objectOf,
   type OptionSchema,
-  text,
-  wholeNumber,
 } from "../base/options.ts";
-import { EventLoop } from "../loop/event_loop.ts";
+import { isEventLoop } from "../loop/event_loop.ts";
+import { checkMarks, socketRows } from "../stream/options.ts";
 import type { UdpHandlers, UdpSocketOptions } from "./types.ts";
 
-const portMax = 0xffff;
 const byteMax = 0xff;
-const bytes = wholeNumber(1, bufferLimitMaxBytes, "bytes");
 
 const handlerSchema: OptionSchema = { data: callback, drain: callback, error: callback };
-const connectSchema: OptionSchema = { hostname: text, port: wholeNumber(1, portMax) };
+const connectSchema: OptionSchema = { hostname: text(), port: portFrom(1) };
+
+/** Options of `udpSocket` that the UDP sockets of a server share. */
+export const udpRows = {
+  datagramSize: row(
+    bytes(1, DATAGRAM_BYTES_MAX),
+    DATAGRAM_BYTES_DEFAULT,
+    "bytes of a received datagram at most; the rest is cut off",
+    "above what one Ethernet frame carries",
+  ),
+  receiveBuffer: socketRows.receiveBuffer,
+  sendBuffer: socketRows.sendBuffer,
+  typeOfService: socketRows.typeOfService,
+  broadcast: row(flag, false, "allow sending to broadcast addresses", "few servers broadcast"),
+  ttl: unset(wholeNumber(1, byteMax), "the system's", "routers a datagram may pass", "networks differ"),
+  highWaterMark: row(
+    bytes(0, bufferLimitMaxBytes),
+    highWaterMarkDefaultBytes,
+    'waiting bytes above which send returns "queued"',
+    "as for connections",
+  ),
+  lowWaterMark: row(
+    bytes(0, bufferLimitMaxBytes),
+    lowWaterMarkDefaultBytes,
+    "waiting bytes at which datagramDrain is called",
+    "far enough below the high mark not to flap",
+  ),
+  bufferLimit: row(
+    bytes(1, bufferLimitMaxBytes),
+    bufferLimitDefaultBytes,
+    "waiting bytes above which send refuses",
+    "a network that takes nothing must not fill the memory",
+  ),
+} satisfies Partial<Record<keyof UdpSocketOptions, OptionRow>>;
 
 const schema: OptionSchema = {
-  hostname: text,
-  port: wholeNumber(0, portMax),
-  inherited: {
-    wants: "the name of a socket, or its position from 0 on",
-    accepts: (value) => text.accepts(value) || (Number.isInteger(value) && (value as number) >= 0),
-  },
+  ...udpRows,
+  hostname: text(),
+  port: portFrom(0),
+  inherited: nameOrNumber,
   fd: wholeNumber(0, 0x7fff_ffff),
   connect: objectOf("an object of hostname and port"),
   socket: objectOf("an object of handlers"),
   data: anything,
-  loop: { wants: "an EventLoop of createLoop", accepts: (value) => value instanceof EventLoop },
-  datagramSize: wholeNumber(1, DATAGRAM_BYTES_MAX, "bytes"),
-  receiveBuffer: bytes,
-  sendBuffer: bytes,
-  highWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
-  lowWaterMark: wholeNumber(0, bufferLimitMaxBytes, "bytes"),
-  bufferLimit: bytes,
+  loop: { wants: "an EventLoop of createLoop", accepts: isEventLoop },
   ipv6Only: flag,
   reuseAddress: flag,
   reusePort: flag,
-  broadcast: flag,
-  ttl: wholeNumber(1, byteMax),
   multicastTTL: wholeNumber(0, byteMax),
   multicastLoopback: flag,
-  multicastInterface: text,
-  typeOfService: wholeNumber(0, byteMax),
+  multicastInterface: text(),
   signal: abortSignal,
 };
 
@@ -71,25 +105,12 @@ function checkBound<D>(options: UdpSocketOptions<D>): void {
 export function checkUdpOptions<D>(options: UdpSocketOptions<D>): void {
   checkOptions("udpSocket", options, schema);
   if (options.connect !== undefined) {
-    checkOptions("udpSocket", options.connect, connectSchema, ["hostname", "port"]);
+    const required = ["hostname", "port"];
+    checkOptions("udpSocket", options.connect, connectSchema, { required, prefix: "connect." });
   }
   checkBound(options);
   if (options.socket !== undefined) checkUdpHandlers("udpSocket", options.socket);
-  const { highWaterMark, lowWaterMark, bufferLimit } = options;
-  if (highWaterMark !== undefined && lowWaterMark !== undefined && lowWaterMark > highWaterMark) {
-    throw new OptionError(
-      "udpSocket",
-      "lowWaterMark",
-      'option "lowWaterMark" must not be above "highWaterMark"',
-    );
-  }
-  if (bufferLimit !== undefined && highWaterMark !== undefined && highWaterMark > bufferLimit) {
-    throw new OptionError(
-      "udpSocket",
-      "highWaterMark",
-      'option "highWaterMark" must not be above "bufferLimit"',
-    );
-  }
+  checkMarks("udpSocket", options);
 }
 
 /** Checks a handler table; throws an OptionError. */

@@ -7,7 +7,7 @@
 import type { AddressBytes } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
 import { SocketOption, Status } from "../base/layout.ts";
-import { flag, wholeNumber } from "../base/options.ts";
+import { flag, wholeNumber } from "../base/option_kinds.ts";
 import type { Engine } from "../loop/engine.ts";
 import { addressWithZone } from "../stream/socket_address.ts";
 import { changeMembershipNow } from "./requests.ts";

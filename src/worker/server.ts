@@ -5,21 +5,22 @@
  */
 import type { RingportError } from "../base/errors.ts";
 import { logFlushMilliseconds } from "../base/limits.ts";
-import { checkOptions, wholeNumber } from "../base/options.ts";
+import { checkOptions } from "../base/options.ts";
 import { formatHostAndPort } from "../base/address.ts";
-import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
 import type { SocketAddress } from "../base/address.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import { createLog, type Log } from "../server/log/log.ts";
 import {
-  checkExportedOptions,
-  checkOptionSources,
   type OptionSources,
+  readExported,
+  readSources,
   type ResolvedServerOptions,
+  resolveGiven,
   resolveServerOptions,
   type ServerOptions,
   type ShutdownOptions,
+  shutdownRows,
   withPathsFromRoot,
 } from "../server/options/mod.ts";
 import type { WorkerMessageHandler } from "../server/worker_messages.ts";
@@ -163,12 +164,12 @@ export class Server implements AsyncDisposable {
     given: OptionSources,
   ): Promise<Server> {
     const moduleUrl = host.moduleUrl(String(application));
-    const sources = { ...hostSources(), flags: host.arguments, ...given };
     // What is wrong with flags and variables is told before the application is loaded.
-    checkOptionSources(sources);
-    const exported = await exportedOptions(moduleUrl);
-    checkExportedOptions(exported, moduleUrl);
-    const resolved = withPathsFromRoot(resolveServerOptions(options, { exported, ...sources }));
+    const sources = readSources({ ...hostSources(), flags: host.arguments, ...given });
+    const exported = given.exported === undefined
+      ? readExported(await exportedOptions(moduleUrl), moduleUrl)
+      : sources.exported;
+    const resolved = withPathsFromRoot(resolveGiven(options, { ...sources, exported }));
     const server = new Server(moduleUrl, resolved);
     server.#manager = ServiceManager.ofProcess(() => server.#log.tell("manager.unreachable"));
     return server;
@@ -426,13 +427,8 @@ function hostSources(): OptionSources {
 /** Milliseconds the caller of `run` has for its last words before a process with a lost thread is ended. */
 const lastWordsMilliseconds = 250;
 
-const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
 const shutdownSchema = {
-  refusing: milliseconds,
-  draining: milliseconds,
-  maxDraining: milliseconds,
-  closing: milliseconds,
-  aborting: milliseconds,
+  ...shutdownRows,
   reason: { wants: "text", accepts: (value: unknown) => typeof value === "string" },
 };
 

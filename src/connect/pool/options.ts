@@ -15,48 +15,42 @@ import {
   poolWaitingMaxDefault,
 } from "../../base/limits.ts";
 import { OptionError } from "../../base/errors.ts";
-import {
-  abortSignal,
-  anything,
-  checkOptions,
-  objectOf,
-  type OptionSchema,
-  wholeNumber,
-} from "../../base/options.ts";
-import { EventLoop } from "../../loop/event_loop.ts";
+import { abortSignal, anything, checkOptions, objectOf, type OptionSchema } from "../../base/options.ts";
+import { milliseconds, wholeNumber } from "../../base/option_kinds.ts";
+import { isEventLoop } from "../../loop/event_loop.ts";
 import { checkHandlers } from "../../stream/options.ts";
 import type { PoolOptions, PoolTarget } from "./types.ts";
 
 const countMax = 0x7fff_ffff;
 const atLeastOne = wholeNumber(1, countMax);
 const count = wholeNumber(0, countMax);
-const milliseconds = wholeNumber(0, TIMER_DELAY_MAX_MS, "milliseconds");
+const delay = milliseconds(0, TIMER_DELAY_MAX_MS);
 
 const poolSchema: OptionSchema = {
   connectionsPerHost: atLeastOne,
   connections: atLeastOne,
-  idleTimeout: milliseconds,
-  lifetime: milliseconds,
-  acquireTimeout: milliseconds,
-  connectTimeout: milliseconds,
+  idleTimeout: delay,
+  lifetime: delay,
+  acquireTimeout: delay,
+  connectTimeout: delay,
   maxWaiting: count,
   maxUses: count,
   maxFailures: count,
-  backOff: milliseconds,
-  closeTimeout: milliseconds,
+  backOff: delay,
+  closeTimeout: delay,
   handlers: objectOf("an object of handlers"),
   connect: objectOf("an object of options of connect"),
-  loop: { wants: "an EventLoop of createLoop", accepts: (value) => value instanceof EventLoop },
+  loop: { wants: "an EventLoop of createLoop", accepts: isEventLoop },
 };
 
 const leaseSchema: OptionSchema = {
   handlers: objectOf("an object of handlers"),
   data: anything,
   signal: abortSignal,
-  timeout: milliseconds,
-  connectTimeout: milliseconds,
-  idleTimeout: milliseconds,
-  lifetime: milliseconds,
+  timeout: delay,
+  connectTimeout: delay,
+  idleTimeout: delay,
+  lifetime: delay,
 };
 
 /** Keys that are the lease's or the pool's own and must not be among the options of `connect`. */

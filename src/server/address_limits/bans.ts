@@ -7,7 +7,7 @@ import { AddressWords } from "../../base/address_words.ts";
 import { LimitError, OptionError } from "../../base/errors.ts";
 import { bannedNetworksMax, banTimeMaxMilliseconds } from "../../base/limits.ts";
 import { formatNetwork, type Network, parseNetwork } from "../../base/networks.ts";
-import { wholeNumber } from "../../base/options.ts";
+import { milliseconds } from "../../base/option_kinds.ts";
 import type { AddressEntries } from "./entries.ts";
 import { Head, headWords } from "./layout.ts";
 import type { BannedNetworks } from "./networks.ts";
@@ -27,7 +27,7 @@ export interface Ban {
 
 /** IPv6 clients are counted and banned by so many bits. */
 const ipv6Prefix = 64;
-const duration = wholeNumber(1, banTimeMaxMilliseconds, "milliseconds");
+const duration = milliseconds(1, banTimeMaxMilliseconds);
 
 /** Bans one address in the table. */
 type BanAddress = (address: AddressWords, now: number, milliseconds: number, reason: string) => void;

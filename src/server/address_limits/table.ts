@@ -21,7 +21,8 @@ import {
   banTimeMaxMilliseconds,
   banWindowDefaultMilliseconds,
 } from "../../base/limits.ts";
-import { checkOptions, type OptionSchema, powerOfTwo, wholeNumber } from "../../base/options.ts";
+import { milliseconds, powerOfTwo, wholeNumber } from "../../base/option_kinds.ts";
+import { checkOptions, type OptionSchema } from "../../base/options.ts";
 import type { AdmissionVerdict } from "../../listen/admission.ts";
 import { AddressEntries } from "./entries.ts";
 import {
@@ -94,8 +95,8 @@ const tableSchema: OptionSchema = {
   },
   burst: wholeNumber(1, rateMax),
   banAfter: wholeNumber(1, offencesMax),
-  banWindow: wholeNumber(1, banTimeMaxMilliseconds, "milliseconds"),
-  banTime: wholeNumber(0, banTimeMaxMilliseconds, "milliseconds"),
+  banWindow: milliseconds(1, banTimeMaxMilliseconds),
+  banTime: milliseconds(0, banTimeMaxMilliseconds),
 };
 
 /**

@@ -9,8 +9,8 @@ import { serverOptionTable } from "./table.ts";
 import type { ServerOptionPath } from "./types.ts";
 
 function flagOf(path: ServerOptionPath): string {
-  const { kind, fallback } = serverOptionTable[path];
-  const placeholder = kind.isFlag && fallback === true ? "<true|false>" : kind.placeholder;
+  const { isFlag, placeholder: usual, fallback } = serverOptionTable[path];
+  const placeholder = isFlag && fallback === true ? "<true|false>" : usual;
   return placeholder === "" ? `--${path}` : `--${path}=${placeholder}`;
 }
 

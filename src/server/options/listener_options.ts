@@ -3,26 +3,22 @@
  *
  * @module
  */
-import type { ConnectionOptions } from "../../stream/types.ts";
-import type { ListenOptions } from "../../listen/types.ts";
 import { host } from "../../host/mod.ts";
-import type { ResolvedListenerOptions } from "./mod.ts";
+import type { ListenOptions } from "../../listen/types.ts";
+import { behaviourRows } from "../../stream/options.ts";
+import type { ConnectionOptions } from "../../stream/types.ts";
+import type { ResolvedListenerOptions } from "./resolved.ts";
+
+type Behaviour = keyof typeof behaviourRows;
 
 /** What concerns each connection; options of the sockets themselves are inherited from the listening one. */
 export function connectionOptionsOf(options: ResolvedListenerOptions): ConnectionOptions<unknown> {
-  const { highWaterMark, lowWaterMark, bufferLimit, autoPause, concurrent, lingerTimeout, allowHalfOpen } =
-    options;
-  const { firstByte, message, writeStall, idle, lifetime } = options.timeouts;
+  const { connect: _, ...timeouts } = options.timeouts;
   const { receiveRate, sendRate, rateGrace } = options.limits;
+  const behaviour = (Object.keys(behaviourRows) as Behaviour[]).map((key) => [key, options[key]]);
   return {
-    allowHalfOpen,
-    highWaterMark,
-    lowWaterMark,
-    bufferLimit,
-    autoPause,
-    concurrent,
-    lingerTimeout,
-    timeouts: { firstByte, message, writeStall, idle, lifetime },
+    ...Object.fromEntries(behaviour) as Pick<ResolvedListenerOptions, Behaviour>,
+    timeouts,
     limits: { receiveRate, sendRate, rateGrace },
   };
 }

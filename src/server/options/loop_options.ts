@@ -3,29 +3,14 @@
  *
  * @module
  */
-import type { LoopOptions } from "../../loop/event_loop.ts";
-import type { ResolvedServerOptions } from "./mod.ts";
+import { type LoopOptions, loopRows } from "../../loop/options.ts";
+import type { ResolvedServerOptions } from "./resolved.ts";
 
-/** The sizes of the loop among the server's options. */
+type Shared = keyof typeof loopRows;
+
+/** The options of a worker's loop. */
 export function loopOptionsOf(options: ResolvedServerOptions): LoopOptions {
-  const { segmentSize, segmentCount, submissionRecords, completionRecords, connectionSlots, timers } =
-    options;
-  const { sendEntries, completionsPerTurn, headroom, tailroom, development, library } = options;
+  const shared = (Object.keys(loopRows) as Shared[]).map((key) => [key, options[key]]);
   const { tasks, memory } = options.limits;
-  return {
-    tasks: tasks === 0 ? undefined : tasks,
-    memory: memory === 0 ? undefined : memory,
-    segmentSize,
-    segmentCount,
-    submissionRecords,
-    completionRecords,
-    connectionSlots,
-    timers,
-    sendEntries,
-    completionsPerTurn,
-    headroom,
-    tailroom,
-    development,
-    library,
-  };
+  return { ...Object.fromEntries(shared) as Pick<ResolvedServerOptions, Shared>, tasks, memory };
 }

@@ -8,7 +8,6 @@ export type {
   ListenerLimitOptions,
   ListenerOptions,
   MetricsOptions,
-  ProxyProtocolOptions,
   ScalingOptions,
   ServerOptions,
   ShutdownOptions,
@@ -21,12 +20,13 @@ export type {
   ResolvedServerOptions,
   ResolvedUdpOptions,
 } from "./resolved.ts";
-export type { OptionSources } from "./sources.ts";
+export type { OptionSources, WrittenFlag } from "./sources.ts";
 export { variableNames } from "./sources.ts";
 export {
-  checkExportedOptions,
-  checkOptionSources,
   checkServerOptions,
+  readExported,
+  readSources,
+  resolveGiven,
   resolveServerOptions,
   serverOptionsOfFlags,
   singleListenerName,
@@ -34,4 +34,5 @@ export {
 export { withPathsFromRoot } from "./paths.ts";
 export { serverOptionsHelp } from "./help.ts";
 export { pathOfFlag, serverFlagTakesValue } from "./sources.ts";
+export { shutdownRows } from "./server_table.ts";
 export { serverOptionPaths } from "./table.ts";

@@ -5,26 +5,13 @@
  */
 import { SEGMENTS_BYTES_MAX } from "../../base/layout.ts";
 import { OptionError } from "../../base/errors.ts";
+import { checkOrder } from "../../base/options.ts";
 import { host } from "../../host/mod.ts";
 import { spreadingOf } from "../spreading.ts";
-import { optionOperation } from "./flatten.ts";
+import { optionOperation } from "./check.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions, ResolvedUdpOptions } from "./resolved.ts";
 
-/** Two numbers of which the first must not be above the second. */
-type Pair = readonly [low: string, lowValue: number, high: string, highValue: number];
-
-function checkPairs(pairs: readonly Pair[]): void {
-  for (const [low, lowValue, high, highValue] of pairs) {
-    if (lowValue <= highValue) continue;
-    throw new OptionError(
-      optionOperation,
-      low,
-      `option "${low}" (${lowValue}) must not be above "${high}" (${highValue})`,
-    );
-  }
-}
-
-/** Names stand in logs and as labels of figures. */
+/** Names stand in logs and as labels of metrics. */
 const listenerName = /^[\w.:-]{1,64}$/;
 
 function checkListener(listener: ResolvedListenerOptions | ResolvedUdpOptions, prefix: string): void {
@@ -36,7 +23,7 @@ function checkListener(listener: ResolvedListenerOptions | ResolvedUdpOptions, p
       `option "${prefix}name" must be 1 to 64 letters, digits, ".", ":", "-" or "_"`,
     );
   }
-  checkPairs([
+  checkOrder(optionOperation, [
     [`${prefix}lowWaterMark`, lowWaterMark, `${prefix}highWaterMark`, highWaterMark],
     [`${prefix}highWaterMark`, highWaterMark, `${prefix}bufferLimit`, bufferLimit],
   ]);
@@ -112,7 +99,7 @@ export function checkRelations(options: ResolvedServerOptions): void {
   checkListeners(options.listeners, (index) => options.listeners.length === 1 ? "" : `listeners[${index}].`);
   checkListeners(options.udp, (index) => `udp[${index}].`);
   checkInheritedUdp(options);
-  checkPairs([
+  checkOrder(optionOperation, [
     ["minWorkers", options.minWorkers, "workers", options.workers],
     ["workers", options.workers, "maxWorkers", options.maxWorkers],
     ["shutdown.draining", shutdown.draining, "shutdown.maxDraining", shutdown.maxDraining],
@@ -129,7 +116,7 @@ export function checkRelations(options: ResolvedServerOptions): void {
     throw new OptionError(
       optionOperation,
       "metrics.unix",
-      'options "metrics.port" and "metrics.unix" exclude each other: the figures have one address',
+      'options "metrics.port" and "metrics.unix" exclude each other: the metrics have one address',
     );
   }
 }

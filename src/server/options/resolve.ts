@@ -4,7 +4,8 @@
  * @module
  */
 import { OptionError } from "../../base/errors.ts";
-import { type FlatOptions, flatten, optionOperation } from "./flatten.ts";
+import type { FlatOptions } from "../../base/options.ts";
+import { checkListenerObject, checkServerObject, checkUdpObject, optionOperation } from "./check.ts";
 import { checkRelations } from "./relations.ts";
 import type {
   ResolvedListenerOptions,
@@ -12,9 +13,22 @@ import type {
   ResolvedServerOptions,
   ResolvedUdpOptions,
 } from "./resolved.ts";
-import { type OptionSources, readFallbacks, readFlags, readVariables } from "./sources.ts";
-import { listenerOptionPaths, listenerOptionTable, serverOptionPaths, serverOptionTable } from "./table.ts";
-import { udpOptionPaths, udpOptionTable } from "./udp_table.ts";
+import {
+  optionsOfFlags,
+  type OptionSources,
+  readFallbacks,
+  readFlags,
+  readVariables,
+  type WrittenFlag,
+} from "./sources.ts";
+import {
+  listenerOptionPaths,
+  listenerOptionTable,
+  serverOptionPaths,
+  serverOptionTable,
+  udpOptionPaths,
+  udpOptionTable,
+} from "./table.ts";
 import type { ServerOptions } from "./types.ts";
 
 /** Name of the listener of a server that has only one. */
@@ -31,8 +45,7 @@ function nest(flat: ReadonlyMap<string, unknown>): Record<string, unknown> {
   for (const [path, value] of flat) {
     const [group, key] = path.split(".");
     if (key === undefined) options[group] = value;
-    else {(options[group] ??= {} as Record<string, unknown>),
-        (options[group] as Record<string, unknown>)[key] = value;}
+    else (options[group] ??= {}, options[group] as Record<string, unknown>)[key] = value;
   }
   return options;
 }
@@ -101,7 +114,7 @@ function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
   }
   return entries.map((entry, index) => {
     const prefix = `listeners[${index}].`;
-    const flat = flatten(entry, listenerOptionTable, prefix);
+    const flat = checkListenerObject(entry, prefix);
     checkAddress(flat, prefix);
     return resolveListener(flat, options, String(index));
   });
@@ -111,7 +124,7 @@ function resolveUdp(options: FlatOptions): ResolvedUdpOptions[] {
   const entries = options.get("udp") as unknown[] | undefined ?? [];
   return entries.map((entry, index) => {
     const prefix = `udp[${index}].`;
-    const flat = flatten(entry, udpOptionTable, prefix);
+    const flat = checkUdpObject(entry, prefix);
     checkAddress(flat, prefix);
     const own = filled(flat, udpOptionPaths, (path) => {
       const shared = path === "hostname" || path === "application" ? options.get(path) : undefined;
@@ -153,28 +166,62 @@ const listenerOnly: ReadonlySet<string> = new Set(
   listenerOptionPaths.filter((path) => !path.startsWith("limits.")),
 );
 
+/** What is given beside code, checked each for itself. */
+export interface GivenSources {
+  readonly fallbacks: FlatOptions;
+  /** What the application's module exports. */
+  readonly exported: FlatOptions;
+  readonly variables: FlatOptions;
+  readonly flags: FlatOptions;
+  readonly cores: number;
+}
+
+/**
+ * Reads variables and flags: an unknown one or a wrong value throws an {@linkcode OptionError}. Whether the
+ * values fit together is checked when the options in code are known.
+ */
+export function readSources(sources: OptionSources): GivenSources {
+  return {
+    fallbacks: readFallbacks(sources),
+    exported: checkServerObject(sources.exported ?? {}),
+    variables: readVariables(sources),
+    flags: readFlags(sources.flags),
+    cores: sources.cores ?? 1,
+  };
+}
+
+/** Checks what a module exports as its options; throws an {@linkcode OptionError} that names the module. */
+export function readExported(exported: ServerOptions | undefined, moduleUrl: string): FlatOptions {
+  try {
+    return checkServerObject(exported ?? {});
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    const said = error.message.replace(`${optionOperation}: `, "");
+    throw new OptionError(optionOperation, error.key, `${moduleUrl} exports "options": ${said}`);
+  }
+}
+
 /**
  * All options of a server, from all sources: flags over variables of the environment over code over what the
  * application exports over the platforms' `PORT` and `HOST` over the defaults. So the operator of a server
  * has the last word. Throws an {@linkcode OptionError} that names what is wrong and what is wanted.
  */
-export function resolveServerOptions(
-  options: ServerOptions = {},
-  sources: OptionSources = {},
+export function resolveGiven(
+  options: ServerOptions,
+  { fallbacks, exported, variables, flags, cores }: GivenSources,
 ): ResolvedServerOptions {
   const given: FlatOptions = new Map();
-  const inCode = [sources.exported ?? {}, options].map((object) => flatten(object, serverOptionTable));
+  const inCode = [exported, checkServerObject(options)];
   // With several listeners, or with UDP, nobody knows which one the platform means.
   const isOpen = !inCode.some((source) => source.has("listeners") || source.has("udp"));
-  if (isOpen) overlay(given, readFallbacks(sources));
-  const outside = [readVariables(sources), readFlags(sources.flags ?? [])];
-  for (const source of [...inCode, ...outside]) overlay(given, source);
+  if (isOpen) overlay(given, fallbacks);
+  for (const source of [...inCode, variables, flags]) overlay(given, source);
   const listeners = resolveListeners(given);
   const rows = serverOptionTable as Readonly<Record<string, { fallback: unknown }>>;
   const paths = serverOptionPaths.filter((path) => !listenerOnly.has(path) && !path.startsWith("metrics."));
   const resolved = {
     ...nest(filled(given, paths, (path) => rows[path].fallback)),
-    ...resolveWorkers(given, sources.cores ?? 1),
+    ...resolveWorkers(given, cores),
     listeners,
     udp: resolveUdp(given),
     connectTimeout: given.get("timeouts.connect") ?? serverOptionTable["timeouts.connect"].fallback,
@@ -184,25 +231,12 @@ export function resolveServerOptions(
   return resolved;
 }
 
-/**
- * Checks what variables and flags say, each for itself: an unknown one or a wrong value throws an
- * {@linkcode OptionError}. Whether the values fit together is seen when the options in code are known.
- */
-export function checkOptionSources(sources: OptionSources): void {
-  readFallbacks(sources);
-  readVariables(sources);
-  readFlags(sources.flags ?? []);
-}
-
-/** Checks what a module exports as its options; throws an {@linkcode OptionError} that names the module. */
-export function checkExportedOptions(exported: ServerOptions | undefined, moduleUrl: string): void {
-  try {
-    if (exported !== undefined) flatten(exported, serverOptionTable);
-  } catch (error) {
-    if (!(error instanceof OptionError)) throw error;
-    const said = error.message.replace(`${optionOperation}: `, "");
-    throw new OptionError(optionOperation, error.key, `${moduleUrl} exports "options": ${said}`);
-  }
+/** All options of a server; see {@linkcode resolveGiven}. */
+export function resolveServerOptions(
+  options: ServerOptions = {},
+  sources: OptionSources = {},
+): ResolvedServerOptions {
+  return resolveGiven(options, readSources(sources));
 }
 
 /** Checks options as they stand in code; throws an {@linkcode OptionError} that names the key. */
@@ -211,6 +245,6 @@ export function checkServerOptions(options: ServerOptions): void {
 }
 
 /** The options that flags give, as an object such as code would write. Throws an {@linkcode OptionError}. */
-export function serverOptionsOfFlags(flags: readonly string[]): ServerOptions {
-  return nest(readFlags(flags)) as ServerOptions;
+export function serverOptionsOfFlags(flags: readonly WrittenFlag[]): ServerOptions {
+  return nest(optionsOfFlags(flags)) as ServerOptions;
 }

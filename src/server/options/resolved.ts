@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ProxyProtocol } from "../../listen/types.ts";
 import type { TimeoutOptions } from "../../stream/time_limits/types.ts";
 import type { KeepAliveOptions } from "../../stream/types.ts";
 import type {
@@ -10,7 +11,6 @@ import type {
   ListenerLimitOptions,
   ListenerOptions,
   MetricsOptions,
-  ProxyProtocolOptions,
   ScalingOptions,
   ServerOptions,
   ShutdownOptions,
@@ -43,13 +43,13 @@ export interface ResolvedListenerOptions
   readonly keepAlive: boolean | KeepAliveOptions;
   readonly timeouts: Readonly<Required<TimeoutOptions>>;
   readonly limits: Readonly<Required<ListenerLimitOptions>>;
-  readonly proxyProtocol: Readonly<Required<ProxyProtocolOptions>>;
+  readonly proxyProtocol: Readonly<Required<ProxyProtocol>>;
 }
 
 /** What a UDP socket does, all of it. */
 export type ResolvedUdpOptions = Filled<UdpListenerOptions>;
 
-/** Where the figures can be fetched: a path, or an address and a port. */
+/** Where the metrics can be fetched: a path, or an address and a port. */
 export type ResolvedMetricsOptions = Readonly<
   Required<Pick<MetricsOptions, "hostname">> & { port: number | undefined; unix: string | undefined }
 >;

@@ -6,11 +6,15 @@
  */
 import { OptionError } from "../../base/errors.ts";
 import { nearestOf } from "../../base/nearest.ts";
-import { checkValue, type FlatOptions, optionOperation } from "./flatten.ts";
+import { checkValue, type FlatOptions } from "../../base/options.ts";
+import { checkServerObject, optionOperation } from "./check.ts";
 import { serverOptionPaths, serverOptionTable } from "./table.ts";
 import type { ServerOptionPath, ServerOptions } from "./types.ts";
 
-/** Where options come from beside code. */
+/**
+ * Where options come from beside code: the environment, a command line, and what the application's module
+ * exports. Flags win over variables, variables over code, code over the module's export.
+ */
 export interface OptionSources {
   /** Reads a variable of the environment. Left out: there are none. */
   readonly variable?: (name: string) => string | undefined;
@@ -20,10 +24,10 @@ export interface OptionSources {
    */
   readonly variableNames?: readonly string[];
   /**
-   * Arguments of a command line, such as `["--port=3000", "--workers", "2"]`. Those behind `"--"` are the
-   * program's own. Left out: none.
+   * Arguments of a command line, such as `["--port=3000", "--workers", "2"]`, or the options they stand for.
+   * Arguments behind `"--"` are the program's own. Left out: none.
    */
-  readonly flags?: readonly string[];
+  readonly flags?: readonly string[] | ServerOptions;
   /** Options that the application's module exports. Those in code win over them. Left out: none. */
   readonly exported?: ServerOptions;
   /** Logical cores, for `workers: "auto"`. Left out: 1. */
@@ -59,8 +63,8 @@ const bareNames: readonly string[] = serverOptionPaths.map((path) =>
 /** The value that a text means for an option; throws an OptionError that names `name`. */
 export function parseValue(path: ServerOptionPath, name: string, text: string): unknown {
   const row = serverOptionTable[path];
-  const value = row.kind.parse(text);
-  checkValue(path, name, value === undefined ? text : value, row);
+  const value = row.parse(text);
+  checkValue(optionOperation, path, name, value === undefined ? text : value, row);
   return value;
 }
 
@@ -130,13 +134,13 @@ export function pathOfFlag(name: string): ServerOptionPath | undefined {
 /** The option that a flag switches off: `no-development`. */
 function pathOfNegation(name: string): ServerOptionPath | undefined {
   const path = name.startsWith("no-") ? pathOfFlag(name.slice("no-".length)) : undefined;
-  return path !== undefined && serverOptionTable[path].kind.isFlag ? path : undefined;
+  return path !== undefined && serverOptionTable[path].isFlag ? path : undefined;
 }
 
 /** Whether the flag of a name wants a value behind it; undefined where there is no such flag. */
 export function serverFlagTakesValue(name: string): boolean | undefined {
   const path = pathOfFlag(name);
-  if (path !== undefined) return !serverOptionTable[path].kind.isFlag;
+  if (path !== undefined) return !serverOptionTable[path].isFlag;
   return pathOfNegation(name) === undefined ? undefined : false;
 }
 
@@ -148,38 +152,55 @@ function unknownFlag(name: string): OptionError {
   return new OptionError(optionOperation, name, `unknown flag --${name}${hint}`);
 }
 
-/**
- * The options that flags give: `--name=value`, `--name value`, and for what is true or false `--name` alone.
- */
-export function readFlags(flags: readonly string[]): FlatOptions {
-  const flat: FlatOptions = new Map();
-  for (let index = 0; index < flags.length && flags[index] !== "--"; index += 1) {
-    const match = /^--([^=]+)(?:=(.*))?$/s.exec(flags[index]);
+/** A flag as it was written. */
+export interface WrittenFlag {
+  /** Without its dashes. */
+  readonly name: string;
+  /** Undefined where the name stands alone. */
+  readonly value: string | undefined;
+}
+
+/** Takes arguments apart: `--name=value`, `--name value`, and `--name` alone where it is true or false. */
+function writtenFlags(list: readonly string[]): WrittenFlag[] {
+  const flags: WrittenFlag[] = [];
+  for (let index = 0; index < list.length && list[index] !== "--"; index += 1) {
+    const match = /^--([^=]+)(?:=(.*))?$/s.exec(list[index]);
     if (match === null) {
       throw new OptionError(
         optionOperation,
-        flags[index],
-        `"${flags[index]}" is not a flag: write --name=value, and a program's own arguments behind --`,
+        list[index],
+        `"${list[index]}" is not a flag: write --name=value, and a program's own arguments behind --`,
       );
     }
     const [, name, written] = match;
+    const isNext = written === undefined && serverFlagTakesValue(name) === true;
+    flags.push({ name, value: isNext ? list[index += 1] : written });
+  }
+  return flags;
+}
+
+/** The options that flags stand for; throws an OptionError. */
+export function optionsOfFlags(flags: readonly WrittenFlag[]): FlatOptions {
+  const flat: FlatOptions = new Map();
+  for (const { name, value } of flags) {
     const path = pathOfFlag(name);
     if (path === undefined) {
-      const negated = written === undefined ? pathOfNegation(name) : undefined;
+      const negated = value === undefined ? pathOfNegation(name) : undefined;
       if (negated === undefined) throw unknownFlag(name);
       flat.set(negated, false);
       continue;
     }
-    if (written === undefined && serverOptionTable[path].kind.isFlag) {
-      flat.set(path, true);
-      continue;
-    }
-    const text = written ?? flags[index += 1];
-    if (text === undefined) {
-      const { wants } = serverOptionTable[path].kind;
-      throw new OptionError(optionOperation, path, `--${name} needs a value: ${wants}`);
-    }
-    flat.set(path, parseValue(path, `--${name}`, text));
+    const { isFlag, wants } = serverOptionTable[path];
+    if (value !== undefined) flat.set(path, parseValue(path, `--${name}`, value));
+    else if (isFlag) flat.set(path, true);
+    else throw new OptionError(optionOperation, path, `--${name} needs a value: ${wants}`);
   }
   return flat;
+}
+
+/** The options of a command line. */
+export function readFlags(flags: readonly string[] | ServerOptions = []): FlatOptions {
+  const isList = (given: readonly string[] | ServerOptions): given is readonly string[] =>
+    Array.isArray(given);
+  return isList(flags) ? optionsOfFlags(writtenFlags(flags)) : checkServerObject(flags);
 }

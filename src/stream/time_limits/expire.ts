@@ -7,11 +7,8 @@ import { handlerFailed, settle, tableWith } from "../calling.ts";
 import type { StreamConnection } from "../connection.ts";
 import { Flag, State } from "../state.ts";
 import { timeoutError } from "./errors.ts";
-import type { Limits } from "./table.ts";
+import { type Limits, limitTable } from "./table.ts";
 import type { TimeoutKind } from "./types.ts";
-
-/** Limits whose connection owes nothing: what is buffered still goes out. The others cut it. */
-const gentle: ReadonlySet<TimeoutKind> = new Set<TimeoutKind>(["firstByte", "idle", "lifetime"]);
 
 /**
  * Asks the `timeout` handler, and ends the connection unless it is to be kept or the handler has ended it
@@ -36,7 +33,7 @@ export function expire<D>(connection: StreamConnection<D>, kind: TimeoutKind, li
   const error = timeoutError(kind, limits, connection.id);
   connection.note("timeout", error);
   if (wayOf(connection) !== way) return timeLimits.restart(connection, kind);
-  if (gentle.has(kind)) connection.close();
+  if (limitTable[kind].gentle) connection.close();
   else connection.cut("timeout", error);
 }
 

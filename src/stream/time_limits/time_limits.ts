@@ -16,7 +16,7 @@ import { bufferedBytes } from "../writing.ts";
 import { timersExhausted } from "./errors.ts";
 import { Examination } from "./examination.ts";
 import { expire } from "./expire.ts";
-import { isRated, type Limits } from "./table.ts";
+import { isRated, type Limits, limitTable } from "./table.ts";
 import { Rate, rateWords, saturated, unknown, Word, wordsOfSlot } from "./words.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
 
@@ -158,7 +158,7 @@ export class TimeLimits {
     const now = this.clock.now;
     const at = slot * wordsOfSlot;
     const { words } = this;
-    words[at + wordOfKind[kind]] = now;
+    words[at + limitTable[kind].from] = now;
     const paused = (connection.flags & Flag.paused) !== 0;
     if (paused && (kind === "firstByte" || kind === "message")) words[at + Word.pausedAt] = now;
     if (kind === "receiveRate" && this.rates !== undefined) this.#beginReceiveWindow(slot);
@@ -253,23 +253,11 @@ export function limitsFor<D>(connection: StreamConnection<D>): Limits {
   return connection.extras?.limits ?? connection.config.limits;
 }
 
-/** Where each limit counts from. */
-const wordOfKind = {
-  firstByte: Word.received,
-  message: Word.message,
-  writeStall: Word.stallAt,
-  idle: Word.active,
-  lifetime: Word.opened,
-  // Rates have words of their own; a judgement is no sign of life, so this one is spare.
-  receiveRate: Word.spare,
-  sendRate: Word.spare,
-} as const satisfies Record<TimeoutKind, number>;
-
 /** Milliseconds of the longest wait: rounded up it is still one the wheel takes. */
 const waitMax = TIMER_DELAY_MAX_MS - timerStepMaxMilliseconds;
 
 /** Kinds of limits: so many may be reached at one look. */
-const kindsMax = Object.keys(wordOfKind).length;
+const kindsMax = Object.keys(limitTable).length;
 
 function grown(words: Int32Array, length: number): Int32Array {
   const larger = new Int32Array(length);

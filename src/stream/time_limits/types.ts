@@ -59,12 +59,5 @@ export interface RateOptions {
   rateGrace?: number;
 }
 
-/** The limit that was reached. */
-export type TimeoutKind =
-  | "firstByte"
-  | "message"
-  | "writeStall"
-  | "idle"
-  | "lifetime"
-  | "receiveRate"
-  | "sendRate";
+/** The limit that was reached, by the name of its option. */
+export type TimeoutKind = keyof ConnectionTimeoutOptions | Exclude<keyof RateOptions, "rateGrace">;

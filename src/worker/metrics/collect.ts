@@ -8,7 +8,7 @@ import { processCounters } from "../../loop/open.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
 import { stateNames } from "../../stream/state.ts";
-import { type BoardName, type Gauges, timeoutNames } from "../../server/gauges.ts";
+import { type BoardName, boardTimeouts, type Gauges } from "../../server/gauges.ts";
 import { phases } from "../../server/phases.ts";
 import { noActivity } from "./statistics_total.ts";
 import type {
@@ -78,7 +78,7 @@ export function activityOf(board: Gauges, native: NativeStatistics | undefined):
     unhandledErrors: board.get("unhandledErrors"),
     datagramsDropped: board.get("datagramsDropped"),
     writesRefused: chosen(board, writesRefused),
-    timeouts: chosen(board, timeoutNames),
+    timeouts: named(boardTimeouts, board.timeouts),
     turns: native.turns.counts.reduce((sum, count) => sum + count, 0),
     busyTime: native.ticksPerMillisecond === 0 ? 0 : native.busyTicks / native.ticksPerMillisecond,
     turnLength: turnLengths(native),

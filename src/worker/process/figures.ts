@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type LoopOptions, measureLoop } from "../../loop/event_loop.ts";
+import type { LoopOptions } from "../../loop/options.ts";
+import { measureLoop } from "../../loop/event_loop.ts";
 import type { Lane } from "../../loop/open.ts";
 import { loopElsewhere, type ShareableLoop } from "../../loop/remote_statistics.ts";
 import { boardBytes, Gauges } from "../../server/gauges.ts";

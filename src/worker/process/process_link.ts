@@ -6,7 +6,7 @@
 import { messageOf } from "../../base/thrown.ts";
 import { type ChildProcess, type ChildStatus, host } from "../../host/mod.ts";
 import { discardDescriptor, giveDescriptor, type Lane, openLane } from "../../loop/open.ts";
-import type { LoopOptions } from "../../loop/event_loop.ts";
+import type { LoopOptions } from "../../loop/options.ts";
 import type { Gauges } from "../../server/gauges.ts";
 import { type Channel, type ChannelOwner, nobody } from "./channel.ts";
 import type { ChannelDoor } from "./channel_tokens.ts";
