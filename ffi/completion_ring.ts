@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "./assert.ts";
 import * as layout from "./layout.gen.ts";
 import { look, type RecordViewer } from "./ring_look.ts";
 
@@ -22,6 +23,7 @@ const STATUS_SHIFT = layout.RECORD_STATUS_SHIFT;
 const SYSTEM_ERROR = layout.RECORD_SYSTEM_ERROR;
 const TAG = layout.RECORD_TAG;
 const RECORD_WORDS = layout.RECORD_WORDS;
+const asserting = ASSERTIONS;
 
 /** A cursor over the records the library wrote. A record taken stays readable until the next poll. */
 export class CompletionRing {
@@ -36,6 +38,10 @@ export class CompletionRing {
     this.#header = header;
     this.#words = words;
     this.#mask = words.length / RECORD_WORDS - 1;
+    if (asserting) {
+      assert(words.length >= RECORD_WORDS, "a completion ring has a record");
+      assert(((this.#mask + 1) & this.#mask) === 0, "a completion ring has a power of two of records");
+    }
   }
 
   /** Records not yet taken; the positions lie in shared memory, so never more than the whole ring holds. */
@@ -58,6 +64,7 @@ export class CompletionRing {
     this.#at = (head & this.#mask) * RECORD_WORDS;
     // The head runs freely: the array wraps it to 32 bits.
     header[HEAD] = head + 1;
+    if (asserting) assert(this.available <= this.#mask, "a record taken is no longer available");
     return true;
   }
 
@@ -68,6 +75,7 @@ export class CompletionRing {
   takeAhead(operation: number, tag: number): boolean {
     const head = this.#header[HEAD];
     const { available } = this;
+    if (asserting) assert(operation > 0 && operation <= OPERATION_MASK, "only an operation has an answer");
     for (let count = 0; count < available; count++) {
       const at = ((head + count) & this.#mask) * RECORD_WORDS;
       if ((this.#words[at] & OPERATION_MASK) !== operation) continue;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "./assert.ts";
 import * as layout from "./layout.gen.ts";
 import { look, type RecordViewer } from "./ring_look.ts";
 
@@ -21,6 +22,7 @@ const SEGMENT = layout.RECORD_SEGMENT;
 const SYSTEM_ERROR = layout.RECORD_SYSTEM_ERROR;
 const TAG = layout.RECORD_TAG;
 const RECORD_WORDS = layout.RECORD_WORDS;
+const asserting = ASSERTIONS;
 
 /** The writing end of the submissions. Numbers are stored modulo 2^32, so ids need no conversion. */
 export class SubmissionRing {
@@ -35,6 +37,10 @@ export class SubmissionRing {
     this.#words = words;
     this.#capacity = words.length / RECORD_WORDS;
     this.#mask = this.#capacity - 1;
+    if (asserting) {
+      assert(this.#capacity >= 1, "a submission ring has a record");
+      assert((this.#capacity & this.#mask) === 0, "a submission ring has a power of two of records");
+    }
   }
 
   /** Records that can be written before the next poll. */
@@ -76,6 +82,7 @@ export class SubmissionRing {
    * bytes end where these begin. The hold it carries covers them too. False when it is not so.
    */
   extendSend(id: number, segment: number, offset: number, length: number): boolean {
+    if (asserting) assert(length > 0, "a send is lengthened by a byte or more");
     const header = this.#header;
     const tail = header[TAIL];
     if (tail === header[HEAD]) return false;
@@ -103,6 +110,10 @@ export class SubmissionRing {
   ): boolean {
     const header = this.#header;
     const tail = header[TAIL];
+    if (asserting) {
+      assert(operation > 0 && operation <= OPERATION_MASK, "an operation fits its field");
+      assert(flags >= 0 && flags <= layout.RECORD_FLAGS_MASK, "the flags fit their field");
+    }
     if ((tail - header[HEAD]) >>> 0 >= this.#capacity) return false;
     const words = this.#words;
     const at = (tail & this.#mask) * RECORD_WORDS;

@@ -17,6 +17,7 @@ import {
 } from "../../ffi/layout.gen.ts";
 import type { NativeAddress, NativeLoop } from "../../ffi/port.ts";
 import type { SubmissionRing } from "../../ffi/submission_ring.ts";
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { RingportError, StateError } from "../base/errors.ts";
 import {
   askPollsMax,
@@ -47,6 +48,7 @@ import { TimerTable } from "./timers.ts";
 import type { Trace } from "./trace.ts";
 import { restMicroseconds, WakePolicy } from "./wake_policy.ts";
 
+const asserting = ASSERTIONS;
 /** Milliseconds between two attempts to close a broken loop: the kernel gives its sockets back soon. */
 const seizeRetryMilliseconds = 100;
 
@@ -177,6 +179,7 @@ export class Engine {
 
   /** Gives the sink of all completions. */
   attach(sink: CompletionSink): void {
+    if (asserting) assert(this.#sink === noSockets, "an engine has one sink");
     this.#sink = sink;
   }
 
@@ -211,6 +214,7 @@ export class Engine {
     flags: number,
     covered: number,
   ): void {
+    if (asserting) this.#assertSend(segment, offset, length);
     this.sendBudget -= 1;
     this.segmentBudget -= covered;
     this.#submissions.send(id, segment, offset, length, flags);
@@ -219,6 +223,7 @@ export class Engine {
 
   /** As {@linkcode submitSend}, for one datagram. */
   submitDatagram(id: number, segment: number, offset: number, length: number, covered: number): void {
+    if (asserting) this.#assertSend(segment, offset, length);
     this.sendBudget -= 1;
     this.segmentBudget -= covered;
     this.#submissions.push(Operation.datagramSend, id, segment, offset, length, 0, 0, 0);
@@ -351,6 +356,7 @@ export class Engine {
   }
 
   unref(): void {
+    if (asserting) assert(this.#references > 0, "unref follows a ref");
     if (--this.#references === 0) this.#sleep.unref();
   }
 
@@ -451,7 +457,26 @@ export class Engine {
     this.turn = (this.turn + 1) | 0;
     if (this.#overflow.length > 0) this.#overflow.drain(this.#submissions);
     this.#readHeader();
+    if (asserting) this.#invariants();
     return count;
+  }
+
+  /** A send that is submitted finds room for its record, and its bytes lie in the ring. */
+  #assertSend(segment: number, offset: number, length: number): void {
+    const { segments } = this;
+    assert(this.sendBudget > 0, "a send is submitted within the budget of its turn");
+    assert(segment >= 0 && offset >= 0, "a send begins in the ring of segments");
+    assert(
+      segment * segments.size + offset + length <= segments.bytes.length,
+      "a send ends in the ring of segments",
+    );
+  }
+
+  /** After a poll. */
+  #invariants(): void {
+    this.segments.invariants();
+    assert(this.#overflow.length === 0 || this.#submissions.space === 0, "submissions keep their order");
+    assert(this.sendBudget <= this.#submissions.space, "every send of the budget finds room in the ring");
   }
 
   #readHeader(): void {

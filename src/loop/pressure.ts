@@ -5,8 +5,11 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { pressureCheckMilliseconds, pressureReliefShare } from "../base/limits.ts";
 import type { TimerTarget } from "./timers.ts";
+
+const asserting = ASSERTIONS;
 
 /** Bytes in outboxes and in segments that are held. */
 export function memoryHeld({ outboxBytes, segments }: Pick<Pressed, "outboxBytes" | "segments">): number {
@@ -66,6 +69,10 @@ export class Pressure implements TimerTarget {
     const { promises } = this.#pressed;
     const held = memoryHeld(this.#pressed);
     const { tasks, memory } = this.#limits;
+    if (asserting) {
+      assert(promises >= 0, "a promise settles once");
+      assert(this.#pressed.outboxBytes >= 0, "an outbox gives back what it has counted");
+    }
     const before = this.on;
     const tasksOver = promises > (this.#tasksOver ? tasks * pressureReliefShare : tasks);
     const memoryOver = held > (this.#memoryOver ? memory * pressureReliefShare : memory);

@@ -3,8 +3,10 @@
  *
  * @module
  */
-
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { errorOf } from "../base/thrown.ts";
+
+const asserting = ASSERTIONS;
 
 /** Who is told that a timer is due. */
 export interface TimerTarget {
@@ -42,6 +44,7 @@ export class TimerTable {
    * Tells `target` once after `delayMilliseconds`. Returns the timer's number, or -1 when there is none left.
    */
   arm(delayMilliseconds: number, target: TimerTarget): number {
+    if (asserting) assert(delayMilliseconds >= 0, "a timer is due now or later");
     let index = this.#free.pop();
     if (index === undefined) {
       index = this.#targets.length;
@@ -49,6 +52,7 @@ export class TimerTable {
       this.#targets.push(undefined);
       this.#tags.push(0);
     }
+    if (asserting) assert(this.#targets[index] === undefined, "a timer has one target at a time");
     this.#targets[index] = target;
     this.#submitter.submitTimer(index, delayMilliseconds, this.#tags[index]);
     return index;
@@ -56,6 +60,9 @@ export class TimerTable {
 
   /** Forgets an armed timer. */
   cancel(index: number): void {
+    if (asserting) {
+      assert(index >= 0 && index < this.#targets.length, "only a timer that was armed is cancelled");
+    }
     if (this.#targets[index] === undefined) return;
     this.#submitter.submitTimerCancel(index);
     this.#retire(index);
@@ -78,5 +85,6 @@ export class TimerTable {
     this.#targets[index] = undefined;
     this.#tags[index] = (this.#tags[index] + 1) | 0;
     this.#free.push(index);
+    if (asserting) assert(this.armed >= 0, "a timer is freed once");
   }
 }

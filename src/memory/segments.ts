@@ -6,11 +6,13 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } from "../base/layout.ts";
 import { Window } from "./window.ts";
 
 /** What a byte of a released segment becomes in development mode, so that late readers see it at once. */
 const poison = 0xdd;
+const asserting = ASSERTIONS;
 
 /** The memory of one opened loop. */
 export interface SegmentMemory {
@@ -69,6 +71,11 @@ export class Segments {
     this.#holds = memory.holds;
     this.#header = memory.header;
     this.#windows = new Array<Window | undefined>(memory.segmentCount).fill(undefined);
+    if (asserting) {
+      assert(this.bytes.length >= this.size * this.count, "every segment has its bytes");
+      assert(this.#holds.length >= this.count, "every segment has a count of holds");
+      this.invariants();
+    }
   }
 
   /** Segments with at least one hold. */
@@ -119,6 +126,7 @@ export class Segments {
   /** Adds one hold to each segment the bytes touch; false, and nothing done, when one has no room for it. */
   hold(segment: number, offset: number, length: number): boolean {
     const end = segment + this.covered(offset, length);
+    if (asserting) assert(segment >= 0 && end <= this.count, "only segments of the ring are held");
     for (let index = segment; index < end; index++) {
       if (this.#holds[index] >= SEGMENT_HOLDS_MAX) return false;
     }
@@ -131,7 +139,9 @@ export class Segments {
   /** Takes one hold off each segment the bytes touch. */
   release(segment: number, offset: number, length: number): void {
     const end = offset + length <= this.size ? segment + 1 : segment + this.covered(offset, length);
+    if (asserting) assert(segment >= 0 && end <= this.count, "only segments of the ring are released");
     for (let index = segment; index < end; index++) {
+      if (asserting) assert(this.#holds[index] > 0, "a segment is released once for each hold");
       if (--this.#holds[index] !== 0) continue;
       if (this.#header[HEADER_SEGMENTS_HELD]-- === this.count) this.whenFreed?.();
       if (this.development) this.bytes.fill(poison, index * this.size, (index + 1) * this.size);
@@ -153,6 +163,7 @@ export class Segments {
    * -1 when none is free. How many it took stands in {@linkcode runLength}.
    */
   takeRun(segmentsMax: number): number {
+    if (asserting) assert(segmentsMax >= 1, "a run has a segment or more");
     const holds = this.#holds;
     const header = this.#header;
     if (header[HEADER_SEGMENTS_HELD] >= this.count) return -1;
@@ -169,6 +180,10 @@ export class Segments {
     header[HEADER_SEGMENTS_HELD] += next - start;
     header[HEADER_SEGMENT_CURSOR] = next === this.count ? 0 : next;
     this.runLength = next - start;
+    if (asserting) {
+      assert(this.runLength >= 1 && this.runLength <= segmentsMax, "a run is as long as it was asked for");
+      assert(this.held <= this.count, "no more segments are held than there are");
+    }
     return start;
   }
 
@@ -178,6 +193,7 @@ export class Segments {
    * segment itself for what it uses, and says how much that was with {@linkcode copied}.
    */
   copySpace(length: number): number {
+    if (asserting) assert(length >= 1 && length <= this.size, "a small write fits a segment");
     if (this.#copySegment >= 0 && this.#copyTail + length <= this.size) {
       return this.#copySegment * this.size + this.#copyTail;
     }
@@ -191,6 +207,10 @@ export class Segments {
 
   /** The first `length` bytes of the last {@linkcode copySpace} are in use. */
   copied(length: number): void {
+    if (asserting) {
+      assert(this.#copySegment >= 0, "bytes are copied into a segment that was taken for them");
+      assert(this.#copyTail + length <= this.size, "copied bytes end within their segment");
+    }
     this.#copyTail += length;
   }
 
@@ -199,5 +219,16 @@ export class Segments {
     if (this.#copySegment < 0) return;
     this.release(this.#copySegment, 0, this.size);
     this.#copySegment = -1;
+  }
+
+  /** Asserts that the counts of holds and the shared header tell the same. Looks at every segment. */
+  invariants(): void {
+    let held = 0;
+    for (let index = 0; index < this.count; index++) if (this.#holds[index] > 0) held += 1;
+    assert(this.held === held, "the header counts the segments that are held");
+    assert(this.heldForJoins >= 0, "joins give back no more segments than they hold");
+    if (this.#copySegment < 0) return;
+    assert(this.#holds[this.#copySegment] > 0, "the segment of small writes is held");
+    assert(this.#copyTail <= this.size, "small writes end within their segment");
   }
 }

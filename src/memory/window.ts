@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { OptionError, WindowError } from "../base/errors.ts";
 import type { Segments } from "./segments.ts";
 
@@ -16,6 +17,7 @@ const spent = 2;
 const kept = 3;
 
 const decoder = new TextDecoder();
+const asserting = ASSERTIONS;
 
 /**
  * Received bytes, in place. A window given to `data` is valid until the callback returns (for an async
@@ -180,6 +182,10 @@ export class Window {
 
   /** Uses the object again for other bytes. @internal */
   renew(segment: number, offset: number, length: number): void {
+    if (asserting) {
+      assert(offset >= 0 && offset < this.#segments.size, "a window begins within its first segment");
+      assert(this.#keeps === 0, "a window that is kept is not used again");
+    }
     this.#segment = segment;
     this.#offset = offset;
     this.#length = length;
@@ -215,14 +221,25 @@ export class Window {
    * goes to the caller, that on the segments before ends. @internal
    */
   passHoldFrom(position: number): void {
+    if (asserting) {
+      assert(this.#state === borrowed && this.#keeps === 0, "the hold of a window passes on once");
+    }
     this.passHold();
     const { size } = this.#segments;
     const before = Math.floor(position / size) - this.#segment;
+    if (asserting) {
+      assert(before >= 0, "the rest of a window lies within it");
+      assert(
+        this.#segments.covered(this.#offset, this.#length) > before,
+        "the rest of a window lies within it",
+      );
+    }
     if (before > 0) this.#segments.release(this.#segment, 0, before * size);
   }
 
   /** The callback is over. @internal */
   endBorrow(): void {
+    if (asserting) assert(this.#state !== kept, "a callback ends once");
     if (this.#keeps > 0) {
       this.#state = kept;
       return;
@@ -264,6 +281,7 @@ export class Window {
 
   #drop(): void {
     if (this.#length === 0 && this.#whole !== undefined) return;
+    if (asserting) assert(this.#keeps === 0, "a window that is kept does not give up its bytes");
     this.#segments.release(this.#segment, this.#offset, this.#length);
   }
 

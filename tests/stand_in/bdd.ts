@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "./assertions.ts";
 import type { Bdd, Describe, It, RegisterHook } from "./bdd_port.ts";
 
 export type { TestBody, TestOptions } from "./bdd_port.ts";

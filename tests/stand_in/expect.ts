@@ -4,6 +4,7 @@
  *
  * @module
  */
+import "./assertions.ts";
 import { equal } from "./equality.ts";
 
 // deno-lint-ignore no-explicit-any -- any class is welcome, whatever its constructor wants
