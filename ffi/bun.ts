@@ -2,7 +2,7 @@
  * The driver for Bun.
  *
  * The first opening of a library in a process must not happen in several workers at once, which crashes Bun:
- * whoever starts workers opens the library on the main thread before.
+ * the code that starts workers opens the library on the main thread first.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What Linux tells of files and Bun has no function for outside Node's names: asked of the C library itself.
+ * File attributes for which Bun has no function outside Node's names, read through the C library.
  *
  * @module
  */
@@ -47,7 +47,7 @@ function cFunctions(): CFunctions {
 function bytesOf(path: string): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(PATH_BYTES_MAX));
   const { read, written } = new TextEncoder().encodeInto(path, bytes.subarray(1));
-  if (read < path.length || path.includes("\0")) throw new Error(`"${path}" is no path`);
+  if (read < path.length || path.includes("\0")) throw new Error(`"${path}" is not a path`);
   bytes.copyWithin(0, 1);
   return bytes.subarray(0, written + 1);
 }

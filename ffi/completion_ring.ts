@@ -49,7 +49,7 @@ export class CompletionRing {
     return Math.min((this.#header[TAIL] - this.#header[HEAD]) >>> 0, this.#mask + 1);
   }
 
-  /** Shows what was not taken yet; see {@linkcode look}. */
+  /** Reads the records that were not taken yet; see {@linkcode look}. */
   look(from: number, view: RecordViewer): number {
     return look(this.#words, this.#mask, this.#header[HEAD], this.#header[TAIL], from, view);
   }

@@ -1,5 +1,5 @@
 /**
- * What the library tells of the system's own numbers: of this process, of listening sockets, of TCP.
+ * The system's own numbers, as the library reads them: of this process, of listening sockets, of TCP.
  *
  * @module
  */

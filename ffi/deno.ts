@@ -1,7 +1,7 @@
 /**
  * The driver for Deno. Only `dlopen` and buffer arguments are used, so that permission for the library's file
- * alone is enough; but for memory that several processes share, which lies at an address of the system's
- * choice, and which Deno lets read only who may use every library.
+ * is enough. The exception is memory shared by several processes: it lies at an address of the system's
+ * choice, and Deno reads such memory only with permission for every library.
  *
  * @module
  */
@@ -48,7 +48,7 @@ function view(address: number, bytes: number): ArrayBuffer {
   return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
 }
 
-/** A question that never prompts: what is not granted is as good as denied. */
+/** A query that never prompts: a permission that was not granted counts as denied. */
 function granted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }

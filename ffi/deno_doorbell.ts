@@ -1,6 +1,6 @@
 /**
- * The doorbell on Deno: one waiting call in the runtime's pool of blocking threads, made anew each time it is
- * armed. Its promise is the ring.
+ * The doorbell on Deno: one waiting call in the runtime's pool of blocking threads, made again each time it
+ * is armed. Its promise is the ring.
  *
  * @module
  */

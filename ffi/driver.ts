@@ -64,7 +64,7 @@ export interface FileFacts {
   readonly mode: number;
 }
 
-/** Files and variables, only as far as they may be had without a prompt. */
+/** Files and variables, only as far as they can be read without a prompt. */
 export interface HostFiles {
   /** The variable's value; undefined where it is not set or may not be read. */
   variable(name: string): string | undefined;

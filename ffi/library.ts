@@ -21,7 +21,7 @@ export interface LibrarySearch {
   readonly moduleUrl: string;
   /** The caller's own choice. */
   readonly library?: string;
-  /** What became of the package's library; undefined while it was not asked for. */
+  /** The result of looking for the package's library; undefined before the first attempt. */
   readonly unpacked?: Unpacked;
 }
 

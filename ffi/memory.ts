@@ -70,7 +70,7 @@ function checkedSize(name: string, size: number | undefined): number {
   throw new NativeError("configure", layout.Status.invalidArgument, 0, detail);
 }
 
-/** The three memories of a loop and the views on them. Whoever holds this keeps all of them alive. */
+/** The three memories of a loop and the views on them. A reference to this keeps all of them alive. */
 export class LoopMemory {
   readonly shared: Uint8Array;
   readonly tables: Uint8Array<SharedArrayBuffer>;
@@ -96,7 +96,7 @@ export class LoopMemory {
       throw new NativeError("loop_open", layout.Status.memoryInvalid, 0, detail);
     }
     this.shared = given === undefined ? make(wanted) : new Uint8Array(given, 0, wanted);
-    // Shared, so that whoever may seize the loop can keep it when the loop's own thread is gone.
+    // Shared, so that a thread that may seize the loop can keep it after the loop's own thread is gone.
     this.tables = make(words[layout.CONFIGURATION_TABLES_BYTES]);
     const segmentBytes = sizes.segmentSize * sizes.segmentCount;
     this.segments = alignedView(functions, new ArrayBuffer(roomy(segmentBytes)), segmentBytes);
@@ -122,7 +122,7 @@ export class LoopMemory {
   }
 }
 
-/** Bytes to ask for, so that so many are left behind the place where a page begins. */
+/** Bytes to allocate, so that this number is left behind the first start of a page. */
 function roomy(bytes: number): number {
   return steady(bytes) + layout.MEMORY_ALIGNMENT_BYTES;
 }

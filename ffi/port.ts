@@ -1,6 +1,6 @@
 /**
  * What a driver (`bun.ts`, `deno.ts`) gives to the layers above: plain operations, no runtime's name and no
- * pointer. Who keeps which memory alive is the driver's own business.
+ * pointer. Each driver keeps the memory alive that it hands out.
  *
  * @module
  */
@@ -73,7 +73,7 @@ export interface Doorbell {
 export interface ShareableLoop {
   readonly handle: number;
   readonly buffer: ArrayBufferLike;
-  /** The library's own tables: nobody reads them, but whoever may seize the loop must keep them. */
+  /** The library's own tables: nobody reads them, but a thread that may seize the loop must keep them. */
   readonly tables: SharedArrayBuffer;
   /** Bytes from the beginning of `buffer` to the header and to the counters. */
   readonly headerOffset: number;
@@ -89,7 +89,7 @@ export interface LoopMeasure {
   readonly sizes: ResolvedLoopSizes;
 }
 
-/** One opened native loop with the memory it shares. Used by one thread only, but for `wake`. */
+/** One opened native loop with the memory it shares. Used by one thread only, except for `wake`. */
 export interface NativeLoop {
   /** Number of the loop within the process. */
   readonly handle: number;
@@ -140,7 +140,7 @@ export interface NativeLoop {
   setOption(id: number, option: number, value: number): { status: number; systemError: number };
   /**
    * Closes what is open on the loop, which is polled no more; its memory stays until `close`. Returns a
-   * status: ok, or busy where the kernel still holds something, and the same call goes on with it later.
+   * status: ok, or busy where the kernel still holds something, and a later call continues.
    */
   seize(): number;
   /** Ends the loop with what is open on it, at once: the thread is about to end. */
@@ -151,7 +151,7 @@ export interface NativeLoop {
   close(): Promise<void>;
 }
 
-/** What the system tells of this process; 0 is what it does not tell. */
+/** The system's numbers of this process; 0 if the system does not report one. */
 export interface ProcessCounters {
   /** Seconds of processor time, the system's on its behalf included. */
   readonly cpuSeconds: number;
@@ -195,7 +195,7 @@ export interface Lane {
    * the same ticket can be shown again. Throws a NativeError: notFound where nothing of that ticket has come.
    */
   take(ticket: Uint8Array): number | "exhausted";
-  /** Closes this end, and what has come and was not taken. */
+  /** Closes this end, and the descriptors that arrived and were not taken. */
   close(): void;
 }
 
@@ -223,7 +223,7 @@ export interface Native {
    * others read, all zero, as `measureLoop` says.
    */
   openLoop(sizes?: LoopSizes, shared?: ArrayBufferLike): NativeLoop;
-  /** Tells of a loop that somebody else will open with these sizes. */
+  /** Measures a loop that another thread will open with these sizes. */
   measureLoop(sizes: LoopSizes): LoopMeasure;
   /** Addresses of a host name, as text, in the resolver's order. */
   resolve(hostname: string): Promise<string[]>;
@@ -274,7 +274,7 @@ export interface Native {
   removeMeetingFolder(path: string): void;
   /** Makes memory that other processes can map, all zero. Throws a NativeError where the system has none. */
   createMemory(bytes: number): SharedMemory;
-  /** Maps memory of so many bytes that was taken from an inbox; its descriptor is closed in any case. */
+  /** Maps memory of this length that was taken from an inbox; its descriptor is closed in any case. */
   openMemory(descriptor: number, bytes: number): SharedMemory;
   /** The number of a network interface; undefined where none has the name. */
   interfaceIndex(name: string): number | undefined;

@@ -3,8 +3,8 @@
  *
  * Its parts are ArrayBuffers over an address. Neither engine frees or moves what it has not allocated, and
  * both carry out `Atomics` on them as on a SharedArrayBuffer, by the same instructions of the processor
- * (`tests/process_hammer_test.ts`); only waiting on them is not to be had. Parts are detached before the
- * memory is given back, so that whoever still has a view of one gets an error and no hole.
+ * (`tests/process_hammer_test.ts`); only waiting on them is not available. Parts are detached before the
+ * memory is freed, so that code with a forgotten view gets an error instead of reading freed memory.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const PAGE_BYTES = 4096;
 const UINT32_MAX = 0xffff_ffff;
 const HIGH_HALF = 2 ** 32;
 
-/** Makes a piece of so many bytes, all zero. */
+/** Creates shared memory of this length, all zero. */
 export function createMemory(library: OpenedLibrary, bytes: number): SharedMemory {
   return new MappedMemory(library, "memory_create", bytes, 0);
 }

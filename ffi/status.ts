@@ -48,17 +48,17 @@ const MEANINGS = {
   [Status.messageTooLarge]: ["EMSGSIZE", "the message is too large"],
   [Status.protocolError]: ["EPROTO", "the peer broke the protocol"],
   [Status.notFound]: ["ENOENT", "the path names nothing"],
-  [Status.notASocket]: ["ENOTSOCK", "the path names a file that is no socket"],
-  [Status.notAListener]: ["ERR_NOT_A_LISTENER", "the descriptor is no listening stream socket"],
+  [Status.notASocket]: ["ENOTSOCK", "the path names a file that is not a socket"],
+  [Status.notAListener]: ["ERR_NOT_A_LISTENER", "the descriptor is not a listening stream socket"],
   [Status.backlogFull]: ["ERR_BACKLOG_FULL", "the listener's queue is full"],
   [Status.seized]: ["ERR_LOOP_SEIZED", "the loop was taken away from its thread, which did not come back"],
   [Status.datagramTruncated]: ["ERR_DATAGRAM_TRUNCATED", "the datagram was longer than the room for it"],
 } as const satisfies Record<Status, readonly [code: string, message: string]>;
 
-/** Code of a number that is no status: only a library of another version could answer so. */
+/** Code of an unknown status: only a library of another version could return one. */
 const UNKNOWN = ["ERR_UNKNOWN_STATUS", "the library answered with an unknown status"] as const;
 
-/** The name of `zig/src/abi.zig`, such as "address_in_use"; "unknown" for a number that is no status. */
+/** The name of `zig/src/abi.zig`, such as "address_in_use"; "unknown" for an unknown number. */
 export function statusName(status: number): string {
   return STATUS_NAMES[status] || "unknown";
 }

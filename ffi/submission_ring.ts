@@ -1,5 +1,5 @@
 /**
- * Writes the submission ring. A full ring is an answer, not an exception: the caller polls and goes on.
+ * Writes the submission ring. A full ring is an answer, not an exception: the caller polls and continues.
  *
  * @module
  */

@@ -18,7 +18,7 @@ export async function folderFault(path: string, files: HostFiles): Promise<strin
   const [own, ...above] = pathsUpFrom(path);
   const facts = await files.facts(own);
   if (facts === undefined) return `${own} cannot be looked at`;
-  if (!facts.isFolder) return `${own} is no folder`;
+  if (!facts.isFolder) return `${own} is not a folder`;
   const user = await files.userId(own);
   if (user === undefined) return `${own} may belong to another user: --allow-sys=uid permits to look`;
   const fault = faultOf(own, facts, user, false);
@@ -37,7 +37,7 @@ export async function fileFault(path: string, folder: string, files: HostFiles):
   const user = await files.userId(folder);
   const facts = await files.facts(path);
   if (facts === undefined || user === undefined) return `${path} cannot be looked at`;
-  return facts.isFile ? faultOf(path, facts, user, false) : `${path} is no file`;
+  return facts.isFile ? faultOf(path, facts, user, false) : `${path} is not a file`;
 }
 
 function faultOf(
@@ -47,7 +47,7 @@ function faultOf(
   isAbove: boolean,
 ): string | undefined {
   if (owner !== user && owner !== SUPERUSER) return `${path} belongs to the user ${owner}`;
-  // In a sticky folder nobody else can put something in the place of what is there.
+  // In a sticky folder nobody else can replace an existing file.
   const isWritable = (mode & WRITABLE_BY_OTHERS) !== 0 && !(isAbove && (mode & STICKY) !== 0);
   return isWritable ? `${path} can be written by other users` : undefined;
 }

@@ -19,7 +19,7 @@ async function importServer(): Promise<ServerRunner> {
 
 if (import.meta.main) {
   const code = await runCommandLine(host.arguments, host, importServer);
-  // Whoever reads the output may take their time; complaints nobody reads must not keep the process.
+  // The reader of the output may be slow, but unread error messages must not keep the process alive.
   await host.flush("stdout");
   await inTime(host.flush("stderr"), logFlushMilliseconds);
   host.exit(code);

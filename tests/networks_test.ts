@@ -103,6 +103,6 @@ describe("a network", () => {
       expect(make, text).toThrow(fault);
       expect(make, text).toThrow(JSON.stringify(text));
     }
-    expect(() => new NetworkList("listen", "trusted", [7 as never])).toThrow("is no string");
+    expect(() => new NetworkList("listen", "trusted", [7 as never])).toThrow("is not a string");
   });
 });

@@ -1,7 +1,8 @@
 /** The house rules that a program can see, over all sources. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { readSources } from "./house/files.ts";
+import { readSource, readSources } from "./house/files.ts";
+import { phraseFaults } from "./house/phrases.ts";
 import { type Exceptions, functionsOf, tidyFaults } from "./house/tidy.ts";
 
 const FOLDERS = ["src", "ffi", "zig/src", "tests", "examples", "bench", "tools"];
@@ -10,6 +11,28 @@ for (const path of [...sources.keys()]) if (path.endsWith(".gen.ts")) sources.de
 
 /** What is longer than it should be. Entries are lowered and removed, not added. */
 const EXCEPTIONS: Exceptions = {};
+
+/** Documents, and the comments and messages of what is shipped. Tests have words of their own. */
+const prose = await readSources(["docs", "bench"], /\.md$/);
+for (const path of ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]) {
+  prose.set(path, await readSource(path));
+}
+for (const [path, text] of sources) {
+  const isShipped = /^(src|ffi|zig\/src)\//.test(path) && !/_test\b|\b(fuzz|tests?)\b|\/fake/.test(path);
+  if (isShipped) prose.set(path, text);
+}
+
+/** Files and folders whose prose is yet to be edited. Entries are removed, not added. */
+const PROSE_TO_COME = [
+  "docs/architecture.md",
+  "docs/metrics.md",
+  "docs/options.md",
+  "src/listen/",
+  "src/server/",
+  "src/stream/",
+  "src/worker/",
+  "zig/src/",
+];
 
 function faultsOf(path: string, text: string, exceptions: Exceptions = {}): string[] {
   return tidyFaults(new Map([[path, text]]), exceptions);
@@ -35,6 +58,43 @@ describe("tidy", () => {
     ]);
     expect(names("zig/src/layout_hash.zig").length).toBeGreaterThan(0);
     expect(names("src/listen/listener.ts").length).toBeGreaterThan(5);
+  });
+});
+
+describe("the prose", () => {
+  const faults = phraseFaults(prose);
+
+  it("has no phrase that an editor would change", () => {
+    expect(prose.size).toBeGreaterThan(100);
+    const edited = faults.filter((fault) => !PROSE_TO_COME.some((place) => fault.startsWith(place)));
+    expect(edited.join("\n")).toBe("");
+  });
+
+  it("is yet to be edited only where it has some", () => {
+    expect(PROSE_TO_COME.filter((place) => !faults.some((fault) => fault.startsWith(place)))).toEqual([]);
+  });
+});
+
+describe("the check of the prose", () => {
+  const phrasesOf = (path: string, text: string) => phraseFaults(new Map([[path, text]]));
+
+  it("catches phrases in documents, but not in their code", () => {
+    const page = "The server is told of it.\n\n```ts\nconst anew = 1;\n```\n`for want of`\n";
+    expect(phrasesOf("docs/a.md", page)).toEqual([
+      'docs/a.md:1: "is told": write is notified, receives, is called with, is reported',
+      'docs/a.md:1: "told of": write describes, reports, lists',
+    ]);
+  });
+
+  it("catches phrases in comments and strings, but not in names", () => {
+    expect(phrasesOf("src/a.ts", "/** Begins anew. */\nconst anew = anew;\n")).toHaveLength(1);
+    expect(phrasesOf("src/a.ts", 'throw new Error("waited in vain");\n')).toHaveLength(1);
+    expect(phrasesOf("zig/src/a.zig", "//! Whoever calls.\n")).toHaveLength(1);
+  });
+
+  it("lets usual English through", () => {
+    const usual = "There is no server, it is no longer open, and there are no others.\n";
+    expect(phrasesOf("docs/a.md", usual)).toEqual([]);
   });
 });
 

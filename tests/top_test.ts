@@ -122,8 +122,8 @@ describe("ringport top", () => {
     const files = { "/proc/12/cmdline": "bun\0", "/proc/12/environ": "" };
     const cases: [list: string[], part: string, terminal?: TestTerminal][] = [
       [[], "which server?"],
-      [["--url=ftp://a"], "is no URL"],
-      [["--url=http://"], "is no URL"],
+      [["--url=ftp://a"], "is not a URL"],
+      [["--url=http://"], "is not a URL"],
       [["--url"], "--url needs a value"],
       [["--pid=0"], "is no number of a process"],
       [["--pid=1", "--url=a:1"], "exclude each other"],

@@ -73,8 +73,8 @@ export function unixAddress(path: Uint8Array): SocketAddress {
 }
 
 /**
- * Whether a text can be the path of a Unix socket: neither empty nor too long, and without a NUL, but for one
- * at the beginning, which on Linux makes it a name of the kernel's own (unix(7), abstract).
+ * Whether a text can be the path of a Unix socket: neither empty nor too long, and without a NUL, except for
+ * one at the beginning, which on Linux makes it an abstract name (unix(7)).
  */
 export function isUnixPath(path: string): boolean {
   return path !== "" && path !== "\0" && !path.includes("\0", 1) &&

@@ -77,7 +77,7 @@ export class AddressWords {
   }
 }
 
-/** Reads an address; undefined where the text is none. A zone is left out: it is no part of the number. */
+/** Reads an address; undefined if the text is not one. The zone is ignored: it is not part of the number. */
 export function parseAddressWords(text: string): AddressWords | undefined {
   const address = parseAddress(text, () => 0);
   return address === undefined ? undefined : new AddressWords().setBytes(address.family, address.bytes);

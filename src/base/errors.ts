@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Who found the fault: the kernel, the native library, this framework, or the application's own code. */
+/** Where the error arose: in the kernel, the native library, this framework, or the application. */
 export type ErrorOrigin = "kernel" | "library" | "framework" | "application";
 
 /** What is known of a fault beside its message. */
@@ -21,7 +21,7 @@ export interface ErrorDetails {
   systemName?: string;
   /** The address concerned, as `"127.0.0.1:3000"`. */
   address?: string;
-  /** Who found the fault. Left out: the framework. */
+  /** Where the error arose. The framework by default. */
   origin?: ErrorOrigin;
   /** The connection concerned. */
   connectionId?: number;
@@ -57,7 +57,7 @@ export class RingportError extends Error {
   readonly systemName: string;
   /** The address concerned, where one was. */
   readonly address?: string;
-  /** Who found the fault. */
+  /** Where the error arose. */
   readonly origin: ErrorOrigin;
   /** The connection concerned, where one was. */
   readonly connectionId?: number;
@@ -156,8 +156,8 @@ export class WindowError extends RingportError {
 }
 
 /**
- * What came is no message: code `ERR_MESSAGE_MALFORMED` where it breaks the framing's rules,
- * `ERR_MESSAGE_INCOMPLETE` where the peer ended in the middle of a message.
+ * The received bytes are not a valid message: code `ERR_MESSAGE_MALFORMED` if they break the framing's rules,
+ * `ERR_MESSAGE_INCOMPLETE` if the peer ended in the middle of a message.
  */
 export class MessageError extends RingportError {
   override name = "MessageError";

@@ -23,7 +23,7 @@ export const bufferLimitMaxBytes = 0x7fff_ffff;
 
 /**
  * Milliseconds a server waits for the first byte of a connection: a handshake over a bad mobile network takes
- * some seconds, and whoever says nothing for longer wants a slot and no service.
+ * some seconds, and a client that is silent for longer only occupies a slot.
  */
 export const firstByteTimeoutDefaultMilliseconds = 30_000;
 
@@ -48,16 +48,16 @@ export const lifetimeDefaultMilliseconds = 0;
  */
 export const rateGraceDefaultMilliseconds = 10_000;
 
-/** Part of the shortest limit that a connection's timer may be late by: so many timers fall together. */
+/** Part of the shortest limit that a connection's timer may be late by, so that timers can be grouped. */
 export const timerStepShare = 32;
 
 /** Milliseconds timers are put together at most: an idle minute may end half a second late. */
 export const timerStepMaxMilliseconds = 512;
 
-/** Looks at the progress of a write within the time it may stall: so much finer is the stall seen. */
+/** Checks of a write's progress within the time it may stall: they set the precision of that limit. */
 export const stallLooks = 4;
 
-/** Looks at a paused connection within a limit that stands still: so much finer is it met after `resume`. */
+/** Checks of a paused connection within a stopped limit: they set its precision after `resume`. */
 export const pausedLooks = 4;
 
 /**
@@ -72,7 +72,7 @@ export const heldUpMilliseconds = 20;
  */
 export const heldUpGraceMilliseconds = 1_000;
 
-/** Milliseconds `end` and `close` wait for the peer to go on before they abort. */
+/** Milliseconds `end` and `close` wait for a sign of life of the peer before they abort. */
 export const lingerTimeoutDefaultMilliseconds = 5_000;
 
 /**
@@ -122,7 +122,7 @@ export const inFlightShare = 32;
 /** Part of the segments that peers who do not read may pin before all get but one segment at a time. */
 export const pinnedShare = 0.5;
 
-/** Part of the segments that may be submitted in a turn in any case, so that those who do read go on. */
+/** Part of the segments that may be submitted in a turn in any case, so that peers that read continue. */
 export const segmentBudgetShareMin = 8;
 
 /** Segments a connection may have in flight when the ring is more than half held: one full receive. */
@@ -189,8 +189,8 @@ export const poolBackOffDefaultMilliseconds = 1_000;
 export const poolBackOffDoublingsMax = 5;
 
 /**
- * Part of the idle timeout by which an idle connection may outstay it: so many sweeps at most see each
- * one.
+ * Part of the idle timeout by which an idle connection may outstay it: the highest number of sweeps that
+ * see it.
  */
 export const poolSweepShare = 16;
 
@@ -239,7 +239,7 @@ export const proxyHeaderMaxBytes = 4096;
  */
 export const proxyTimeoutDefaultMilliseconds = 5_000;
 
-/** Part of a limit of tasks or memory to fall to before accepting goes on: it must not go on and off. */
+/** Part of a limit of tasks or memory to fall to before accepting continues, so that it does not flap. */
 export const pressureReliefShare = 0.75;
 
 /** Milliseconds between two looks whether a limit is undershot again, where no turn of the loop shows it. */

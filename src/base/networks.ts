@@ -63,10 +63,10 @@ export function formatNetwork({ words, prefix }: Network): string {
 export class NetworkList {
   readonly #networks: Network[];
 
-  /** Throws an OptionError that names the entry that is no network. */
+  /** Throws an OptionError that names the invalid entry. */
   constructor(operation: string, key: string, texts: readonly string[]) {
     this.#networks = texts.map((text) => {
-      const network: Network | string = typeof text === "string" ? parseNetwork(text) : "is no string";
+      const network: Network | string = typeof text === "string" ? parseNetwork(text) : "is not a string";
       if (typeof network !== "string") return network;
       throw new OptionError(operation, key, `option "${key}": ${JSON.stringify(text)} ${network}`);
     });

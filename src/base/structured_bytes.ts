@@ -1,6 +1,6 @@
 /**
- * Values as bytes and back: what the structured clone algorithm copies, for ways over which only bytes go. No
- * runtime offers its own serialisation to both Bun and Deno, and a size that is to be bounded must be known.
+ * Values as bytes and back: the types that the structured clone algorithm copies, for channels that carry
+ * only bytes. No serialisation is available on both Bun and Deno, and a limit needs to know the size.
  *
  * Plain data only: an instance of a class would arrive without its class, so it is refused.
  *

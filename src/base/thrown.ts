@@ -47,7 +47,7 @@ export function codeOf(thrown: unknown): string | undefined {
 
 /**
  * The error for what a callback threw: the error itself, or a RingportError of code `ERR_HANDLER` with the
- * value as its `cause`, where it is no error or one that cannot be read.
+ * value as its `cause`, if it is not an error or its message cannot be read.
  */
 export function errorOf(thrown: unknown, connectionId?: number): Error {
   const isReadable = isError(thrown) && textOfProperty(thrown, "name") !== undefined &&

@@ -1,6 +1,6 @@
 /**
- * Text for a terminal or a line of a log. What comes from a peer, an application or another server may hold
- * characters that move the cursor, begin a line, turn the order of the text round or show as nothing.
+ * Text for a terminal or a line of a log. Text from a peer, an application or another server may contain
+ * characters that move the cursor, begin a line, reverse the text or are invisible.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Where `ringport top` gets the figures of a running server.
+ * Fetches the metrics of a running server for `ringport top`.
  *
  * @module
  */
@@ -14,14 +14,14 @@ const answerTimeoutMilliseconds = 3_000;
 /** Characters of an answer at most: a thousand workers fit. */
 const answerLengthMax = 16 * 1024 * 1024;
 
-/** Path of the figures for programs. */
+/** Path of the metrics for programs. */
 const figuresPath = "/stats.json";
 
-/** The URL of the figures, from what the user wrote; a bare address is enough. */
+/** The URL of the metrics, from the user's text; host and port are enough. */
 export function figuresUrl(written: string): string {
   const url = URL.parse(/^[a-z]+:\/\//i.test(written) ? written : `http://${written}`);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`"${written}" is no URL: write http://host:port${figuresPath}`);
+    throw new UsageError(`"${written}" is not a URL: write http://host:port${figuresPath}`);
   }
   if (url.pathname === "/") url.pathname = figuresPath;
   return url.href;
@@ -40,7 +40,7 @@ export function figuresUrlOf(sources: OptionSources): string | undefined {
   return `http://${reachable(metrics.hostname)}:${metrics.port}${figuresPath}`;
 }
 
-/** The flags of a command line that are about the figures. */
+/** The flags of a command line that concern the metrics. */
 function metricsFlags(line: readonly string[]): string[] {
   return line.flatMap((argument, index) => {
     const match = /^--metrics[-.]?(port|hostname)(=.*)?$/i.exec(argument);
@@ -50,7 +50,7 @@ function metricsFlags(line: readonly string[]): string[] {
 }
 
 /**
- * The URL of the figures of a process, from its command line and environment as Linux shows them in `/proc`
+ * The URL of the metrics of a process, from its command line and environment as Linux shows them in `/proc`
  * (proc_pid_cmdline(5), proc_pid_environ(5)): texts that end with a zero byte each.
  */
 export function figuresUrlOfProcess(commandLine: string, environment: string): string | undefined {
@@ -65,10 +65,10 @@ export function figuresUrlOfProcess(commandLine: string, environment: string): s
 }
 
 /**
- * The URL of the figures of a process by its number; throws a {@linkcode UsageError} where it cannot be told.
+ * The URL of the metrics of a process by its ID; throws a {@linkcode UsageError} if it cannot be found.
  */
 export async function figuresUrlOfPid(pid: string, terminal: Terminal): Promise<string> {
-  if (!/^[1-9]\d{0,9}$/.test(pid)) throw new UsageError(`"${pid}" is no number of a process`);
+  if (!/^[1-9]\d{0,9}$/.test(pid)) throw new UsageError(`"${pid}" is not a process ID`);
   const advice = `write --url=http://host:port${figuresPath}`;
   if (terminal.operatingSystem !== "linux") throw new UsageError(`--pid works on Linux only: ${advice}`);
   const [commandLine, environment] = await Promise.all(
@@ -100,7 +100,7 @@ export async function fetchFigures(url: string): Promise<ServerStatistics> {
     if (!response.ok) throw new Error(`it answers ${response.status}`);
   } catch (error) {
     const reason = messageOf(error);
-    throw new Error(`no figures at ${url}: ${reason}`, { cause: error });
+    throw new Error(`no metrics at ${url}: ${reason}`, { cause: error });
   }
   let figures: unknown;
   try {
@@ -108,6 +108,6 @@ export async function fetchFigures(url: string): Promise<ServerStatistics> {
   } catch {
     figures = undefined;
   }
-  if (!isFigures(figures)) throw new Error(`what ${url} answers are no figures of a Ringport server`);
+  if (!isFigures(figures)) throw new Error(`${url} does not serve the metrics of a Ringport server`);
   return figures;
 }

@@ -12,7 +12,7 @@ Usage: ringport <command> [flags]
 
 Commands
 ${helpEntry("run <module>", "serve an application's module")}
-${helpEntry("top", "show the figures of a running server")}
+${helpEntry("top", "show the metrics of a running server")}
 ${helpEntry("help [command]", "explain a command and its flags")}
 
 Flags
@@ -37,11 +37,11 @@ Example: ringport run app.ts --port=3000 --workers=auto --metrics.port=9100
 
 const top = `Usage: ringport top --url=<url> | --pid=<n> [flags]
 
-Shows the figures of a running server, which must have been started with the
+Shows the metrics of a running server, which must have been started with the
 option metrics.port. q or Ctrl+C ends it. Without a terminal it prints once.
 
 Flags
-${helpEntry("--url=<url>", "where the figures are: http://host:port or host:port")}
+${helpEntry("--url=<url>", "address of the metrics: http://host:port or host:port")}
 ${
   helpEntry(
     "--pid=<n>",
@@ -52,7 +52,7 @@ ${helpEntry("--interval=<ms>", "time between two looks, from 100 (default: 1,000
 ${helpEntry("--once", "print once and end")}
 
 Without --url and --pid, RINGPORT_METRICS_PORT and RINGPORT_METRICS_HOSTNAME
-say where the figures are.
+give the address of the metrics.
 `;
 
 /** Commands that can be explained. */

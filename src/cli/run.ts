@@ -67,7 +67,7 @@ export async function runServer(
   };
   const { stopped, forget } = listenForStop(terminal);
   try {
-    // What is wrong with variables is told before anything is loaded.
+    // Errors in variables are reported before anything is loaded.
     readSources(sources);
     const server = await Promise.race([runner(), stopped]);
     // From here on the server takes the signals.

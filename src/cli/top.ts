@@ -1,5 +1,5 @@
 /**
- * `ringport top`: the figures of a running server, live.
+ * `ringport top`: the metrics of a running server, live.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { complain, print, type Terminal } from "./terminal.ts";
 import { renderTop, type TopView } from "./top_view.ts";
 
 const intervalDefaultMilliseconds = 1_000;
-/** Looking more often would show up in the figures. */
+/** More frequent requests would be visible in the metrics. */
 const intervalMinMilliseconds = 100;
 const intervalMaxMilliseconds = 3_600_000;
 
-/** A print that goes on, where nobody says how wide a line is. */
+/** The width of output that is not a terminal. */
 const plainColumns = 120;
 const plainRows = 1_000;
 
@@ -69,7 +69,7 @@ export async function readTopOptions(list: readonly string[], terminal: Terminal
   };
 }
 
-/** Prints the figures once, as wide as the terminal or as 120 columns. */
+/** Prints the metrics once, as wide as the terminal or 120 columns. */
 async function printOnce({ url }: TopOptions, terminal: Terminal): Promise<number> {
   try {
     const columns = terminal.isTerminal("stdout") ? terminal.terminalSize()?.columns : undefined;
@@ -94,12 +94,14 @@ export function screenOf(text: string): string {
   return `${toCorner}${text.split("\n").map((line) => `${line}${clearLine}`).join("\r\n")}${clearRest}`;
 }
 
-/** Whether among keys is one that ends it: q, Ctrl+C, Ctrl+D, or Escape where it is no arrow's beginning. */
+/**
+ * Whether the keys contain one that quits: q, Ctrl+C, Ctrl+D, or an Escape that does not begin an arrow key.
+ */
 function stopsAt(keys: string): boolean {
   return keys === "\u001b" || [..."qQ\u0003\u0004"].some((key) => keys.includes(key));
 }
 
-/** Shows the figures until a key or a signal says to stop. */
+/** Shows the metrics until a key or a signal ends it. */
 async function showLive({ url, interval }: TopOptions, terminal: Terminal): Promise<number> {
   let before: ServerStatistics | undefined;
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
@@ -133,7 +135,7 @@ async function showLive({ url, interval }: TopOptions, terminal: Terminal): Prom
       before = now;
       return renderTop(view, columns, rows);
     } catch (error) {
-      // It may be starting again: go on asking.
+      // It may be restarting: ask again.
       before = undefined;
       return fit(plainText(messageOf(error)), columns);
     }

@@ -12,7 +12,7 @@ import type {
   WorkerStatistics,
 } from "../worker/metrics/statistics_types.ts";
 
-/** What is shown: the figures now, and those of a moment before, from which rates are counted. */
+/** The current metrics, and the previous ones, from which rates are computed. */
 export interface TopView {
   readonly now: ServerStatistics;
   readonly before?: ServerStatistics;
@@ -24,7 +24,7 @@ const rowsForAll = 10;
 const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
 
-/** How much a counter grew each second; not a number where that cannot be told. */
+/** How much a counter grew each second; NaN if unknown. */
 function rate(
   { now, before }: TopView,
   present: ActivityStatistics,
@@ -119,7 +119,7 @@ function byNeed(workers: readonly WorkerStatistics[]): WorkerStatistics[] {
   return [...workers].sort((a, b) => badness(a) - badness(b) || a.worker - b.worker);
 }
 
-/** The figures as at most `rows` lines of at most `columns` characters. */
+/** The metrics as at most `rows` lines of at most `columns` characters. */
 export function renderTop(view: TopView, columns: number, rows: number): string {
   const all = rows >= rowsForAll;
   const lines = headLines(view).slice(0, all ? undefined : 1).map((line) => fit(line, columns));

@@ -41,7 +41,7 @@ import type { ConnectOptions } from "./types.ts";
  * The addresses of a name are tried as RFC 8305 (Happy Eyeballs) says: IPv4 and IPv6 take turns, the next one
  * begins when the one before has failed or has not answered for 250 ms, and the first connection wins.
  *
- * Without a `data` handler what comes waits until `connection.readable` is read, or is thrown away where
+ * Without a `data` handler, received bytes wait until `connection.readable` is read, or are discarded if
  * other handlers were given.
  *
  * @throws {ConnectionRefusedError} and the like when the connection fails. Where `hostname` is a name, the
@@ -338,7 +338,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     return new AggregateError(errors, `connect ${this.#plan.name}: no address was reached`);
   }
 
-  /** The time for the whole of it is over. */
+  /** The time for the whole operation is over. */
   #late(): void {
     this.#loop.engine.timeouts.connect += 1;
     const text = `no connection within ${this.#timeout} ms`;

@@ -86,7 +86,7 @@ export function retries(
   error: unknown,
 ): boolean {
   if (attempt >= attempts || !(error instanceof RingportError)) return false;
-  // A promise, as of an async function, is no yes.
+  // A promise, as returned by an async function, does not count as true.
   return when === undefined ? passingCodes.has(error.code) : when(error, attempt) === true;
 }
 

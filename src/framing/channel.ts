@@ -32,7 +32,7 @@ export class Channel<D = unknown> implements FramingMemory {
   pending: Pending | undefined = undefined;
   /** The peer reads too slowly: nothing is handled until `drain`. */
   congested = false;
-  /** Nothing more is read: the last reply is given, or what came was no message. */
+  /** Nothing more is read: the last reply is given, or the received bytes were not a message. */
   deaf = false;
   /** Replies in the order of their messages. */
   #head: MessageReply<D> | undefined = undefined;
@@ -119,7 +119,7 @@ export class Channel<D = unknown> implements FramingMemory {
     this.settle();
   }
 
-  /** After a change: what waited for replies or for room goes on. */
+  /** After a change: messages that waited for replies or for room continue. */
   settle(): void {
     const { connection } = this;
     if (this.#head === undefined) {
@@ -243,7 +243,7 @@ export class MessageReply<D = unknown> implements Reply {
   #frame: Window | undefined = undefined;
   /** The message in work behind this one. */
   next: MessageReply<D> | undefined = undefined;
-  /** What is to be written in its turn. */
+  /** The bytes to write in their turn. */
   frame: Uint8Array | undefined = undefined;
   /** The connection is closed after it. */
   last = false;

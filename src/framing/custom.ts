@@ -27,8 +27,9 @@ export interface FramerRules extends FramerOptions {
    * it was shown before (`state.length` of them), and nowhere else. It may be shown a message in any pieces,
    * down to single bytes.
    *
-   * Returns the position behind the message with all that frames it, above `from` and at most `end`; -1 where
-   * more must come; or a text that says why the bytes are no message. It must not keep or change the bytes.
+   * Returns the position behind the message with all that frames it, above `from` and at most `end`; -1 if
+   * more bytes are needed; or a text that says why the bytes are not a message. It must not keep or change
+   * the bytes.
    */
   scan(bytes: Uint8Array, from: number, end: number, state: FramerState): number | string;
   /** Bytes in front of the content of a message whose scan has ended so. 0 by default. */

@@ -12,7 +12,7 @@ const delimiterMaxBytes = 255;
 
 /**
  * A framer for messages that end with `delimiter`, a text or 1 to 255 bytes. The delimiter is found across
- * receives, also one that overlaps itself, and is no part of the message.
+ * receives, also one that overlaps itself, and is not part of the message.
  *
  * @throws {OptionError} for a delimiter without bytes or with too many, an unknown key, or a wrong value.
  *

@@ -14,7 +14,7 @@ const sizes = bytes(1, bufferLimitMaxBytes);
 /**
  * A framer for messages of exactly `size` bytes, with nothing between them.
  *
- * @throws {OptionError} for a size that is no whole number of at least 1.
+ * @throws {OptionError} for a size that is not a whole number of at least 1.
  *
  * @example
  * ```ts

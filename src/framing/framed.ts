@@ -31,8 +31,8 @@ const handlerNames = ["message", "errorReply", "drain", "end", "close", ...passe
 const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) => [name, callback]));
 
 /**
- * Handlers for `listen` and `connect` that cut what comes into messages: `message` is called for each one,
- * in order, with a window on it where the kernel put it.
+ * Handlers for `listen` and `connect` that split received bytes into messages: `message` is called for each
+ * one, in order, with a window on it where the kernel put it.
  *
  * Replies are sent in the order of the messages, whatever order they are given in. At most `maxPipeline`
  * messages of a connection are in work at once; then, and while the peer does not take what is sent to it,
@@ -40,10 +40,10 @@ const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) =
  *
  * Where connections have `data` of their own, the call names its type: `framed<State>(framer, handlers)`.
  *
- * A message that is too long, or bytes that are none, are told to `error` as a MessageTooLargeError or a
+ * For a message that is too long, or invalid bytes, `error` is called with a MessageTooLargeError or a
  * MessageError; the replies owed are sent, the connection is closed, and the close reason has the error.
  *
- * @throws {OptionError} for what is no framer, for an unknown handler or option, or a wrong type or value.
+ * @throws {OptionError} for an invalid framer, an unknown handler or option, or a wrong type or value.
  *
  * @example
  * ```ts
@@ -115,7 +115,7 @@ export function isFramed(handlers: object): boolean {
 export function isBetweenMessages<D>(connection: Connection<D>): boolean {
   if (!(connection instanceof StreamConnection)) return false;
   const { config } = connection;
-  // It has left the framing, and nobody knows what goes on there.
+  // It has left the framing, so its state is unknown here.
   if (config.root !== undefined && !isFramed(config.handlers)) return false;
   return connection.framing === undefined && connection.bufferedBytes === 0;
 }

@@ -25,7 +25,7 @@ export function checkFramerOptions(operation: string, options: unknown): void {
   checkOptions(operation, options, framerSchema);
 }
 
-/** Why bytes are no message. */
+/** Why bytes are not a message. */
 export interface FramerFault {
   readonly why: string;
   /** What a framer of the application's own has thrown. */
@@ -75,8 +75,8 @@ export abstract class Framer {
   }
 
   /**
-   * Position behind the content of a message that lies from `start` to before `end`. What is to be taken out
-   * of it is taken out here, in place. @internal
+   * Position behind the content of a message that lies from `start` to before `end`. Bytes to remove
+   * from it are removed here, in place. @internal
    */
   contentEnd(_bytes: Uint8Array, _start: number, end: number, _state: ScanState): number {
     return end;
@@ -100,7 +100,7 @@ export abstract class Framer {
     return content;
   }
 
-  /** What goes in front of so many bytes of prepared content; valid until the next call. @internal */
+  /** The bytes in front of prepared content of this length; valid until the next call. @internal */
   head(_length: number): Uint8Array {
     return noBytes;
   }

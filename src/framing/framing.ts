@@ -268,7 +268,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     core.messageBegan();
   }
 
-  /** What came is no message, or too long a one. */
+  /** The received bytes are not a message, or one that is too long. */
   #faulty(core: StreamConnection<D>, found: number): void {
     this.#fail(core, faultOf(this.#framer, found, core.id));
   }
@@ -297,7 +297,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 }
 
-/** Its handlers hear nothing more of it but `close`. */
+/** Only its `close` handler is called from now on. */
 function isMuted<D>({ flags }: StreamConnection<D>): boolean {
   return (flags & Flag.muted) !== 0;
 }

@@ -192,7 +192,7 @@ class FixedWidthFramer extends Framer {
     return value;
   }
 
-  /** Reads as much of the length as is there. */
+  /** Reads as much of the length as has arrived. */
   #readPart(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
     for (let position = from; position < end; position++) {
       state.length += 1;

@@ -1,7 +1,7 @@
 /**
- * The beginning of a message whose end has not come.
+ * The beginning of a message whose end has not arrived.
  *
- * Bytes that fill their segments to the end are held where they lie, because what comes next may lie right
+ * Bytes that fill their segments to the end are held where they lie, because the next bytes may lie right
  * behind them; then the message is joined without a copy. All others are copied at once into a buffer that
  * grows with them, so that a slow sender pins no segment of the ring; so are those above a share of the ring.
  *
@@ -12,7 +12,7 @@ import { type Segments, segmentsOutside } from "../memory/segments.ts";
 import type { Window } from "../memory/window.ts";
 import { ScanState } from "./scan.ts";
 
-/** What has come of one message. */
+/** The received part of one message. */
 export class Pending {
   readonly state: ScanState = new ScanState();
   readonly #ring: Segments;
@@ -49,7 +49,7 @@ export class Pending {
     this.copy(from, end);
   }
 
-  /** Copies bytes of the ring behind what has come. */
+  /** Appends a copy of bytes of the ring. */
   copy(from: number, end: number): void {
     const { bytes } = this.#ring;
     if (this.#held > 0) {
@@ -69,7 +69,7 @@ export class Pending {
     return segmentsOutside(this.#buffer!, ring.development);
   }
 
-  /** A copy of what has come. */
+  /** A copy of the received part. */
   toBytes(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.length);
     if (this.#buffer !== undefined) bytes.set(this.#buffer.subarray(0, this.#copied));

@@ -19,8 +19,8 @@ import { ScanState } from "./scan.ts";
  * @returns null when the peer has ended between two messages. Rejects with a MessageError where it ended
  * within one, a MessageTooLargeError or MessageError for what the framer refuses, and with the connection's
  * error.
- * @throws {OptionError} for what is no connection or framer of the library.
- * @throws {StateError} where a `data` handler or `readable` takes what comes.
+ * @throws {OptionError} for anything but a connection and a framer of the library.
+ * @throws {StateError} where a `data` handler or `readable` takes the received bytes.
  *
  * @example
  * ```ts
@@ -83,7 +83,7 @@ export function readMessage<D>(
 
 /**
  * The messages of a connection that has no `data` handler, until the peer ends. Leaving the iteration leaves
- * the connection as it is: what was not read yet is there for the next read.
+ * the connection as it is: unread messages wait for the next read.
  *
  * @throws as {@linkcode readMessage} does, with the first message.
  *

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A scan's answer: the message goes on behind the given bytes. */
+/** A scan's answer: the message continues behind the given bytes. */
 export const incomplete = -1;
 /** A scan's answer: the message is longer than allowed. */
 export const tooLarge = -2;
@@ -44,7 +44,9 @@ export class ScanState {
   }
 }
 
-/** Bytes looked at one by one before the runtime's own search is called, which costs as much as so many. */
+/**
+ * Bytes compared one by one before the runtime's own search is called, which costs as much as this number.
+ */
 const shortSearchBytes = 128;
 
 /** Position of the first `value` from `from` to before `end`, -1 for none. */
@@ -54,7 +56,7 @@ export function findByte(bytes: Uint8Array, value: number, from: number, end: nu
     if (bytes[index] === value) return index;
   }
   if (near === end) return -1;
-  // Within a view: the search of the whole ring would go on behind the message.
+  // Within a view: a search of the whole ring would continue behind the message.
   const found = bytes.subarray(near, end).indexOf(value);
   return found < 0 ? -1 : near + found;
 }

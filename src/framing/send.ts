@@ -23,7 +23,7 @@ const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
  * wait for: a client's request, a message nobody asked for. The bytes of a window of more than 512 bytes go
  * without a copy; smaller ones are copied together with what frames them, which costs less.
  *
- * @throws {OptionError} for a message that the framing cannot carry, and for what is no connection, framer or
+ * @throws {OptionError} for a message that the framing cannot carry, and for an invalid connection, framer or
  * message.
  *
  * @example

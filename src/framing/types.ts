@@ -52,9 +52,9 @@ export interface MessageHandlers<D = undefined> extends Omit<SocketHandlers<D>, 
    */
   message(connection: Connection<D>, message: Window, reply: Reply): void | Promise<void>;
   /**
-   * `message` threw, or its promise was rejected, before there was a reply: what this returns is sent in its
-   * place, and the connection goes on. Without this handler, or when it returns nothing, `error` is called
-   * and the connection is aborted.
+   * `message` threw, or its promise was rejected, before there was a reply: the value returned here is sent
+   * instead, and the connection continues. Without this handler, or when it returns nothing, `error` is
+   * called and the connection is aborted.
    */
   errorReply?(connection: Connection<D>, error: unknown): Writable | undefined;
   /**

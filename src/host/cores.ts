@@ -1,5 +1,5 @@
 /**
- * How many logical cores there are to use: what the runtime says, lowered to what the control group grants.
+ * The number of usable logical cores: those the runtime reports, limited by the quota of the control group.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The runtime's services on Deno. Nothing here prompts: what is not granted is as good as absent, and what
- * has to be granted for a call that cannot do without is named by Deno's own error.
+ * The runtime's services on Deno. Nothing here prompts: a missing permission is treated as if the service did
+ * not exist, and where a call cannot do without it, Deno's own error names it.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { Output } from "./output.ts";
 import type { ChildProcess, Host, KillSignal, OutputStream, SignalName, SpawnOptions } from "./port.ts";
 
 const operatingSystem = Deno.build.os === "windows" ? "windows" : "linux";
-/** Permissions that are asked for and handed on as a whole. */
+/** Permissions that are requested and passed on together. */
 const permissionNames = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
 
 function granted(permission: Deno.PermissionDescriptor): boolean {

@@ -8,7 +8,7 @@
 const scheme = /^[a-z][a-z0-9+.-]+:/i;
 const drive = /^[a-z]:[\\/]/i;
 
-/** A path of parts that are no syntax of a URL. */
+/** A path whose parts are not URL syntax. */
 function encodePath(path: string, separator: RegExp): string {
   return path.split(separator)
     .map((part) => /^[a-z]:$/i.test(part) ? part : encodeURIComponent(part))

@@ -112,12 +112,12 @@ export interface Host {
   flush(stream: OutputStream): Promise<void>;
   /**
    * Hands over keys as they are pressed, without echo, until the function that comes back is called;
-   * undefined where the standard input is no terminal.
+   * undefined if the standard input is not a terminal.
    */
   onKeys(handler: (keys: string) => void): (() => void) | undefined;
   /** The text of a small file, by its path or URL; undefined where it may not be read. Never prompts. */
   readText(path: string): Promise<string | undefined>;
-  /** Writes a small file, over one that is there; rejects with the runtime's own error. */
+  /** Writes a small file, replacing an existing one; rejects with the runtime's own error. */
   writeText(path: string, text: string): Promise<void>;
   /** Removes a file; false where there is none or it may not be removed. */
   removeFile(path: string): Promise<boolean>;

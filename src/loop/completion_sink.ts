@@ -6,8 +6,8 @@
 import type { PeerAddress } from "../base/peer_address.ts";
 
 /**
- * Takes the completions of one loop, each as plain numbers. What it throws is reported, and `broken` is told
- * of the id.
+ * Takes the completions of one loop, each as plain numbers. Its exceptions are reported, and `broken` is
+ * called with the id.
  */
 export interface CompletionSink {
   /** Bytes have come; the one hold on their segments is the sink's. */
@@ -39,7 +39,7 @@ export interface CompletionSink {
   datagramSent(id: number, status: number, systemError: number): void;
   /** The last word on an id: `bytesLost` were never handed to the kernel. */
   closed(id: number, bytesLost: number): void;
-  /** Handling a completion of this id has failed: what it names, if it names anything, is to be cut. */
+  /** Handling a completion of this id has failed: its socket, if there is one, must be aborted. */
   broken(id: number, error: Error): void;
   /** The loop is gone with all that was open on it; no completion comes any more. */
   lost(status: number, cause?: Error): void;

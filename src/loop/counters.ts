@@ -75,7 +75,7 @@ type Numbers = Record<keyof typeof counters | keyof typeof gauges, number>;
 
 /** What the library itself knows of a loop: counters since it was opened, and how it stands now. */
 export interface NativeStatistics extends Numbers {
-  /** Bytes of one segment and the other sizes the high-water marks are to be held against. */
+  /** Bytes of one segment, and the other sizes to compare the high-water marks with. */
   segments: number;
   submissionRecords: number;
   completionRecords: number;
@@ -141,7 +141,7 @@ export class Counters {
     };
   }
 
-  /** Completions that are no mere wakes: it stands still while nothing happens on the loop. */
+  /** Completions other than mere wake-ups: it does not change while nothing happens on the loop. */
   get activity(): number {
     return this.counter(Statistic.completions) - this.counter(Statistic.wakes);
   }

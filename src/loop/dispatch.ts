@@ -13,7 +13,7 @@ import type { TimerTable } from "./timers.ts";
 const rawFlag = ACCEPT_RAW_FLAG;
 const familyMask = ACCEPT_RAW_FLAG - 1;
 
-/** Told of what handling one completion has thrown. */
+/** Called with the exception that handling one completion has thrown. */
 export type DispatchFailed = (operation: number, id: number, thrown: unknown) => void;
 
 /** Hands every completion in the ring to the sink. What one of them throws does not keep the others. */

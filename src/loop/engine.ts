@@ -52,7 +52,7 @@ const asserting = ASSERTIONS;
 /** Milliseconds between two attempts to close a broken loop: the kernel gives its sockets back soon. */
 const seizeRetryMilliseconds = 100;
 
-/** Somebody who could not go on for want of a record or a segment, and tries again after the next poll. */
+/** Code that lacked a record or a segment, and tries again after the next poll. */
 export interface Waiter {
   tryAgain(): void;
   /** Its `tryAgain` has thrown. */
@@ -82,7 +82,7 @@ export class Engine {
   outboxBytes = 0;
   /** Limits of all this, where there are some. */
   pressure: Pressure | undefined = undefined;
-  /** Datagrams the kernel dropped for want of room, as far as sockets were asked. */
+  /** Datagrams the kernel dropped because a buffer was full, as far as sockets were asked. */
   datagramsDropped = 0;
   /** Handlers that threw or rejected. */
   handlerErrors = 0;
@@ -92,7 +92,7 @@ export class Engine {
   writesRefused = 0;
   /** Writes to connections that no longer wrote. */
   writesAfterEnd = 0;
-  /** Told of the first refused write whose bytes nobody will write again. Must not throw. */
+  /** Called for the first refused write whose bytes nobody will write again. Must not throw. */
   whenWriteLost: ((message: string, connectionId: number) => void) | undefined = undefined;
   /** Connections that failed, by the library's status. */
   readonly failures: Uint32Array = new Uint32Array(statusesMax);
@@ -106,7 +106,7 @@ export class Engine {
   readonly faults: Faults = new Faults();
   /** Called when another thread has woken the loop. */
   whenWoken: (() => void) | undefined = undefined;
-  /** Told of every record, where somebody asked for that. */
+  /** Called for every record while the loop is traced. */
   trace: Trace | undefined = undefined;
   readonly timeouts: TimeoutCounts = noTimeouts();
   /** The window of the running `data` callback. */
@@ -263,7 +263,7 @@ export class Engine {
 
   /**
    * Submits a listen and polls until it is answered. Returns the listener's id; throws where it is refused.
-   * `accepts`: so many until more are allowed, 0 for any number.
+   * `accepts`: accepts at most this number until more are allowed, 0 for any number.
    */
   listenNow(segment: number, length: number, tag: number, place: StatusPlace, accepts = 0): number {
     return this.askNow(Operation.listen, 0, segment, length, tag, place, accepts);
@@ -528,8 +528,8 @@ export class Engine {
   }
 
   /**
-   * An exception has left a turn where it stood, so that nobody knows what is polled, armed or owed. The
-   * loop ends: its sockets are closed, and all that was on it hears of it.
+   * An exception has interrupted a turn, so it is unknown what is polled, armed or owed. The
+   * loop ends: its sockets are closed, and their owners are notified.
    */
   #break(thrown: unknown): void {
     if (this.#lost) return;

@@ -17,9 +17,9 @@ import { Trace, type TraceRole, type TraceSink } from "./trace.ts";
 
 /** The sockets of a loop, as the loop itself knows them. */
 export interface LoopSockets {
-  /** Connections that are there. */
+  /** Open connections. */
   readonly count: number;
-  /** What the socket of an id is; undefined of one that is gone or yet to be told of. */
+  /** What the socket of an id is; undefined if it is gone or was not reported yet. */
   roleOf(id: number): TraceRole | undefined;
   /** Counts the datagrams that the kernel has dropped. */
   countDrops(): void;
@@ -80,7 +80,7 @@ export class EventLoop implements AsyncDisposable {
     engine.trace = sink && new Trace(engine.native, (id) => this.sockets?.roleOf(id), sink, engine.faults);
   }
 
-  /** It has been told to close. @internal */
+  /** `close` was called. @internal */
   get ending(): boolean {
     return this.#closing !== undefined;
   }
@@ -165,7 +165,7 @@ export function createLoopIn(shared: ArrayBufferLike | undefined, options: LoopO
   return open(options, shared);
 }
 
-/** What is to be known of the memory of a loop that somebody else makes. @internal */
+/** The measures of a loop's memory, for a thread that allocates it for another one. @internal */
 export function measureLoop(options: LoopOptions): LoopMeasure {
   checkOptions("createLoop", options, loopSchema);
   return measureSizes(sizesOf(options), options.library);

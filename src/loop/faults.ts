@@ -17,7 +17,7 @@ export class Faults {
   /**
    * Without a sink, only the first of a kind is written to the runtime's console.
    *
-   * @param isFirst whether the caller has told of none of this kind yet.
+   * @param isFirst whether the caller has reported none of this kind yet.
    */
   tell(what: string, thrown: unknown, isFirst: boolean): void {
     if (this.sink === undefined) {

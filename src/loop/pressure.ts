@@ -1,6 +1,6 @@
 /**
- * Limits of what the loop has taken on as a whole: handlers that wait for promises, bytes it holds. While one
- * is exceeded no connection is accepted. Reading goes on: each connection has its own limits for what it
+ * Limits of a whole loop: handlers that wait for promises, bytes it holds. While one
+ * is exceeded, no connection is accepted. Reading continues: each connection has its own limits for what it
  * makes the loop hold, and answers that are never asked for would free nothing.
  *
  * @module

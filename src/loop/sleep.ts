@@ -13,7 +13,7 @@ export interface Sleeper {
   ring(): void;
   /** Makes the doorbell ring. */
   wake(): void;
-  /** The doorbell cannot be armed; the loop goes on by the host's clock meanwhile. */
+  /** The doorbell cannot be armed; the host's timers drive the loop meanwhile. */
   failed(thrown: unknown): void;
 }
 
@@ -57,7 +57,7 @@ export class Sleep {
     if (next === NO_TIMER) return;
     const due = this.#since + next;
     // Armed before for a later time: the host's clock wakes the loop instead. It keeps the process alive:
-    // where that is not wanted the bell is rung, to be armed anew.
+    // if that is not wanted, the bell is rung, to be armed again.
     if (this.#bellDue <= due || (this.#hostTimer !== undefined && this.#hostTimerDue <= due)) return;
     if (!this.#referenced) return this.#sleeper.wake();
     this.#ringBy(this.#since + next, next);

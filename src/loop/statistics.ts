@@ -37,7 +37,7 @@ export interface LoopStatistics extends NativeStatistics {
   writesRefused: number;
   /** Writes to connections that no longer wrote: ended, closed or cut. */
   writesAfterEnd: number;
-  /** Limits of time that were reached, by kind. */
+  /** Timeouts that were reached, by kind. */
   timeouts: TimeoutCounts;
   /**
    * Framed messages that came in several receives: joined where they lay, copied together, and the bytes that

@@ -1,6 +1,6 @@
 /**
- * What goes to the library and what comes from it, told record by record. The rings are looked at around each
- * poll, so that a loop nobody traces pays nothing for it but two comparisons a poll.
+ * Reports the records sent to the library and received from it, one by one. The rings are read around each
+ * poll, so a loop without a trace pays only two comparisons a poll.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
 import type { NativeLoop } from "../../ffi/port.ts";
 import { statusCode } from "./native_errors.ts";
 
-/** Whom an operation is done for: an accepted connection, one made by `connect`, or another socket. */
+/** The kind of socket of an operation: an accepted connection, one made by `connect`, or another socket. */
 export type TraceRole = "server" | "client" | "listener" | "datagram";
 
 /** One operation on its way. */
@@ -31,10 +31,10 @@ export interface TraceEvent {
   readonly code: string | undefined;
 }
 
-/** Takes the events of a loop. One that throws is told of nothing more. */
+/** Receives the events of a loop. A sink that throws is not called again. */
 export type TraceSink = (event: TraceEvent) => void;
 
-/** Operations that have one role whatever the id is, with the names they are told under. */
+/** Operations that have one role whatever the id is, with the names they are reported under. */
 const fixedNames: Readonly<Record<number, string>> = {
   [Operation.accept]: "server.accept",
   [Operation.adopt]: "server.adopt",
@@ -82,7 +82,7 @@ export class Trace {
   readonly #faults: Faults;
   readonly #roleOf: (id: number) => TraceRole | undefined;
   #sink: TraceSink | undefined;
-  /** Places in the rings up to which everything was told. */
+  /** Positions in the rings up to which everything was reported. */
   #submitted = 0;
   #completed = 0;
 
@@ -96,7 +96,7 @@ export class Trace {
     this.#native = native;
     this.#roleOf = roleOf;
     this.#sink = sink;
-    // What is in the rings already is no news.
+    // Records that are in the rings already are not reported.
     this.#submitted = native.submissions.look(0, () => {});
     this.#completed = native.completions.look(0, () => {});
   }
@@ -135,7 +135,7 @@ export class Trace {
       });
     } catch (error) {
       this.#sink = undefined;
-      this.#faults.tell("a trace sink failed and hears nothing more", error, true);
+      this.#faults.tell("a trace sink failed and is not called again", error, true);
     }
   }
 

@@ -16,7 +16,7 @@
  * Where the system cannot wait as briefly (Windows) the loop spins for a moment instead, because the
  * answer of a busy peer comes sooner than a doorbell could be armed and rung. How long it pays to spin is
  * learnt from the sleeps: one that was short should have been spent spinning, after a long one spinning
- * was in vain.
+ * was wasted.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export const spinPollsMax = 256;
 
 /**
  * Milliseconds. A sleep shorter than this was a mistake, as its end was near enough to spin for it; before
- * a longer one spinning was in vain. Where messages come at random the long ones prevail unless there are
+ * a longer one spinning was wasted. Where messages come at random the long ones prevail unless there are
  * very many messages, so that spinning never takes much of a processor that has little to do.
  */
 export const shortSleepMilliseconds = 0.1;
@@ -69,13 +69,13 @@ export const restsMax = 2;
  */
 export const shortIdleMilliseconds = restsMax * restMicroseconds / 1_000;
 
-/** Rests in vain that one which was not makes up for: a rest costs a fraction of a doorbell. */
+/** Wasted rests that one useful rest makes up for: a rest costs a fraction of a doorbell. */
 export const restWorth = 4;
 
 /** Idle times in a row, longer than the rests, after which the loop rests no more. */
 export const patienceMax = 8;
 
-/** Short sleeps after which resting is tried once more, at first; twice as many after each time in vain. */
+/** Short sleeps after which resting is tried once more, at first; twice as many after each wasted attempt. */
 export const sleepsBeforeTrial = 2;
 export const sleepsBeforeTrialMax = 1_024;
 
@@ -97,7 +97,7 @@ export class WakePolicy {
   /** Short sleeps since the loop has given up resting, and how many it takes to try again. */
   #shortSleeps = 0;
   #trialAfter = sleepsBeforeTrial;
-  /** Rests in vain since the last completion. */
+  /** Wasted rests since the last completion. */
   #rests = 0;
   /** The host has had no turn since the last rest. */
   #hostWaits = false;
@@ -128,7 +128,7 @@ export class WakePolicy {
     this.#hostWaits = false;
   }
 
-  /** Whether the first poll of a turn may be a rest: the last turn has ended for want of work. */
+  /** Whether the first poll of a turn may be a rest: the last turn has ended because it ran out of work. */
   restsFirst(promises: number, workPending: boolean): boolean {
     return this.emptyPolls > 0 && promises === 0 && !workPending && this.#mayRest;
   }
@@ -163,7 +163,7 @@ export class WakePolicy {
       const verdict = spins ? this.#decideSpin() : this.#decideIdle(promises);
       if (verdict !== "poll") return verdict;
     }
-    // A waiting handler can only go on in the host's turn.
+    // A waiting handler can only continue in the host's turn.
     if (promises > 0) return "yield";
     if (this.#isLone && !waiting) return "flush";
     return this.completions >= completionsPerYieldMax || this.polls >= pollsPerYieldMax ? "yield" : "poll";
@@ -204,7 +204,7 @@ export class WakePolicy {
   }
 
   /**
-   * From a sleep that is over. One behind rests in vain says that resting does not pay, however short it
+   * From a sleep that is over. One after wasted rests says that resting does not pay, however short it
    * was: the rests may be what kept the event from coming, as it is the host's to cause it.
    */
   #learn(milliseconds: number): void {

@@ -94,7 +94,7 @@ export class Window {
     return this.#segments.bytes[this.#segment * this.#segments.size + this.#offset + position];
   }
 
-  /** The bytes as UTF-8 text; what is no UTF-8 becomes U+FFFD. */
+  /** The bytes as UTF-8 text; invalid bytes become U+FFFD. */
   text(): string {
     return decoder.decode(this.bytes);
   }
@@ -126,7 +126,7 @@ export class Window {
 
   /**
    * Holds the bytes beyond the callback, until {@linkcode release} is called as often as `keep` was. A kept
-   * window pins whole segments of the ring: copy small messages instead when many are to be kept.
+   * window pins whole segments of the ring: copy small messages instead if you keep many.
    *
    * @returns this window.
    */

@@ -1,6 +1,6 @@
 /**
  * Calling the handlers of a datagram socket. What they throw or reject with goes to `error`; the socket,
- * which serves many peers, goes on.
+ * which serves many peers, stays open.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export class HandlerTable<D> {
   handlers: UdpHandlers<D>;
   readonly #socket: UdpSocket<D>;
   readonly #engine: Engine;
-  /** The socket was closed: no handler hears of it any more. */
+  /** The socket was closed: its handlers are not called any more. */
   muted = false;
   #unhandled = 0;
 

@@ -17,7 +17,7 @@ import { Window } from "../memory/window.ts";
 
 /** A datagram: a window on its bytes, which knows its sender. */
 export class Datagram extends Window {
-  /** Who sent it. */
+  /** The address of the sender. */
   readonly sender: DatagramSender;
   /**
    * Its length as it was sent, where its end was cut off and the system tells; otherwise the length it has.
@@ -77,7 +77,7 @@ export class DatagramSender implements SocketAddress {
     for (let index = 0; index < ADDRESS_SIZE; index++) {
       if (known[index] === bytes[position + index]) continue;
       known[index] = bytes[position + index];
-      // The port is no part of the text.
+      // The port is not part of the text.
       if (index !== ADDRESS_PORT_BYTE && index !== ADDRESS_PORT_BYTE + 1) same = false;
     }
     return same ? this.#text : this.#text = this.#format();

@@ -26,7 +26,7 @@ import type { UdpSocketOptions } from "./types.ts";
 /**
  * Opens a UDP socket. It is bound, and connected where that was asked for, when the promise resolves.
  *
- * Without a `data` handler what comes waits in the kernel's buffer until the socket is iterated.
+ * Without a `data` handler, datagrams wait in the kernel's buffer until the socket is iterated.
  *
  * @throws {AddressInUseError} and the like when the system refuses, with `code`, address and system number.
  * @throws {ResolveError} when the name in `connect` has no address.

@@ -14,7 +14,7 @@ import type { Datagram } from "./datagram.ts";
 
 const encoder = new TextEncoder();
 
-/** Told what becomes of what was sent. */
+/** Receives the results of sends. */
 export interface OutgoingOwner {
   /** What waits has fallen to the low mark after "queued" or "refused". */
   drained(): void;
@@ -229,7 +229,7 @@ export class Outgoing implements Waiter {
   }
 }
 
-/** What is to be sent as bytes; throws for what is none. */
+/** The value to send as bytes; throws if it is not sendable. */
 export function plainBytes(bytes: Writable): Uint8Array {
   if (typeof bytes === "string") return encoder.encode(bytes);
   if (typeof bytes === "object" && bytes !== null && "live" in bytes) return bytes.bytes;

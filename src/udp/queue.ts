@@ -15,7 +15,7 @@ export class DatagramQueue {
   #ended = false;
   #full = false;
 
-  /** `setReading` is told when datagrams are wanted and when not. */
+  /** `setReading` is called when datagrams are wanted and when not. */
   constructor(setReading: (on: boolean) => void) {
     this.#setReading = setReading;
   }

@@ -72,7 +72,11 @@ export function changeMembership(place: SettingPlace, tag: number, membership: M
   const { operation, family } = place;
   const group = addressOf(place, "group", membership.group);
   if (!isMulticast(group)) {
-    throw new OptionError(operation, "group", `${JSON.stringify(membership.group)} is no multicast address`);
+    throw new OptionError(
+      operation,
+      "group",
+      `${JSON.stringify(membership.group)} is not a multicast address`,
+    );
   }
   const source = membership.source === undefined ? undefined : addressOf(place, "source", membership.source);
   const through = membership.interface === undefined ? undefined : interfaceOf(place, membership.interface);

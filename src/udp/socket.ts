@@ -35,7 +35,7 @@ const dropsMask = 0x7fff_ffff;
 /**
  * A datagram socket. Made by `udpSocket`.
  *
- * `for await (const { bytes, sender } of socket)` yields what comes where there is no `data` handler; leaving
+ * `for await (const { bytes, sender } of socket)` yields the datagrams if there is no `data` handler; leaving
  * the loop ends the iteration, not the socket.
  */
 export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<ReceivedDatagram> {
@@ -106,7 +106,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     return this.address;
   }
 
-  /** Where it stands. */
+  /** Its state. */
   get state(): UdpSocketState {
     return this.#state;
   }
@@ -131,7 +131,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
    *
    * That it is sent does not mean that it arrives: UDP promises nothing (RFC 768).
    *
-   * @throws {OptionError} for a value that is no bytes, or an address that is none.
+   * @throws {OptionError} for a value that is not bytes, or an invalid address.
    * @throws {RingportError} with code `EMSGSIZE` for more than 65,507 bytes.
    */
   send(bytes: Writable, port?: number | SocketAddress, hostname?: string): WriteResult {
@@ -199,7 +199,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     }
     checkUdpHandlers("reload", options.socket);
     this.#table.handlers = options.socket;
-    // Without the handler the kernel keeps what comes, until somebody iterates.
+    // Without the handler the kernel keeps the datagrams until the socket is iterated.
     this.#read(options.socket.data !== undefined || this.#queue.isWanted);
   }
 
@@ -290,10 +290,10 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     this.#engine.unref();
   }
 
-  /** What comes, each datagram copied. With a `data` handler it throws a StateError. */
+  /** The datagrams, each one copied. With a `data` handler it throws a StateError. */
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedDatagram> {
     if (this.#table.handlers.data !== undefined) {
-      throw new StateError("for await: the socket has a data handler, which takes what comes", {
+      throw new StateError("for await: the socket has a data handler, which takes the datagrams", {
         code: "ERR_STATE",
         operation: "for await",
         origin: "application",

@@ -10,7 +10,7 @@ import type { UdpSocket } from "./socket.ts";
 
 /**
  * The callbacks of a datagram socket, with the names Bun gives them. Each may be async. When one throws or
- * rejects, `error` is called; the socket goes on.
+ * rejects, `error` is called; the socket stays open.
  */
 export interface UdpHandlers<D = undefined> {
   /**
@@ -23,8 +23,8 @@ export interface UdpHandlers<D = undefined> {
   drain?(socket: UdpSocket<D>): void | Promise<void>;
   /**
    * The network returned an error for a datagram sent earlier, the system refused one, or a handler threw.
-   * The socket goes on. Without this handler such errors are counted, and the first exception of a handler is
-   * printed.
+   * The socket stays open. Without this handler such errors are counted, and the first exception of a handler
+   * is printed.
    */
   error?(socket: UdpSocket<D>, error: Error): void | Promise<void>;
 }

@@ -33,7 +33,7 @@ export const phrases: readonly Phrase[] = [
   [/\bin vain\b/i, "without result"],
   [/\bas good as\b/i, "like, equivalent to"],
   [/\bput by\b/i, "kept, queued"],
-  [/\b\w+s (?:that )?there are\b/i, "existing, current, all"],
+  [/\b(?!unless|as)\w+s (?:that )?there are\b/i, "existing, current, all"],
   [/\b(?:that|what) there is\b(?! no)/i, "existing, all"],
   [/\b(?:is|are) there[.,;:]/i, "exists, is open, is available"],
   [/\bharms? (?:nobody|no|nothing|its|their|that)\b/i, "affects only, closes only"],
@@ -64,7 +64,7 @@ export const phrases: readonly Phrase[] = [
 /** The prose of a document: without code. */
 function proseOfDocument(text: string): string {
   const blank = (code: string) => code.replace(/[^\n]/g, " ");
-  return text.replace(/^```[\s\S]*?^```/gm, blank).replace(/`[^`\n]*`/g, blank)
+  return text.replace(/^```[\s\S]*?^```|<!--.*?-->/gm, blank).replace(/`[^`\n]*`/g, blank)
     .replace(/\]\([^)\n]*\)/g, blank);
 }
 

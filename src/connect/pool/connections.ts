@@ -1,5 +1,5 @@
 /**
- * The places of a pool: who has them, who waits for one, and when a connect is made for whom.
+ * The connections of a pool: which are leased, which acquires wait, and when a connect begins.
  *
  * Invariants: connections and connects together never exceed the limits, a connection that closes counts
  * until it is gone; within a destination acquires are served in their order; nobody waits while an idle
@@ -163,7 +163,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     }
     for (const pooled of [...this.all]) {
       if (pooled.standing !== "leased") pooled.evict("closed");
-      // Whoever waits for the end of the pool waits for these.
+      // The end of the pool waits for these.
       pooled.core.ref();
     }
     this.#planPump();
@@ -234,7 +234,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     queueMicrotask(this.#pumpNow);
   }
 
-  /** Begins the connects there are places for, and lets go of what is no longer needed. */
+  /** Begins connects up to the limits, and cancels those no longer needed. */
   #pump(): void {
     this.#pumpPlanned = false;
     while (this.#waiting > 0) {
@@ -267,7 +267,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     return next.waiting[0].order < (destination.waiting[0]?.order ?? Infinity);
   }
 
-  /** Closes as many of the longest idle connections as acquires wait in vain. */
+  /** Closes one of the longest idle connections for each acquire that waits without one. */
   #makeRoom(destination: Destination): void {
     for (let needed = this.destinations.unserved() - this.#leaving; needed > 0; needed--) {
       const oldest = this.destinations.longestIdle(destination);

@@ -45,7 +45,7 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
     return this.#released;
   }
 
-  /** The handlers that are told of the connection during this lease. `open` is not called. */
+  /** The connection's handlers during this lease. `open` is not called. */
   get handlers(): SocketHandlers<D> {
     this.#check("handlers");
     return this.#pooled.core.config.handlers as unknown as SocketHandlers<D>;
@@ -65,7 +65,7 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
     checkHandlers("lease", handlers);
     const { core } = this.#pooled;
     if ((core.flags & Flag.streaming) !== 0) {
-      throw new StateError("lease: the connection's stream is read, which takes what comes", {
+      throw new StateError("lease: the connection's stream is read and takes the received bytes", {
         code: "ERR_STATE",
         operation: "handlers",
         origin: "application",
@@ -78,7 +78,7 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   /**
    * Gives the connection back. It is kept when it is open both ways, all that was written is with the
    * kernel and nothing received waits to be read; otherwise it is closed, after what was written. To
-   * release it before the whole of an answer has come is a mistake: what follows closes it, or meets the
+   * release it before the whole answer has arrived is a mistake: the rest closes it, or reaches the
    * next lease.
    *
    * @returns true when it was kept. A second call does nothing and returns false.

@@ -62,14 +62,14 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
    * it; but no pool can know what is still on its way. A lease tells by `reused` that the peer may just
    * have left.
    *
-   * With handlers (of the target, or of the pool) what comes goes to them, without anything in between.
-   * Without a `data` handler it waits until `connection.readable` is read. `open` is not called.
+   * With handlers (of the target, or of the pool), received bytes go to them directly.
+   * Without a `data` handler they wait until `connection.readable` is read. `open` is not called.
    *
    * @throws {LimitError} `ERR_POOL_WAITING`, when `maxWaiting` acquires wait already.
    * @throws {TimeoutError} when it takes longer than `timeout` or the pool's `acquireTimeout`.
    * @throws {RingportError} `ERR_POOL_BACK_OFF`, while the pool backs off from the destination.
    * @throws {StateError} `ERR_POOL_CLOSED`, once the pool is closed.
-   * @throws what `connect` throws, when the connection made for it fails. The next acquire tries anew.
+   * @throws what `connect` throws, when the connection made for it fails. The next acquire tries again.
    */
   async acquire(target: PoolTarget<D>): Promise<Lease<D>> {
     if (this.#places.closed) throw poolClosed();

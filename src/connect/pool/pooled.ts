@@ -1,6 +1,6 @@
 /**
- * One connection of a pool. While nobody has leased it, it is the connection's own handler table: it goes on
- * reading, so that the peer's end is seen when it comes and not by the next one who writes.
+ * One connection of a pool. While it is not leased, this is the connection's handler table: it continues
+ * reading, so that the peer's end is seen when it arrives and not by the next lease that writes.
  *
  * @module
  */
@@ -24,7 +24,9 @@ export interface Keeper {
   gone(pooled: Pooled): void;
 }
 
-/** Where it stands. `"checking"`: one look at the kernel, whether something has come, before it is used. */
+/**
+ * Its state. `"checking"`: the kernel is asked once whether bytes or an end have arrived, before it is used.
+ */
 export type PooledState = "idle" | "checking" | "leased" | "leaving";
 
 export class Pooled implements SocketHandlers<unknown>, Waiter {
@@ -63,7 +65,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
     this.evict("peerEnded");
   }
 
-  /** A reset, or a peer that no longer answers. The connection is cut by whoever calls this. */
+  /** A reset, or a peer that no longer answers. The caller aborts the connection. */
   error(): void {
     if (this.standing !== "leaving") this.#leave("failed");
   }

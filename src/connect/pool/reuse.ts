@@ -9,7 +9,7 @@ import { Flag, pauseReasons, State } from "../../stream/state.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
 import type { PoolEvictions } from "./types.ts";
 
-/** No `data` handler: what comes waits until `connection.readable` is read. */
+/** No `data` handler: received bytes wait until `connection.readable` is read. */
 const noHandlers: SocketHandlers = Object.freeze({});
 
 /** Why the next lease must not have this connection; undefined when it may. */
@@ -27,7 +27,7 @@ export function uncleanBecause(connection: StreamConnection): keyof PoolEviction
   return (flags & Flag.pausedByApplication) !== 0 ? "unread" : undefined;
 }
 
-/** Ends the streams of a lease, so that whoever still holds them reads and writes nothing of the next one. */
+/** Ends the streams of a lease, so that code that still holds them does not touch the next one. */
 export function detachStreams(connection: StreamConnection): void {
   const { extras } = connection;
   if (extras === undefined) return;
@@ -40,10 +40,10 @@ export function detachStreams(connection: StreamConnection): void {
   connection.flags &= ~(Flag.streaming | Flag.drainOwed);
 }
 
-/** What the writable stream of a lease that is over is told: nothing more goes out by it. */
+/** The error of the writable stream after its lease is over: it sends nothing more. */
 const released = { by: "local", bytesLost: 0, flushed: false } as const;
 
-/** Hands a connection to handlers, reading where they take what comes. True when it did not read before. */
+/** Hands a connection to handlers, and reads if they have `data`. True when it did not read before. */
 export function handTo<D>(connection: StreamConnection, handlers: SocketHandlers<D> | undefined): boolean {
   // A lease may have handed it on to other handlers.
   const config = connection.config.root ?? connection.config;

@@ -107,7 +107,7 @@ export interface PoolEvictions {
   peerEnded: number;
   /** It failed while it was idle: reset, or no longer answered by keep-alive. */
   failed: number;
-  /** Bytes came while it was idle: whom they answer nobody knows. */
+  /** Bytes arrived while it was idle, which belong to no request. */
   unexpectedData: number;
   /** Released with bytes received and not read, or while paused. */
   unread: number;
