@@ -1,5 +1,5 @@
 /**
- * Admission of connections: limits by address, bans, admission hooks, and the addresses that PROXY headers give.
+ * Admission of connections: limits by address, bans, hooks, and the addresses that PROXY headers give.
  *
  * @module
  */

@@ -28,7 +28,7 @@ export type FlatOptions = Map<string, unknown>;
 
 /** How options are checked. */
 export interface OptionCheckOptions {
-  /** Paths that must be there; one of a group, where the group is there. */
+  /** Paths that must be set; one of a group, only if the group is set. */
   readonly required?: readonly string[];
   /** Stands before the paths in messages, such as `"listeners[1]."`. */
   readonly prefix?: string;

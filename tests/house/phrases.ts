@@ -58,7 +58,6 @@ export const phrases: readonly Phrase[] = [
   [/\bWhere (?:it|he|a \w+|the \w+|\w+s) stands?\b/, "the state of"],
   [/\bhim(?:self)?\b|\bhis\b/i, "it, them, the peer"],
   [/\bdeaf\b/i, "does not report"],
-  [/\ba word (?:on|of|in|for)\b/i, "an explanation, a message"],
 ];
 
 /** The prose of a document: without code. */
