@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { readSource, readSources } from "./house/files.ts";
 import { walksOf } from "./house/walks.ts";
 
-/** Where a byte is received, a connection accepted, limited, timed out and closed, an option acts, and the like. */
+/** A byte received; a connection accepted, limited, timed out and closed; an option; a worker replaced. */
 const walksMin = 5;
 /** A walk of fewer steps shows nothing that a folder's name does not. */
 const stepsMin = 3;

@@ -1,6 +1,5 @@
 /**
- * Assertions, as the whole of `src/` uses them. They are defined below the boundary, because its rings assert
- * as well.
+ * The assertions that all of `src/` uses. They are defined below the boundary, because its rings assert too.
  *
  * @module
  */

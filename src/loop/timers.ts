@@ -8,7 +8,7 @@ import { errorOf } from "../base/thrown.ts";
 
 const asserting = ASSERTIONS;
 
-/** Who is told that a timer is due. */
+/** Called when a timer is due. */
 export interface TimerTarget {
   /** `timer` is the number {@linkcode TimerTable.arm} returned, free again from now on. */
   timerDue(timer: number): void;

@@ -12,7 +12,10 @@ const AREA = /^[a-z][a-z0-9_./-]*(, [a-z][a-z0-9_./-]*)*$/;
 /** Imperatives that end as other forms of a verb do. */
 const IMPERATIVES = /(ss|focus|bias|alias|canvas|need|feed|seed|speed|proceed|exceed|embed|bring|ring|ping)$/;
 const OTHER_FORMS = new RegExp(
-  "(s|ed|ing)$|^(was|were|did|made|had|got|gave|took|told|kept|went|wrote|ran|left|held|found|sent|built|brought)$",
+  [
+    "(s|ed|ing)$",
+    "^(was|were|did|made|had|got|gave|took|told|kept|went|wrote|ran|left|held|found|sent|built|brought)$",
+  ].join("|"),
 );
 /** First words of a subject that only describes. */
 const NO_VERB =

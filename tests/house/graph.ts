@@ -60,8 +60,8 @@ export function deadFiles(sources: Sources, entries: readonly string[]): string[
   return [...sources.keys()].filter((path) => !reached.has(path));
 }
 
-const DECLARATION =
-  /^export (?:declare )?(?:abstract )?(?:async )?(?:const enum|const|let|function\*?|class|interface|type|enum) +(\w+)/gm;
+const KINDS = "const enum|const|let|function\\*?|class|interface|type|enum";
+const DECLARATION = new RegExp(`^export (?:declare )?(?:abstract )?(?:async )?(?:${KINDS}) +(\\w+)`, "gm");
 const LIST = /^export (?:type )?\{([^}]*)\}(?! from)/gm;
 
 /** The names a file declares for others. */
@@ -80,8 +80,13 @@ function namesIn(list: string, side: "inside" | "outside"): string[] {
 }
 
 const NAMED = /\b(?:import|export)\s+(?:type\s+)?(?:\w+\s*,\s*)?\{([^}]*)\}\s*from\s*["']([^"']+)["']/g;
-const WHOLE =
-  /\b(?:import\s+(?:type\s+)?\*\s+as\s+\w+|export\s+\*(?:\s+as\s+\w+)?)\s+from\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
+const WHOLE = new RegExp(
+  [
+    /\b(?:import\s+(?:type\s+)?\*\s+as\s+\w+|export\s+\*(?:\s+as\s+\w+)?)\s+from\s*["']([^"']+)["']/,
+    /\bimport\(\s*["']([^"']+)["']/,
+  ].map(({ source }) => source).join("|"),
+  "g",
+);
 
 /** The names each file is asked for, or "*" where somebody takes all of them. */
 function wantedOf(sources: Sources): Map<string, Set<string>> {
