@@ -82,7 +82,7 @@ describe("options that a program passes to Server.run", () => {
 describe("an application that cannot be served", () => {
   const cases: [name: string, code: number, parts: (string | RegExp)[]][] = [
     ["wrong/no_default.ts", 1, ["no default export (it exports Echo)"]],
-    ["wrong/misspelt.ts", 1, ['"dtaa" is no callback of an application (did you mean data?)']],
+    ["wrong/misspelt.ts", 1, ['"dtaa" is not a callback of an application (did you mean data?)']],
     ["wrong/throws.ts", 1, ["the module cannot be loaded: no database"]],
     ["wrong/options.ts", 2, ['unknown option "prot" (did you mean "port"?)']],
     ["wrong/not_there.ts", 1, ["the module cannot be loaded", "not_there.ts"]],

@@ -28,7 +28,6 @@ const PROSE_TO_COME = [
   "docs/metrics.md",
   "docs/options.md",
   "src/listen/",
-  "src/server/",
   "src/stream/",
   "src/worker/",
   "zig/src/",

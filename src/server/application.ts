@@ -48,7 +48,7 @@ export interface UdpInfo {
 export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "open"> {
   /** The worker is made, and serves once all workers' `start` have settled. A rejection stops the server. */
   start?(worker: WorkerContext): void | Promise<void>;
-  /** A connection is there. */
+  /** A connection is established. */
   open?(connection: Connection<D>, listener: ListenerInfo): void | Promise<void>;
   /**
    * A datagram has come to an address of the option `udp`. It is borrowed until the callback returns or, in
@@ -59,7 +59,9 @@ export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "ope
   datagram?(socket: UdpSocket, datagram: Datagram, sender: DatagramSender): void | Promise<void>;
   /** After `send` answered "queued" or "refused": what waits has fallen to the low mark. */
   datagramDrain?(socket: UdpSocket): void | Promise<void>;
-  /** The network returned an error for a datagram sent earlier, or `datagram` threw. The socket goes on. */
+  /**
+   * The network returned an error for a datagram sent earlier, or `datagram` threw. The socket stays open.
+   */
   datagramError?(socket: UdpSocket, error: Error): void | Promise<void>;
   /** The worker's loop has nothing to do: called at most once a second, for housekeeping. */
   idle?(worker: WorkerContext): void | Promise<void>;
@@ -69,7 +71,7 @@ export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "ope
    * once it has settled or half of its time has passed, and aborting waits for nobody.
    */
   stopping?(phase: Phase): void | Promise<void>;
-  /** Every connection of this worker is gone: what `start` has opened is to be closed. */
+  /** Every connection of this worker is gone. Close here what `start` has opened. */
   stop?(): void | Promise<void>;
 }
 
@@ -91,7 +93,7 @@ export const callbackNames = [
   "stop",
 ] as const;
 
-/** Names that people bring along from elsewhere, with what they are called here. */
+/** Names that users know from elsewhere, with their names here. */
 const mistaken: Readonly<Record<string, string>> = {
   onOpen: "open",
   onData: "data",
@@ -150,7 +152,7 @@ function checkNames(application: Record<string, unknown>, moduleUrl: string): vo
     const right = foreignName(name, missing) ?? missing.find((known) => isSlip(name, known)) ??
       (isPlain ? nearestOf(name, missing) : undefined);
     if (right === undefined) continue;
-    throw fault(moduleUrl, name, `"${name}" is no callback of an application (did you mean ${right}?)`);
+    throw fault(moduleUrl, name, `"${name}" is not a callback of an application (did you mean ${right}?)`);
   }
 }
 

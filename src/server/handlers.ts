@@ -9,7 +9,7 @@ import { drainUnheard, heedsDrain } from "../stream/writing.ts";
 import { limitTable } from "../stream/time_limits/table.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 
-/** Told of connections that are gone. */
+/** Called for connections that are gone. */
 export interface CloseSink {
   gone(reason: CloseReason): void;
   /** A peer has kept the server waiting too long or was too slow; left out where nobody counts. */

@@ -8,7 +8,7 @@ import { boardInterval } from "./gauges.ts";
 /** Milliseconds between two calls of the application's `idle`. */
 const idleInterval = 1_000;
 
-/** What is done; by whom is the runner's business. */
+/** The tasks; the worker's server decides when to run them. */
 export interface HousekeepingTasks {
   /** Writes the board. `quiet`: nothing has happened on the loop since it was written. */
   write(quiet: boolean): void;

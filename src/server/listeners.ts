@@ -36,14 +36,14 @@ export interface ListenerTerms {
   connectionsPerWorkerMax: number;
   /** Called for each connection that is accepted here. */
   accepted: () => void;
-  /** Called for each connection that is refused, if it is to be logged. */
+  /** Called for each refused connection, if refusals are logged. */
   refused: ((refusal: Refusal) => void) | undefined;
   sink: CloseSink;
 }
 
 /** One listener of the server in one worker. */
 export interface ServedListener {
-  /** What the application is told of it. */
+  /** The description of it for the application. */
   readonly info: ListenerInfo;
   readonly listener: Listener<unknown>;
   /** Takes connections that the server's own thread has accepted; undefined if the worker accepts itself. */

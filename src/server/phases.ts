@@ -5,9 +5,9 @@
  */
 
 /**
- * Where a server stands. `"starting"`: its workers are not ready yet. `"running"`: it serves. `"refusing"`:
- * it accepts no more, its listeners are closed or handed on. `"draining"`: the application is told, what is
- * in flight is finished. `"closing"`: every connection is ended politely. `"aborting"`: what is left is cut.
+ * The phase of a server. `"starting"`: its workers are not ready yet. `"running"`: it serves. `"refusing"`:
+ * it accepts no more, its listeners are closed or handed on. `"draining"`: the application is notified, work
+ * in flight finishes. `"closing"`: every connection is ended gracefully. `"aborting"`: the rest is aborted.
  * `"stopped"`: nothing is left.
  */
 export type Phase = "starting" | "running" | "refusing" | "draining" | "closing" | "aborting" | "stopped";
@@ -28,7 +28,7 @@ export function isBefore(phase: Phase, other: Phase): boolean {
   return phases.indexOf(phase) < phases.indexOf(other);
 }
 
-/** What became of the connections that were open when a shutdown began. */
+/** How the connections that were open when a shutdown began have ended. */
 export interface DrainCounts {
   /** Ended by themselves, by the application or by their peers, while the server refused or drained. */
   drained: number;

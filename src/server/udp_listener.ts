@@ -47,7 +47,7 @@ export function udpOptionsOf(options: ResolvedUdpOptions, plan?: UdpPlan): UdpSo
  * Binds an address for a moment, so that one that is taken is an error at the start and a free port is the
  * same for all workers.
  *
- * @param shared another server of this user may have the port and goes on meanwhile.
+ * @param shared another server of this user may have the port and continue meanwhile.
  */
 export async function probeUdp(
   loop: EventLoop,
@@ -71,7 +71,7 @@ export class UdpListener {
   #closing = false;
   #closed = false;
 
-  /** Opens the socket without reading from it: until `serve` the kernel keeps what comes. */
+  /** Opens the socket without reading from it: until `serve` the kernel keeps the datagrams. */
   static async open(
     loop: EventLoop,
     options: ResolvedUdpOptions,

@@ -44,7 +44,7 @@ export interface WorkerContext {
    */
   broadcast(message: unknown): void;
   /**
-   * Hears messages of other workers and of the server. What comes before the first handler is lost, so call
+   * Receives messages from other workers and the server. Messages before the first handler are lost, so call
    * it in `start`.
    *
    * @returns a function that takes the handler away.
@@ -86,7 +86,7 @@ export interface WorkerContext {
    * Bans an IP address or a network at all listeners of the server and in all of its workers. It concerns new
    * connections; the same as `bans.add`.
    *
-   * @throws {OptionError} for what is no address or network, or a time that is no whole number.
+   * @throws {OptionError} for an invalid address or network, or a time that is not a whole number.
    */
   ban(address: string, milliseconds: number, reason?: string): void;
   /** The bans of the server, as `server.bans`. */

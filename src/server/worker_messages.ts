@@ -35,7 +35,7 @@ export class MessageBudget {
     return true;
   }
 
-  /** So many were heard. */
+  /** The number received. */
   give(count: number, bytes: number): void {
     this.#count -= count;
     this.#bytes -= bytes;
@@ -51,7 +51,7 @@ export class WorkerMessageHandlers {
   readonly #handlers = new Set<WorkerMessageHandler>();
   readonly #failed: (thrown: unknown) => void;
 
-  /** `failed` is told what a handler throws, or rejects with. */
+  /** `failed` receives what a handler throws or rejects with. */
   constructor(failed: (thrown: unknown) => void) {
     this.#failed = failed;
   }
@@ -99,7 +99,7 @@ export function messageBody(message: unknown): Uint8Array<ArrayBuffer> {
 /** How a worker's end reaches the server. */
 export interface MessageWay {
   post(body: Uint8Array<ArrayBuffer>): void;
-  /** So many of the server's were heard. */
+  /** The number received from the server. */
   heard(count: number, bytes: number): void;
 }
 
@@ -137,7 +137,7 @@ export class WorkerMessages {
   /** From another worker or the server. */
   received(body: Uint8Array, from: number | undefined): void {
     this.handlers.hear(body, from);
-    // What comes in one go is acknowledged in one go.
+    // Messages that arrive together are acknowledged together.
     if (this.#heardCount === 0) setTimeout(() => this.#acknowledge(), 0);
     this.#heardCount += 1;
     this.#heardBytes += body.length;

@@ -1,6 +1,6 @@
 /**
  * One thread's part of a server: the applications in one loop, its listeners, and the phases of its end. It
- * knows no other thread and of a shutdown only what it is told.
+ * knows no other thread, and of a shutdown only the phase it was given.
  *
  * @module
  */
@@ -73,10 +73,10 @@ export interface WorkerServerMemory {
   loop?: ArrayBufferLike;
 }
 
-/** Whom a runner tells. */
+/** Receives the events of a worker's server. */
 export interface WorkerServerOwner {
   log(message: string, fields?: Record<string, unknown>): void;
-  /** An exception has escaped into the loop; `unreported` more came since the last one that was told. */
+  /** An exception has escaped into the loop; `unreported` others were counted since the last report. */
   exception(thrown: unknown, unreported: number): void;
   /** An exception has ended the loop. */
   broken(error: Error): void;
@@ -132,7 +132,7 @@ export class WorkerServer {
   #starting: Promise<void> = Promise.resolve();
   /** How many of the connections handed over had not opened when the shutdown began. */
   #unopenedBefore = 0;
-  /** Connections have gone in this turn, and their end is yet to be counted. */
+  /** Connections have ended in this turn, and are still to be counted. */
   #countDue = false;
   #handOver: HandOver | undefined = undefined;
   #emptied: (() => void) | undefined = undefined;
@@ -266,7 +266,7 @@ export class WorkerServer {
     });
   }
 
-  /** Connections there are and those about to be opened. */
+  /** Open connections and those about to be opened. */
   get #load(): number {
     let sum = 0;
     for (const served of this.listeners) sum += loadOf(served);
@@ -274,7 +274,9 @@ export class WorkerServer {
     return sum;
   }
 
-  /** Completions so far that are no mere wakes: whether a worker is idle must not hang on who looks. */
+  /**
+   * Completions so far without mere wake-ups, so that reading statistics does not make a worker look busy.
+   */
   get #completions(): number {
     return this.#counters.activity;
   }
@@ -350,7 +352,7 @@ export class WorkerServer {
     await this.#starting.catch(() => {});
     this.#clearDraining();
     this.#housekeeping.end();
-    // A last time: what comes by the hand-over now belongs to nobody, and is cut and counted.
+    // Once more: connections handed over now have no owner, so they are closed and counted.
     this.#adopt();
     for (const { listener } of this.listeners) void listener.stop(true);
     for (const listener of this.udp) listener.close();
@@ -452,7 +454,7 @@ export class WorkerServer {
     };
   }
 
-  /** Who keeps a server waiting, or is slower than allowed, has abused its welcome. */
+  /** A peer that reaches a timeout or is slower than allowed has committed an offence. */
   #offended(listener: number, hostname: string, weight = 1): boolean {
     const address = parseAddressWords(hostname);
     if (address === undefined || !this.#judges.offend(listener, address, this.#place, weight)) return false;
@@ -555,7 +557,7 @@ export class WorkerServer {
     socketsOf(this.loop).countStates(states);
     board.setStates(states);
     this.#tellLoad();
-    // Last: whoever reads it first finds the others as new at least.
+    // Last: a reader that reads it first finds the other values at least as new.
     board.set("connections", this.connectionCount);
   }
 

@@ -25,7 +25,7 @@ export interface Ban {
   reason: string;
 }
 
-/** IPv6 clients are counted and banned by so many bits. */
+/** The bits by which IPv6 clients are counted and banned. */
 const ipv6Prefix = 64;
 const duration = milliseconds(1, banTimeMaxMilliseconds);
 
@@ -74,7 +74,7 @@ export class BanList {
    * address its first 64 bits are banned.
    *
    * @param reason kept with the ban, 47 bytes of it.
-   * @throws {OptionError} for what is no address and no network, or no time.
+   * @throws {OptionError} for an invalid address, network or time.
    * @throws {LimitError} when 256 networks are banned, or the table has no room for the address.
    */
   add(address: string, milliseconds: number, reason = "", now: number = tableNow()): void {
@@ -116,7 +116,7 @@ function isEntry({ words, prefix }: Network): boolean {
 }
 
 function networkOf(operation: string, text: string): Network {
-  const network = typeof text === "string" ? parseNetwork(text) : "is no string";
+  const network = typeof text === "string" ? parseNetwork(text) : "is not a string";
   if (typeof network === "string") {
     throw new OptionError(operation, "address", `${JSON.stringify(text)} ${network}`);
   }

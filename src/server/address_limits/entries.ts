@@ -252,7 +252,8 @@ export class AddressEntries {
       if (phase >= EntryPhase.claimed || (phase === EntryPhase.live && !this.isIdle(entry, now))) continue;
       const claimed = control & ~phaseMask | (EntryPhase.claimed + column);
       if (Atomics.compareExchange(this.words, at, control, claimed) !== control) continue;
-      // Whoever pinned it before the claim is seen now; whoever pins it later sees the claim and lets go.
+      // A thread that pinned it before the claim is seen now; one that pins it later sees the claim and lets
+      // go.
       if (phase === EntryPhase.live && !this.isIdle(entry, now)) {
         Atomics.store(this.words, at, control);
         continue;

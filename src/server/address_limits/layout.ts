@@ -70,8 +70,8 @@ export const networkWords = 8;
 
 /**
  * The low byte of a control word. Above `live`: being filled by the worker of that number; above it still, by
- * a thread that is no worker. The upper 24 bits are a generation that changes whenever an entry gets another
- * address, so that whoever looked before sees that it is no longer what it was.
+ * a thread that is not a worker. The upper 24 bits are a generation that changes whenever an entry gets
+ * another address, so that a thread that read it earlier notices the change.
  */
 export const EntryPhase = { empty: 0, live: 1, claimed: 2 } as const;
 export const phaseMask = 0xff;
@@ -99,7 +99,7 @@ export interface TableLayout {
 
 const wordBytes = 4;
 
-/** The layout of a table of so many entries and workers. */
+/** The layout of a table with this number of entries and workers. */
 export function layoutOf(entries: number, workers: number): TableLayout {
   const networks = headerWords * wordBytes;
   const heads = networks + bannedNetworksMax * networkWords * wordBytes;
@@ -108,7 +108,7 @@ export function layoutOf(entries: number, workers: number): TableLayout {
   return { networks, heads, counters, reasons, bytes: reasons + (bannedNetworksMax + entries) * reasonBytes };
 }
 
-/** Counters of an entry: one of each worker, and one of all threads that are none. */
+/** Counters of an entry: one for each worker, and one for all other threads. */
 export function columnsOf(workers: number): number {
   return workers + 1;
 }

@@ -67,13 +67,13 @@ export interface AddressTableOptions {
 
 /** Counters of a table, of all its workers together. */
 export interface AddressStatistics {
-  /** Connections let in. */
+  /** Connections admitted. */
   admitted: number;
   /** Connections refused, by reason. */
   refusedConnections: number;
   refusedRate: number;
   refusedBanned: number;
-  /** Of those let in, how many no entry was free for: nothing limits them by address. */
+  /** Of those, connections for which no entry was free: nothing limits them by address. */
   uncounted: number;
   offences: number;
   /** Bans that offences led to. */
@@ -103,10 +103,11 @@ const tableSchema: OptionSchema = {
  * The table as one thread holds it. One thread creates it; the others attach to its `buffer`.
  *
  * `now` is milliseconds of a clock all threads share (`tableNow`), of which the lower 32 bits
- * count. Since they run over after 49 days, {@linkcode sweep} is to be called at least once an hour.
+ * count. Since they run over after 49 days, {@linkcode sweep} must be called at least once an hour.
  *
- * When all places of an address are taken, its connection is let in and counted as `uncounted`: refusing it
- * would let anybody with enough addresses keep out everybody else, and the limits of the server still hold.
+ * When all entries of an address are taken, its connection is admitted and counted as `uncounted`: refusing
+ * it would let anybody with enough addresses keep out everybody else, and the limits of the server still
+ * hold.
  *
  * @example
  * ```ts
@@ -126,7 +127,7 @@ export class AddressTable {
   /** Workers the table counts for. */
   readonly workers: number;
   /**
-   * After `admit` has answered "ok": what `leave` is to be given when the connection is gone. -1 where it is
+   * After `admit` has answered "ok": the argument for `leave` when the connection is gone. -1 if it is
    * not counted.
    *
    * @internal
@@ -177,7 +178,7 @@ export class AddressTable {
     return new AddressTable(buffer);
   }
 
-  /** The table of another thread or process. Throws an OptionError for a memory that is none. */
+  /** The table of another thread or process. Throws an OptionError if the memory is not a table. */
   static attach(buffer: ArrayBufferLike): AddressTable {
     const isMemory = buffer instanceof SharedArrayBuffer || buffer instanceof ArrayBuffer;
     const fits = isMemory && buffer.byteLength > headerWords * 4;
@@ -228,7 +229,7 @@ export class AddressTable {
     return isBanned;
   }
 
-  /** A connection that was let in is gone. @internal */
+  /** An admitted connection is gone. @internal */
   leave(ticket: number, worker: number): void {
     if (ticket >= 0) this.#entries.leave(ticket, worker);
   }

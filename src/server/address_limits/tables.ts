@@ -1,5 +1,5 @@
 /**
- * Who may connect: the tables of addresses of a server, shared by all its workers, one for each set of limits
+ * Admission by address: the tables of a server, shared by all its workers, one for each set of limits
  * its listeners have, and the bans of all of them as one list.
  *
  * @module
@@ -23,7 +23,7 @@ export interface AddressLimitsMemory {
 export interface ServerBans {
   /** The bans in force. */
   list(): Ban[];
-  /** Bans an IP address or a network for so many milliseconds. It concerns new connections only. */
+  /** Bans an IP address or a network for this many milliseconds. Only new connections are affected. */
   add(address: string, milliseconds: number, reason?: string): void;
   /** Ends a ban; false when there was none. */
   remove(address: string): boolean;

@@ -1,5 +1,5 @@
 /**
- * What a server tells of its life: a closed list of events.
+ * The events of a server's life: a closed list.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export const logEvents = {
 /** The name of an event. */
 export type LogEvent = keyof typeof logEvents;
 
-/** What is told beside the event: plain values, and errors. */
+/** The fields of an event: plain values, and errors. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** One entry of the log, as a sink gets it. */
@@ -70,11 +70,11 @@ export interface LogEntry {
   readonly event: LogEvent;
   /** The worker concerned, by its number. */
   readonly worker?: number;
-  /** Further entries like this one, but for their time, that were put together in it. */
+  /** Further entries that differ only in their time and were combined into this one. */
   readonly repeated?: number;
   /** What else is known. Errors are objects of `name`, `message`, `code` and what else they know. */
   readonly [field: string]: unknown;
 }
 
-/** Where entries go. One that throws or rejects is counted and harms nothing. */
+/** Receives entries. If it throws or rejects, that is counted and has no other effect. */
 export type LogSink = (entry: LogEntry) => void | Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * Puts equal things together: the first is told at once, and those that follow are counted and told as one.
+ * Combines equal things: the first is reported at once, the following ones are counted and reported as one.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const othersKey = "\0others";
 
 interface Seen<T> {
   latest: T;
-  /** How many came since something was told. */
+  /** The number since the last report. */
   repeated: number;
 }
 
@@ -24,13 +24,13 @@ export class Repeats<T> {
   /** Values for which there is no room are counted together, and not told at once. */
   readonly #countsOthers: boolean;
 
-  /** `repeated` is 0 for what is told at once, else how many were put together in the value, the last one. */
+  /** `repeated` is 0 for an immediate report, otherwise the number combined into the value, the last one. */
   constructor(tell: (value: T, repeated: number) => void, { countsOthers = false } = {}) {
     this.#tell = tell;
     this.#countsOthers = countsOthers;
   }
 
-  /** Tells the value, or counts it where one of the same key was told within the last second. */
+  /** Reports the value, or counts it if one with the same key was reported within the last second. */
   add(key: string, value: T): void {
     const seen = this.#seen.get(key);
     if (seen !== undefined) {
@@ -47,7 +47,7 @@ export class Repeats<T> {
     this.#timer ??= setTimeout(() => this.#pass(), repeatIntervalMilliseconds);
   }
 
-  /** Tells what was counted; what comes later is told at once. */
+  /** Reports the counted values; later ones are reported at once. */
   end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
@@ -61,7 +61,7 @@ export class Repeats<T> {
     if (repeated > 0) this.#tell(latest, repeated);
   }
 
-  /** What goes on repeating is told once an interval; the rest is forgotten. */
+  /** Values that still repeat are reported once an interval; the others are forgotten. */
   #pass(): void {
     this.#timer = undefined;
     for (const [key, seen] of [...this.#seen]) {

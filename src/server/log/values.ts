@@ -39,7 +39,7 @@ function plainError(error: Error, depth: number): Record<string, unknown> {
   return plain;
 }
 
-/** Undefined where reading it throws: the rest of the error is told all the same. */
+/** Undefined if reading it throws: the rest of the error is logged nevertheless. */
 function readable(error: Error, key: string): unknown {
   try {
     return (error as unknown as Record<string, unknown>)[key];

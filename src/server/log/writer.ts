@@ -60,7 +60,7 @@ export class LogWriter {
   }
 
   async #run(): Promise<void> {
-    // What is told in the same turn goes out together.
+    // Lines of one turn are written together.
     await Promise.resolve();
     for (;;) {
       if (this.#queue.length === 0 && this.#untold > 0) this.#tellDropped();

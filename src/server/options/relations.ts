@@ -29,7 +29,7 @@ function checkListener(listener: ResolvedListenerOptions | ResolvedUdpOptions, p
   ]);
 }
 
-/** What names and addresses of listeners need to be told apart. */
+/** The parts of a listener's options that identify it. */
 type Addressed = Pick<ResolvedListenerOptions, "name" | "hostname" | "port"> & {
   unix?: string;
   inherited?: string | number;

@@ -39,7 +39,7 @@ const singleUdpName = "udp";
 /** Ways to say where a listener listens, of which there can be one. */
 const addressKinds: readonly (readonly string[])[] = [["hostname", "port"], ["unix"], ["inherited"]];
 
-/** Makes of flat paths an object of objects. */
+/** Turns flat paths into nested objects. */
 function nest(flat: ReadonlyMap<string, unknown>): Record<string, unknown> {
   const options: Record<string, unknown> = {};
   for (const [path, value] of flat) {
@@ -204,7 +204,7 @@ export function readExported(exported: ServerOptions | undefined, moduleUrl: str
 /**
  * All options of a server, from all sources: flags over variables of the environment over code over what the
  * application exports over the platforms' `PORT` and `HOST` over the defaults. So the operator of a server
- * has the last word. Throws an {@linkcode OptionError} that names what is wrong and what is wanted.
+ * decides. Throws an {@linkcode OptionError} that names the wrong option and the values it accepts.
  */
 export function resolveGiven(
   options: ServerOptions,

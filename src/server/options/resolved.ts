@@ -31,7 +31,7 @@ type Optional =
   | "restartPath"
   | "ttl";
 
-/** All there, but for what has no value by default. */
+/** All options, except those without a default that were not set. */
 type Filled<Options> = {
   readonly [Key in keyof Options]-?: Key extends Optional ? Options[Key] | undefined
     : NonNullable<Options[Key]>;
@@ -59,7 +59,7 @@ type OwnOptions = Omit<
   keyof ListenerOptions | "listeners" | "udp" | "metrics" | "shutdown" | "supervisor" | "scaling" | "workers"
 >;
 
-/** What a server does, all of it. It can be sent to a worker where `log` is no function. */
+/** All options of a server. They can be sent to a worker unless `log` is a function. */
 export interface ResolvedServerOptions extends Filled<OwnOptions> {
   readonly listeners: readonly ResolvedListenerOptions[];
   readonly udp: readonly ResolvedUdpOptions[];

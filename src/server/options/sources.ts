@@ -77,8 +77,8 @@ function readVariable(flat: FlatOptions, sources: OptionSources, name: string, p
 const prefix = "RINGPORT_";
 
 /**
- * Variables of this prefix that are no options: whether assertions are checked, where the native library is
- * unpacked, how a worker's process finds its server, and what this project's own tests and tools read.
+ * Variables with this prefix that are not options: whether assertions are checked, where the native library
+ * is unpacked, how a worker's process finds its server, and what this project's own tests and tools read.
  */
 export const otherVariables: ReadonlySet<string> = new Set([
   "RINGPORT_ASSERTIONS",
