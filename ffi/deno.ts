@@ -15,6 +15,8 @@ import {
   translateSymbols,
 } from "./driver.ts";
 import { namesThisHost, noAddressError } from "./host_name.ts";
+import { Status } from "./layout.gen.ts";
+import { NativeError } from "./status.ts";
 import { SYMBOLS, type SymbolType } from "./symbols.gen.ts";
 
 const SPELLING = { u32: "u32", i32: "i32", pointer: "buffer" } as const satisfies Record<SymbolType, string>;
@@ -41,9 +43,8 @@ function openLibrary(path: string): OpenedLibrary {
 
 function view(address: number, bytes: number): ArrayBuffer {
   if (!granted({ name: "ffi" })) {
-    throw new Deno.errors.NotCapable(
-      "memory that processes share needs --allow-ffi for every library, not for one file",
-    );
+    const detail = "memory that processes share needs --allow-ffi for every library, not for one file";
+    throw new NativeError("memory_part", Status.accessDenied, 0, detail);
   }
   return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { LibraryError } from "./library_error.ts";
 import type { OperatingSystem } from "./system_error.ts";
 
 /** Architectures a library is built for, in Zig's spelling. */
@@ -41,7 +42,8 @@ export function hostFromPlatform(platform: string, processor = ""): Host {
     ? "x86_64"
     : undefined;
   if (operatingSystem === undefined || architecture === undefined) {
-    throw new Error(`ringport runs on Linux and Windows, x86_64 and aarch64; this is "${text.trim()}"`);
+    const message = `Ringport runs on Linux and Windows, x86_64 and aarch64, not on "${text.trim()}"`;
+    throw new LibraryError("ERR_UNSUPPORTED_SYSTEM", "", message);
   }
   return { operatingSystem, architecture };
 }

@@ -43,26 +43,46 @@ export interface NativeOptions {
   library?: string;
 }
 
+/** What a library is looked for and opened with. */
+interface Surroundings {
+  readonly driver: Driver;
+  readonly search: LibrarySearch;
+}
+
+// Done at load, as it takes awaiting, so that opening, and with it listening, is synchronous. An error is
+// thrown when the library is opened: importing alone must not fail.
+const found: Surroundings | LibraryError = await findSurroundings();
+
+async function findSurroundings(): Promise<Surroundings | LibraryError> {
+  try {
+    const driver = await importDriver();
+    const search = { files: driver.files, host: detectHost(), moduleUrl: import.meta.url };
+    return { driver, search: { ...search, unpacked: await unpackWhereNeeded(driver, search) } };
+  } catch (error) {
+    if (error instanceof LibraryError) return error;
+    throw error;
+  }
+}
+
 async function importDriver(): Promise<Driver> {
   if ("Bun" in globalThis) return (await import("./bun.ts")).driver;
   if ("Deno" in globalThis) return (await import("./deno.ts")).driver;
-  throw new Error("ringport runs on Bun and on Deno; this is neither");
+  throw new LibraryError("ERR_UNSUPPORTED_RUNTIME", "", "Ringport runs on Bun and Deno only");
 }
 
-const driver = await importDriver();
-const host = detectHost();
-const search: LibrarySearch = { files: driver.files, host, moduleUrl: import.meta.url };
-// Done at load, as it takes awaiting, so that opening, and with it listening, is synchronous.
-const unpacked = await unpackWhereNeeded();
+function surroundings(): Surroundings {
+  if (found instanceof LibraryError) throw found;
+  return found;
+}
 
 /** A variable of the environment; undefined where it is not set or may not be read. Never prompts. */
-export function environment(name: string): string | undefined {
-  return driver.files.variable(name);
+export function readEnvironment(name: string): string | undefined {
+  return surroundings().driver.files.variable(name);
 }
 
 /** The system's number of this process. */
-export function processId(): number {
-  return driver.processId;
+export function currentProcessId(): number {
+  return surroundings().driver.processId;
 }
 
 /** Libraries opened by this thread: a second opening gives the same one. */
@@ -73,10 +93,11 @@ const opened = new Map<string, Native>();
  * the subclass of it that says what does not fit.
  */
 export function openNative(options: NativeOptions = {}): Native {
-  const { path } = findLibrary({ ...search, unpacked, library: options.library });
+  const { driver, search } = surroundings();
+  const { path } = findLibrary({ ...search, library: options.library });
   const known = opened.get(path);
   if (known !== undefined) return known;
-  const library = openLibrary(path);
+  const library = openLibrary(driver, path);
   checkLibrary(library.functions, path);
   const native: Native = {
     runtime: driver.runtime,
@@ -144,19 +165,22 @@ function currentFolder(functions: OpenedLibrary["functions"]): string | undefine
   return length < 0 ? undefined : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
-function openLibrary(path: string): OpenedLibrary {
+function openLibrary(driver: Driver, path: string): OpenedLibrary {
   try {
     return driver.openLibrary(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LibraryError("ERR_LIBRARY_OPEN", path, `${path} cannot be opened: ${reason}`, { cause });
+    throw new LibraryError("ERR_LIBRARY_OPEN", path, `${path} could not be opened: ${reason}`, { cause });
   }
 }
 
 /** The package's library, where no other one is found: the file it has, or unpacked. */
-async function unpackWhereNeeded(): Promise<Unpacked | undefined> {
-  if (otherLibrary() !== undefined) return undefined;
-  const { files, openingFault } = driver;
+async function unpackWhereNeeded(
+  { files, openingFault }: Driver,
+  search: LibrarySearch,
+): Promise<Unpacked | undefined> {
+  if (otherLibrary(search) !== undefined) return undefined;
+  const { host } = search;
   const own = packagedPath(import.meta.url, host);
   if (own !== undefined && files.presence(own) === "present" && openingFault(own) === undefined) {
     return { path: own };
@@ -169,11 +193,11 @@ async function unpackWhereNeeded(): Promise<Unpacked | undefined> {
   }
 }
 
-function otherLibrary(): FoundLibrary | undefined {
+function otherLibrary(search: LibrarySearch): FoundLibrary | undefined {
   try {
     return findLibrary(search);
   } catch {
-    // Told when the library is opened: importing alone must not fail.
+    // Told when the library is opened.
     return undefined;
   }
 }

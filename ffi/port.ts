@@ -205,8 +205,8 @@ export interface SharedMemory {
   /** Names it where it was made, so that it can be given to other processes; 0 elsewhere. */
   readonly descriptor: number;
   /**
-   * A part of it, to be used until it is closed. Throws what the runtime throws where memory at an address
-   * may not be read.
+   * A part of it, to be used until it is closed. Throws a NativeError: accessDenied where memory at an
+   * address may not be read.
    */
   part(offset: number, bytes: number): ArrayBuffer;
   /** Gives this process's share of it back. All parts are detached. */

@@ -95,7 +95,8 @@ export class NativeError extends Error {
   readonly systemError: number;
   readonly systemName: string;
 
-  constructor(operation: string, status: number, systemError = 0, detail = "") {
+  /** `detail`: what is wrong, where that is more than the status means. */
+  constructor(operation: string, status: number, systemError = 0, readonly detail = "") {
     const systemName = systemErrorName(systemError);
     const system = systemError === 0 ? "" : ` (${`${systemName} ${systemError}`.trim()})`;
     super(`${operation}: ${detail === "" ? statusMessage(status) : detail}${system}`);

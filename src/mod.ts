@@ -94,4 +94,3 @@ export {
   UnreachableError,
   WindowError,
 } from "./base/errors.ts";
-export { NativeError } from "../ffi/status.ts";

@@ -5,7 +5,7 @@ import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
 import { connect, type Connection, createLoop, type EventLoop } from "../src/mod.ts";
 import type { PeerAddress } from "../src/base/peer_address.ts";
-import { discardDescriptor } from "../src/loop/open.ts";
+import { discardDescriptor } from "../src/loop/native.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { connectLogged } from "./helpers/log.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";

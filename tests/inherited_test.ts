@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Statistic } from "../src/base/layout.ts";
 import { findInherited, readInherited } from "../src/base/inherited_sockets.ts";
-import { processId } from "../src/loop/open.ts";
+import { processId } from "../src/loop/native.ts";
 import { connect, createLoop, listen, type Listener, OptionError, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
 import { duplicate } from "./helpers/lanes.ts";

@@ -10,7 +10,7 @@ import {
   makeMeetingFolder,
   openLane,
   takeDescriptor,
-} from "../src/loop/open.ts";
+} from "../src/loop/native.ts";
 import { createLoop, type EventLoop, listen, type Listener, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
 import { give as giveSocket, OwnLanes, waitForReport } from "./helpers/lanes.ts";

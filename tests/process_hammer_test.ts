@@ -5,7 +5,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, type RingportError } from "../src/mod.ts";
-import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/open.ts";
+import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/native.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
 import { SharedParts } from "../src/worker/process/shared_parts.ts";
 import {

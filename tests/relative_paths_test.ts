@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { absoluteUnixPath } from "../src/stream/socket_address.ts";
-import { currentFolder } from "../src/loop/open.ts";
+import { currentFolder } from "../src/loop/native.ts";
 import { connect, type Connection, listen, type Listener } from "../src/mod.ts";
 import { createPool } from "../src/pool.ts";
 import { CommandServer } from "./helpers/commands.ts";

@@ -1,7 +1,7 @@
 /** Zero-downtime restart: taking the place of a server that runs, and sockets from a service manager. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { processId } from "../src/loop/open.ts";
+import { processId } from "../src/loop/native.ts";
 import { connect, createLoop } from "../src/mod.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";

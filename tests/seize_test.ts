@@ -5,7 +5,7 @@ import type { ShareableLoop } from "../ffi/mod.ts";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
 import { connect, createLoop, listen } from "../src/mod.ts";
-import { seizeLoop } from "../src/loop/open.ts";
+import { seizeLoop } from "../src/loop/native.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
 import { TestServer } from "./helpers/log.ts";
 import { connectPeer, readText } from "./helpers/peer.ts";

@@ -1,7 +1,7 @@
 /** A server at the path of a Unix socket, and on an inherited one: the defaults of all other options fit. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { processId } from "../src/loop/open.ts";
+import { processId } from "../src/loop/native.ts";
 import { listen, type RingportError } from "../src/mod.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { Folder } from "./helpers/folder.ts";

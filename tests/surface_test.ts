@@ -25,7 +25,6 @@ const PAGES: Record<string, Page> = {
       "Listener",
       "MessageError",
       "MessageTooLargeError",
-      "NativeError",
       "NotFoundError",
       "OptionError",
       "ResolveError",

@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, listen } from "../src/mod.ts";
 import { udpSocket } from "../src/udp.ts";
-import { listenQueue, processCounters } from "../src/loop/open.ts";
+import { listenQueue, processCounters } from "../src/loop/native.ts";
 import { connectPeer } from "./helpers/peer.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, until } from "./helpers/wait.ts";

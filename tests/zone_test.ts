@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { parseAddress } from "../src/base/address.ts";
 import { parseAddressWords } from "../src/base/address_words.ts";
 import { connectWith } from "../src/connect/connect.ts";
-import { interfaceIndex } from "../src/loop/open.ts";
+import { interfaceIndex } from "../src/loop/native.ts";
 import { connect, type Connection, listen, OptionError } from "../src/mod.ts";
 import { udpSocket } from "../src/udp.ts";
 import { bun, system } from "./helpers/runtime.ts";

@@ -10,7 +10,8 @@ import { SharedConfig } from "../../src/stream/shared_config.ts";
 import { ConnectionTable } from "../../src/stream/table.ts";
 import { Word, wordsOfSlot } from "../../src/stream/time_limits/words.ts";
 import { Clock } from "../../src/loop/clock.ts";
-import { openEngine } from "../../src/loop/open.ts";
+import { Engine } from "../../src/loop/engine.ts";
+import { openLoop } from "../../src/loop/native.ts";
 import type { Micro } from "./bench.ts";
 
 const WATCHED = 100_000;
@@ -35,7 +36,7 @@ const PATIENCE_MS = 10_000;
 
 /** The marks with so many watched. */
 async function measure(micro: Micro, count: number): Promise<void> {
-  const engine = openEngine({ timers: 2 * count, slots: 2 * count }, false);
+  const engine = new Engine(openLoop({ timers: 2 * count, slots: 2 * count }), false);
   const table = new ConnectionTable(engine);
   const config = new SharedConfig(undefined as unknown as EventLoop, engine, table, {
     timeouts,

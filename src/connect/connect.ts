@@ -17,7 +17,7 @@ import { OptionError, ResolveError, type RingportError, StateError, TimeoutError
 import { Status, TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { connectTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { errorOfStatus } from "../loop/native_errors.ts";
-import { interfaceIndex, resolve } from "../loop/open.ts";
+import { interfaceIndex, resolve } from "../loop/native.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import { errorOfAddresses, errorOfAttempts } from "./errors.ts";
 import { AddressRace, type Candidate, interleave, type RaceOwner } from "./race.ts";

@@ -6,7 +6,7 @@
  */
 import { OptionError } from "../base/errors.ts";
 import { findInherited, readInherited } from "../base/inherited_sockets.ts";
-import { environment, processId } from "../loop/open.ts";
+import { environment, processId } from "../loop/native.ts";
 import {
   addressWithZone,
   type Endpoint,

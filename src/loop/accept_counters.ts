@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { networkCounters } from "./open.ts";
+import { networkCounters } from "./native.ts";
 
 /** The counters; they only grow. A counter this kernel does not have is 0. */
 export interface AcceptCounters {

@@ -37,6 +37,7 @@ import { type CompletionSink, noSockets } from "./completion_sink.ts";
 import { dispatch } from "./dispatch.ts";
 import { Exceptions } from "./exceptions.ts";
 import { LateAnswers } from "./late_answers.ts";
+import { errorOfNative, native } from "./native.ts";
 import { brokenLoop, errorOfStatus, type StatusPlace, unanswered } from "./native_errors.ts";
 import { Faults } from "./faults.ts";
 import { Overflow } from "./overflow.ts";
@@ -153,26 +154,26 @@ export class Engine {
   /** What {@linkcode segmentBudget} was at the last poll. */
   #segmentRation = 0;
 
-  constructor(native: NativeLoop, development: boolean) {
-    this.#native = native;
-    this.#header = native.header;
-    this.clock = new Clock(native.header);
-    this.#submissions = native.submissions;
-    this.#completions = native.completions;
-    this.#poll = native.poll;
-    this.#policy = new WakePolicy(native.rest(0) >= 0);
-    this.sendPending = native.sendPending;
-    this.segments = segmentsOf(native, development);
+  constructor(loop: NativeLoop, development: boolean) {
+    this.#native = loop;
+    this.#header = loop.header;
+    this.clock = new Clock(loop.header);
+    this.#submissions = loop.submissions;
+    this.#completions = loop.completions;
+    this.#poll = loop.poll;
+    this.#policy = new WakePolicy(loop.rest(0) >= 0);
+    this.sendPending = loop.sendPending;
+    this.segments = segmentsOf(loop, development);
     this.segments.whenFreed = () => {
       if (!this.#awake && !this.#closed) this.#touch();
     };
     this.#late = new LateAnswers(this.segments, (id) => this.submit(Operation.close, id));
-    this.timers = new TimerTable(this, native.sizes.timers);
+    this.timers = new TimerTable(this, loop.sizes.timers);
     this.#ration();
-    this.#sleep = new Sleep(native.doorbell, {
+    this.#sleep = new Sleep(loop.doorbell, {
       ring: this.#ring,
-      wake: () => native.wake(),
-      failed: (thrown) => this.exceptions.tell(thrown),
+      wake: () => loop.wake(),
+      failed: (thrown) => this.exceptions.tell(errorOfNative(thrown, { operation: "sleep" })),
     });
     this.#readHeader();
   }
@@ -318,7 +319,12 @@ export class Engine {
 
   /** Address of one end; throws where the id is stale. */
   address(id: number, end: "local" | "remote"): NativeAddress {
-    return this.#native.address(id >>> 0, end);
+    return native("address", () => this.#native.address(id >>> 0, end), { connectionId: id });
+  }
+
+  /** The system's number of a listening socket; throws where the id is stale. */
+  descriptorOf(id: number): number {
+    return native("descriptorOf", () => this.#native.descriptorOf(id >>> 0));
   }
 
   /**
@@ -366,7 +372,11 @@ export class Engine {
     this.#closed = true;
     company.left(this);
     this.#sleep.end();
-    await this.#native.close();
+    try {
+      await this.#native.close();
+    } catch (thrown) {
+      throw errorOfNative(thrown, { operation: "close" });
+    }
     this.#overflow.takeBack(Operation.adopt, (descriptor) => this.#native.discard(descriptor));
   }
 

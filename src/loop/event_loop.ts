@@ -8,8 +8,8 @@ import { report } from "../base/thrown.ts";
 import { StateError } from "../base/errors.ts";
 import { COMPLETIONS_PER_TURN_DEFAULT } from "../base/layout.ts";
 import { checkOptions } from "../base/options.ts";
-import type { Engine } from "./engine.ts";
-import { type LoopMeasure, type LoopSizes, measureSizes, openEngine } from "./open.ts";
+import { Engine } from "./engine.ts";
+import { type LoopMeasure, type LoopSizes, measureSizes, native, openLoop } from "./native.ts";
 import { type LoopOptions, loopSchema } from "./options.ts";
 import { Pressure } from "./pressure.ts";
 import { type LoopStatistics, readStatistics } from "./statistics.ts";
@@ -182,7 +182,8 @@ function sizesOf(options: LoopOptions): LoopSizes {
 
 function open(options: LoopOptions, shared?: ArrayBufferLike, whenUnused?: () => void): EventLoop {
   const { development = false, library, tasks = 0, memory = 0 } = options;
-  const engine = openEngine(sizesOf(options), development, library, shared);
+  const loop = openLoop(sizesOf(options), library, shared);
+  const engine = native("createLoop", () => new Engine(loop, development));
   if (tasks > 0 || memory > 0) {
     engine.pressure = new Pressure(engine, { tasks: tasks || Infinity, memory: memory || Infinity });
   }

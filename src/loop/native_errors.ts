@@ -1,9 +1,9 @@
 /**
- * Statuses and failures of the library as this framework's errors.
+ * Statuses of the library as this framework's errors.
  *
  * @module
  */
-import { NativeError, statusCode, statusMessage, systemErrorName } from "../../ffi/status.ts";
+import { statusCode, statusMessage, systemErrorName } from "../../ffi/status.ts";
 import {
   AccessDeniedError,
   AddressInUseError,
@@ -83,12 +83,6 @@ export function errorOfStatus(status: number, systemError: number, place: Status
     connectionId: place.connectionId,
   };
   return new (classes.get(status) ?? RingportError)(message, details);
-}
-
-/** What the driver threw, as one of this framework's errors; anything else comes back as it is. */
-export function errorOfNative(error: unknown, place: StatusPlace): unknown {
-  if (!(error instanceof NativeError)) return error;
-  return errorOfStatus(error.status, error.systemError, place);
 }
 
 /** A request the library did not answer in the polls that must have taken it. */

@@ -5,7 +5,7 @@
  */
 import { descriptorReserve, descriptorsPerProcess, descriptorsPerWorker } from "../base/limits.ts";
 import { SLOTS_MAX } from "../base/layout.ts";
-import { descriptorLimit } from "../loop/open.ts";
+import { descriptorLimit } from "../loop/native.ts";
 
 /**
  * Connections each of `workers` may have at once so that the process never runs out of descriptors: they stop

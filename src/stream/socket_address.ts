@@ -15,7 +15,7 @@ import {
 import { OptionError } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
 import type { StatusPlace } from "../loop/native_errors.ts";
-import { currentFolder, interfaceIndex } from "../loop/open.ts";
+import { currentFolder, interfaceIndex } from "../loop/native.ts";
 
 /** An address with its port. */
 export interface Endpoint {

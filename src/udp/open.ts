@@ -12,7 +12,7 @@ import {
   highWaterMarkDefaultBytes,
   lowWaterMarkDefaultBytes,
 } from "../base/limits.ts";
-import { environment, interfaceIndex, processId, resolve } from "../loop/open.ts";
+import { environment, interfaceIndex, processId, resolve } from "../loop/native.ts";
 import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import { findInherited, readInherited } from "../base/inherited_sockets.ts";
 import { addressWithZone } from "../stream/socket_address.ts";

@@ -8,7 +8,7 @@ import { RingportError } from "../base/errors.ts";
 import { acceptCounters } from "../loop/accept_counters.ts";
 import { createLoop, type EventLoop } from "../loop/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
-import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/open.ts";
+import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/native.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import type { ListenerPlan } from "../server/listeners.ts";
 import { inheritedDatagram } from "../udp/open.ts";

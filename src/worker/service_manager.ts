@@ -6,7 +6,7 @@
  */
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
-import { notifyManager } from "../loop/open.ts";
+import { notifyManager } from "../loop/native.ts";
 
 /** Milliseconds until a manager that had no room for a notice is told again. */
 const retryMilliseconds = 50;

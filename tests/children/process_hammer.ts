@@ -3,7 +3,7 @@
  * what it is to do and where, says that it is about to begin, and prints what it found.
  */
 // deno-lint-ignore-file no-console
-import { processId } from "../../src/loop/open.ts";
+import { processId } from "../../src/loop/native.ts";
 import { createLoop } from "../../src/mod.ts";
 import { type GivenParts, SharedParts } from "../../src/worker/process/shared_parts.ts";
 import { hammer, type HammerOrder } from "../helpers/hammer.ts";

@@ -4,7 +4,7 @@
  */
 // deno-lint-ignore-file no-console
 import { listenHanded } from "../../src/listen/listener.ts";
-import { processId, takeDescriptor } from "../../src/loop/open.ts";
+import { processId, takeDescriptor } from "../../src/loop/native.ts";
 import { createLoop, listen, type RingportError, type Window } from "../../src/mod.ts";
 import { reportTo } from "../helpers/lanes.ts";
 import { inputLines } from "../helpers/process.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { createLoop, type EventLoop } from "../../src/mod.ts";
-import { giveDescriptor, type Lane, openLane, processId, takeDescriptor } from "../../src/loop/open.ts";
+import { giveDescriptor, type Lane, openLane, processId, takeDescriptor } from "../../src/loop/native.ts";
 import type { Channel } from "../../src/worker/process/channel.ts";
 import { openChannelDoor, type Report, report } from "../../src/worker/process/channel_door.ts";
 import { delay } from "./wait.ts";

@@ -70,7 +70,6 @@ export const ZIG_LAYERS: Layer[] = [
 export const DOORS: { from: RegExp; to: RegExp }[] = [
   { from: /^src\/loop\//, to: /^ffi\/(mod|port|completion_ring|submission_ring|status|layout\.gen)\.ts$/ },
   { from: /^src\/base\//, to: /^ffi\/(layout\.gen|assert)\.ts$/ },
-  { from: /^src\/mod\.ts$/, to: /^ffi\/status\.ts$/ },
 ];
 
 /** The path that `specifier` means in the file `path`. */

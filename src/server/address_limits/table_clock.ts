@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemNow } from "../../loop/open.ts";
+import { systemNow } from "../../loop/native.ts";
 
 /**
  * Milliseconds on a clock that all threads and processes of the machine read alike, the lower 32 bits of

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { processCounters } from "../../loop/open.ts";
+import { processCounters } from "../../loop/native.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
 import { stateNames } from "../../stream/state.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatHostAndPort, type SocketAddress } from "../../base/address.ts";
-import { listenQueue } from "../../loop/open.ts";
+import { listenQueue } from "../../loop/native.ts";
 import type { ListenerInfo } from "../../server/application.ts";
 import type { ResolvedServerOptions } from "../../server/options/mod.ts";
 import type { Spreading } from "../../server/spreading.ts";

@@ -7,7 +7,7 @@ import { ConnectionRefusedError, NotFoundError } from "../../base/errors.ts";
 import { connect } from "../../connect/connect.ts";
 import type { CloseReason, Connection, SocketHandlers } from "../../stream/types.ts";
 import type { ConnectOptions } from "../../connect/types.ts";
-import type { Lane } from "../../loop/open.ts";
+import type { Lane } from "../../loop/native.ts";
 import { frameOf, FrameReader } from "./frames.ts";
 
 /** Whom a channel tells. */

@@ -7,7 +7,7 @@
 import { connect } from "../../connect/connect.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import { host } from "../../host/mod.ts";
-import { takeLane } from "../../loop/open.ts";
+import { takeLane } from "../../loop/native.ts";
 import { Channel, channelOptions, type ChannelOwner } from "./channel.ts";
 import { ChannelListener } from "./channel_listener.ts";
 import { ChannelSocket } from "./channel_socket.ts";

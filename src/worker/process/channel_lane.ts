@@ -16,7 +16,7 @@ import { Status } from "../../base/layout.ts";
 import { listenHanded } from "../../listen/listener.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import type { Connection } from "../../stream/types.ts";
-import { dialMeeting, discardDescriptor, type Lane, openLane, takeLane } from "../../loop/open.ts";
+import { dialMeeting, discardDescriptor, type Lane, openLane, takeLane } from "../../loop/native.ts";
 import {
   Channel,
   channelHandlers,

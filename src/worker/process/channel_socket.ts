@@ -8,7 +8,7 @@ import { RingportError } from "../../base/errors.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import { type BoundSource, listenRaw } from "../../listen/bound_source.ts";
 import { host } from "../../host/mod.ts";
-import { makeMeetingFolder, removeMeetingFolder } from "../../loop/open.ts";
+import { makeMeetingFolder, removeMeetingFolder } from "../../loop/native.ts";
 import { acceptChannel } from "./channel_lane.ts";
 import { type Arrival, type ChannelDoor, type ChannelPlace, ChannelTokens } from "./channel_tokens.ts";
 

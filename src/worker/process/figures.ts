@@ -6,7 +6,7 @@
  */
 import type { LoopOptions } from "../../loop/options.ts";
 import { measureLoop } from "../../loop/event_loop.ts";
-import type { Lane } from "../../loop/open.ts";
+import type { Lane } from "../../loop/native.ts";
 import { loopElsewhere, type ShareableLoop } from "../../loop/remote_statistics.ts";
 import { boardBytes, Gauges } from "../../server/gauges.ts";
 import { type GivenParts, SharedParts } from "./shared_parts.ts";

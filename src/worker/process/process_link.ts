@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../base/thrown.ts";
 import { type ChildProcess, type ChildStatus, host } from "../../host/mod.ts";
-import { discardDescriptor, giveDescriptor, type Lane, openLane } from "../../loop/open.ts";
+import { discardDescriptor, giveDescriptor, type Lane, openLane } from "../../loop/native.ts";
 import type { LoopOptions } from "../../loop/options.ts";
 import type { Gauges } from "../../server/gauges.ts";
 import { type Channel, type ChannelOwner, nobody } from "./channel.ts";

@@ -6,7 +6,7 @@
  */
 import { createLoop, type EventLoop } from "../../loop/event_loop.ts";
 import { host } from "../../host/mod.ts";
-import { takeDescriptor, wakeLoop } from "../../loop/open.ts";
+import { takeDescriptor, wakeLoop } from "../../loop/native.ts";
 import { plainFields } from "../../server/log/values.ts";
 import type { Phase } from "../../server/phases.ts";
 import type { Channel, ChannelOwner } from "./channel.ts";

@@ -10,10 +10,11 @@ import {
   createSharedMemory,
   giveMemory,
   type Lane,
+  native,
   openSharedMemory,
   type SharedMemory,
   takeDescriptor,
-} from "../../loop/open.ts";
+} from "../../loop/native.ts";
 
 /** What a process is told of them. */
 export interface GivenParts {
@@ -38,7 +39,7 @@ export class SharedParts {
     try {
       let offset = 0;
       this.buffers = sizes.map((size) => {
-        const part = memory.part(offset, size);
+        const part = native("createSharedMemory", () => memory.part(offset, size));
         offset += roomOf(size);
         return part;
       });

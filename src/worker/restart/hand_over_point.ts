@@ -6,7 +6,7 @@
  */
 import { textOf } from "../../base/thrown.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
-import { giveDescriptor, type Lane, openLane } from "../../loop/open.ts";
+import { giveDescriptor, type Lane, openLane } from "../../loop/native.ts";
 import type { Channel, ChannelOwner } from "../process/channel.ts";
 import type { Rendezvous, WaitingPoint } from "./rendezvous.ts";
 import {

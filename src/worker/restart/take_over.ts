@@ -7,7 +7,7 @@
 import { messageOf } from "../../base/thrown.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import { host } from "../../host/mod.ts";
-import { discardDescriptor, type Lane, takeDescriptor, takeLane } from "../../loop/open.ts";
+import { discardDescriptor, type Lane, takeDescriptor, takeLane } from "../../loop/native.ts";
 import type { ResolvedListenerOptions } from "../../server/options/mod.ts";
 import type { Channel } from "../process/channel.ts";
 import { inTime } from "../in_time.ts";

@@ -1,25 +1,31 @@
 /**
- * Opening the library and a loop in it.
+ * The library as the rest of `src/` calls it. Every call that can throw goes through {@linkcode native}, so
+ * that no error but this framework's own leaves the boundary.
  *
  * @module
  */
 import {
+  currentProcessId,
+  HostNameError,
   type Lane,
+  LibraryError,
   type ListenQueue,
   type LoopMeasure,
   type LoopSizes,
   type Native,
+  NativeError,
+  type NativeLoop,
   openNative,
   type ProcessCounters,
+  readEnvironment,
   type SharedMemory,
 } from "../../ffi/mod.ts";
 import { parseAddress } from "../base/address.ts";
-import { StateError } from "../base/errors.ts";
+import { ResolveError, RingportError, StateError } from "../base/errors.ts";
 import { Status } from "../base/layout.ts";
-import { Engine } from "./engine.ts";
-import { errorOfNative } from "./native_errors.ts";
+import { messageOf } from "../base/thrown.ts";
+import { errorOfStatus, type StatusPlace } from "./native_errors.ts";
 
-export { environment, processId } from "../../ffi/mod.ts";
 export type {
   Lane,
   ListenQueue,
@@ -29,13 +35,53 @@ export type {
   SharedMemory,
 } from "../../ffi/mod.ts";
 
+/** Calls the library; throws nothing but a RingportError of this operation. */
+export function native<T>(operation: string, call: () => T, place?: Omit<StatusPlace, "operation">): T {
+  try {
+    return call();
+  } catch (error) {
+    throw errorOfNative(error, { operation, ...place });
+  }
+}
+
+/** What the boundary threw, as one of this framework's errors. */
+export function errorOfNative(error: unknown, place: StatusPlace): RingportError {
+  if (error instanceof RingportError) return error;
+  if (error instanceof NativeError) {
+    const meanings = error.detail === "" ? place.meanings : { [error.status]: error.detail };
+    return errorOfStatus(error.status, error.systemError, { ...place, meanings });
+  }
+  const { operation, address, connectionId } = place;
+  const details = { operation, address, connectionId, origin: "library", cause: error } as const;
+  const message = `${operation}: ${messageOf(error)}`;
+  if (error instanceof HostNameError) {
+    const { code, hostname } = error;
+    return new ResolveError(message, { ...details, code, address: hostname, origin: "kernel" });
+  }
+  const code = error instanceof LibraryError ? error.code : "ERR_UNEXPECTED";
+  return new RingportError(message, { ...details, code });
+}
+
 /** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
 const natives = new Map<string | undefined, Native>();
 
 function nativeOf(library?: string): Native {
-  let native = natives.get(library);
-  if (native === undefined) natives.set(library, native = openNative({ library }));
-  return native;
+  let opened = natives.get(library);
+  if (opened === undefined) {
+    opened = native("openLibrary", () => openNative({ library }));
+    natives.set(library, opened);
+  }
+  return opened;
+}
+
+/** A variable of the environment; undefined where it is not set or may not be read. Never prompts. */
+export function environment(name: string): string | undefined {
+  return native("readEnvironment", () => readEnvironment(name));
+}
+
+/** The system's number of this process. */
+export function processId(): number {
+  return native("processId", currentProcessId);
 }
 
 /** The system's own counters of TCP, see `Native.networkCounters`. */
@@ -60,98 +106,62 @@ export function listenQueue(
   return address && nativeOf(library).listenQueue({ family: address.family, port, bytes: address.bytes });
 }
 
-/** Opens the giving end of a lane, see `Native.openLane`; throws this framework's errors. */
+/** Opens the giving end of a lane, see `Native.openLane`. */
 export function openLane(connection: number | undefined, processId?: number, library?: string): Lane {
-  try {
-    return nativeOf(library).openLane(connection, processId);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "openLane" });
-  }
+  return native("openLane", () => nativeOf(library).openLane(connection, processId));
 }
 
-/** Takes the other end of a lane, see `Native.takeLane`; throws this framework's errors. */
+/** Takes the other end of a lane, see `Native.takeLane`. */
 export function takeLane(
   connection: number | undefined,
   processId?: number,
   library?: string,
 ): Lane | undefined {
-  try {
-    return nativeOf(library).takeLane(connection, processId);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "takeLane" });
-  }
+  return native("takeLane", () => nativeOf(library).takeLane(connection, processId));
 }
 
-/** Gives a socket over a lane, see `Lane.give`; throws this framework's errors. */
+/** Gives a socket over a lane, see `Lane.give`. */
 export function giveDescriptor(descriptor: number, lane: Lane): Uint8Array<ArrayBuffer> | "busy" {
-  try {
-    return lane.give("socket", descriptor);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "give" });
-  }
+  return native("give", () => lane.give("socket", descriptor));
 }
 
-/** Takes what was given under a ticket, see `Lane.take`; throws this framework's errors. */
+/** Takes what was given under a ticket, see `Lane.take`. */
 export function takeDescriptor(ticket: Uint8Array, lane: Lane): number | "exhausted" {
-  try {
-    return lane.take(ticket);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "take" });
-  }
+  return native("take", () => lane.take(ticket));
 }
 
-/** Connects to a Unix socket, see `Native.dialMeeting`; throws this framework's errors. */
+/** Connects to a Unix socket, see `Native.dialMeeting`. */
 export function dialMeeting(path: string, processId?: number, library?: string): number {
-  try {
-    return nativeOf(library).dialMeeting(path, processId);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "dialMeeting" });
-  }
+  return native("dialMeeting", () => nativeOf(library).dialMeeting(path, processId));
 }
 
-/** Makes a folder for this user alone, see `Native.makeMeetingFolder`; throws this framework's errors. */
+/** Makes a folder for this user alone, see `Native.makeMeetingFolder`. */
 export function makeMeetingFolder(parent: string, library?: string): string {
-  try {
-    return nativeOf(library).makeMeetingFolder(parent);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "makeMeetingFolder" });
-  }
+  return native("makeMeetingFolder", () => nativeOf(library).makeMeetingFolder(parent));
 }
 
 /** Removes it, see `Native.removeMeetingFolder`. */
 export function removeMeetingFolder(path: string, library?: string): void {
-  nativeOf(library).removeMeetingFolder(path);
+  native("removeMeetingFolder", () => nativeOf(library).removeMeetingFolder(path));
 }
 
-/** Makes memory that other processes can map, see `Native.createMemory`; throws this framework's errors. */
+/** Makes memory that other processes can map, see `Native.createMemory`. */
 export function createSharedMemory(bytes: number, library?: string): SharedMemory {
-  try {
-    return nativeOf(library).createMemory(bytes);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "createSharedMemory" });
-  }
+  return native("createSharedMemory", () => nativeOf(library).createMemory(bytes));
 }
 
-/** Maps memory of another process, see `Native.openMemory`; throws this framework's errors. */
+/** Maps memory of another process, see `Native.openMemory`. */
 export function openSharedMemory(descriptor: number, bytes: number, library?: string): SharedMemory {
-  try {
-    return nativeOf(library).openMemory(descriptor, bytes);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "openSharedMemory" });
-  }
+  return native("openSharedMemory", () => nativeOf(library).openMemory(descriptor, bytes));
 }
 
-/** Gives memory made here over a lane, as often as wanted; throws this framework's errors. */
+/** Gives memory made here over a lane, as often as wanted. */
 export function giveMemory(memory: SharedMemory, lane: Lane): Uint8Array<ArrayBuffer> | "busy" {
   if (memory.descriptor === 0) {
     const details = { code: "ERR_STATE", operation: "giveMemory", origin: "application" } as const;
     throw new StateError("giveMemory: this process has not made the memory, or has closed it", details);
   }
-  try {
-    return lane.give("memory", memory.descriptor);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "giveMemory" });
-  }
+  return native("giveMemory", () => lane.give("memory", memory.descriptor));
 }
 
 let clock: Native | undefined = undefined;
@@ -183,31 +193,18 @@ function anyNative(): Native {
   return natives.values().next().value ?? nativeOf();
 }
 
-/** What the memory of a loop will be, see `Native.measureLoop`; throws this framework's errors. */
+/** What the memory of a loop will be, see `Native.measureLoop`. */
 export function measureSizes(sizes: LoopSizes, library?: string): LoopMeasure {
-  try {
-    return nativeOf(library).measureLoop(given(sizes));
-  } catch (error) {
-    throw errorOfNative(error, { operation: "createLoop" });
-  }
+  return native("createLoop", () => nativeOf(library).measureLoop(given(sizes)));
 }
 
 function given(sizes: LoopSizes): LoopSizes {
   return Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
 }
 
-/** Opens a loop, whose numbers may lie in memory that is given; throws this framework's errors. */
-export function openEngine(
-  sizes: LoopSizes,
-  development: boolean,
-  library?: string,
-  shared?: ArrayBufferLike,
-): Engine {
-  try {
-    return new Engine(nativeOf(library).openLoop(given(sizes), shared), development);
-  } catch (error) {
-    throw errorOfNative(error, { operation: "createLoop" });
-  }
+/** Opens a loop, whose numbers may lie in memory that is given. */
+export function openLoop(sizes: LoopSizes, library?: string, shared?: ArrayBufferLike): NativeLoop {
+  return native("createLoop", () => nativeOf(library).openLoop(given(sizes), shared));
 }
 
 /** Descriptors the process may have open, Infinity where the system sets no limit. */
@@ -215,10 +212,13 @@ export function descriptorLimit(library?: string): number {
   return nativeOf(library).descriptorLimit();
 }
 
-/** The library's addresses of a host name. */
-export function resolve(hostname: string): Promise<string[]> {
-  const native: Native = openNative();
-  return native.resolve(hostname);
+/** The library's addresses of a host name; rejects with a ResolveError where it has none. */
+export async function resolve(hostname: string): Promise<string[]> {
+  try {
+    return await nativeOf().resolve(hostname);
+  } catch (error) {
+    throw errorOfNative(error, { operation: "resolve", address: hostname });
+  }
 }
 
 /** Takes the loop of another thread away, see `Native.seizeLoop`. */
