@@ -371,8 +371,8 @@ describe("localhost", () => {
     // A machine without IPv6 says so in one of these ways; the answer of IPv4 counts.
     for (const code of ["EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"]) {
       const { errorOfAddresses } = await import("../src/connect/errors.ts");
-      const refused = new ConnectionRefusedError("refused", { code: "ECONNREFUSED" });
-      const local = new RingportError("no such address", { code });
+      const refused = new ConnectionRefusedError("refused", { code: "ECONNREFUSED", operation: "connect" });
+      const local = new RingportError("no such address", { code, operation: "connect" });
       expect(errorOfAddresses("localhost", [local, refused])).toBeInstanceOf(ConnectionRefusedError);
       expect(errorOfAddresses("localhost", [refused, local]).code).toBe("ECONNREFUSED");
     }

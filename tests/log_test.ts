@@ -40,6 +40,7 @@ describe("the log", () => {
     const { log, entries } = collected();
     const cause = new Error("inner");
     const error = new AddressInUseError("taken", {
+      operation: "listen",
       code: "EADDRINUSE",
       address: "[::1]:1",
       systemError: 98,
@@ -126,7 +127,10 @@ describe("the log", () => {
 describe("lines of the log", () => {
   it("are JSON for programs", () => {
     const { log, entries } = collected();
-    log.tell("worker.died", { worker: 1, error: new AddressInUseError("taken", { code: "EADDRINUSE" }) });
+    log.tell("worker.died", {
+      worker: 1,
+      error: new AddressInUseError("taken", { code: "EADDRINUSE", operation: "listen" }),
+    });
     const line = jsonLine(entries[0]);
     expect(line).not.toContain("\n");
     const read = JSON.parse(line);
@@ -139,7 +143,7 @@ describe("lines of the log", () => {
     const { log, entries } = collected();
     log.tell("worker.died", {
       worker: 1,
-      error: new AddressInUseError("taken", { code: "EADDRINUSE" }),
+      error: new AddressInUseError("taken", { code: "EADDRINUSE", operation: "listen" }),
       a: "b c",
     });
     expect(humanLine(entries[0])).toMatch(

@@ -72,7 +72,7 @@ describe("the delay between attempts", () => {
 });
 
 describe("what is retried", () => {
-  const error = (code: string) => new RingportError(code, { code });
+  const error = (code: string) => new RingportError(code, { code, operation: "connect" });
   it("is what may pass", () => {
     for (
       const code of [

@@ -1,36 +1,39 @@
 /**
- * The closed set of errors this library throws, hands to `error` handlers or puts into a close reason.
+ * The errors of this library: thrown, passed to `error` handlers, or given as the error of a close reason.
  *
  * @module
  */
 
-/** Where the error arose: in the kernel, the native library, this framework, or the application. */
+/** Where an error arose: in the system, the native library, this framework, or the application's own code. */
 export type ErrorOrigin = "kernel" | "library" | "framework" | "application";
 
-/** What is known of a fault beside its message. */
+/** The fields of a {@linkcode RingportError}, as its constructor takes them. */
 export interface ErrorDetails {
-  /** Stable text to compare with, such as `"ECONNRESET"`. */
+  /** Stable code, such as `"ECONNRESET"` or `"ERR_OPTION"`. `docs/errors.md` lists all codes. */
   code: string;
-  /** What was being done: `"listen"`, `"connect"`, `"receive"`, `"send"` and so on. */
-  operation?: string;
-  /** The library's own status number, the same on every system; 0 where the library was not asked. */
+  /** The operation that failed: `"listen"`, `"connect"`, `"receive"`, `"send"` and so on. */
+  operation: string;
+  /** The native library's status number, the same on every system. 0 by default: it was not asked. */
   status?: number;
-  /** The system's error number as it was, 0 where the system did not speak. */
+  /** The system's error number. 0 by default: the system reported none. */
   systemError?: number;
-  /** The name of the fault in the system's own words, such as `"ECONNREFUSED"`; empty where there is none. */
+  /** The system's name of that number, such as `"ECONNREFUSED"` or `"WSAECONNREFUSED"`. Empty by default. */
   systemName?: string;
-  /** The address concerned, as `"127.0.0.1:3000"`. */
+  /** The address concerned, such as `"127.0.0.1:3000"`. */
   address?: string;
-  /** Where the error arose. The framework by default. */
+  /** Where the error arose. `"framework"` by default. */
   origin?: ErrorOrigin;
-  /** The connection concerned. */
+  /** The `id` of the connection concerned. */
   connectionId?: number;
   /** The error that led to this one. */
   cause?: unknown;
 }
 
 /**
- * Every error of this library is one of these. Compare `code`, or use `instanceof` with a subclass.
+ * The base class of all errors of this library. Compare `code`, or use `instanceof` with a subclass.
+ *
+ * Only two kinds of errors that a program meets here are not of this class: what its own callbacks throw, and
+ * the reason of its own `AbortSignal`.
  *
  * @example
  * ```ts
@@ -39,36 +42,40 @@ export interface ErrorDetails {
  * try {
  *   listen({ hostname: "not an address" });
  * } catch (error) {
- *   if (error instanceof RingportError) console.log(error.code);
+ *   if (error instanceof RingportError) console.log(error.code, error.operation); // ERR_OPTION listen
  * }
  * ```
  */
 export class RingportError extends Error {
-  override name = "RingportError";
-  /** Stable text to compare with, such as `"ECONNRESET"`. */
+  /** Stable code, such as `"ECONNRESET"` or `"ERR_OPTION"`. `docs/errors.md` lists all codes. */
   readonly code: string;
-  /** What was being done: `"listen"`, `"connect"`, `"receive"`, `"send"` and so on. */
+  /** The operation that failed: `"listen"`, `"connect"`, `"receive"`, `"send"` and so on. */
   readonly operation: string;
-  /** The library's own status number, 0 where the library was not asked. */
+  /** The native library's status number, the same on every system; 0 if the library was not asked. */
   readonly status: number;
-  /** The system's error number, 0 where the system did not speak. */
+  /** The system's error number; 0 if the system reported none. */
   readonly systemError: number;
-  /** The system's name of the fault, such as `"ECONNREFUSED"`; empty where there is none. */
+  /** The system's name of that number, such as `"ECONNREFUSED"` or `"WSAECONNREFUSED"`; empty if none. */
   readonly systemName: string;
-  /** The address concerned, where one was. */
+  /** The address concerned, such as `"127.0.0.1:3000"`; undefined if there is none. */
   readonly address?: string;
   /** Where the error arose. */
   readonly origin: ErrorOrigin;
-  /** The connection concerned, where one was. */
+  /** The `id` of the connection concerned; undefined if there is none. */
   readonly connectionId?: number;
-  /** Of `sendMany`: how many datagrams were taken before the one that failed. */
+  /** Only from `sendMany`: the number of datagrams taken before the one that failed. */
   declare sent?: number;
 
-  /** Errors are made by the library; the constructor is public so that tests and tools can make them too. */
+  // On the prototype, as the language's own errors have it: the stack then begins with this name.
+  static {
+    this.prototype.name = "RingportError";
+  }
+
+  /** The library makes its errors itself; the constructor is public for tests and tools. */
   constructor(message: string, details: ErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = details.code;
-    this.operation = details.operation ?? "";
+    this.operation = details.operation;
     this.status = details.status ?? 0;
     this.systemError = details.systemError ?? 0;
     this.systemName = details.systemName ?? "";
@@ -78,92 +85,125 @@ export class RingportError extends Error {
   }
 }
 
-/** The address and port are taken: code `EADDRINUSE`. */
+/** The address is in use: code `EADDRINUSE`, or `ENOTSOCK` where a file that is not a socket has the path. */
 export class AddressInUseError extends RingportError {
-  override name = "AddressInUseError";
+  static {
+    this.prototype.name = "AddressInUseError";
+  }
 }
 
 /** This machine does not have the address: code `EADDRNOTAVAIL`. */
 export class AddressNotAvailableError extends RingportError {
-  override name = "AddressNotAvailableError";
+  static {
+    this.prototype.name = "AddressNotAvailableError";
+  }
 }
 
-/** The path of a Unix socket names nothing: code `ENOENT`. */
+/** Nothing has this path: code `ENOENT`. */
 export class NotFoundError extends RingportError {
-  override name = "NotFoundError";
+  static {
+    this.prototype.name = "NotFoundError";
+  }
 }
 
-/** The system does not allow it: code `EACCES`. */
+/** The system denied access: code `EACCES`. */
 export class AccessDeniedError extends RingportError {
-  override name = "AccessDeniedError";
+  static {
+    this.prototype.name = "AccessDeniedError";
+  }
 }
 
-/** Nobody listens there: code `ECONNREFUSED`. */
+/** Nothing listens at the address: code `ECONNREFUSED`. */
 export class ConnectionRefusedError extends RingportError {
-  override name = "ConnectionRefusedError";
+  static {
+    this.prototype.name = "ConnectionRefusedError";
+  }
 }
 
-/** The peer cut the connection: code `ECONNRESET`, or `EPIPE` where a send found it. */
+/** The peer reset the connection: code `ECONNRESET`, or `EPIPE` if a send found it. */
 export class ConnectionResetError extends RingportError {
-  override name = "ConnectionResetError";
+  static {
+    this.prototype.name = "ConnectionResetError";
+  }
 }
 
-/** The system cut the connection: code `ECONNABORTED`. */
+/** The system aborted the connection: code `ECONNABORTED`. */
 export class ConnectionAbortedError extends RingportError {
-  override name = "ConnectionAbortedError";
+  static {
+    this.prototype.name = "ConnectionAbortedError";
+  }
 }
 
-/** It took longer than allowed: code `ETIMEDOUT`. */
+/** A time limit passed: code `ETIMEDOUT`, or `ERR_TIMEOUT_…` with the name of the limit. */
 export class TimeoutError extends RingportError {
-  override name = "TimeoutError";
+  static {
+    this.prototype.name = "TimeoutError";
+  }
 }
 
-/** No way leads there: code `EHOSTUNREACH`, `ENETUNREACH` or `ENETDOWN`. */
+/** There is no route to the address: code `EHOSTUNREACH`, `ENETUNREACH` or `ENETDOWN`. */
 export class UnreachableError extends RingportError {
-  override name = "UnreachableError";
+  static {
+    this.prototype.name = "UnreachableError";
+  }
 }
 
 /** The host name has no address: code `ENOTFOUND`. */
 export class ResolveError extends RingportError {
-  override name = "ResolveError";
+  static {
+    this.prototype.name = "ResolveError";
+  }
 }
 
-/** A limit of the process, the system or the loop is reached; `code` names which. */
+/** A limit of the process, the system, the loop or a pool was reached; `code` tells which. */
 export class LimitError extends RingportError {
-  override name = "LimitError";
+  static {
+    this.prototype.name = "LimitError";
+  }
 }
 
-/** An option or an argument is unknown or has the wrong type or value: code `ERR_OPTION`. */
+/** An option or argument is unknown, or has the wrong type or value: code `ERR_OPTION`. */
 export class OptionError extends RingportError {
-  override name = "OptionError";
-  /** The key or argument concerned. */
+  static {
+    this.prototype.name = "OptionError";
+  }
+  /** The name of the option or argument, such as `"listeners[0].port"`. */
   readonly key: string;
 
+  /** The message is preceded by the operation. */
   constructor(operation: string, key: string, message: string) {
     super(`${operation}: ${message}`, { code: "ERR_OPTION", operation, origin: "application" });
     this.key = key;
   }
 }
 
-/** The object cannot do this in its state: code `ERR_STATE`. */
+/** The object cannot do this in its present state: code `ERR_STATE`, or the code of the state. */
 export class StateError extends RingportError {
-  override name = "StateError";
+  static {
+    this.prototype.name = "StateError";
+  }
 }
 
-/** A window was used after its time: code `ERR_WINDOW_EXPIRED`. */
+/** A window was used after its callback ended or after `release`: code `ERR_WINDOW_EXPIRED`. */
 export class WindowError extends RingportError {
-  override name = "WindowError";
+  static {
+    this.prototype.name = "WindowError";
+  }
 }
 
 /**
- * The received bytes are not a valid message: code `ERR_MESSAGE_MALFORMED` if they break the framing's rules,
- * `ERR_MESSAGE_INCOMPLETE` if the peer ended in the middle of a message.
+ * The received bytes are not a message: code `ERR_MESSAGE_MALFORMED` if they break the rules of the framing,
+ * `ERR_MESSAGE_INCOMPLETE` if the peer ended within a message.
  */
 export class MessageError extends RingportError {
-  override name = "MessageError";
+  static {
+    this.prototype.name = "MessageError";
+  }
 }
 
 /** A message is longer than its framer allows: code `ERR_MESSAGE_TOO_LARGE`. */
 export class MessageTooLargeError extends MessageError {
-  override name = "MessageTooLargeError";
+  static {
+    this.prototype.name = "MessageTooLargeError";
+  }
 }

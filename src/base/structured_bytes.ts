@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { OptionError } from "./errors.ts";
+import { OptionError, RingportError } from "./errors.ts";
 
 /** What a value begins with. */
 const Tag = {
@@ -59,8 +59,8 @@ const errorTypes = { Error, EvalError, RangeError, ReferenceError, SyntaxError, 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Thrown within, where there are more bytes than are wanted. */
-const tooLong = new RangeError("too long");
+/** Thrown within this file when there are more bytes than are wanted. */
+const tooLong = malformed("too long");
 
 /**
  * The bytes of a value; undefined where there are more than `bytesMax`.
@@ -78,9 +78,20 @@ export function bytesOfValue(value: unknown, bytesMax = Infinity): Uint8Array<Ar
   return writer.bytes;
 }
 
-/** The value of bytes that {@linkcode bytesOfValue} gave; throws a RangeError where they are none. */
+/**
+ * The value of bytes that {@linkcode bytesOfValue} gave.
+ *
+ * @throws {RingportError} code `ERR_MESSAGE`, for other bytes.
+ */
 export function valueOfBytes(bytes: Uint8Array): unknown {
-  return new Reader(bytes).read();
+  try {
+    return new Reader(bytes).read();
+  } catch (error) {
+    // Views and arrays of the language refuse the positions and sizes of made-up bytes.
+    throw error instanceof RingportError
+      ? error
+      : malformed(error instanceof Error ? error.message : "", error);
+  }
 }
 
 const initialBytes = 256;
@@ -358,14 +369,14 @@ class Reader {
         return this.#known[place] = Object(this.read()) as object;
       }
       default:
-        throw new RangeError(`no value begins with ${tag}`);
+        throw malformed(`no value begins with the byte ${tag}`);
     }
   }
 
   #array(): unknown[] {
     const array = this.#keep<unknown[]>([]);
     const length = this.#count();
-    if (length >= 2 ** 32) throw new RangeError(`no array has ${length} entries`);
+    if (length >= 2 ** 32) throw malformed(`an array cannot have ${length} entries`);
     array.length = length;
     let next = 0;
     for (let left = this.#count(); left > 0; left--) {
@@ -418,7 +429,7 @@ class Reader {
   #raw(): Uint8Array {
     const length = this.#count();
     const end = this.#at + length;
-    if (end > this.#bytes.length) throw new RangeError("the bytes of a message end too early");
+    if (end > this.#bytes.length) throw malformed("they end too early");
     const bytes = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return bytes;
@@ -454,6 +465,11 @@ function bigintOf(digits: string): bigint {
     value = value * 36n + BigInt(parseInt(digit, 36));
   }
   return isNegative ? -value : value;
+}
+
+function malformed(why: string, cause?: unknown): RingportError {
+  const details = { code: "ERR_MESSAGE", operation: "message", cause };
+  return new RingportError(`the bytes of a message are malformed: ${why}`, details);
 }
 
 function refusal(place: string, why: string): OptionError {

@@ -93,7 +93,7 @@ export async function connectWith<D>(options: ConnectOptions<D>, resolver: Resol
   // Made here, so that the promise rejects with what making it throws.
   const made = firstDataOf(options.data);
   const loop = loopFor(options.loop);
-  loop.retain();
+  loop.retain("connect");
   return await new Connecting<D>(loop, { ...options, data: () => made }, plan, resolver).run();
 }
 
@@ -297,7 +297,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     // Two sockets cannot have the same port, so the addresses share the time and not the moment.
     const share = localPort === 0 ? undefined : Math.max(Math.floor(left / candidates.length), 1);
     const paused = this.#connection.config.handlers.data === undefined;
-    this.#loop.retain();
+    this.#loop.retain("connect");
     this.#race = new AddressRace(this.#loop, candidates, { noDelay, paused, share }, this);
     this.#race.start();
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { RingportError } from "../base/errors.ts";
 import type { Host } from "./port.ts";
 
 export type {
@@ -20,7 +21,10 @@ export type {
 async function importHost(): Promise<Host> {
   if ("Bun" in globalThis) return (await import("./bun.ts")).host;
   if ("Deno" in globalThis) return (await import("./deno.ts")).host;
-  throw new Error("ringport runs on Bun and on Deno; this is neither");
+  throw new RingportError("Ringport runs on Bun and Deno only", {
+    code: "ERR_UNSUPPORTED_RUNTIME",
+    operation: "import",
+  });
 }
 
 /** What this runtime gives. */

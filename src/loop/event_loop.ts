@@ -118,9 +118,10 @@ export class EventLoop implements AsyncDisposable {
   }
 
   /** One more listener, connection or attempt. @internal */
-  retain(): void {
+  retain(operation = "open"): void {
     if (this.#closing !== undefined || this.engine.lost) {
-      throw new StateError("the loop is closed", { code: "ERR_STATE", origin: "application" });
+      const details = { code: "ERR_STATE", operation, origin: "application" } as const;
+      throw new StateError(`${operation}: the loop is closed`, details);
     }
     this.#uses += 1;
   }

@@ -57,7 +57,7 @@ export async function udpSocket<D = undefined>(options: UdpSocketOptions<D> = {}
   options.signal?.throwIfAborted();
   const local = localAddress(options);
   const loop = loopFor(options.loop);
-  loop.retain();
+  loop.retain("udpSocket");
   try {
     const remote = await remoteEndpoint(options, local);
     options.signal?.throwIfAborted();

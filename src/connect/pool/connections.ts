@@ -90,7 +90,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     }
     if (this.#loop === undefined) {
       const loop = loopFor(this.#loopGiven);
-      loop.retain();
+      loop.retain("acquire");
       this.#loop = loop;
     }
     try {

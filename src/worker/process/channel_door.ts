@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { RingportError } from "../../base/errors.ts";
 import { connect } from "../../connect/connect.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import { host } from "../../host/mod.ts";
@@ -35,7 +36,10 @@ export async function report(loop: EventLoop, to: Report, owner: ChannelOwner): 
   if (path !== undefined) {
     const how = { processId: server, milliseconds: answerMilliseconds, library };
     channel = await dialUnixChannel(loop, path, () => owner, how);
-    if (channel === undefined) throw new Error("the server that started this process is gone");
+    if (channel === undefined) {
+      const details = { code: "ERR_WORKER", operation: "report" };
+      throw new RingportError("report: the server that started this process is gone", details);
+    }
   } else {
     const data = undefined as unknown as Channel;
     const connection = await connect<Channel>({ ...channelOptions, loop, hostname: "127.0.0.1", port, data });

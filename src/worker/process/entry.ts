@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RingportError } from "../../base/errors.ts";
 import { host } from "../../host/mod.ts";
 import { channelVariable, type ProcessStart } from "./messages.ts";
 import { ProcessWorker } from "./process_worker.ts";
@@ -15,7 +16,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP", "SIGUSR1"] as c
 
 const text = host.takeVariable(channelVariable);
 if (text === undefined) {
-  throw new Error(`${channelVariable} is not set: a server starts this module, nobody else`);
+  throw new RingportError(`${channelVariable} is not set: only a server starts this module`, {
+    code: "ERR_WORKER",
+    operation: "start",
+    origin: "application",
+  });
 }
 const worker = new ProcessWorker(JSON.parse(text) as ProcessStart);
 host.onUncaught((error) => worker.crashed(error));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { StateError } from "../../base/errors.ts";
 import { messageOf } from "../../base/thrown.ts";
 import { type ChildProcess, type ChildStatus, host } from "../../host/mod.ts";
 import { discardDescriptor, giveDescriptor, type Lane, openLane } from "../../loop/native.ts";
@@ -142,7 +143,9 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   /** Gives memory to the process, and comes again while it is behind with taking. */
   async #given(parts: Pick<SharedParts, "give">): Promise<GivenParts> {
     for (;;) {
-      if (this.#lane === undefined) throw new Error("its channel is closed");
+      if (this.#lane === undefined) {
+        throw new StateError("its channel is closed", { code: "ERR_STATE", operation: "start" });
+      }
       const given = parts.give(this.#lane);
       if (given !== "busy") return given;
       await new Promise((resolve) => setTimeout(resolve, retryInterval));

@@ -5,7 +5,7 @@
  * @module
  */
 import { messageOf } from "../../base/thrown.ts";
-import { RingportError } from "../../base/errors.ts";
+import { LimitError, RingportError } from "../../base/errors.ts";
 import {
   createSharedMemory,
   giveMemory,
@@ -62,7 +62,9 @@ export class SharedParts {
   static take({ ticket, sizes }: GivenParts, lane: Lane, library?: string): SharedParts {
     try {
       const descriptor = takeDescriptor(Uint8Array.fromBase64(ticket), lane);
-      if (descriptor === "exhausted") throw new Error("this process has no descriptor left for it");
+      if (descriptor === "exhausted") {
+        throw new LimitError("this process has no descriptor left", { code: "EMFILE", operation: "start" });
+      }
       return new SharedParts(openSharedMemory(descriptor, roomOfAll(sizes), library), sizes, library);
     } catch (cause) {
       throw failure("did not arrive", cause);
