@@ -41,7 +41,7 @@ function cFunctions(): CFunctions {
       // The next one may be there.
     }
   }
-  throw new Error("the system's C library is not to be found");
+  throw new Error("the system's C library was not found");
 }
 
 function bytesOf(path: string): Uint8Array {
@@ -55,7 +55,7 @@ function bytesOf(path: string): Uint8Array {
 /** The path without links; throws where there is none. */
 export function realPath(path: string): string {
   const resolved = new Uint8Array(new ArrayBuffer(PATH_BYTES_MAX));
-  if (!cFunctions().realpath(bytesOf(path), resolved)) throw new Error(`${path} is not there`);
+  if (!cFunctions().realpath(bytesOf(path), resolved)) throw new Error(`${path} does not exist`);
   return new TextDecoder().decode(resolved.subarray(0, resolved.indexOf(0)));
 }
 
@@ -71,7 +71,7 @@ export function makeFolders(path: string): void {
 /** Closes a file to all other users. */
 export function closeToOthers(path: string): void {
   if (cFunctions().chmod(bytesOf(path), OWN_FILE_MODE) !== 0) {
-    throw new Error(`${path} cannot be closed to others`);
+    throw new Error(`${path} could not be made private`);
   }
 }
 

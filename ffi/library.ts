@@ -49,7 +49,7 @@ export function findLibrary(search: LibrarySearch): FoundLibrary {
     tried.push(`the package: ${unpacked.reason}`);
   }
   const places = tried.map((place) => `\n  - ${place}`).join("");
-  const advice = `In a checkout it is built with: ${BUILD_COMMAND}`;
+  const advice = `In a checkout, build it with: ${BUILD_COMMAND}`;
   const message = `${libraryFileName(search.host)} was not found. Tried:${places}\n${advice}`;
   throw new LibraryError("ERR_LIBRARY_NOT_FOUND", "", message);
 }
@@ -62,11 +62,11 @@ function namedLibrary({ library, files }: LibrarySearch): FoundLibrary | undefin
   const origin = library === undefined ? "variable" : "option";
   const asked = origin === "option" ? 'the option "library"' : `the variable ${LIBRARY_VARIABLE}`;
   if (!isAbsolute(path)) {
-    const message = `${asked} wants the absolute path of the library's file, not "${path}"`;
+    const message = `${asked} must be the absolute path of the library's file, not "${path}"`;
     throw new LibraryError("ERR_LIBRARY_NOT_FOUND", path, message);
   }
   if (files.presence(path) === "absent") {
-    throw new LibraryError("ERR_LIBRARY_NOT_FOUND", path, `${asked} names ${path}, where no library is`);
+    throw new LibraryError("ERR_LIBRARY_NOT_FOUND", path, `${asked} names ${path}, which does not exist`);
   }
   return { path, origin };
 }

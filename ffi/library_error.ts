@@ -50,7 +50,7 @@ export class PatternError extends LibraryError {
     const message = reader === "library"
       ? `${path} does not see the bytes this runtime wrote`
       : `this runtime does not see the bytes ${path} wrote`;
-    super("ERR_PATTERN", path, `${message}: the runtime's FFI does not share memory as it should`);
+    super("ERR_PATTERN", path, `${message}: the runtime's FFI does not share memory`);
   }
 }
 

@@ -51,7 +51,7 @@ export class Configuration {
     const result = functions.ringport_configure(this.bytes);
     if (result < 0) {
       const asked = SIZE_NAMES.filter((name) => sizes[name]).map((name) => `${name} ${sizes[name]}`);
-      throw new NativeError("configure", -result, 0, `the library refuses the sizes ${asked.join(", ")}`);
+      throw new NativeError("configure", -result, 0, `the library rejects the sizes ${asked.join(", ")}`);
     }
     const resolved = SIZE_NAMES.map((name) => [name, this.words[SIZE_WORDS[name]]]);
     this.sizes = Object.fromEntries(resolved) as ResolvedLoopSizes;
@@ -66,7 +66,7 @@ export class Configuration {
 function checkedSize(name: string, size: number | undefined): number {
   if (size === undefined) return 0;
   if (Number.isInteger(size) && size >= 0 && size <= UINT32_MAX) return size;
-  const detail = `${name} wants a whole number from 0 to ${UINT32_MAX}, not ${size}`;
+  const detail = `${name} must be a whole number from 0 to ${UINT32_MAX}, not ${size}`;
   throw new NativeError("configure", layout.Status.invalidArgument, 0, detail);
 }
 

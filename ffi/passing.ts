@@ -128,7 +128,7 @@ export function removeMeetingFolder(functions: Functions, path: string): void {
 function placeOf(operation: string, path: string): Struct {
   const bytes = encoder.encode(path);
   if (bytes.length === 0 || bytes.length >= layout.MEETING_PATH_BYTES_MAX || bytes.includes(0)) {
-    const detail = `a path here has 1 to ${layout.MEETING_PATH_BYTES_MAX - 1} bytes, not ${bytes.length}`;
+    const detail = `the path must have 1 to ${layout.MEETING_PATH_BYTES_MAX - 1} bytes, not ${bytes.length}`;
     throw new NativeError(operation, layout.Status.invalidArgument, 0, detail);
   }
   const place = new Struct();

@@ -40,7 +40,7 @@ class MappedMemory implements SharedMemory {
 
   constructor(library: OpenedLibrary, operation: Operation, bytes: number, descriptor: number) {
     if (!Number.isInteger(bytes) || bytes <= 0 || bytes > UINT32_MAX) {
-      const detail = `shared memory has 1 to ${UINT32_MAX} bytes, not ${bytes}`;
+      const detail = `shared memory must have 1 to ${UINT32_MAX} bytes, not ${bytes}`;
       throw new NativeError(operation, layout.Status.invalidArgument, 0, detail);
     }
     this.bytes = bytes;

@@ -41,7 +41,7 @@ export async function unpack(library: ShippedLibrary, surroundings: UnpackSurrou
   const { host, files } = surroundings;
   const bytes = Uint8Array.from(atob(library.LIBRARY_BASE64), (character) => character.charCodeAt(0));
   if (await sha256(bytes) !== library.LIBRARY_SHA256) {
-    return { reason: "its library is damaged: its bytes do not have the hash it names" };
+    return { reason: "its library is damaged: the hash does not match" };
   }
   const faults: string[] = [];
   for await (const { name, folder } of cacheFolders(files, host)) {

@@ -143,7 +143,7 @@ describe("ringport run as a process", () => {
     for (
       const [flag, part] of [
         ["--shutdown.draining=70000", '"shutdown.draining" (70000) must not be above'],
-        ["--listeners=[{}]", 'with "listeners" write it there'],
+        ["--listeners=[{}]", 'with "listeners", set it there'],
       ]
     ) {
       await using child = command(["run", APP_PATH, flag]);

@@ -76,7 +76,7 @@ describe("an inherited UDP socket", () => {
     expect(odd.message).toContain("descriptor 0");
     for (const other of [{ hostname: "127.0.0.1" }, { port: 1 }, { reusePort: true }, { fd: 3 }]) {
       const error = await errorOf(() => udpSocket({ inherited: 0, ...other })) as OptionError;
-      expect(error.message).toContain("exclude each other");
+      expect(error.message).toContain("cannot be combined");
     }
   });
 

@@ -83,7 +83,7 @@ describe("receiveRate", () => {
     expect(performance.now() - start).toBeGreaterThan(limits.rateGrace);
     expect(reason.by).toBe("timeout");
     expect((reason.error as TimeoutError).code).toBe("ERR_TIMEOUT_RECEIVE_RATE");
-    expect(reason.error?.message).toContain("1000000 bytes a second");
+    expect(reason.error?.message).toContain("1000000 bytes per second");
     await dripping;
     peer.close();
   });

@@ -36,7 +36,7 @@ describe("statuses", () => {
     expect(error.systemError).toBe(number);
     expect(error.systemName).toBe(system === "windows" ? "WSAEADDRINUSE" : "EADDRINUSE");
     expect(error.message).toBe(`listen: the address is in use (${error.systemName} ${number})`);
-    expect(new NativeError("poll", Status.invalidLoop).message).toBe("poll: the handle names no loop of now");
+    expect(new NativeError("poll", Status.invalidLoop).message).toBe("poll: the loop no longer exists");
   });
 });
 

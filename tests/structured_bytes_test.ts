@@ -127,7 +127,7 @@ describe("a value that goes as bytes", () => {
       [new WeakMap(), "an instance of WeakMap"],
       [new SharedArrayBuffer(8), "an instance of SharedArrayBuffer"],
       [new Map([["k", () => {}]]), "an entry of message is a function"],
-      [deep, "more than 500 deep"],
+      [deep, "more than 500 levels deep"],
     ];
     for (const [value, part] of cases) {
       const error = await errorOf(() => bytesOfValue(value)) as OptionError;

@@ -126,7 +126,7 @@ describe("ringport top", () => {
       [["--url=http://"], "is not a URL"],
       [["--url"], "--url needs a value"],
       [["--pid=0"], "is no number of a process"],
-      [["--pid=1", "--url=a:1"], "exclude each other"],
+      [["--pid=1", "--url=a:1"], "cannot be combined"],
       [["--pid=12"], "is not there"],
       [["--pid=12"], "has metrics.port neither", new TestTerminal({ files })],
       [["--pid=12"], "Linux only", new TestTerminal({ operatingSystem: "windows" })],

@@ -7,6 +7,7 @@
  * @module
  */
 import { OptionError, RingportError } from "./errors.ts";
+import { messageOf } from "./thrown.ts";
 
 /** What a value begins with. */
 const Tag = {
@@ -88,9 +89,7 @@ export function valueOfBytes(bytes: Uint8Array): unknown {
     return new Reader(bytes).read();
   } catch (error) {
     // Views and arrays of the language refuse the positions and sizes of made-up bytes.
-    throw error instanceof RingportError
-      ? error
-      : malformed(error instanceof Error ? error.message : "", error);
+    throw error instanceof RingportError ? error : malformed(messageOf(error), error);
   }
 }
 
@@ -126,7 +125,7 @@ class Writer {
         return this.#string(value);
       case "object":
         if (value === null) return this.#byte(Tag.null);
-        if (depth >= depthMax) throw refusal(place, `is nested more than ${depthMax} deep`);
+        if (depth >= depthMax) throw refusal(place, `is nested more than ${depthMax} levels deep`);
         return this.#object(value, place, depth + 1);
       default:
         throw refusal(place, `is a ${typeof value}`);
@@ -218,7 +217,7 @@ class Writer {
   /** The bytes that a view covers, and not all of its buffer: a window shows a few of millions. */
   #bufferView(value: ArrayBufferView, place: string): void {
     const type = viewTypes.findIndex((known) => value instanceof known);
-    if (type < 0) throw refusal(place, "is a view of a kind that cannot be sent");
+    if (type < 0) throw refusal(place, "is a view of a type that cannot be sent");
     this.#byte(Tag.view);
     this.#byte(type);
     this.#raw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -251,7 +250,7 @@ class Writer {
 
   /** A text without a tag, which is well-formed or replaced by one. */
   #text(value: string, place: string): void {
-    if (!value.isWellFormed()) throw refusal(place, "has half of a surrogate pair where no text may");
+    if (!value.isWellFormed()) throw refusal(place, "has a lone surrogate, which UTF-8 cannot encode");
     this.#raw(encoder.encode(value));
   }
 

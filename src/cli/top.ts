@@ -41,7 +41,7 @@ function readInterval(text: string): number {
 async function findUrl(flags: ReadonlyMap<string, string>, terminal: Terminal): Promise<string> {
   const url = flags.get("url");
   const pid = flags.get("pid");
-  if (url !== undefined && pid !== undefined) throw new UsageError("--url and --pid exclude each other");
+  if (url !== undefined && pid !== undefined) throw new UsageError("--url and --pid cannot be combined");
   if (url !== undefined) return figuresUrl(url);
   if (pid !== undefined) return await figuresUrlOfPid(pid, terminal);
   const own = figuresUrlOf({

@@ -128,7 +128,9 @@ function planOf<D>(options: ConnectOptions<D>): Plan {
     throw new OptionError(
       "connect",
       "localAddress",
-      `option "localAddress" is of IPv${local!.family}, and ${hostname} is of IPv${address.family}`,
+      `option "localAddress" is an IPv${
+        local!.family
+      } address, but ${hostname} is an IPv${address.family} address`,
     );
   }
   return { name, candidates: [candidate], local };

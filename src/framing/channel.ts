@@ -395,8 +395,8 @@ export class MessageReply<D = unknown> implements Reply {
   #refuse(): never {
     const { id } = this.#connection;
     const why = this.last || this.#state === answered
-      ? "the message was answered already"
-      : "the message was answered already, or its callback is over: call later() in it to answer later";
+      ? "the message was already answered"
+      : "the message was already answered, or its callback is over: call later() in it to reply later";
     throw new StateError(`reply: ${why}`, {
       code: "ERR_STATE",
       operation: "reply",

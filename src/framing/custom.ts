@@ -123,7 +123,7 @@ const rulesSchema: OptionSchema = {
 export function defineFramer(rules: FramerRules): Framer {
   checkOptions("defineFramer", rules, rulesSchema);
   for (const key of ["name", "scan", "overheadMax"] as const) {
-    if (rules[key] === undefined) throw new OptionError("defineFramer", key, `"${key}" is missing`);
+    if (rules[key] === undefined) throw new OptionError("defineFramer", key, `rule "${key}" is required`);
   }
   return new CustomFramer(rules);
 }

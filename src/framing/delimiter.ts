@@ -33,7 +33,7 @@ const delimiterMaxBytes = 255;
 export function delimited(delimiter: string | Uint8Array, options: FramerOptions = {}): Framer {
   const isText = typeof delimiter === "string";
   if (!isText && !(delimiter instanceof Uint8Array)) {
-    throw new OptionError("delimited", "delimiter", "the delimiter must be a text or a Uint8Array");
+    throw new OptionError("delimited", "delimiter", "the delimiter must be a string or a Uint8Array");
   }
   const bytes = isText ? new TextEncoder().encode(delimiter) : delimiter.slice();
   if (bytes.length < 1 || bytes.length > delimiterMaxBytes) {
@@ -88,7 +88,7 @@ class DelimiterFramer extends Framer {
     const inside = this.#find(bytes, from, end, state) >= 0;
     const delimiter = this.#delimiter;
     if (!inside && this.#find(delimiter, 0, delimiter.length, state) === delimiter.length) return true;
-    throw new OptionError("delimited", "message", "the message has its delimiter in it");
+    throw new OptionError("delimited", "message", "the message contains the delimiter");
   }
 
   override get tail(): Uint8Array {

@@ -140,7 +140,9 @@ function checkLines(bytes: Uint8Array, from: number, end: number): void {
     const lineEnd = found < 0 ? end : found;
     const bare = findByte(bytes, lineFeed, position, lineEnd) >= 0 ||
       (found >= 0 && (found + 1 === end || bytes[found + 1] !== lineFeed));
-    if (bare) throw new OptionError("dotTerminated", "message", "the message has a CR or an LF alone in it");
+    if (bare) {
+      throw new OptionError("dotTerminated", "message", "the message contains a CR or an LF on its own");
+    }
     position = lineEnd + crlfBytes;
   }
 }

@@ -12,7 +12,7 @@ export function faultOf(framer: Framer, found: number, connectionId: number): Me
   const details = { operation: "message", origin: "framework", connectionId } as const;
   if (found !== tooLarge) {
     const fault = framer.takeFault();
-    return new MessageError(fault?.why ?? "the received bytes break the rules of the framing", {
+    return new MessageError(fault?.why ?? "the received bytes violate the framing", {
       code: "ERR_MESSAGE_MALFORMED",
       ...details,
       cause: fault?.cause,

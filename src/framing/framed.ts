@@ -75,7 +75,7 @@ export function framed<D = undefined>(
   options: FramedOptions = {},
 ): SocketHandlers<D> {
   if (!(framer instanceof Framer)) {
-    throw new OptionError("framed", "framer", "the framer must be one of the library, such as lines()");
+    throw new OptionError("framed", "framer", "the framer must be made by this library, such as by lines()");
   }
   checkMessageHandlers(handlers);
   checkOptions("framed", options, optionSchema);
@@ -146,7 +146,7 @@ export function isBetweenMessages<D>(connection: Connection<D>): boolean {
  */
 export function closeAfterReplies<D>(connection: Connection<D>): void {
   if (!(connection instanceof StreamConnection)) {
-    throw new OptionError("closeAfterReplies", "connection", "this is not a connection of the library");
+    throw new OptionError("closeAfterReplies", "connection", "the connection must be one of this library");
   }
   const channel = connection.framing as Channel<D> | undefined;
   if (channel === undefined) connection.close();

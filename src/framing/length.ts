@@ -83,7 +83,9 @@ export function lengthPrefixed(format: LengthFormat, options: LengthOptions = {}
   if (format !== "varint") return new FixedWidthFramer(format, options);
   for (const key of ["includesPrefix", "offset"] as const) {
     // The number of bytes would count itself; and the header in front of it would have no fixed end.
-    if (options[key]) throw new OptionError("lengthPrefixed", key, `"${key}" does not go with "varint"`);
+    if (options[key]) {
+      throw new OptionError("lengthPrefixed", key, `option "${key}" cannot be used with "varint"`);
+    }
   }
   return new VarintFramer(options);
 }
@@ -159,7 +161,7 @@ class FixedWidthFramer extends Framer {
     throw new OptionError(
       "lengthPrefixed",
       "message",
-      `a message of ${length} bytes does not have its length at offset ${this.#offset}`,
+      `a message of ${length} bytes does not contain its length at offset ${this.#offset}`,
     );
   }
 
@@ -172,7 +174,7 @@ class FixedWidthFramer extends Framer {
       throw new OptionError(
         "lengthPrefixed",
         "message",
-        `a message of ${length} bytes has no length of the format "${this.#format}"`,
+        `a message of ${length} bytes has no length in the format "${this.#format}"`,
       );
     }
     for (let index = 0; index < width; index++) {
@@ -244,7 +246,11 @@ class VarintFramer extends Framer {
   override head(length: number): Uint8Array {
     let value = length - this.#adjustment;
     if (value < 0 || value > lengthBytesMax) {
-      throw new OptionError("lengthPrefixed", "message", `a message of ${length} bytes has no length`);
+      throw new OptionError(
+        "lengthPrefixed",
+        "message",
+        `a message of ${length} bytes has no length in the format "varint"`,
+      );
     }
     let size = 1;
     while (size < varintBytesMax && value >= 2 ** (7 * size)) size += 1;

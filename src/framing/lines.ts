@@ -77,7 +77,7 @@ class LineFramer extends Framer {
 
   override carries(bytes: Uint8Array, from: number, end: number): boolean {
     if (findByte(bytes, lineFeed, from, end) >= 0) {
-      throw new OptionError("lines", "message", "the message has the end of a line in it");
+      throw new OptionError("lines", "message", "the message contains a line ending");
     }
     // The receiver would take it for a part of the line's end.
     if (end > from && bytes[end - 1] === carriageReturn) {
@@ -120,7 +120,7 @@ class CrlfFramer extends Framer {
     if (findByte(bytes, lineFeed, from, end) < 0 && findByte(bytes, carriageReturn, from, end) < 0) {
       return true;
     }
-    throw new OptionError("crlfLines", "message", "the message has a CR or an LF in it");
+    throw new OptionError("crlfLines", "message", "the message contains a CR or an LF");
   }
 
   override get tail(): Uint8Array {

@@ -45,10 +45,14 @@ export function readMessage<D>(
   framer: Framer,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   if (!(connection instanceof StreamConnection)) {
-    throw new OptionError("readMessage", "connection", "this is not a connection of the library");
+    throw new OptionError("readMessage", "connection", "the connection must be one of this library");
   }
   if (!(framer instanceof Framer)) {
-    throw new OptionError("readMessage", "framer", "this is not a framer of the library");
+    throw new OptionError(
+      "readMessage",
+      "framer",
+      "the framer must be made by this library, such as by lines()",
+    );
   }
   const core: StreamConnection<D> = connection;
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer> | null>();

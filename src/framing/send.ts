@@ -53,10 +53,14 @@ const scratch = new Uint8Array(scratchUnits * utf8BytesPerUnitMax);
  */
 export function sendMessage<D>(connection: Connection<D>, framer: Framer, message: Writable): WriteResult {
   if (!(connection instanceof StreamConnection)) {
-    throw new OptionError("sendMessage", "connection", "this is not a connection of the library");
+    throw new OptionError("sendMessage", "connection", "the connection must be one of this library");
   }
   if (!(framer instanceof Framer)) {
-    throw new OptionError("sendMessage", "framer", "this is not a framer of the library");
+    throw new OptionError(
+      "sendMessage",
+      "framer",
+      "the framer must be made by this library, such as by lines()",
+    );
   }
   return writeMessage(connection, framer, message);
 }

@@ -24,7 +24,7 @@ export interface Reply {
    * owed; smaller ones are copied together with what frames them, which costs less than to send them in
    * parts.
    *
-   * @throws {StateError} when the message was answered already, or the reply's time is over.
+   * @throws {StateError} when the message was already answered, or the reply's time is over.
    * @throws {OptionError} for a message the framing cannot carry.
    */
   send(message: Writable): WriteResult;

@@ -158,7 +158,7 @@ export class AcceptFilter<D> {
     try {
       const verdict = this.#admission.admit(peer);
       if (verdict === "ok" || Object.hasOwn(this.#counts, verdict)) return verdict;
-      throw new OptionError("admit", "admission", `the admission answered ${describe(verdict)}`);
+      throw new OptionError("admit", "admission", `the admission returned ${describe(verdict)}`);
     } catch (thrown) {
       this.#callbackFailed("admission", thrown);
       return "failed";

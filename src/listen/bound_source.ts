@@ -87,7 +87,7 @@ export class BoundSource extends AcceptSource implements AsyncDisposable {
   }
 
   override get descriptor(): number {
-    return this.engine.native.descriptorOf(this.number >>> 0);
+    return this.engine.descriptorOf(this.number);
   }
 
   override backlog(): { length: number; limit: number } | undefined {

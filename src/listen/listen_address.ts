@@ -64,7 +64,7 @@ export function placeOfListen(options: BindOptions): Place {
     throw new OptionError(
       "listen",
       named[1],
-      `option "${named[1]}" and option "${named[0]}" exclude each other`,
+      `option "${named[1]}" and option "${named[0]}" cannot be combined`,
     );
   }
   if (fd === undefined) refuseOptions("listen", given, ["duplicate"], 'has no effect without "fd"');

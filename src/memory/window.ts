@@ -265,7 +265,7 @@ export class Window {
     if (this.#state !== expired && this.#whole === undefined) return;
     if (!this.live) {
       throw new WindowError(
-        "the window was used after its callback (or its release); " +
+        "the window was used after its callback or its release; " +
           "copy the bytes with slice() or hold them with keep()",
         { code: "ERR_WINDOW_EXPIRED", operation: "window", origin: "application" },
       );
@@ -276,7 +276,11 @@ export class Window {
     // A part without bytes has no hold; an empty datagram has one, on the segment of its address.
     if (this.#length === 0 && this.#whole !== undefined) return;
     if (this.#segments.hold(this.#segment, this.#offset, this.#length)) return;
-    throw new OptionError("window", "keep", "too many hold the same segment; copy the bytes with slice()");
+    throw new OptionError(
+      "window",
+      "keep",
+      "too many windows hold the same segment; copy the bytes with slice()",
+    );
   }
 
   #drop(): void {

@@ -25,7 +25,7 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
     throw new OptionError(
       "server",
       "udp",
-      'options "restartPath" and "udp" exclude each other on this system',
+      'options "restartPath" and "udp" cannot be combined on this system',
     );
   }
   if (options.spreading === "auto" && isDirect(options, operatingSystem)) return "direct";
@@ -36,7 +36,7 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
   if (options.restartPath !== undefined) {
     // A listener of the group that closes resets what waits in its own queue.
     const why =
-      'options "restartPath" and "spreading: reusePort" exclude each other: connections would be lost';
+      'options "restartPath" and "spreading: reusePort" cannot be combined: connections would be lost';
     throw new OptionError("server", "restartPath", why);
   }
   for (const { unix, inherited, name } of options.listeners) {
@@ -44,7 +44,7 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
     throw new OptionError(
       "server",
       "spreading",
-      `option "spreading" can be "reusePort" for ports only, and listener "${name}" has none`,
+      `option "spreading" cannot be "reusePort": listener "${name}" has no port`,
     );
   }
   return "reusePort";

@@ -89,7 +89,7 @@ export class WorkerMessageHandlers {
 export function messageBody(message: unknown): Uint8Array<ArrayBuffer> {
   const body = bytesOfValue(message, workerMessageMaxBytes);
   if (body !== undefined) return body;
-  throw new LimitError(`broadcast: the message has more than ${workerMessageMaxBytes} bytes`, {
+  throw new LimitError(`broadcast: the message is longer than ${workerMessageMaxBytes} bytes`, {
     code: "ERR_MESSAGE_TOO_LONG",
     operation: "broadcast",
     origin: "application",
@@ -120,7 +120,7 @@ export class WorkerMessages {
   broadcast(message: unknown): void {
     const body = messageBody(message);
     if (!this.#budget.take(body.length)) {
-      throw new LimitError("broadcast: too many messages of this worker are on their way", {
+      throw new LimitError("broadcast: too many messages of this worker have not arrived yet", {
         code: "ERR_MESSAGES_WAITING",
         operation: "broadcast",
         origin: "application",

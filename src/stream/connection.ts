@@ -226,7 +226,7 @@ export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget
     const extras = this.needExtras();
     if (extras.readable === undefined) {
       if (this.config.handlers.data !== undefined) {
-        throw new StateError("readable: the connection has a data handler, which takes what comes", {
+        throw new StateError("readable: the connection has a data handler, which receives the data", {
           code: "ERR_STATE",
           operation: "readable",
           origin: "application",

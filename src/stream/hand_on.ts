@@ -59,7 +59,7 @@ function takeUnread<D>(connection: StreamConnection<D>, operation: string): Uint
     const { reader } = extras;
     const read = reader.leave();
     if (read === undefined) {
-      throw stateError(connection, operation, "somebody reads it by its stream or by a read that waits");
+      throw stateError(connection, operation, "its stream or a pending read is reading it");
     }
     rest.push(read);
     extras.reader = undefined;

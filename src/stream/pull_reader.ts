@@ -63,9 +63,9 @@ export function pullReaderOf<D>(connection: StreamConnection<D>, operation: stri
   const { reader } = extras;
   if (reader instanceof PullReader) return reader;
   const taken = connection.config.handlers.data !== undefined
-    ? "the connection has a data handler, which takes what comes"
+    ? "the connection has a data handler, which receives the data"
     : extras.readable !== undefined
-    ? "the connection's stream is read, which takes what comes"
+    ? "the connection's stream is being read and receives the data"
     : undefined;
   if (taken !== undefined) throw busy(connection, operation, taken);
   const made = new PullReader(connection as unknown as StreamConnection);
@@ -121,7 +121,7 @@ export class PullReader implements Reader {
   /** Begins a read. One waits at a time. */
   read(pull: Pull): void {
     if (this.#pull !== undefined) {
-      return pull.failed(busy(this.#connection, "read", "another read of the connection waits"));
+      return pull.failed(busy(this.#connection, "read", "another read of the connection is in progress"));
     }
     this.#wait(pull);
     this.#serve();
@@ -152,7 +152,7 @@ export class PullReader implements Reader {
     this.#wait(undefined);
     this.#over = true;
     this.#start = this.#end = 0;
-    pull?.failed(busy(this.#connection, "read", "the lease of the connection is over"));
+    pull?.failed(busy(this.#connection, "read", "the lease of the connection was released"));
   }
 
   leave(): Uint8Array<ArrayBuffer> | undefined {

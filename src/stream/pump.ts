@@ -70,17 +70,17 @@ export interface Pumped {
 export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pumped> {
   const cores = [from, to].map((connection) => {
     if (!(connection instanceof StreamConnection)) {
-      throw new OptionError("pump", "connection", "this is not a connection of the library");
+      throw new OptionError("pump", "connection", "the connection must be one of this library");
     }
     return connection as unknown as StreamConnection;
   });
   if (cores[0] === cores[1]) {
-    throw new OptionError("pump", "connection", "a connection cannot be put together with itself");
+    throw new OptionError("pump", "connection", "a connection cannot be pumped to itself");
   }
   for (const core of cores) {
     checkOpen(core, "pump");
     if (core.stateNumber !== State.writeEnded) continue;
-    throw new StateError("pump: this side has ended writing on the connection", {
+    throw new StateError("pump: writing has already ended on the connection", {
       code: "ERR_STATE",
       operation: "pump",
       origin: "application",

@@ -43,7 +43,7 @@ function readBefore<D>(connection: StreamConnection<D>): Uint8Array<ArrayBuffer>
   if (extras?.reader === undefined) return new Uint8Array(0);
   const read = extras.reader.leave();
   if (read !== undefined) return read;
-  throw new StateError("readable: a read of the connection waits", {
+  throw new StateError("readable: another read of the connection is in progress", {
     code: "ERR_STATE",
     operation: "readable",
     origin: "application",

@@ -93,7 +93,7 @@ function deliverWithTail<D>(
  */
 export function unread<D>(connection: StreamConnection<D>, window: Window, start: number): void {
   if (!(window instanceof Window) || connection.config.engine.window !== window) {
-    throw new OptionError("unread", "window", "bytes are given back within the data callback they came with");
+    throw new OptionError("unread", "window", "bytes can be given back only within their data callback");
   }
   if (!Number.isInteger(start) || start < 0 || start > window.length) {
     throw new OptionError("unread", "start", `the position must be a whole number up to ${window.length}`);

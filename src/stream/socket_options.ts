@@ -62,7 +62,7 @@ function askAddress<D>(connection: StreamConnection<D>, end: "local" | "remote")
   try {
     return connectedAddress(connection, end);
   } catch (cause) {
-    throw new StateError("address: the system no longer knows it", {
+    throw new StateError("address: the system no longer knows the address", {
       code: "ERR_STATE",
       operation: "address",
       origin: "kernel",
@@ -174,7 +174,7 @@ function checkFlag(operation: string, on: unknown): void {
 /** The kernel takes some of these options on a Unix socket and does nothing, which would be passed over. */
 function checkInternet<D>(connection: StreamConnection<D>, operation: string): void {
   if (!connection.config.isUnix) return;
-  throw new RingportError(`${operation}: a Unix socket has no such option`, {
+  throw new RingportError(`${operation}: a Unix socket does not have this option`, {
     code: "ENOTSUP",
     operation,
     status: Status.notSupported,

@@ -88,7 +88,7 @@ export class StreamWriter {
 
   #gone(): Error {
     return this.#connection.extras?.error ??
-      new StateError("writable: the connection no longer writes", {
+      new StateError("writable: writing has ended on the connection", {
         code: "ERR_STATE",
         operation: "write",
         connectionId: this.#connection.id,

@@ -50,7 +50,7 @@ export function asBytes(bytes: unknown): Uint8Array {
   throw new OptionError(
     "write",
     "bytes",
-    `what is written must be a Window, a Uint8Array, an ArrayBuffer or a string, not ${typeof bytes}`,
+    `the bytes must be a Window, a Uint8Array, an ArrayBuffer or a string, not ${typeof bytes}`,
   );
 }
 

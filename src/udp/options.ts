@@ -98,7 +98,7 @@ function checkBound<D>(options: UdpSocketOptions<D>): void {
   const bound = ["hostname", "port", "connect", "ipv6Only", "reuseAddress", "reusePort"] as const;
   const key = other ?? bound.find((name) => options[name] !== undefined && options[name] !== false);
   if (key === undefined) return;
-  throw new OptionError("udpSocket", key, `option "${key}" and option "${kind}" exclude each other`);
+  throw new OptionError("udpSocket", key, `option "${key}" and option "${kind}" cannot be combined`);
 }
 
 /** Checks the options of `udpSocket`; throws an OptionError. */

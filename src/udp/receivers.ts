@@ -61,7 +61,7 @@ export class Receivers {
     const address = asFamily(parsed, this.#family);
     if (address === undefined) {
       const place = formatHostAndPort(text, 0);
-      throw new OptionError(operation, "hostname", `a socket of IPv4 cannot send to ${place.slice(0, -2)}`);
+      throw new OptionError(operation, "hostname", `an IPv4 socket cannot send to ${place.slice(0, -2)}`);
     }
     const record = new Uint8Array(ADDRESS_SIZE);
     writeEndpoint(new DataView(record.buffer), 0, { address, port: 0 });

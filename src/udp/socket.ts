@@ -155,7 +155,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     const step = this.#connected ? 1 : 3;
     if (!Array.isArray(all) || all.length % step !== 0) {
       const wants = this.#connected ? "bytes" : "bytes, port and hostname of each datagram in a row";
-      throw new OptionError("sendMany", "all", `sendMany wants an array of ${wants}`);
+      throw new OptionError("sendMany", "all", `sendMany takes an array of ${wants}`);
     }
     let count = 0;
     for (let index = 0; index < all.length; index += step, count++) {
@@ -179,7 +179,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
    */
   reply(datagram: Datagram, bytes?: Writable): WriteResult {
     if (!(datagram instanceof Datagram)) {
-      throw new OptionError("reply", "datagram", "what is answered must be a received datagram");
+      throw new OptionError("reply", "datagram", "the datagram must be a received one");
     }
     if (bytes !== undefined) return this.send(bytes, this.#connected ? undefined : datagram.sender);
     datagram.checkLive();
@@ -293,7 +293,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   /** The datagrams, each one copied. With a `data` handler it throws a StateError. */
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedDatagram> {
     if (this.#table.handlers.data !== undefined) {
-      throw new StateError("for await: the socket has a data handler, which takes the datagrams", {
+      throw new StateError("for await: the socket has a data handler, which receives the data", {
         code: "ERR_STATE",
         operation: "for await",
         origin: "application",

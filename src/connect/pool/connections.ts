@@ -136,8 +136,10 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     const { name, taken, lastFailure } = waiting.destination;
     this.counters.timeouts += 1;
     const error = new TimeoutError(
-      `acquire ${name}: no connection within ${waiting.timeout} ms; ${taken} places are taken there, ` +
-        `${this.#taken} of ${this.limits.connections} in all, and ${this.#waiting - 1} others wait`,
+      `acquire ${name}: no connection within ${waiting.timeout} ms; ${taken} connections to it and ` +
+        `${this.#taken} of ${this.limits.connections} in total are in use, ${
+          this.#waiting - 1
+        } others are waiting`,
       { code: "ETIMEDOUT", operation: "acquire", address: name, cause: lastFailure },
     );
     this.givenUp(waiting, error);
@@ -345,7 +347,7 @@ export function poolClosed(): StateError {
 }
 
 function endedAtOnce({ name }: Destination): StateError {
-  return new StateError(`acquire ${name}: the peer ended the connection at once`, {
+  return new StateError(`acquire ${name}: the peer closed the connection at once`, {
     code: "ERR_STATE",
     operation: "acquire",
     address: name,

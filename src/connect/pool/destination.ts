@@ -129,7 +129,7 @@ export class Destination {
     const left = Math.ceil(this.#blockedUntil - performance.now());
     if (left <= 0) return undefined;
     return new RingportError(
-      `acquire ${this.name}: ${this.failures} connects in a row have failed; the next is tried in ${left} ms`,
+      `acquire ${this.name}: the last ${this.failures} connects failed; the next attempt is in ${left} ms`,
       { code: "ERR_POOL_BACK_OFF", operation: "acquire", address: this.name, cause: this.lastFailure },
     );
   }

@@ -101,7 +101,8 @@ export class Destinations {
   tooManyWait({ name, taken }: Destination): LimitError {
     const { maxWaiting } = this.#limits;
     return new LimitError(
-      `acquire ${name}: ${maxWaiting} acquires wait already ("maxWaiting"), ${taken} places are taken there`,
+      `acquire ${name}: ${maxWaiting} acquires are already waiting (option "maxWaiting"), ` +
+        `${taken} connections are in use`,
       { code: "ERR_POOL_WAITING", operation: "acquire", address: name },
     );
   }

@@ -60,12 +60,12 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   set handlers(handlers: SocketHandlers<D>) {
     this.#check("handlers");
     if (typeof handlers !== "object" || handlers === null) {
-      throw new OptionError("lease", "handlers", '"handlers" must be an object of handlers');
+      throw new OptionError("lease", "handlers", 'option "handlers" must be an object of handlers');
     }
     checkHandlers("lease", handlers);
     const { core } = this.#pooled;
     if ((core.flags & Flag.streaming) !== 0) {
-      throw new StateError("lease: the connection's stream is read and takes the received bytes", {
+      throw new StateError("lease: the connection's stream is being read and receives the data", {
         code: "ERR_STATE",
         operation: "handlers",
         origin: "application",
@@ -109,7 +109,7 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
 
   #check(operation: string): void {
     if (!this.#released) return;
-    throw new StateError("lease: it is over, and the connection is somebody else's", {
+    throw new StateError("lease: it was released, and its connection may be in use elsewhere", {
       code: "ERR_LEASE_OVER",
       operation,
       origin: "application",

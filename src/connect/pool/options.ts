@@ -114,6 +114,6 @@ export function checkLease<D>(target: PoolTarget<D>): void {
 export function checkConnectKeys(operation: string, options: object): void {
   for (const key of ownKeys) {
     if (!Object.hasOwn(options, key)) continue;
-    throw new OptionError(operation, key, `option "${key}" is not for the connects of a pool`);
+    throw new OptionError(operation, key, `option "${key}" cannot be used in a pool`);
   }
 }

@@ -85,7 +85,7 @@ export class BanList {
     if (isEntry(network)) return this.#ban(network.words, now, milliseconds, reason);
     const index = this.#networks.add(network, now, milliseconds);
     if (index < 0) {
-      throw new LimitError(`add: ${bannedNetworksMax} networks are banned already`, {
+      throw new LimitError(`add: ${bannedNetworksMax} networks are already banned`, {
         code: "ERR_NETWORKS",
         operation: "add",
         address,

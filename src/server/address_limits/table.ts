@@ -159,7 +159,7 @@ export class AddressTable {
       options;
     const burst = options.burst ?? Math.max(1, Math.ceil(rate));
     if (rate > 0 && burst / rate * 1000 > fillTimeMaxMilliseconds) {
-      throw new OptionError("AddressTable", "burst", 'option "burst" is too large for so small a "rate"');
+      throw new OptionError("AddressTable", "burst", 'option "burst" is too large for this "rate"');
     }
     const header = new Int32Array(buffer, 0, headerWords);
     header[HeaderWord.magic] = tableMagic;
@@ -186,7 +186,7 @@ export class AddressTable {
     if (
       header[HeaderWord.magic] !== tableMagic || header[HeaderWord.version] !== tableVersion ||
       layoutOf(header[HeaderWord.entries], header[HeaderWord.workers]).bytes !== buffer.byteLength
-    ) throw new OptionError("AddressTable", "buffer", "the buffer is not that of an AddressTable");
+    ) throw new OptionError("AddressTable", "buffer", "the buffer does not belong to an AddressTable");
     return new AddressTable(buffer);
   }
 
@@ -352,7 +352,7 @@ export class AddressTable {
   #banByHand(address: AddressWords, now: number, milliseconds: number, reason: string): void {
     const entry = this.#entries.acquire(address, now, this.workers);
     if (entry < 0) {
-      throw new LimitError("add: the table of addresses is full", {
+      throw new LimitError("add: the address table is full", {
         code: "ERR_ADDRESSES",
         operation: "add",
       });

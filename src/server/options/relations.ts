@@ -71,7 +71,7 @@ function checkMemory({ segmentSize, segmentCount, headroom, tailroom }: Resolved
     throw new OptionError(
       optionOperation,
       tailroom > headroom ? "tailroom" : "headroom",
-      `options "headroom" and "tailroom" (${headroom} and ${tailroom}) must leave something of ` +
+      `options "headroom" and "tailroom" (${headroom} and ${tailroom}) must leave space in ` +
         `"segmentSize" (${segmentSize})`,
     );
   }
@@ -90,7 +90,7 @@ function checkInheritedUdp({ udp, isolation, restartPath }: ResolvedServerOption
   if (index < 0 || (isolation === "thread" && restartPath === undefined)) return;
   const key = `udp[${index}].inherited`;
   const other = restartPath === undefined ? 'isolation: "process"' : "restartPath";
-  throw new OptionError(optionOperation, key, `options "${key}" and "${other}" exclude each other`);
+  throw new OptionError(optionOperation, key, `options "${key}" and "${other}" cannot be combined`);
 }
 
 /** Throws an OptionError where options contradict one another. */
@@ -116,7 +116,7 @@ export function checkRelations(options: ResolvedServerOptions): void {
     throw new OptionError(
       optionOperation,
       "metrics.unix",
-      'options "metrics.port" and "metrics.unix" exclude each other: the metrics have one address',
+      'options "metrics.port" and "metrics.unix" cannot be combined: the metrics have one address',
     );
   }
 }

@@ -58,7 +58,7 @@ function checkAddress(source: FlatOptions, prefix: string): void {
   throw new OptionError(
     optionOperation,
     `${prefix}${second}`,
-    `options "${prefix}${first}" and "${prefix}${second}" exclude each other: a listener has one address`,
+    `options "${prefix}${first}" and "${prefix}${second}" cannot be combined: a listener has one address`,
   );
 }
 
@@ -109,7 +109,7 @@ function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
     throw new OptionError(
       optionOperation,
       key,
-      `option "${key}" is the one listener's; with "listeners" write it there`,
+      `option "${key}" applies to a single listener; with "listeners", set it there`,
     );
   }
   return entries.map((entry, index) => {

@@ -170,7 +170,7 @@ function writtenFlags(list: readonly string[]): WrittenFlag[] {
       throw new OptionError(
         optionOperation,
         list[index],
-        `"${list[index]}" is not a flag: write --name=value, and a program's own arguments behind --`,
+        `"${list[index]}" is not a flag: write --name=value, and put the program's own arguments after --`,
       );
     }
     const [, name, written] = match;
