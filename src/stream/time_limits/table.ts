@@ -95,7 +95,7 @@ const timeouts = {
       delay,
       lifetimeDefaultMilliseconds,
       "from the opening of a connection, whatever happens",
-      "long connections are no fault",
+      "long connections are normal",
     ),
     operation: "connection",
     text: (limit) => `open for ${limit} ms`,

@@ -132,7 +132,7 @@ function tellAddresses(text: PrometheusText, server: ServerStatistics): void {
   text.family(
     "ringport_addresses_uncounted_total",
     "counter",
-    "Connections let in uncounted because the table of addresses was full.",
+    "Connections admitted uncounted because the table of addresses was full.",
     one(uncounted),
   );
 }
