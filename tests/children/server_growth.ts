@@ -28,7 +28,8 @@ async function startAndStop(round: number): Promise<void> {
     timers: 64,
     sendEntries: 64,
     log: "off",
-    shutdown: { draining: 0 },
+    // A busy machine may take a while to end a thread.
+    shutdown: { draining: 0, aborting: 10_000 },
   });
   let answered = () => {};
   const answer = new Promise<void>((resolve) => answered = resolve);
@@ -46,7 +47,10 @@ async function startAndStop(round: number): Promise<void> {
     await connection.closed;
   }
   const { aborted, bytesLost, workersKilled } = await server.shutdown();
-  if (aborted + bytesLost + workersKilled > 0) throw new Error(`round ${round} did not end in order`);
+  const left = { aborted, bytesLost, workersKilled };
+  if (aborted + bytesLost + workersKilled > 0) {
+    throw new Error(`round ${round} did not end in order: ${JSON.stringify(left)}`);
+  }
   await connection.closed;
 }
 
