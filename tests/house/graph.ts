@@ -67,7 +67,9 @@ const LIST = /^export (?:type )?\{([^}]*)\}(?! from)/gm;
 /** The names a file declares for others. */
 export function exportsOf(path: string, text: string): string[] {
   const source = blankSource(path, text, "keep strings");
-  const listed = [...source.matchAll(LIST)].flatMap(([, names]) => namesIn(names, "outside"));
+  const imported = new Set([...source.matchAll(NAMED)].flatMap(([, names]) => namesIn(names, "outside")));
+  const listed = [...source.matchAll(LIST)].flatMap(([, names]) => namesIn(names, "outside"))
+    .filter((name) => !imported.has(name));
   const declared = [...source.matchAll(DECLARATION)].map(([, name]) => name);
   // A function with overloads is declared several times.
   return [...new Set([...declared, ...listed])];
