@@ -18,7 +18,7 @@ export type {
   ServerStatistics,
   UdpListenerStatistics,
   WorkerStatistics,
-} from "./worker/metrics/statistics_types.ts";
+} from "./worker/metrics/table.ts";
 export { renderPrometheus } from "./worker/metrics/prometheus.ts";
 export { type MetricsListenOptions, serveMetrics } from "./worker/metrics/listener.ts";
 export type { MetricsOptions } from "./server/options/mod.ts";

@@ -69,7 +69,7 @@ export {
 export type { LogEntry, LogEvent, LogLevel, LogSink } from "./server/log/log.ts";
 export type { PhaseReport, ShutdownReport } from "./worker/shutdown.ts";
 export type { DrainCounts } from "./server/phases.ts";
-export type { Phase } from "./worker/metrics/statistics_types.ts";
+export type { Phase } from "./server/phases.ts";
 export type { SelfTestResult } from "./worker/supervision/self_test.ts";
 
 // Errors.

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { connect, createLoop } from "../src/mod.ts";
 import { serveMetrics } from "../src/metrics.ts";
 import { metricsAnswer, metricsConnectionsMax } from "../src/worker/metrics/listener.ts";
-import type { ServerStatistics } from "../src/worker/metrics/statistics_types.ts";
+import type { ServerStatistics } from "../src/worker/metrics/table.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
 import { readPrometheus } from "./helpers/prometheus.ts";
 import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";

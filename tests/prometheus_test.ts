@@ -2,8 +2,9 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { renderPrometheus } from "../src/worker/metrics/prometheus.ts";
-import { numberText, PrometheusText } from "../src/worker/metrics/prometheus_text.ts";
-import { addActivity, noActivity, skewOf, totalOf } from "../src/worker/metrics/statistics_total.ts";
+import { numberText, PrometheusText } from "../src/worker/metrics/prometheus.ts";
+import { addActivity, noActivity, totalOf } from "../src/worker/metrics/table.ts";
+import { skewOf } from "../src/worker/metrics/collect.ts";
 import { readPrometheus, type ReadSample } from "./helpers/prometheus.ts";
 import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";
 

@@ -7,7 +7,7 @@ import { fit, tableLines } from "../src/cli/table.ts";
 import { readTopOptions, runTop, screenOf } from "../src/cli/top.ts";
 import { renderTop } from "../src/cli/top_view.ts";
 import { serveMetrics } from "../src/metrics.ts";
-import type { ServerStatistics } from "../src/worker/metrics/statistics_types.ts";
+import type { ServerStatistics } from "../src/worker/metrics/table.ts";
 import { closedPort, listenPeer } from "./helpers/peer.ts";
 import { serverStatistics, workerStatistics } from "./helpers/statistics.ts";
 import { TestTerminal } from "./helpers/terminal.ts";

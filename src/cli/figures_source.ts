@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../base/thrown.ts";
 import { type OptionSources, resolveServerOptions } from "../server/options/mod.ts";
-import type { ServerStatistics } from "../worker/metrics/statistics_types.ts";
+import type { ServerStatistics } from "../worker/metrics/table.ts";
 import { UsageError } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf } from "../base/thrown.ts";
-import type { ServerStatistics } from "../worker/metrics/statistics_types.ts";
+import type { ServerStatistics } from "../worker/metrics/table.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { fetchFigures, figuresUrl, figuresUrlOf, figuresUrlOfPid } from "./figures_source.ts";
 import { plainText } from "./figures.ts";

@@ -10,7 +10,7 @@ import type {
   ListenerStatistics,
   ServerStatistics,
   WorkerStatistics,
-} from "../worker/metrics/statistics_types.ts";
+} from "../worker/metrics/table.ts";
 
 /** The current metrics, and the previous ones, from which rates are computed. */
 export interface TopView {

@@ -1,6 +1,6 @@
 /**
- * What a worker makes known of itself beside the library's own counters: numbers in shared memory, written by
- * the worker alone, read by anybody at any time.
+ * What a worker publishes about itself, beside the library's own counters: numbers in shared memory that only
+ * the worker writes and any thread may read at any time.
  *
  * @module
  */
@@ -8,27 +8,35 @@ import { type RefusalReason, refusalReasons, type Refusals } from "../listen/adm
 import { stateNames } from "../stream/state.ts";
 import { LISTENERS_MAX } from "../base/layout.ts";
 import { statusesMax } from "../base/limits.ts";
-import { countedTimeouts, type TimeoutCounts } from "../loop/timeout_counts.ts";
+import type { Engine } from "../loop/engine.ts";
+import { countedTimeouts } from "../loop/timeout_counts.ts";
 
-/** Milliseconds between two writings of the numbers that are gathered and not counted. */
-export const boardInterval = 500;
+/** Milliseconds between two writes of the numbers that are gathered and not counted. */
+export const gaugesInterval = 500;
+
+/** Numbers of a worker's loop, and where the loop keeps them. */
+const loopGauges = {
+  /** Handlers that wait for a promise. */
+  tasks: (engine) => engine.promises,
+  /** Bytes that wait to be sent. */
+  bufferedBytes: (engine) => engine.outboxBytes,
+  datagramsDropped: (engine) => engine.datagramsDropped,
+  handlerErrors: (engine) => engine.handlerErrors,
+  unhandledErrors: (engine) => engine.unhandledErrors,
+  exceptions: (engine) => engine.exceptions.count,
+  writesRefused: (engine) => engine.writesRefused,
+  writesAfterEnd: (engine) => engine.writesAfterEnd,
+} satisfies Record<string, (engine: Engine) => number>;
 
 /** The single numbers, by name. */
 const names = [
-  /** When the board was last written, milliseconds of `Date.now()`. */
+  /** When the gauges were last written, milliseconds of `Date.now()`. */
   "writtenAt",
-  /** Place of the phase in `phases`. */
+  /** Index of the phase in `phases`. */
   "phase",
   "connections",
   "outgoing",
-  "tasks",
-  "bufferedBytes",
-  "handlerErrors",
-  "unhandledErrors",
-  "exceptions",
-  "datagramsDropped",
-  "writesRefused",
-  "writesAfterEnd",
+  ...Object.keys(loopGauges) as (keyof typeof loopGauges)[],
   "accepted",
   "handled",
   "drained",
@@ -40,57 +48,62 @@ const names = [
   "acknowledgements",
 ] as const;
 
-/** Name of a number on the board. */
-export type BoardName = typeof names[number];
+/** The name of a single number. */
+export type GaugeName = typeof names[number];
 
-/** The timeouts on the board. */
-export const boardTimeouts = countedTimeouts.filter((kind) => kind !== "linger");
+/** The kinds of timeouts among the gauges. */
+export const timeoutGauges = countedTimeouts.filter((kind) => kind !== "linger");
 
-const places: Readonly<Record<BoardName, number>> = Object.fromEntries(
+const places: Readonly<Record<GaugeName, number>> = Object.fromEntries(
   names.map((name, place) => [name, place]),
-) as Record<BoardName, number>;
+) as Record<GaugeName, number>;
 
 const timeoutsPlace = names.length;
-const statesPlace = timeoutsPlace + boardTimeouts.length;
+const statesPlace = timeoutsPlace + timeoutGauges.length;
 const errorsPlace = statesPlace + stateNames.length;
 const listenersPlace = errorsPlace + statusesMax;
 /** Of each listener: connections accepted, and refused by each reason. */
 const listenerNumbers = 1 + refusalReasons.length;
-const boardNumbers = listenersPlace + LISTENERS_MAX * listenerNumbers;
-/** Bytes of a board. */
-export const boardBytes = boardNumbers * Float64Array.BYTES_PER_ELEMENT;
+const gaugeNumbers = listenersPlace + LISTENERS_MAX * listenerNumbers;
+/** Bytes of the gauges of a worker. */
+export const gaugesBytes = gaugeNumbers * Float64Array.BYTES_PER_ELEMENT;
 
-/** One worker's board. */
+const loopGaugeNames = Object.keys(loopGauges) as (keyof typeof loopGauges)[];
+
+/** The gauges of one worker. */
 export class Gauges {
   readonly buffer: ArrayBufferLike;
   /** 64 bits each, so that no reader sees half of one. */
   readonly #numbers: Float64Array;
 
-  /** Without a buffer: a new board. */
-  constructor(buffer: ArrayBufferLike = new SharedArrayBuffer(boardBytes)) {
+  /** Without a buffer: new gauges. */
+  constructor(buffer: ArrayBufferLike = new SharedArrayBuffer(gaugesBytes)) {
     this.buffer = buffer;
     this.#numbers = new Float64Array(this.buffer);
   }
 
-  get(name: BoardName): number {
+  get(name: GaugeName): number {
     return this.#numbers[places[name]];
   }
 
-  set(name: BoardName, value: number): void {
+  set(name: GaugeName, value: number): void {
     this.#numbers[places[name]] = value;
   }
 
-  add(name: BoardName, amount = 1): void {
+  add(name: GaugeName, amount = 1): void {
     this.#numbers[places[name]] += amount;
   }
 
-  /** Time limits that were reached, in the order of `boardTimeouts`. */
-  get timeouts(): readonly number[] {
-    return [...this.#numbers.subarray(timeoutsPlace, statesPlace)];
+  /** Writes the numbers that the loop keeps. */
+  setLoop(engine: Engine): void {
+    for (const name of loopGaugeNames) this.set(name, loopGauges[name](engine));
+    timeoutGauges.forEach((kind, index) => this.#numbers[timeoutsPlace + index] = engine.timeouts[kind]);
+    this.#numbers.set(engine.failures, errorsPlace);
   }
 
-  setTimeouts(counts: TimeoutCounts): void {
-    boardTimeouts.forEach((kind, index) => this.#numbers[timeoutsPlace + index] = counts[kind]);
+  /** Time limits that were reached, in the order of `timeoutGauges`. */
+  get timeouts(): readonly number[] {
+    return [...this.#numbers.subarray(timeoutsPlace, statesPlace)];
   }
 
   /** Connections by state, in the order of `stateNames`. */
@@ -105,10 +118,6 @@ export class Gauges {
   /** Errors of connections, by the library's status. */
   get errors(): readonly number[] {
     return [...this.#numbers.subarray(errorsPlace)];
-  }
-
-  setErrors(counts: ArrayLike<number>): void {
-    this.#numbers.set(counts, errorsPlace);
   }
 
   /** A listener of the worker's own has accepted a connection. */

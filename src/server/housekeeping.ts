@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { boardInterval } from "./gauges.ts";
+import { gaugesInterval } from "./gauges.ts";
 
 /** Milliseconds between two calls of the application's `idle`. */
 const idleInterval = 1_000;
@@ -30,7 +30,7 @@ export class Housekeeping {
   }
 
   begin(): void {
-    this.#timer = setInterval(() => this.#round(), boardInterval);
+    this.#timer = setInterval(() => this.#round(), gaugesInterval);
   }
 
   end(): void {
@@ -45,7 +45,7 @@ export class Housekeeping {
     this.#tasks.write(stands && this.#stood);
     this.#stood = stands;
     this.#completions = completions;
-    this.#sinceIdle += boardInterval;
+    this.#sinceIdle += gaugesInterval;
     if (!stands || this.#sinceIdle < idleInterval) return;
     this.#sinceIdle = 0;
     this.#tasks.idle();

@@ -538,21 +538,12 @@ export class WorkerServer {
     const board = this.#board;
     board.set("writtenAt", Date.now());
     board.set("phase", phases.indexOf(this.#phase));
-    board.set("tasks", this.loop.engine.promises);
-    board.set("bufferedBytes", this.loop.engine.outboxBytes);
     // Where nobody reads, the loop is quiet and the kernel drops.
     socketsOf(this.loop).countDrops();
-    board.set("datagramsDropped", this.loop.engine.datagramsDropped);
+    board.setLoop(this.loop.engine);
     if (quiet) return;
     this.#writeRefusals();
     this.#tellLimits();
-    board.set("handlerErrors", this.loop.engine.handlerErrors);
-    board.set("unhandledErrors", this.loop.engine.unhandledErrors);
-    board.set("exceptions", this.loop.engine.exceptions.count);
-    board.set("writesRefused", this.loop.engine.writesRefused);
-    board.set("writesAfterEnd", this.loop.engine.writesAfterEnd);
-    board.setTimeouts(this.loop.engine.timeouts);
-    board.setErrors(this.loop.engine.failures);
     const states = stateNames.map(() => 0);
     socketsOf(this.loop).countStates(states);
     board.setStates(states);

@@ -29,11 +29,12 @@ import { Acceptor } from "./accepting/acceptor.ts";
 import { selfTest, type SelfTestResult } from "./supervision/self_test.ts";
 import { type Spreading, spreadingOf } from "../server/spreading.ts";
 import { processStatistics, workerStatistics } from "./metrics/collect.ts";
-import { formatSocketAddress, ListenerFigures } from "./metrics/listener_figures.ts";
+import { formatSocketAddress, ListenerMetrics } from "./metrics/collect.ts";
 import { serveMetrics } from "./metrics/listener.ts";
 import { Past } from "./supervision/past.ts";
-import { noActivity, skewOf, totalOf } from "./metrics/statistics_total.ts";
-import type { ActivityStatistics, CountsByName, ServerStatistics } from "./metrics/statistics_types.ts";
+import { noActivity, totalOf } from "./metrics/table.ts";
+import { skewOf } from "./metrics/collect.ts";
+import type { ActivityStatistics, CountsByName, ServerStatistics } from "./metrics/table.ts";
 import type { WorkerLink } from "./worker_port.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import type { MessageHub } from "./message_hub.ts";
@@ -83,7 +84,7 @@ export class Fleet {
   #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
   /** What workers that are gone have done. */
   readonly #past = new Past();
-  readonly #figures: ListenerFigures;
+  readonly #listenerMetrics: ListenerMetrics;
   readonly #started = Date.now();
   /** A shutdown has begun, before all was started or after. */
   #ending = false;
@@ -100,7 +101,7 @@ export class Fleet {
     this.#tables = new AddressTables(options);
     this.#bans = new LoggedBans(this.#tables.judges, (event, fields) => log.tell(event, fields));
     this.#replacement = new Replacement(options, log, (event) => owner.successor(event));
-    this.#figures = new ListenerFigures({
+    this.#listenerMetrics = new ListenerMetrics({
       options,
       spreading: this.#spreading,
       past: this.#past,
@@ -200,7 +201,7 @@ export class Fleet {
     const acceptor = this.#acceptor;
     const accept = () => this.#spreading === "handOver" && acceptor.serve();
     await this.#replacement.serving(loop, acceptor, accept, async () => {
-      // The successor's figures are at the same address.
+      // The successor's metrics are at the same address.
       await this.#metrics?.stop();
       this.#owner.shutdown("restart");
     });
@@ -215,7 +216,7 @@ export class Fleet {
     return selfTest({
       loop: this.#loop,
       listeners: this.#listeners,
-      accepted: (place) => this.#figures.counts(place).accepted,
+      accepted: (place) => this.#listenerMetrics.counts(place).accepted,
       timeout: selfTestTimeoutMilliseconds,
     });
   }
@@ -237,7 +238,7 @@ export class Fleet {
     }, interval);
   }
 
-  /** Where the figures can be fetched. A server without them still serves. */
+  /** Where the metrics can be fetched. A server without them still serves. */
   #serveMetrics(loop: EventLoop): void {
     const { metrics } = this.#options;
     if (metrics === undefined) return;
@@ -250,7 +251,7 @@ export class Fleet {
     }
   }
 
-  /** The figures, as they are now. */
+  /** The metrics, as they are now. */
   stats(phase: Phase): ServerStatistics {
     const now = performance.now();
     const workers = this.#supervisor.workers.map((worker) => workerStatistics(worker, now));
@@ -268,9 +269,9 @@ export class Fleet {
       deaths: this.#supervisor.deaths,
       abandonedThreads: this.abandoned,
       messagesDropped: this.#supervisor.messages.dropped,
-      listeners: this.#listeners.map((listener, place) => this.#figures.read(listener, place)),
+      listeners: this.#listeners.map((listener, place) => this.#listenerMetrics.read(listener, place)),
       udp: this.#udp.map(({ name, address }) => ({ name, address: formatSocketAddress(address) })),
-      total: totalOf([this.#past.activity, refusedOnly(this.#figures.refusedHere()), ...workers]),
+      total: totalOf([this.#past.activity, refusedOnly(this.#listenerMetrics.refusedHere()), ...workers]),
       skew: skewOf(open),
       acceptQueueOverflows: counters?.queueOverflows,
       acceptQueueDrops: counters?.drops,
@@ -450,7 +451,7 @@ export class Fleet {
 
   #backlog(): number {
     return this.#listeners.reduce(
-      (sum, { address }, place) => sum + (this.#figures.queue(address, place)?.length ?? 0),
+      (sum, { address }, place) => sum + (this.#listenerMetrics.queue(address, place)?.length ?? 0),
       0,
     );
   }

@@ -32,7 +32,7 @@ import { ServiceManager } from "./service_manager.ts";
 import { deadlinesWithin, emptyReport, runShutdown, type ShutdownReport } from "./shutdown.ts";
 import type { SelfTestResult } from "./supervision/self_test.ts";
 import { listenForSignals } from "./signals.ts";
-import type { ServerStatistics } from "./metrics/statistics_types.ts";
+import type { ServerStatistics } from "./metrics/table.ts";
 
 /** Options of {@linkcode Server.shutdown}. What is left out is as the server's option `shutdown` says. */
 export interface ShutdownRequest extends ShutdownOptions {

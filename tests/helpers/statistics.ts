@@ -3,12 +3,9 @@
  *
  * @module
  */
-import { skewOf, totalOf } from "../../src/worker/metrics/statistics_total.ts";
-import type {
-  Health,
-  ServerStatistics,
-  WorkerStatistics,
-} from "../../src/worker/metrics/statistics_types.ts";
+import { skewOf } from "../../src/worker/metrics/collect.ts";
+import { totalOf } from "../../src/worker/metrics/table.ts";
+import type { Health, ServerStatistics, WorkerStatistics } from "../../src/worker/metrics/table.ts";
 
 /** A worker that has done something; the larger its number, the more. */
 export function workerStatistics(worker: number, health: Health = "healthy"): WorkerStatistics {

@@ -1,37 +1,40 @@
 /**
- * The figures of a server, read from the memory its workers write to: nobody is asked, so a stuck worker's
- * are there as well.
+ * Reads the metrics of a server from the memory that its workers write to. No worker is asked, so those of a
+ * stuck worker can be read as well.
  *
  * @module
  */
-import { processCounters } from "../../loop/native.ts";
-import { statusCode } from "../../loop/native_errors.ts";
-import type { NativeStatistics } from "../../loop/remote_statistics.ts";
-import { stateNames } from "../../stream/state.ts";
-import { type BoardName, boardTimeouts, type Gauges } from "../../server/gauges.ts";
+import { formatHostAndPort, type SocketAddress } from "../../base/address.ts";
+import { listenQueue, processCounters } from "../../loop/native.ts";
+import type { ListenerInfo } from "../../server/application.ts";
+import type { Gauges } from "../../server/gauges.ts";
+import type { ResolvedServerOptions } from "../../server/options/mod.ts";
 import { phases } from "../../server/phases.ts";
-import { noActivity } from "./statistics_total.ts";
-import type {
-  ActivityStatistics,
-  CountsByName,
-  Histogram,
-  ListenerCounts,
-  ProcessStatistics,
-  WorkerStatistics,
-} from "./statistics_types.ts";
+import type { Spreading } from "../../server/spreading.ts";
+import type { Acceptor } from "../accepting/acceptor.ts";
+import type { Past } from "../supervision/past.ts";
 import type { WorkerHandle } from "../supervision/worker_handle.ts";
+import {
+  type AcceptQueue,
+  activityOf,
+  addListenerCounts,
+  type ListenerCounts,
+  type ListenerStatistics,
+  type ProcessStatistics,
+  type WorkerStatistics,
+} from "./table.ts";
 
-/** What is told of one worker. */
+/** The metrics of one worker. */
 export function workerStatistics(worker: WorkerHandle, now: number): WorkerStatistics {
   const native = worker.statistics?.read();
-  const { board } = worker;
+  const { board: gauges } = worker;
   const used = (count: number | undefined, size: number | undefined) => ({
     used: count ?? 0,
     size: size ?? 0,
   });
   return {
     worker: worker.index,
-    phase: worker.state === "starting" ? "starting" : phases[board.get("phase")],
+    phase: worker.state === "starting" ? "starting" : phases[gauges.get("phase")],
     health: worker.health.health,
     heartbeatAge: worker.health.age(now),
     utilisation: worker.utilisation,
@@ -41,55 +44,24 @@ export function workerStatistics(worker: WorkerHandle, now: number): WorkerStati
     queues: {
       handOver: worker.queue.length,
       ready: native?.readyNow ?? 0,
-      tasks: board.get("tasks"),
-      outbox: board.get("bufferedBytes"),
+      tasks: gauges.get("tasks"),
+      outbox: gauges.get("bufferedBytes"),
       sendEntries: native?.sendEntriesHighWater ?? 0,
     },
-    ...activityOf(board, native),
+    ...activityOf(gauges, native),
   };
 }
 
-/** What a worker did, from its board and the library's counters. */
-export function activityOf(board: Gauges, native: NativeStatistics | undefined): ActivityStatistics {
-  if (native === undefined) return noActivity;
-  const byRole = (server: number, client: number) => ({ server, client });
-  const { receivesServer, receivesClient, sendsServer, sendsClient } = native;
-  return {
-    connections: {
-      open: board.get("connections"),
-      byState: named(stateNames, board.states),
-      accepted: native.connectionsAccepted + native.connectionsAdopted,
-      connected: native.connectionsConnected,
-      refused: board.allRefusals,
-      handled: native.connectionsEndedServer,
-      closed: native.connectionsClosed,
-      aborted: native.connectionsAborted,
-    },
-    bytesReceived: native.bytesReceived,
-    bytesSent: native.bytesSent,
-    operations: {
-      receive: byRole(receivesServer, receivesClient),
-      send: byRole(sendsServer, sendsClient),
-      open: byRole(native.connectionsAccepted + native.connectionsAdopted, native.connectionsConnected),
-      end: byRole(native.connectionsEndedServer, native.connectionsEndedClient),
-    },
-    errors: errorsOf(board),
-    handlerErrors: board.get("handlerErrors"),
-    unhandledErrors: board.get("unhandledErrors"),
-    datagramsDropped: board.get("datagramsDropped"),
-    writesRefused: chosen(board, writesRefused),
-    timeouts: named(boardTimeouts, board.timeouts),
-    turns: native.turns.counts.reduce((sum, count) => sum + count, 0),
-    busyTime: native.ticksPerMillisecond === 0 ? 0 : native.busyTicks / native.ticksPerMillisecond,
-    turnLength: turnLengths(native),
-  };
+/** What a worker counted at one of its listeners. */
+export function listenerCountsOf(gauges: Gauges, listener: number): ListenerCounts {
+  return { accepted: gauges.accepted(listener), refusals: gauges.refusals(listener) };
 }
 
 /** This process, as the system sees it. */
 export function processStatistics(library: string | undefined): ProcessStatistics {
   const counters = processCounters(library);
   return {
-    cpuTime: counters.cpuSeconds * millisecondsOfSecond,
+    cpuTime: counters.cpuSeconds * millisecondsPerSecond,
     residentBytes: counters.residentBytes || undefined,
     virtualBytes: counters.virtualBytes || undefined,
     openDescriptors: counters.openDescriptors || undefined,
@@ -99,55 +71,101 @@ export function processStatistics(library: string | undefined): ProcessStatistic
   };
 }
 
-const millisecondsOfSecond = 1000;
+const millisecondsPerSecond = 1000;
 let processStarted: number | undefined = undefined;
 
-/** What a worker counted at one of its listeners. */
-export function listenerCountsOf(board: Gauges, listener: number): ListenerCounts {
-  return { accepted: board.accepted(listener), refusals: board.refusals(listener) };
+/** The most over the mean: 1 where all have the same, or nobody has anything. */
+export function skewOf(counts: readonly number[]): number {
+  const sum = counts.reduce((total, count) => total + count, 0);
+  return sum === 0 ? 1 : Math.max(...counts) * counts.length / sum;
 }
 
-/** Names of the refused writes on the board, by the reason that is told. */
-const writesRefused: Readonly<Record<string, BoardName>> = {
-  buffer: "writesRefused",
-  ended: "writesAfterEnd",
-};
-
-function chosen(board: Gauges, names: Readonly<Record<string, BoardName>>): CountsByName {
-  return Object.fromEntries(Object.entries(names).map(([name, place]) => [name, board.get(place)]));
+/** Where the metrics of listeners come from. */
+export interface ListenerSources {
+  readonly options: ResolvedServerOptions;
+  readonly spreading: Spreading;
+  readonly past: Past;
+  /** Where the server's own thread listens; undefined before it does. */
+  acceptor(): Acceptor | undefined;
+  /** All workers, and those that serve. */
+  workers(): readonly WorkerHandle[];
+  serving(): readonly WorkerHandle[];
+  /** Connections of the whole server at most. */
+  connectionsMax(): number;
 }
 
-function named(names: readonly string[], counts: readonly number[]): CountsByName {
-  return Object.fromEntries(names.map((name, place) => [name, counts[place]]));
+/** Reads the metrics of listeners, no matter which thread accepts: the server's own, or each worker. */
+export class ListenerMetrics {
+  readonly #sources: ListenerSources;
+
+  constructor(sources: ListenerSources) {
+    this.#sources = sources;
+  }
+
+  /** All metrics of one listener. */
+  read({ name, address }: ListenerInfo, place: number): ListenerStatistics {
+    const open = this.#sources.workers().reduce((sum, worker) => sum + worker.queue.loadOf(place), 0);
+    const { accepted, refusals } = this.counts(place);
+    const here = this.#isHandedOver ? this.#sources.acceptor()?.listenerStatistics(place) : undefined;
+    return {
+      name,
+      address: formatSocketAddress(address),
+      open,
+      accepted,
+      refused: Object.values(refusals).reduce((sum, count) => sum + count, 0),
+      refusals,
+      waiting: here?.waiting ?? 0,
+      paused: here?.paused ?? (this.#isHandedOver || this.#isFull(place, open)),
+      acceptQueue: this.queue(address, place),
+    };
+  }
+
+  /** Connections accepted and refused at one listener since the server began. */
+  counts(place: number): ListenerCounts {
+    let counts = this.#sources.past.listener(place);
+    for (const { board } of this.#sources.workers()) {
+      counts = addListenerCounts(counts, listenerCountsOf(board, place));
+    }
+    if (!this.#isHandedOver) return counts;
+    // Workers count what they are handed over only where they refuse it.
+    const here = this.#sources.acceptor()?.listenerStatistics(place);
+    return here === undefined ? counts : addListenerCounts({ ...counts, accepted: 0 }, here);
+  }
+
+  /** Refused by the server's own thread, over all listeners: no worker knows of them. */
+  refusedHere(): ListenerCounts["refusals"] {
+    const { options } = this.#sources;
+    const acceptor = this.#isHandedOver ? this.#sources.acceptor() : undefined;
+    return options.listeners.reduce(
+      (sum, _, place) =>
+        acceptor === undefined ? sum : addListenerCounts(sum, acceptor.listenerStatistics(place)),
+      { accepted: 0, refusals: {} } as ListenerCounts,
+    ).refusals;
+  }
+
+  /** Connections in the kernel's queue of one listener; undefined where the system does not tell. */
+  queue(address: SocketAddress, place: number): AcceptQueue | undefined {
+    const { spreading, options } = this.#sources;
+    // Where each worker has a socket of its own, the kernel is asked for all of them.
+    const queue = spreading === "reusePort"
+      ? listenQueue(address, options.library)
+      : this.#sources.acceptor()?.backlog(place);
+    return queue && { length: queue.length, max: queue.limit };
+  }
+
+  get #isHandedOver(): boolean {
+    return this.#sources.spreading === "handOver";
+  }
+
+  /** Whether workers that accept for themselves have stopped doing so. */
+  #isFull(place: number, open: number): boolean {
+    const { connections, atLimit } = this.#sources.options.listeners[place].limits;
+    const full = open >= this.#sources.connectionsMax() || (connections > 0 && open >= connections);
+    return atLimit === "pause" && (full || this.#sources.serving().every(({ queue }) => queue.pressure));
+  }
 }
 
-function errorsOf(board: Gauges): CountsByName {
-  const errors: Record<string, number> = {};
-  board.errors.forEach((count, status) => {
-    if (count > 0) errors[statusCode(status)] = count;
-  });
-  const handlers = board.get("handlerErrors");
-  if (handlers > 0) errors.ERR_HANDLER = handlers;
-  const exceptions = board.get("exceptions");
-  if (exceptions > 0) errors.ERR_LOOP_EXCEPTION = exceptions;
-  return errors;
-}
-
-/**
- * The library measures in ticks of the processor, each bucket twice as long as the one before. Told are
- * powers of two of a microsecond, the same for all workers: each bucket goes to the nearest one.
- */
-const boundsMilliseconds: readonly number[] = Array.from({ length: 20 }, (_, power) => 2 ** power / 1000);
-
-function turnLengths({ turns, ticksPerMillisecond, busyTicks }: NativeStatistics): Histogram {
-  const counts = new Array<number>(boundsMilliseconds.length + 1).fill(0);
-  turns.counts.forEach((count, bucket) => {
-    const limit = turns.limits[bucket];
-    const place = limit === Infinity
-      ? counts.length - 1
-      : Math.min(Math.max(Math.round(Math.log2(limit * 1000)), 0), counts.length - 1);
-    counts[place] += count;
-  });
-  const sum = ticksPerMillisecond === 0 ? 0 : busyTicks / ticksPerMillisecond;
-  return { bounds: boundsMilliseconds, counts, sum };
+/** An address as metrics show it. */
+export function formatSocketAddress(address: SocketAddress): string {
+  return address.path ?? formatHostAndPort(address.hostname, address.port);
 }

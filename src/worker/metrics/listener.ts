@@ -10,8 +10,8 @@ import type { Connection } from "../../stream/types.ts";
 import type { ListenOptions } from "../../listen/types.ts";
 import { answerBytes, answerFor, errorAnswer, headMaxBytes, type HttpAnswer } from "./http_answer.ts";
 import { renderPrometheus } from "./prometheus.ts";
-import { prometheusContentType } from "./prometheus_text.ts";
-import type { ServerStatistics } from "./statistics_types.ts";
+import { prometheusContentType } from "./prometheus.ts";
+import type { ServerStatistics } from "./table.ts";
 
 /** Milliseconds an exchange may take: the figures are a few kilobytes for somebody near. */
 export const exchangeTimeoutMilliseconds = 5_000;

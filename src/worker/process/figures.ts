@@ -8,7 +8,7 @@ import type { LoopOptions } from "../../loop/options.ts";
 import { measureLoop } from "../../loop/event_loop.ts";
 import type { Lane } from "../../loop/native.ts";
 import { loopElsewhere, type ShareableLoop } from "../../loop/remote_statistics.ts";
-import { boardBytes, Gauges } from "../../server/gauges.ts";
+import { Gauges, gaugesBytes } from "../../server/gauges.ts";
 import { type GivenParts, SharedParts } from "./shared_parts.ts";
 
 export class ProcessFigures {
@@ -20,7 +20,7 @@ export class ProcessFigures {
   /** For a worker whose loop will have these sizes. Throws where no memory can be shared. */
   constructor(options: LoopOptions) {
     const measure = measureLoop(options);
-    this.#parts = SharedParts.create([measure.sharedBytes, boardBytes], options.library);
+    this.#parts = SharedParts.create([measure.sharedBytes, gaugesBytes], options.library);
     const [loop, board] = this.#parts.buffers;
     this.loop = loopElsewhere(measure, loop);
     this.board = new Gauges(board);

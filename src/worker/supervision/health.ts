@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Health } from "../metrics/statistics_types.ts";
+import type { Health } from "../metrics/table.ts";
 
 /** Milliseconds without a heartbeat after which a worker is called so. */
 export interface HealthLimits {

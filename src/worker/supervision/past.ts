@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { activityOf, listenerCountsOf } from "../metrics/collect.ts";
-import { addActivity, addListenerCounts, noActivity, noListenerCounts } from "../metrics/statistics_total.ts";
-import type { ActivityStatistics, ListenerCounts } from "../metrics/statistics_types.ts";
+import { activityOf } from "../metrics/table.ts";
+import { listenerCountsOf } from "../metrics/collect.ts";
+import { addActivity, addListenerCounts, noActivity, noListenerCounts } from "../metrics/table.ts";
+import type { ActivityStatistics, ListenerCounts } from "../metrics/table.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
 export class Past {

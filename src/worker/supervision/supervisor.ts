@@ -15,7 +15,7 @@ import { HealthWatch } from "./health.ts";
 import type { WorkerEnd } from "../worker_port.ts";
 import { MessageHub } from "../message_hub.ts";
 import { Scaling } from "./scaling.ts";
-import type { Health } from "../metrics/statistics_types.ts";
+import type { Health } from "../metrics/table.ts";
 import { type HandleOwner, type LinkMaker, WorkerHandle } from "./worker_handle.ts";
 
 /** What a supervisor is made with. */
