@@ -1,4 +1,4 @@
-/** The listener of figures, over real sockets. */
+/** The listener that serves metrics, over real sockets. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, createLoop } from "../src/mod.ts";
@@ -53,16 +53,16 @@ describe("serveMetrics", () => {
     expect(await exchange(listener.port, [get("/healthz")])).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it("answers 500 when the figures cannot be read, and goes on", async () => {
+  it("answers 500 when the metrics cannot be read, and goes on", async () => {
     const errors: unknown[] = [];
     let broken = true;
     const read = (): ServerStatistics => {
-      if (broken) throw new Error("no figures");
+      if (broken) throw new Error("no metrics");
       return statistics();
     };
     await using listener = serveMetrics({ error: (error) => errors.push(error) }, read);
     expect(await exchange(listener.port, [get("/metrics")])).toMatch(/^HTTP\/1\.1 500 /);
-    expect(String(errors[0])).toContain("no figures");
+    expect(String(errors[0])).toContain("no metrics");
     broken = false;
     expect(await exchange(listener.port, [get("/metrics")])).toMatch(/^HTTP\/1\.1 200 /);
   });

@@ -1,4 +1,4 @@
-/** The figures as Prometheus reads them, by a strict reader of the format. */
+/** The metrics as Prometheus reads them, by a strict reader of the format. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { renderPrometheus } from "../src/worker/metrics/prometheus.ts";
@@ -15,7 +15,7 @@ function find(samples: ReadSample[], labels: Record<string, string>): number | u
     ?.value;
 }
 
-describe("figures for Prometheus", () => {
+describe("metrics for Prometheus", () => {
   const families = readPrometheus(renderPrometheus(serverStatistics(2)));
   const samples = (name: string) => families.get(name)!.samples;
 
@@ -113,7 +113,7 @@ describe("the text format", () => {
   });
 });
 
-describe("sums of figures", () => {
+describe("sums of metrics", () => {
   it("add every counter", () => {
     const total = totalOf([workerStatistics(0), workerStatistics(1)]);
     expect(total.connections.open).toBe(210);

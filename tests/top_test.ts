@@ -1,8 +1,8 @@
-/** `ringport top`: what it shows in windows of every size, and where the figures come from. */
+/** `ringport top`: what it shows in windows of every size, and where the metrics come from. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { duration, percent, plainText, shortNumber } from "../src/cli/figures.ts";
-import { figuresUrl, figuresUrlOfProcess } from "../src/cli/figures_source.ts";
+import { duration, percent, plainText, shortNumber } from "../src/cli/numbers.ts";
+import { metricsUrl, metricsUrlOfProcess } from "../src/cli/metrics_source.ts";
 import { fit, tableLines } from "../src/cli/table.ts";
 import { readTopOptions, runTop, screenOf } from "../src/cli/top.ts";
 import { renderTop } from "../src/cli/top_view.ts";
@@ -100,8 +100,8 @@ describe("ringport top", () => {
   const options = (list: string[], terminal = new TestTerminal()) => readTopOptions(list, terminal);
 
   it("finds the server by URL, address, variables or process", async () => {
-    expect(figuresUrl("http://a:1/stats.json?x")).toBe("http://a:1/stats.json?x");
-    expect(figuresUrl("127.0.0.1:9100")).toBe("http://127.0.0.1:9100/stats.json");
+    expect(metricsUrl("http://a:1/stats.json?x")).toBe("http://a:1/stats.json?x");
+    expect(metricsUrl("127.0.0.1:9100")).toBe("http://127.0.0.1:9100/stats.json");
     expect((await options(["--url=[::1]:9100"])).url).toBe("http://[::1]:9100/stats.json");
     const variables = { RINGPORT_METRICS_PORT: "91", RINGPORT_METRICS_HOSTNAME: "::", PORT: "x" };
     expect((await options([], new TestTerminal({ variables }))).url).toBe("http://[::1]:91/stats.json");
@@ -112,10 +112,10 @@ describe("ringport top", () => {
     expect((await options(["--pid", "12"], new TestTerminal({ files }))).url).toBe(
       "http://127.0.0.1:92/stats.json",
     );
-    expect(figuresUrlOfProcess(["a", "--metrics-port", "7", ""].join("\0"), "")).toBe(
+    expect(metricsUrlOfProcess(["a", "--metrics-port", "7", ""].join("\0"), "")).toBe(
       "http://127.0.0.1:7/stats.json",
     );
-    expect(figuresUrlOfProcess("a\0", "RINGPORT_PORT=5\0")).toBe(undefined);
+    expect(metricsUrlOfProcess("a\0", "RINGPORT_PORT=5\0")).toBe(undefined);
   });
 
   it("says what is wrong with its command line", async () => {
@@ -155,11 +155,11 @@ describe("ringport top", () => {
   it("fails with a reason where there is no server, or another one", async () => {
     const gone = new TestTerminal();
     expect(await runTop([`--url=127.0.0.1:${await closedPort()}`], gone)).toBe(1);
-    expect(gone.errors).toContain("ringport top: no figures at http://127.0.0.1:");
+    expect(gone.errors).toContain("ringport top: no metrics at http://127.0.0.1:");
     await using listener = serveMetrics({}, () => ({ odd: true }) as unknown as ServerStatistics);
     const odd = new TestTerminal();
     expect(await runTop([`--url=127.0.0.1:${listener.port}`], odd)).toBe(1);
-    expect(odd.errors).toContain("are no figures of a Ringport server");
+    expect(odd.errors).toContain("does not serve the metrics of a Ringport server");
     const missing = new TestTerminal();
     expect(await runTop([`--url=http://127.0.0.1:${listener.port}/other`], missing)).toBe(1);
     expect(missing.errors).toContain("it answers 404");

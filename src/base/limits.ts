@@ -218,8 +218,8 @@ export const bannedNetworksMax = 256;
 /** Milliseconds a ban may last: half of what 32 bits count, 24 days. */
 export const banTimeMaxMilliseconds = 0x7fff_ffff;
 
-/** Milliseconds a ban lasts: as long as a client that is merely broken may be kept out unattended. */
-export const banTimeDefaultMilliseconds = 600_000;
+/** Milliseconds a ban lasts: long for a program, short for people. */
+export const banTimeDefaultMilliseconds = 60_000;
 
 /** Offences that lead to a ban: a client behind a bad line offends once or twice. */
 export const banAfterDefault = 10;
@@ -255,7 +255,7 @@ export const descriptorReserve = 128;
 export const descriptorsPerWorker = 32;
 
 /**
- * Descriptors the server's process needs for a worker in another process: channel, lane, figures, the
+ * Descriptors the server's process needs for a worker in another process: channel, lane, gauges, the
  * runtime's.
  */
 export const descriptorsPerProcess = 8;

@@ -6,8 +6,8 @@
 import { messageOf } from "../base/thrown.ts";
 import type { ServerStatistics } from "../worker/metrics/table.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
-import { fetchFigures, figuresUrl, figuresUrlOf, figuresUrlOfPid } from "./figures_source.ts";
-import { plainText } from "./figures.ts";
+import { fetchMetrics, metricsUrl, metricsUrlOf, metricsUrlOfPid } from "./metrics_source.ts";
+import { plainText } from "./numbers.ts";
 import { fit } from "./table.ts";
 import { complain, print, type Terminal } from "./terminal.ts";
 import { renderTop, type TopView } from "./top_view.ts";
@@ -42,9 +42,9 @@ async function findUrl(flags: ReadonlyMap<string, string>, terminal: Terminal): 
   const url = flags.get("url");
   const pid = flags.get("pid");
   if (url !== undefined && pid !== undefined) throw new UsageError("--url and --pid cannot be combined");
-  if (url !== undefined) return figuresUrl(url);
-  if (pid !== undefined) return await figuresUrlOfPid(pid, terminal);
-  const own = figuresUrlOf({
+  if (url !== undefined) return metricsUrl(url);
+  if (pid !== undefined) return await metricsUrlOfPid(pid, terminal);
+  const own = metricsUrlOf({
     variable: (name) => name.includes("METRICS") ? terminal.variable(name) : undefined,
   });
   if (own !== undefined) return own;
@@ -73,7 +73,7 @@ export async function readTopOptions(list: readonly string[], terminal: Terminal
 async function printOnce({ url }: TopOptions, terminal: Terminal): Promise<number> {
   try {
     const columns = terminal.isTerminal("stdout") ? terminal.terminalSize()?.columns : undefined;
-    const now = await fetchFigures(url);
+    const now = await fetchMetrics(url);
     print(terminal, `${renderTop({ now }, columns ?? plainColumns, plainRows)}\n`);
     return 0;
   } catch (error) {
@@ -130,7 +130,7 @@ async function showLive({ url, interval }: TopOptions, terminal: Terminal): Prom
 
   async function nextText(columns: number, rows: number): Promise<string> {
     try {
-      const now = await fetchFigures(url);
+      const now = await fetchMetrics(url);
       const view: TopView = before === undefined ? { now } : { now, before };
       before = now;
       return renderTop(view, columns, rows);

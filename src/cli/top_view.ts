@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { duration, percent, plainText, shortNumber } from "./figures.ts";
+import { duration, percent, plainText, shortNumber } from "./numbers.ts";
 import { type Column, fit, tableLines } from "./table.ts";
 import type {
   ActivityStatistics,

@@ -289,7 +289,7 @@ export class Server implements AsyncDisposable {
     return this.#fleet.messages.handlers.add(handler);
   }
 
-  /** The figures of all workers, as they are now; nobody is asked, so stuck workers are told of as well. */
+  /** The metrics as they are now, read from shared memory: those of stuck workers as well. */
   stats(): ServerStatistics {
     return this.#fleet.stats(this.#phase);
   }

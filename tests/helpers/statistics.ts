@@ -1,5 +1,5 @@
 /**
- * Figures of a server that never ran, for what shows figures.
+ * Metrics of a server that never ran.
  *
  * @module
  */

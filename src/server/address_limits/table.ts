@@ -57,11 +57,14 @@ export interface AddressTableOptions {
   rate?: number;
   /** New connections of one address at once, after it was quiet. The rate by default, at least 1. */
   burst?: number;
-  /** Offences within `banWindow` that lead to a ban, at most 255. 10 by default. */
+  /**
+   * Offences within `banWindow` that lead to a ban, at most 255. 10 by default. A server counts timeouts as
+   * offences too, which many users behind one gateway may share: its default is 0, never.
+   */
   banAfter?: number;
   /** Milliseconds within which offences are counted together, exact to 256. 60,000 by default. */
   banWindow?: number;
-  /** Milliseconds such a ban lasts. 600,000 by default; 0: offences are counted and lead to nothing. */
+  /** Milliseconds such a ban lasts. 60,000 by default; 0: offences are counted and lead to nothing. */
   banTime?: number;
 }
 

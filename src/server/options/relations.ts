@@ -35,7 +35,7 @@ type Addressed = Pick<ResolvedListenerOptions, "name" | "hostname" | "port"> & {
   inherited?: string | number;
 };
 
-function placeOf({ unix, inherited, hostname, port }: Addressed): string | undefined {
+function addressOf({ unix, inherited, hostname, port }: Addressed): string | undefined {
   if (unix !== undefined) return `unix:${unix}`;
   if (inherited !== undefined) return `inherited:${inherited}`;
   return port === 0 ? undefined : `${hostname}:${port}`;
@@ -46,11 +46,11 @@ function checkListeners(
   prefixOf: (index: number) => string,
 ): void {
   const names = new Set<string>();
-  const places = new Set<string>();
+  const addresses = new Set<string>();
   for (const [index, listener] of listeners.entries()) {
     const prefix = prefixOf(index);
     checkListener(listener, prefix);
-    const place = placeOf(listener);
+    const address = addressOf(listener);
     if (names.has(listener.name)) {
       throw new OptionError(
         optionOperation,
@@ -58,11 +58,11 @@ function checkListeners(
         `two listeners have the name "${listener.name}"`,
       );
     }
-    if (place !== undefined && places.has(place)) {
-      throw new OptionError(optionOperation, `${prefix}port`, `two listeners have the address ${place}`);
+    if (address !== undefined && addresses.has(address)) {
+      throw new OptionError(optionOperation, `${prefix}port`, `two listeners have the address ${address}`);
     }
     names.add(listener.name);
-    if (place !== undefined) places.add(place);
+    if (address !== undefined) addresses.add(address);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { banTimeDefaultMilliseconds } from "../../base/limits.ts";
 import { LISTENERS_MAX, LOOPS_MAX, SLOTS_MAX, TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import {
   address,
@@ -92,7 +93,7 @@ export const serverLimitRows = inGroup("limits", {
   ...loopLimitRows,
   banTime: row(
     positiveDelay,
-    60_000,
+    banTimeDefaultMilliseconds,
     "time an address stays banned",
     "long for a program, short for people",
   ),

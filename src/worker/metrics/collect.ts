@@ -7,7 +7,6 @@
 import { formatHostAndPort, type SocketAddress } from "../../base/address.ts";
 import { listenQueue, processCounters } from "../../loop/native.ts";
 import type { ListenerInfo } from "../../server/application.ts";
-import type { Gauges } from "../../server/gauges.ts";
 import type { ResolvedServerOptions } from "../../server/options/mod.ts";
 import { phases } from "../../server/phases.ts";
 import type { Spreading } from "../../server/spreading.ts";
@@ -19,6 +18,7 @@ import {
   activityOf,
   addListenerCounts,
   type ListenerCounts,
+  listenerCountsOf,
   type ListenerStatistics,
   type ProcessStatistics,
   type WorkerStatistics,
@@ -50,11 +50,6 @@ export function workerStatistics(worker: WorkerHandle, now: number): WorkerStati
     },
     ...activityOf(gauges, native),
   };
-}
-
-/** What a worker counted at one of its listeners. */
-export function listenerCountsOf(gauges: Gauges, listener: number): ListenerCounts {
-  return { accepted: gauges.accepted(listener), refusals: gauges.refusals(listener) };
 }
 
 /** This process, as the system sees it. */
@@ -103,10 +98,10 @@ export class ListenerMetrics {
   }
 
   /** All metrics of one listener. */
-  read({ name, address }: ListenerInfo, place: number): ListenerStatistics {
-    const open = this.#sources.workers().reduce((sum, worker) => sum + worker.queue.loadOf(place), 0);
-    const { accepted, refusals } = this.counts(place);
-    const here = this.#isHandedOver ? this.#sources.acceptor()?.listenerStatistics(place) : undefined;
+  read({ name, address }: ListenerInfo, index: number): ListenerStatistics {
+    const open = this.#sources.workers().reduce((sum, worker) => sum + worker.queue.loadOf(index), 0);
+    const { accepted, refusals } = this.counts(index);
+    const here = this.#isHandedOver ? this.#sources.acceptor()?.listenerStatistics(index) : undefined;
     return {
       name,
       address: formatSocketAddress(address),
@@ -115,20 +110,20 @@ export class ListenerMetrics {
       refused: Object.values(refusals).reduce((sum, count) => sum + count, 0),
       refusals,
       waiting: here?.waiting ?? 0,
-      paused: here?.paused ?? (this.#isHandedOver || this.#isFull(place, open)),
-      acceptQueue: this.queue(address, place),
+      paused: here?.paused ?? (this.#isHandedOver || this.#isFull(index, open)),
+      acceptQueue: this.queue(address, index),
     };
   }
 
   /** Connections accepted and refused at one listener since the server began. */
-  counts(place: number): ListenerCounts {
-    let counts = this.#sources.past.listener(place);
+  counts(index: number): ListenerCounts {
+    let counts = this.#sources.past.listener(index);
     for (const { board } of this.#sources.workers()) {
-      counts = addListenerCounts(counts, listenerCountsOf(board, place));
+      counts = addListenerCounts(counts, listenerCountsOf(board, index));
     }
     if (!this.#isHandedOver) return counts;
     // Workers count what they are handed over only where they refuse it.
-    const here = this.#sources.acceptor()?.listenerStatistics(place);
+    const here = this.#sources.acceptor()?.listenerStatistics(index);
     return here === undefined ? counts : addListenerCounts({ ...counts, accepted: 0 }, here);
   }
 
@@ -137,19 +132,19 @@ export class ListenerMetrics {
     const { options } = this.#sources;
     const acceptor = this.#isHandedOver ? this.#sources.acceptor() : undefined;
     return options.listeners.reduce(
-      (sum, _, place) =>
-        acceptor === undefined ? sum : addListenerCounts(sum, acceptor.listenerStatistics(place)),
+      (sum, _, index) =>
+        acceptor === undefined ? sum : addListenerCounts(sum, acceptor.listenerStatistics(index)),
       { accepted: 0, refusals: {} } as ListenerCounts,
     ).refusals;
   }
 
   /** Connections in the kernel's queue of one listener; undefined where the system does not tell. */
-  queue(address: SocketAddress, place: number): AcceptQueue | undefined {
+  queue(address: SocketAddress, index: number): AcceptQueue | undefined {
     const { spreading, options } = this.#sources;
     // Where each worker has a socket of its own, the kernel is asked for all of them.
     const queue = spreading === "reusePort"
       ? listenQueue(address, options.library)
-      : this.#sources.acceptor()?.backlog(place);
+      : this.#sources.acceptor()?.backlog(index);
     return queue && { length: queue.length, max: queue.limit };
   }
 
@@ -158,8 +153,8 @@ export class ListenerMetrics {
   }
 
   /** Whether workers that accept for themselves have stopped doing so. */
-  #isFull(place: number, open: number): boolean {
-    const { connections, atLimit } = this.#sources.options.listeners[place].limits;
+  #isFull(index: number, open: number): boolean {
+    const { connections, atLimit } = this.#sources.options.listeners[index].limits;
     const full = open >= this.#sources.connectionsMax() || (connections > 0 && open >= connections);
     return atLimit === "pause" && (full || this.#sources.serving().every(({ queue }) => queue.pressure));
   }

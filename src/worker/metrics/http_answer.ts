@@ -1,6 +1,6 @@
 /**
  * As much of HTTP as it takes to answer one GET: bytes in, bytes out, and the connection ends
- * ({@link https://www.rfc-editor.org/rfc/rfc9112 RFC 9112}). It is for figures, not for applications.
+ * ({@link https://www.rfc-editor.org/rfc/rfc9112 RFC 9112}). It serves metrics, not applications.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The listener that hands out the figures: `/metrics` for Prometheus, `/stats.json` for programs and
+ * Serves the metrics over HTTP: `/metrics` for Prometheus, `/stats.json` for programs and
  * `ringport top`, `/healthz` for load balancers.
  *
  * @module
@@ -9,11 +9,10 @@ import { listen, type Listener } from "../../listen/listener.ts";
 import type { Connection } from "../../stream/types.ts";
 import type { ListenOptions } from "../../listen/types.ts";
 import { answerBytes, answerFor, errorAnswer, headMaxBytes, type HttpAnswer } from "./http_answer.ts";
-import { renderPrometheus } from "./prometheus.ts";
-import { prometheusContentType } from "./prometheus.ts";
+import { prometheusContentType, renderPrometheus } from "./prometheus.ts";
 import type { ServerStatistics } from "./table.ts";
 
-/** Milliseconds an exchange may take: the figures are a few kilobytes for somebody near. */
+/** Milliseconds an exchange may take: the metrics are a few kilobytes, and scrapers are near. */
 export const exchangeTimeoutMilliseconds = 5_000;
 
 /** Connections at once: scrapers are few, and no crowd there may take descriptors from the application. */
@@ -22,7 +21,7 @@ export const metricsConnectionsMax = 16;
 /** Connections accepted at once: those beyond the limit are on their way out and leave in the next turn. */
 const acceptedMax = 4 * metricsConnectionsMax;
 
-/** Where the figures are handed out. */
+/** Where the metrics are served. */
 export interface MetricsListenOptions {
   /** An IP address. `"127.0.0.1"` by default. */
   hostname?: string;
@@ -34,7 +33,7 @@ export interface MetricsListenOptions {
   loop?: EventLoop;
   /** Milliseconds one exchange may take. 5,000 by default. */
   timeout?: number;
-  /** Told when the figures could not be read; the client gets status 500. */
+  /** Called when the metrics could not be read; the client gets status 500. */
   error?: (error: unknown) => void;
 }
 
@@ -135,15 +134,15 @@ function receive(
 }
 
 /**
- * Hands out the figures over HTTP until the listener is closed. Every connection gets one answer and ends;
- * one that takes longer than five seconds is cut.
+ * Serves the metrics over HTTP until the listener is closed. Every connection gets one answer and ends; one
+ * that takes longer than `timeout` is aborted.
  *
  * @example
  * ```ts
  * import type { Server } from "@ringport/ringport";
  * import { serveMetrics } from "@ringport/ringport/metrics";
  *
- * function serveFigures(server: Server) {
+ * function serveAlso(server: Server) {
  *   return serveMetrics({ port: 9100 }, () => server.stats());
  * }
  * ```

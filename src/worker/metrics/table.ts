@@ -426,6 +426,11 @@ export function totalOf(activities: Iterable<ActivityStatistics>): ActivityStati
 /** A listener before anybody has connected. */
 export const noListenerCounts: ListenerCounts = { accepted: 0, refusals: {} };
 
+/** What a worker counted at one of its listeners. */
+export function listenerCountsOf(gauges: Gauges, listener: number): ListenerCounts {
+  return { accepted: gauges.accepted(listener), refusals: gauges.refusals(listener) };
+}
+
 /** What was counted at one listener by two. */
 export function addListenerCounts(first: ListenerCounts, second: ListenerCounts): ListenerCounts {
   return {
@@ -546,7 +551,7 @@ export const serverMetrics: Readonly<Record<string, Metric<ServerStatistics>>> =
   workers: {
     name: "ringport_workers",
     type: gauge,
-    help: "Workers there are now.",
+    help: "Current workers.",
     read: ({ workers }) => workers.length,
   },
   deaths: {

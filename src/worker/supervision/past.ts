@@ -4,8 +4,13 @@
  * @module
  */
 import { activityOf } from "../metrics/table.ts";
-import { listenerCountsOf } from "../metrics/collect.ts";
-import { addActivity, addListenerCounts, noActivity, noListenerCounts } from "../metrics/table.ts";
+import {
+  addActivity,
+  addListenerCounts,
+  listenerCountsOf,
+  noActivity,
+  noListenerCounts,
+} from "../metrics/table.ts";
 import type { ActivityStatistics, ListenerCounts } from "../metrics/table.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 

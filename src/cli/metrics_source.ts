@@ -15,15 +15,15 @@ const answerTimeoutMilliseconds = 3_000;
 const answerLengthMax = 16 * 1024 * 1024;
 
 /** Path of the metrics for programs. */
-const figuresPath = "/stats.json";
+const statisticsPath = "/stats.json";
 
 /** The URL of the metrics, from the user's text; host and port are enough. */
-export function figuresUrl(written: string): string {
+export function metricsUrl(written: string): string {
   const url = URL.parse(/^[a-z]+:\/\//i.test(written) ? written : `http://${written}`);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`"${written}" is not a URL: write http://host:port${figuresPath}`);
+    throw new UsageError(`"${written}" is not a URL: write http://host:port${statisticsPath}`);
   }
-  if (url.pathname === "/") url.pathname = figuresPath;
+  if (url.pathname === "/") url.pathname = statisticsPath;
   return url.href;
 }
 
@@ -33,11 +33,11 @@ function reachable(hostname: string): string {
   return plain.includes(":") ? `[${plain}]` : plain;
 }
 
-/** The URL that options from these sources give; undefined where they switch no figures on. */
-export function figuresUrlOf(sources: OptionSources): string | undefined {
+/** The URL that options from these sources give; undefined where the metrics are off. */
+export function metricsUrlOf(sources: OptionSources): string | undefined {
   const { metrics } = resolveServerOptions({}, sources);
   if (metrics?.port === undefined || metrics.port === 0) return undefined;
-  return `http://${reachable(metrics.hostname)}:${metrics.port}${figuresPath}`;
+  return `http://${reachable(metrics.hostname)}:${metrics.port}${statisticsPath}`;
 }
 
 /** The flags of a command line that concern the metrics. */
@@ -53,7 +53,7 @@ function metricsFlags(line: readonly string[]): string[] {
  * The URL of the metrics of a process, from its command line and environment as Linux shows them in `/proc`
  * (proc_pid_cmdline(5), proc_pid_environ(5)): texts that end with a zero byte each.
  */
-export function figuresUrlOfProcess(commandLine: string, environment: string): string | undefined {
+export function metricsUrlOfProcess(commandLine: string, environment: string): string | undefined {
   const variables = new Map(
     environment.split("\0").filter((entry) => entry.startsWith("RINGPORT_METRICS_")).map((entry) => {
       const end = entry.indexOf("=");
@@ -61,15 +61,15 @@ export function figuresUrlOfProcess(commandLine: string, environment: string): s
     }),
   );
   const flags = metricsFlags(commandLine.split("\0"));
-  return figuresUrlOf({ flags, variable: (name) => variables.get(name) });
+  return metricsUrlOf({ flags, variable: (name) => variables.get(name) });
 }
 
 /**
  * The URL of the metrics of a process by its ID; throws a {@linkcode UsageError} if it cannot be found.
  */
-export async function figuresUrlOfPid(pid: string, terminal: Terminal): Promise<string> {
+export async function metricsUrlOfPid(pid: string, terminal: Terminal): Promise<string> {
   if (!/^[1-9]\d{0,9}$/.test(pid)) throw new UsageError(`"${pid}" is not a process ID`);
-  const advice = `write --url=http://host:port${figuresPath}`;
+  const advice = `write --url=http://host:port${statisticsPath}`;
   if (terminal.operatingSystem !== "linux") throw new UsageError(`--pid works on Linux only: ${advice}`);
   const [commandLine, environment] = await Promise.all(
     ["cmdline", "environ"].map((name) => terminal.readText(`/proc/${pid}/${name}`)),
@@ -77,21 +77,21 @@ export async function figuresUrlOfPid(pid: string, terminal: Terminal): Promise<
   if (commandLine === undefined || environment === undefined) {
     throw new UsageError(`process ${pid} is not there or may not be looked at: ${advice}`);
   }
-  const url = figuresUrlOfProcess(commandLine, environment);
+  const url = metricsUrlOfProcess(commandLine, environment);
   if (url !== undefined) return url;
   throw new UsageError(
     `process ${pid} has metrics.port neither on its command line nor in its environment: ${advice}`,
   );
 }
 
-function isFigures(value: unknown): value is ServerStatistics {
+function isStatistics(value: unknown): value is ServerStatistics {
   const { workers, listeners, total, time, skew } = (value ?? {}) as Partial<ServerStatistics>;
   return Array.isArray(workers) && Array.isArray(listeners) && typeof time === "number" &&
     typeof skew === "number" && typeof total?.connections?.open === "number";
 }
 
-/** Asks a server for its figures; throws an Error that says what is wrong. */
-export async function fetchFigures(url: string): Promise<ServerStatistics> {
+/** Asks a server for its metrics; throws an Error that says what is wrong. */
+export async function fetchMetrics(url: string): Promise<ServerStatistics> {
   const signal = AbortSignal.timeout(answerTimeoutMilliseconds);
   let text: string;
   try {
@@ -102,12 +102,12 @@ export async function fetchFigures(url: string): Promise<ServerStatistics> {
     const reason = messageOf(error);
     throw new Error(`no metrics at ${url}: ${reason}`, { cause: error });
   }
-  let figures: unknown;
+  let statistics: unknown;
   try {
-    figures = text.length > answerLengthMax ? undefined : JSON.parse(text);
+    statistics = text.length > answerLengthMax ? undefined : JSON.parse(text);
   } catch {
-    figures = undefined;
+    statistics = undefined;
   }
-  if (!isFigures(figures)) throw new Error(`${url} does not serve the metrics of a Ringport server`);
-  return figures;
+  if (!isStatistics(statistics)) throw new Error(`${url} does not serve the metrics of a Ringport server`);
+  return statistics;
 }
