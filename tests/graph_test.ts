@@ -32,7 +32,7 @@ describe("the modules", () => {
   });
 
   it("export no name twice", () => {
-    // Each driver has what the other one has. What a layer of src/ makes of a function of ffi/ keeps its name.
+    // Both drivers export the same names, and a wrapper in src/ keeps the name of its function in ffi/.
     const drivers = /^(ffi|src\/host)\/(bun|deno)\.ts$/;
     for (const side of ["src/", "ffi/"]) {
       const own = [...written].filter(([path]) => path.startsWith(side) && !pages.includes(path));
