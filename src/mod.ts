@@ -47,7 +47,8 @@ export type { SocketAddress } from "./base/address.ts";
 export { Window } from "./memory/window.ts";
 
 // The loop.
-export { createLoop, EventLoop } from "./loop/event_loop.ts";
+export { createLoop } from "./loop/event_loop.ts";
+export type { Loop } from "./loop/types.ts";
 export type { LoopOptions } from "./loop/options.ts";
 
 // The server.

@@ -1,9 +1,9 @@
 /** Connections accepted by one loop and adopted by another pass the same gate. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
-import { createLoop } from "../src/mod.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/admission.ts";
 import { type Log, logging } from "./helpers/log.ts";
@@ -13,10 +13,10 @@ import { until } from "./helpers/wait.ts";
 
 describe("an adopted connection", () => {
   it("stays when its descriptor is given a second time", async () => {
-    await using accepting = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using accepting = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
     // With room for two, and for one alone: the second is refused for its number, or for want of a place.
     for (const connectionSlots of [16, 1]) {
-      await using loop = createLoop({ segmentCount: 64, connectionSlots });
+      await using loop = createEventLoop({ segmentCount: 64, connectionSlots });
       const logs: Log[] = [];
       const given: number[] = [];
       const { listener: adopter, source } = listenHanded<Log>({
@@ -43,8 +43,8 @@ describe("an adopted connection", () => {
   it("is judged by its address, and leaves the table when it goes", async () => {
     const table = AddressTable.create({ connections: 1, entries: 64 });
     const loopback = "127.0.0.1";
-    await using accepting = createLoop({ segmentCount: 64, connectionSlots: 16 });
-    await using loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using accepting = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using loop = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
     const logs: Log[] = [];
     const { listener: adopter, source } = listenHanded<Log>({
       loop,
@@ -73,8 +73,8 @@ describe("an adopted connection", () => {
   });
 
   it("is read for its PROXY header first", async () => {
-    await using accepting = createLoop({ segmentCount: 64, connectionSlots: 16 });
-    await using loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using accepting = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using loop = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
     const logs: Log[] = [];
     const remotes: string[] = [];
     const { listener: adopter, source } = listenHanded<Log>({

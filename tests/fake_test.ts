@@ -2,16 +2,10 @@
  * The whole stack over a kernel in memory: the library built with the fake backend cuts, delays, reorders and
  * breaks by seed. Odd seeds do what a healthy network may do, even ones let connections fail as well.
  */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  connect,
-  type Connection,
-  createLoop,
-  type EventLoop,
-  listen,
-  type ListenOptions,
-} from "../src/mod.ts";
+import { connect, type Connection, listen, type ListenOptions } from "../src/mod.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { Random } from "./helpers/random.ts";
 import { fileExists, pathOf, scaled, system } from "./helpers/runtime.ts";
@@ -90,7 +84,7 @@ async function run(
   seed: number,
   limits: Pick<ListenOptions, "timeouts" | "limits"> = {},
 ): Promise<{ outcomes: Outcome[]; opened: number; closed: number; timedOut: number }> {
-  const loop = createLoop({ library, seed, segmentCount: 128, connectionSlots: 64, sendEntries: 128 });
+  const loop = createEventLoop({ library, seed, segmentCount: 128, connectionSlots: 64, sendEntries: 128 });
   let opened = 0;
   let closed = 0;
   let timedOut = 0;
@@ -162,7 +156,13 @@ describe("over the fake kernel", () => {
   it("limits are met on the kernel's own clock, never early", { ignore }, async () => {
     const limits = { firstByte: 320, idle: 640, lifetime: 960 } as const;
     for (const [kind, limit] of Object.entries(limits)) {
-      const loop = createLoop({ library, seed: 1, segmentCount: 128, connectionSlots: 64, sendEntries: 128 });
+      const loop = createEventLoop({
+        library,
+        seed: 1,
+        segmentCount: 128,
+        connectionSlots: 64,
+        sendEntries: 128,
+      });
       let opened = 0;
       let elapsed = -1;
       const listener = listen({
@@ -203,7 +203,7 @@ describe("over the fake kernel", () => {
   });
 
   it("a connect that is given up with its loop leaves no slot behind", { ignore }, async () => {
-    const loop = createLoop({ library, seed: 0, segmentCount: 128, connectionSlots: 64 });
+    const loop = createEventLoop({ library, seed: 0, segmentCount: 128, connectionSlots: 64 });
     const waiting = Promise.withResolvers<void>();
     const came = Promise.withResolvers<void>();
     const listener = listen({

@@ -1,9 +1,10 @@
 /** One loop accepts, another one serves: descriptors on their way, and none of them lost. */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
-import { connect, type Connection, createLoop, type EventLoop } from "../src/mod.ts";
+import { connect, type Connection } from "../src/mod.ts";
 import type { PeerAddress } from "../src/base/peer_address.ts";
 import { discardDescriptor } from "../src/loop/native.ts";
 import { hashOf } from "./helpers/hash.ts";
@@ -45,8 +46,8 @@ function pair(acceptor: EventLoop, server: EventLoop, connections?: number) {
 
 describe("connections accepted on one loop", () => {
   it("are served by another one of the same thread as if it had accepted them", async () => {
-    await using acceptor = createLoop(SMALL);
-    await using server = createLoop(SMALL);
+    await using acceptor = createEventLoop(SMALL);
+    await using server = createEventLoop(SMALL);
     const { adopting, raw, log } = pair(acceptor, server);
     const noise = new Random(7).bytes(scaled(1_000_000, 300_000));
     const client = await connectLogged(raw.port);
@@ -77,7 +78,7 @@ describe("connections accepted on one loop", () => {
   });
 
   it("are served by the loop of a worker", async () => {
-    await using acceptor = createLoop(SMALL);
+    await using acceptor = createEventLoop(SMALL);
     const worker = new Worker(new URL("./children/adopting_worker.ts", import.meta.url), { type: "module" });
     const answer = <T>(what: string) =>
       within(
@@ -107,7 +108,7 @@ describe("connections accepted on one loop", () => {
   });
 
   it("come with the address of their peer", async () => {
-    await using acceptor = createLoop(SMALL);
+    await using acceptor = createEventLoop(SMALL);
     const seen: { family: number; bytes: number[]; port: number }[] = [];
     const take = (descriptor: number, { familyCode, word0, word1, word2, word3, port }: PeerAddress) => {
       seen.push({ family: familyCode, bytes: bytesOf(word0, word1, word2, word3), port });
@@ -138,7 +139,7 @@ describe("connections accepted on one loop", () => {
 
 describe("a rationed listener", () => {
   it("accepts what it is allowed and no more, although all come at once", async () => {
-    await using acceptor = createLoop(SMALL);
+    await using acceptor = createEventLoop(SMALL);
     let taken = 0;
     const raw = listenRaw(acceptor, LOCAL, (descriptor) => {
       taken += 1;
@@ -165,8 +166,8 @@ describe("a rationed listener", () => {
 
 describe("a descriptor nobody can serve", () => {
   it("beyond the limit is closed and counted, and the next one is served", async () => {
-    await using acceptor = createLoop(SMALL);
-    await using server = createLoop(SMALL);
+    await using acceptor = createEventLoop(SMALL);
+    await using server = createEventLoop(SMALL);
     const { adopting, source, raw } = pair(acceptor, server, 1);
     const first = await connectPeer({ port: raw.port });
     await until(() => adopting.connectionCount === 1, "the first was adopted");
@@ -185,8 +186,8 @@ describe("a descriptor nobody can serve", () => {
   });
 
   it("is closed when the slots are used up, the listener has stopped or the loop is closed", async () => {
-    await using acceptor = createLoop(SMALL);
-    const server = createLoop({ ...SMALL, connectionSlots: 1 });
+    await using acceptor = createEventLoop(SMALL);
+    const server = createEventLoop({ ...SMALL, connectionSlots: 1 });
     const { adopting, source, raw } = pair(acceptor, server);
     const served = await connectPeer({ port: raw.port });
     await until(() => adopting.connectionCount === 1, "the first was adopted");
@@ -213,7 +214,7 @@ describe("a descriptor nobody can serve", () => {
   });
 
   it("and names no socket is refused without harm", async () => {
-    await using server = createLoop(SMALL);
+    await using server = createEventLoop(SMALL);
     const { listener: adopting, source } = listenHanded({ loop: server, socket: echo });
     expect(source.adopt(NO_SOCKET)).toBe(true);
     await until(() => source.discarded === 1, "the refusal was told");
@@ -224,7 +225,7 @@ describe("a descriptor nobody can serve", () => {
   });
 
   it("is closed when the taker throws or its loop ends before it was given on", async () => {
-    const acceptor = createLoop(SMALL);
+    const acceptor = createEventLoop(SMALL);
     const { error } = console;
     console.error = () => {};
     try {
@@ -244,7 +245,7 @@ describe("a descriptor nobody can serve", () => {
 
 describe("a wake", () => {
   it("from another thread is told to the loop's owner", async () => {
-    await using loop = createLoop(SMALL);
+    await using loop = createEventLoop(SMALL);
     let woken = 0;
     loop.engine.whenWoken = () => void woken++;
     loop.ref();

@@ -1,4 +1,5 @@
 /** Connecting to a name with several addresses: the order, the delays, the winner, the losers, the error. */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Status } from "../src/base/layout.ts";
@@ -9,8 +10,6 @@ import {
   type Connection,
   ConnectionRefusedError,
   type ConnectOptions,
-  createLoop,
-  type EventLoop,
   LimitError,
   listen,
   type Listener,
@@ -36,7 +35,7 @@ const HERE = "127.0.0.1";
 const HERE_IPV6 = "::1";
 
 function fakeLoop(seed = 0, options = {}): EventLoop {
-  return createLoop({ library: fakeLibrary, seed, segmentCount: 128, connectionSlots: 64, ...options });
+  return createEventLoop({ library: fakeLibrary, seed, segmentCount: 128, connectionSlots: 64, ...options });
 }
 
 /** Connects as if a name had these addresses. */
@@ -346,7 +345,7 @@ describe("localhost", () => {
   for (const hostname of [HERE, HERE_IPV6]) {
     it(`is found where only ${hostname} has the port`, async () => {
       await using listener = await Alone.make(hostname, hostname);
-      await using loop = createLoop();
+      await using loop = createEventLoop();
       for (let round = 0; round < 10; round++) {
         const options = { hostname: "localhost", port: listener.port, loop };
         const connection = await within(connect(options), "the connection");
@@ -357,7 +356,7 @@ describe("localhost", () => {
   }
 
   it("says ECONNREFUSED where nothing listens, also without IPv6", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const port = await closedPort();
     for (let round = 0; round < 3; round++) {
       const error = await errorOf(() => connect({ hostname: "localhost", port, loop })) as RingportError;
@@ -380,7 +379,7 @@ describe("localhost", () => {
   });
 
   it("is connected to in the family of the local address", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     await using ipv4 = await Alone.make(HERE, "four");
     const options = { hostname: "localhost", loop };
     const connection = await connect({ ...options, port: ipv4.port, localAddress: "127.0.0.1" });
@@ -406,7 +405,7 @@ describe("localhost", () => {
   });
 
   it("takes a local port in either family", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     await using listener = await Alone.make(HERE_IPV6, "six");
     const probe = listen({ hostname: HERE, port: 0 });
     const localPort = probe.port;
@@ -419,7 +418,7 @@ describe("localhost", () => {
 
   it("is reached by a pool", async () => {
     await using listener = await Alone.make(HERE_IPV6, "pooled");
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     await using pool = createPool({ loop });
     for (let round = 0; round < 5; round++) {
       const text = await pool.use({ hostname: "localhost", port: listener.port }, textOf);
@@ -430,7 +429,7 @@ describe("localhost", () => {
   });
 
   it("leaves no descriptor of its losers behind", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     await using listener = await Alone.make(HERE_IPV6, "six");
     const down = await closedPort();
     const options = { hostname: "localhost", loop, timeouts: { connect: 20_000 } };
@@ -478,7 +477,7 @@ describe("localhost", () => {
   });
 
   it("is reached at its second address while the first does not answer", async () => {
-    const silentLoop = createLoop({ connectionSlots: 128 });
+    const silentLoop = createEventLoop({ connectionSlots: 128 });
     const silent = listen({ hostname: HERE, backlog: 1, loop: silentLoop });
     silent.pause();
     const stop = new AbortController();
@@ -489,7 +488,7 @@ describe("localhost", () => {
           .then((connection) => connection.abort(), () => {}),
     );
     await delay(100);
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     {
       await using listener = listen({
         hostname: HERE_IPV6,
@@ -549,7 +548,7 @@ describe("requests that are not answered at once", () => {
   });
 
   it("are answered behind many submissions", async () => {
-    await using loop = createLoop({ submissionRecords: 64 });
+    await using loop = createEventLoop({ submissionRecords: 64 });
     await using server = listen({ hostname: HERE, loop });
     for (let count = 0; count < 5000; count++) {
       server.pause();

@@ -1,9 +1,9 @@
 /**
  * Workers that are started together serve together, and a server's call to itself waits until it is accepted.
  */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, type EventLoop } from "../src/mod.ts";
 import { Log } from "../src/server/log/log.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import type { ToWorker } from "../src/worker/messages.ts";
@@ -57,7 +57,7 @@ class Workers {
 
 describe("workers that are started together", () => {
   it("do not serve before the last of them is ready", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const workers = new Workers(loop);
     const { told } = workers;
     const started = workers.supervisor.start(3);
@@ -85,7 +85,7 @@ describe("a server's call to itself", () => {
   }
 
   it("lasts until it is accepted, not only connected", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const socket = listenPeer();
     let accepted = 7;
     const testing = selfTest(taskOn(loop, socket.port, () => accepted, 10_000));
@@ -98,7 +98,7 @@ describe("a server's call to itself", () => {
   });
 
   it("fails when it is not accepted in time", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const socket = listenPeer();
     const [result] = await selfTest(taskOn(loop, socket.port, () => 7, 100));
     expect(result.milliseconds).toBe(undefined);

@@ -1,10 +1,11 @@
 /** Listening on sockets that listen already: by descriptor, and by the protocol of systemd. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Statistic } from "../src/base/layout.ts";
 import { findInherited, readInherited } from "../src/base/inherited_sockets.ts";
 import { processId } from "../src/loop/native.ts";
-import { connect, createLoop, listen, type Listener, OptionError, type RingportError } from "../src/mod.ts";
+import { connect, listen, type Listener, OptionError, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
 import { duplicate } from "./helpers/lanes.ts";
 import { TestServer } from "./helpers/log.ts";
@@ -163,7 +164,7 @@ describe("a socket that listens already", () => {
     "stays the giver's where a duplicate is asked for, and is served after each taker",
     onlyLinux,
     async () => {
-      await using loop = createLoop({ segmentCount: 64 });
+      await using loop = createEventLoop({ segmentCount: 64 });
       const first = listen({ hostname: LOOPBACK, loop });
       first.pause();
       for (let round = 0; round < 2; round++) {
@@ -229,8 +230,8 @@ describe("a socket that listens already", () => {
   );
 
   it("costs no events of the giver when the taker accepts", onlyLinux, async () => {
-    await using loop = createLoop({ segmentCount: 64 });
-    await using other = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
+    await using other = createEventLoop({ segmentCount: 64 });
     const first = listen({ hostname: LOOPBACK, loop }) as Listener;
     const descriptor = await duplicate(first.descriptor);
     await first.handOn();

@@ -1,7 +1,7 @@
 /** How busy a loop is, its clock, and its numbers seen from outside. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop } from "../src/mod.ts";
 import { LoadMeter } from "../src/loop/load.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
 import { TestServer } from "./helpers/log.ts";
@@ -38,7 +38,7 @@ describe("a load meter", () => {
 
 describe("a loop", () => {
   it("that has nothing to do is not busy, one whose handler computes is", async () => {
-    await using loop = createLoop(SMALL);
+    await using loop = createEventLoop(SMALL);
     await using server = new TestServer({
       data(connection, bytes) {
         spin(40);
@@ -81,7 +81,7 @@ describe("a loop", () => {
   });
 
   it("counts by role and remembers how full it was", async () => {
-    await using loop = createLoop(SMALL);
+    await using loop = createEventLoop(SMALL);
     await using server = new TestServer({
       data: (connection, bytes) => void connection.write(bytes),
     }, { loop });
@@ -113,7 +113,7 @@ describe("a loop", () => {
   });
 
   it("has a clock that goes on and never back", async () => {
-    await using loop = createLoop(SMALL);
+    await using loop = createEventLoop(SMALL);
     await using server = new TestServer({
       data: (connection, bytes) => void connection.write(bytes),
     }, { loop });

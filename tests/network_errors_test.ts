@@ -1,4 +1,5 @@
 /** What failures of the network are called, over the kernel in memory and by a real kernel. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Status } from "../src/base/layout.ts";
@@ -10,7 +11,6 @@ import {
   ConnectionAbortedError,
   ConnectionRefusedError,
   ConnectionResetError,
-  createLoop,
   LimitError,
   listen,
   NotFoundError,
@@ -48,7 +48,7 @@ const FAILURES: [number, string, typeof RingportError][] = [
 describe("a failure of a connect has its name", () => {
   for (const [status, code, kind] of FAILURES) {
     it(`${code}, at once and later`, { ignore: ignoreFake }, async () => {
-      const loop = createLoop({ library: fakeLibrary, seed: 0, segmentCount: 64, connectionSlots: 16 });
+      const loop = createEventLoop({ library: fakeLibrary, seed: 0, segmentCount: 64, connectionSlots: 16 });
       for (const hostname of [`198.51.100.${status}`, `198.18.0.${status}`]) {
         const error = await errorOf(() => connect({ hostname, port: 9, loop })) as RingportError;
         expect(error).toBeInstanceOf(kind);

@@ -2,12 +2,12 @@
  * Whatever a callback throws, rejects with or returns, and wherever it does: it costs at most the connection
  * it is about, and the loop goes on.
  */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import {
   type CloseReason,
   connect,
-  createLoop,
   listen,
   type ListenOptions,
   RingportError,
@@ -24,7 +24,7 @@ import { errorOf, until, within } from "./helpers/wait.ts";
 
 /** One listener with a loop of its own, on which the first connection is the odd one and later ones echo. */
 class OddServer implements AsyncDisposable {
-  readonly loop = createLoop();
+  readonly loop = createEventLoop();
   readonly quiet = new QuietConsole();
   readonly listener;
   readonly reasons: CloseReason[] = [];
@@ -136,7 +136,7 @@ for (const [name, make] of Object.entries(ODD_VALUES)) {
 
     it("and no error handler costs its own connection alone", async () => {
       using quiet = new QuietConsole();
-      await using loop = createLoop();
+      await using loop = createEventLoop();
       const listener = listen({
         hostname: "127.0.0.1",
         loop,
@@ -175,7 +175,7 @@ for (const [name, make] of Object.entries(ODD_VALUES)) {
 
     it("in the data handler of a datagram socket costs nothing else", async () => {
       using _ = new QuietConsole();
-      await using loop = createLoop();
+      await using loop = createEventLoop();
       const errors: unknown[] = [];
       let came = 0;
       await using socket = await udpSocket({
@@ -237,7 +237,7 @@ describe("a table of handlers whose getters throw", () => {
   for (const broken of ["open", "data", "drain", "end", "close", "error", "timeout"]) {
     it(`at ${broken} costs its own connection alone`, async () => {
       using _ = new QuietConsole();
-      await using loop = createLoop();
+      await using loop = createEventLoop();
       // Good while it is checked, so that it is met by a completion.
       let works = true;
       const table: SocketHandlers = {
@@ -371,7 +371,7 @@ describe("an exception in the loop itself", () => {
 
   it("where its state is unknown ends it loudly: all that is on it hears of it", async () => {
     using quiet = new QuietConsole();
-    await using loop = createLoop({ tasks: 100 });
+    await using loop = createEventLoop({ tasks: 100 });
     const errors: string[] = [];
     const listener = listen({
       hostname: "127.0.0.1",

@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { checkListenOptions } from "../src/listen/options.ts";
-import { createLoopIn } from "../src/loop/event_loop.ts";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { OptionError, Server } from "../src/mod.ts";
 import { bindingOptionsOf, connectionOptionsOf } from "../src/server/options/listener_options.ts";
 import { loopOptionsOf } from "../src/server/options/loop_options.ts";
@@ -31,7 +31,7 @@ function boundsOf(path: keyof typeof serverOptionTable): number[] {
 
 /** Gives the options to what a server makes of them; throws what that throws. */
 async function tryParts(resolved: ResolvedServerOptions): Promise<void> {
-  await createLoopIn(undefined, loopOptionsOf(resolved)).close();
+  await createEventLoop(loopOptionsOf(resolved)).close();
   for (const listener of resolved.listeners) {
     checkListenOptions<unknown>({
       ...connectionOptionsOf(listener),

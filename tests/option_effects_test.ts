@@ -4,7 +4,7 @@
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoopIn } from "../src/loop/event_loop.ts";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { loopOptionsOf } from "../src/server/options/loop_options.ts";
 import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { listenerOptionPaths, serverOptionPaths } from "../src/server/options/table.ts";
@@ -34,7 +34,7 @@ async function seen(path: string, probe: Probe, isFirst: boolean): Promise<strin
     return text(await probe.options.see(resolveServerOptions(options, { cores: 1 }), isFirst));
   }
   if ("loop" in probe) {
-    const loop = createLoopIn(undefined, loopOptionsOf(resolveServerOptions(options, { cores: 1 })));
+    const loop = createEventLoop(loopOptionsOf(resolveServerOptions(options, { cores: 1 })));
     try {
       return text(await probe.loop.see(loop, isFirst));
     } finally {

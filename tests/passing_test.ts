@@ -1,4 +1,5 @@
 /** Sockets given to another process: connections on both systems, listeners on Linux, under load. */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/listen/bound_source.ts";
@@ -11,7 +12,7 @@ import {
   openLane,
   takeDescriptor,
 } from "../src/loop/native.ts";
-import { createLoop, type EventLoop, listen, type Listener, type RingportError } from "../src/mod.ts";
+import { listen, type Listener, type RingportError } from "../src/mod.ts";
 import { Folder } from "./helpers/folder.ts";
 import { give as giveSocket, OwnLanes, waitForReport } from "./helpers/lanes.ts";
 import { connectPeer, type Peer, readAllText, readText } from "./helpers/peer.ts";
@@ -43,7 +44,7 @@ async function ask(peer: Peer, text: string, answer: string): Promise<void> {
 
 describe("a connection given to another process", () => {
   it("is served there, and stays open when the giver has closed its copy", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const { child, lane } = await startTaker(loop);
     await using _ = child;
     const descriptors: number[] = [];
@@ -69,7 +70,7 @@ describe("a connection given to another process", () => {
   });
 
   it("may come with many others, taken in their order", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const { child, lane } = await startTaker(loop);
     await using _ = child;
     const descriptors: number[] = [];
@@ -92,7 +93,7 @@ describe("a connection given to another process", () => {
   });
 
   it("is refused under a ticket nobody gave, or a second time", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const { child, lane } = await startTaker(loop);
     await using _ = child;
     const descriptors: number[] = [];
@@ -152,7 +153,7 @@ describe("giving", () => {
   });
 
   it("ends with the channel of the taker", onlyUnix, async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const { child, lane } = await startTaker(loop);
     await using listener = listen({ hostname: LOOPBACK });
     expect(giveDescriptor(listener.descriptor, lane)).not.toBe("busy");
@@ -269,7 +270,7 @@ const parent = {
 
 describe("a listener given to another process", () => {
   it("goes on there without a single failed attempt: TCP", onlyLinux, async () => {
-    await using loop = createLoop({ segmentCount: 256 });
+    await using loop = createEventLoop({ segmentCount: 256 });
     const listener = listen({ hostname: LOOPBACK, loop, socket: parent }) as Listener;
     await handOver(loop, listener, { port: listener.port });
   });
@@ -279,7 +280,7 @@ describe("a listener given to another process", () => {
     onlyLinux,
     async () => {
       await using folder = await Folder.make();
-      await using loop = createLoop({ segmentCount: 256 });
+      await using loop = createEventLoop({ segmentCount: 256 });
       const unix = folder.file("a");
       const listener = listen({ unix, loop, socket: parent }) as Listener;
       await handOver(loop, listener, { port: 0, unix });
@@ -289,7 +290,7 @@ describe("a listener given to another process", () => {
   );
 
   it("serves who was in the queue when the giver left", onlyLinux, async () => {
-    await using loop = createLoop({ segmentCount: 256 });
+    await using loop = createEventLoop({ segmentCount: 256 });
     const { child, lane } = await startTaker(loop);
     await using _ = child;
     const listener = listen({ hostname: LOOPBACK, loop, socket: parent });
@@ -308,7 +309,7 @@ describe("a listener given to another process", () => {
 
 describe("a listener that hands its connections on", () => {
   it("can be given to another process as well", onlyLinux, async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const { child, lane } = await startTaker(loop);
     await using _ = child;
     await using folder = await Folder.make();

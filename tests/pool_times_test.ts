@@ -1,7 +1,8 @@
 /** Times of one destination of a pool, beside those of the pool. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, OptionError, TimeoutError } from "../src/mod.ts";
+import { OptionError, TimeoutError } from "../src/mod.ts";
 import { createPool, type PoolTarget } from "../src/pool.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { setUp } from "./helpers/pool.ts";
@@ -12,7 +13,12 @@ const SILENT = "192.0.2.1";
 
 describe("the times of a target", () => {
   it("bound its connects and no others", { ignore: ignoreFake }, async () => {
-    await using loop = createLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connectionSlots: 64 });
+    await using loop = createEventLoop({
+      library: fakeLibrary,
+      seed: 0,
+      segmentCount: 128,
+      connectionSlots: 64,
+    });
     await using pool = createPool({ loop, connectTimeout: 5_000, acquireTimeout: 60_000 });
     const time = async (target: PoolTarget) => {
       const began = loop.engine.clock.polledAt;

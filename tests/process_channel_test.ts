@@ -1,7 +1,8 @@
 /** What the processes of a server say to each other: messages in every cut, tokens, sockets. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, createLoop, type RingportError } from "../src/mod.ts";
+import { connect, type RingportError } from "../src/mod.ts";
 import type { HandedOver } from "../src/server/hand_over.ts";
 import { greetingTimeoutMilliseconds, unidentifiedChannelsMax } from "../src/base/limits.ts";
 import { Channel, channelHandlers, channelOptions, nobody } from "../src/worker/process/channel.ts";
@@ -67,7 +68,7 @@ describe("messages in frames", () => {
 
 describe("the door for processes", () => {
   it("lets in who has the token, once, and nobody else", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const door = new ChannelListener(loop);
     const heard: unknown[] = [];
     let arrivals = 0;
@@ -118,7 +119,7 @@ describe("the door for processes", () => {
 
 describe("peers that say nothing", () => {
   it("make room for others, and wait for a short time only", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const door = new ChannelListener(loop);
     let arrivals = 0;
     const token = door.expect(() => {

@@ -2,9 +2,10 @@
  * The table of addresses under several processes at once, in memory of the system: no count is lost, no limit
  * overrun, and a process that is killed wherever it stands takes nothing with it.
  */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, type RingportError } from "../src/mod.ts";
+import { type RingportError } from "../src/mod.ts";
 import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/native.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
 import { SharedParts } from "../src/worker/process/shared_parts.ts";
@@ -26,7 +27,7 @@ const processes = 2;
 const patience = scaled(30_000, 120_000);
 
 /** For the channels of the children; it keeps nothing alive. */
-const loop = createLoop({ segmentCount: 64 });
+const loop = createEventLoop({ segmentCount: 64 });
 
 interface Hammerer {
   child: Child;

@@ -1,8 +1,8 @@
 /** Where a server and its successor meet when the path is a file, as it is on Windows. */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { type Connection, createLoop, listen } from "../src/mod.ts";
-import type { EventLoop } from "../src/loop/event_loop.ts";
+import { type Connection, listen } from "../src/mod.ts";
 import { host } from "../src/host/mod.ts";
 import type { Channel } from "../src/worker/process/channel.ts";
 import { FileRendezvous } from "../src/worker/restart/rendezvous_file.ts";
@@ -39,7 +39,7 @@ async function talk(channel: Channel | undefined, heard: unknown[], name: string
 describe("a file that names the port where a server waits", () => {
   it("brings both together, again and again, and is gone with the server", async () => {
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const path = folder.file("h");
     expect((await call(loop, new FileRendezvous(path))).channel).toBe(undefined);
     const point = await waiting(loop, new FileRendezvous(path), "first");
@@ -55,7 +55,7 @@ describe("a file that names the port where a server waits", () => {
 
   it("is replaced by the successor, whose it is then", async () => {
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const path = folder.file("h");
     const first = await waiting(loop, new FileRendezvous(path), "first");
     const other = await errorOf(() => waiting(loop, new FileRendezvous(path), "other"));
@@ -76,7 +76,7 @@ describe("a file that names the port where a server waits", () => {
 
   it("stays where it is another's at the end", async () => {
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const point = await waiting(loop, new FileRendezvous(folder.file("h")), "first");
     await host.writeText(folder.file("h"), "mine");
     await point.close();
@@ -85,7 +85,7 @@ describe("a file that names the port where a server waits", () => {
 
   it("that is something else's is left alone", async () => {
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const path = folder.file("h");
     for (const text of ["notes", "{}", "null", '{"ringport":"other"}', '{"ringport":"restart","port":0}']) {
       await host.writeText(path, text);
@@ -103,7 +103,7 @@ describe("a file that names the port where a server waits", () => {
 
   it("that is left over is replaced, even where its port is another program's now", async () => {
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const path = folder.file("h");
     const answers: (Uint8Array<ArrayBuffer> | undefined)[] = [
       undefined,
@@ -134,7 +134,7 @@ describe("a file that names the port where a server waits", () => {
 
   it("lets nobody in who has not read it", async () => {
     await using folder = await Folder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     let arrivals = 0;
     const point = await new FileRendezvous(folder.file("h")).wait(loop, () => {
       arrivals += 1;

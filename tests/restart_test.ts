@@ -1,8 +1,9 @@
 /** Zero-downtime restart: taking the place of a server that runs, and sockets from a service manager. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { processId } from "../src/loop/native.ts";
-import { connect, createLoop } from "../src/mod.ts";
+import { connect } from "../src/mod.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";
 import {
@@ -240,7 +241,7 @@ describe("a server that takes the place of one that runs", () => {
     const path = folder.file("h");
     await using first = Program.start({ RINGPORT_RESTART_PATH: path });
     await first.port();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const visit = async (message: unknown, stays = false) => {
       const heard: { kind: string; reason?: string }[] = [];
       const channel = await rendezvousAt(path).dial(loop, {

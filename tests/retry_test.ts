@@ -1,4 +1,5 @@
 /** `connect` with `retry`: what is retried, after which delays, what ends it, and what the error tells. */
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connectWith } from "../src/connect/connect.ts";
@@ -6,8 +7,6 @@ import { retries, retryDelay } from "../src/connect/retry.ts";
 import {
   connect,
   ConnectionRefusedError,
-  createLoop,
-  type EventLoop,
   listen,
   OptionError,
   ResolveError,
@@ -25,7 +24,7 @@ const HERE = "127.0.0.1";
 const SILENT = "192.0.2.1";
 
 function fakeLoop(): EventLoop {
-  return createLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connectionSlots: 64 });
+  return createEventLoop({ library: fakeLibrary, seed: 0, segmentCount: 128, connectionSlots: 64 });
 }
 
 function errorsOf(error: unknown): RingportError[] {
@@ -128,7 +127,7 @@ describe("what is retried", () => {
 
 describe("connect with retries", () => {
   it("reaches a service that starts late", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const port = await freePort();
     const retry = { attempts: 1000, delay: 10, maxDelay: 20 };
     const pending = connect({ hostname: HERE, port, loop, retry, socket: { data() {} } });
@@ -142,7 +141,7 @@ describe("connect with retries", () => {
   });
 
   it("tells every attempt's error, in order, when the last one has failed", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const port = await closedPort();
     const retry = { attempts: 3, delay: 5 };
     const error = await errorOf(() => connect({ hostname: HERE, port, loop, retry })) as RingportError;
@@ -179,7 +178,7 @@ describe("connect with retries", () => {
   });
 
   it("asks the resolver again, and retries a name that has no address yet", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     await using listener = listen({ hostname: HERE, socket: { data() {} } });
     let asked = 0;
     const resolver = () => ++asked < 3 ? Promise.reject(new Error("not yet")) : Promise.resolve([HERE]);
@@ -288,7 +287,7 @@ describe("connect with retries", () => {
   });
 
   it("keeps the connects of a pool going", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const port = await freePort();
     await using pool = createPool({ loop, connect: { retry: { attempts: 1000, delay: 10, maxDelay: 20 } } });
     const pending = pool.acquire({ hostname: HERE, port });

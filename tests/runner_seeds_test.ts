@@ -6,7 +6,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type BoundSource, listenRaw } from "../src/listen/bound_source.ts";
-import { connect, type Connection, type EventLoop } from "../src/mod.ts";
+import { connect, type Connection, type Loop } from "../src/mod.ts";
 import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { type Phase } from "../src/server/phases.ts";
 import { WorkerServer } from "../src/server/worker_server.ts";
@@ -46,7 +46,7 @@ function mannerOf(seed: number): Manner {
 }
 
 /** One client: writes noise, reads what comes back, and leaves in a way of its own. */
-async function client(loop: EventLoop, port: number, seed: number, gentle: boolean): Promise<string> {
+async function client(loop: Loop, port: number, seed: number, gentle: boolean): Promise<string> {
   const random = new Random(seed);
   const noise = random.bytes(random.between(0, BYTES_MAX));
   const received = new StreamHash();

@@ -1,10 +1,11 @@
 /** A loop is taken away from a thread that does not come back. */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { ShareableLoop } from "../ffi/mod.ts";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
-import { connect, createLoop, listen } from "../src/mod.ts";
+import { connect, listen } from "../src/mod.ts";
 import { seizeLoop } from "../src/loop/native.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
 import { TestServer } from "./helpers/log.ts";
@@ -99,7 +100,7 @@ describe("a loop whose thread is stuck", () => {
 
 describe("a loop", () => {
   it("that sleeps is taken away too, and its owner is told", async () => {
-    const loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    const loop = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
     const server = new TestServer({}, { loop });
     const { peer, log } = await server.connectPeer();
     await delay(50);
@@ -117,8 +118,8 @@ describe("a loop", () => {
   });
 
   it("gives up the descriptors on their way to it", async () => {
-    await using acceptor = createLoop({ segmentCount: 64, connectionSlots: 16 });
-    const server = createLoop({ segmentCount: 64, connectionSlots: 16 });
+    await using acceptor = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
+    const server = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
     const { listener, source } = listenHanded({ loop: server });
     let seized = false;
     const raw = listenRaw(acceptor, { hostname: "127.0.0.1", port: 0 }, (descriptor) => {
@@ -142,7 +143,7 @@ describe("a loop", () => {
     "over the fake kernel is taken away as any other",
     { ignore: fake === undefined && "not built" },
     async () => {
-      const loop = createLoop({ library: fake, seed: 3, segmentCount: 64, connectionSlots: 16 });
+      const loop = createEventLoop({ library: fake, seed: 3, segmentCount: 64, connectionSlots: 16 });
       const listener = listen({ hostname: "127.0.0.1", port: 0, loop, socket: { data: () => {} } });
       const client = await connect({
         hostname: "127.0.0.1",

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
 import { expect } from "@std/expect";
-import { connect, createLoop, listen, type Window } from "../src/mod.ts";
+import { connect, listen, type Window } from "../src/mod.ts";
 import { listenPeer } from "./helpers/peer.ts";
 import { system } from "./helpers/runtime.ts";
 import { errorOf, until } from "./helpers/wait.ts";
@@ -139,14 +140,14 @@ describe("what a test leaves open", () => {
 
   it("is seen where it is a loop", async () => {
     const before = lookAtOpen();
-    const loop = createLoop();
+    const loop = createEventLoop();
     expect(await failure(before)).toContain("a loop with 0 ids");
     await loop.close();
     await expectNothingLeft(before);
   });
 
   it("is seen where it is an id", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const before = lookAtOpen();
     const listener = listen({ hostname: "127.0.0.1", loop });
     expect(await failure(before)).toContain("1 ids of a loop");
@@ -155,7 +156,7 @@ describe("what a test leaves open", () => {
   });
 
   it("is seen where it is a segment", async () => {
-    await using loop = createLoop();
+    await using loop = createEventLoop();
     const before = lookAtOpen();
     let kept: Window | undefined;
     const listener = listen({
@@ -175,7 +176,7 @@ describe("what a test leaves open", () => {
 
   it("is seen where it is a segment of a loop that has ended meanwhile", async () => {
     const before = lookAtOpen();
-    const loop = createLoop();
+    const loop = createEventLoop();
     expect(loop.engine.segments.copySpace(10)).toBeGreaterThanOrEqual(0);
     loop.engine.segments.hold(0, 0, 10);
     await loop.close();

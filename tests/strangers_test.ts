@@ -2,10 +2,11 @@
  * Other users of the machine: they must neither reach what the processes of a server give each other, nor
  * hold up a server or its successor. Silent connections of the server's own user are bounded as well.
  */
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { host } from "../src/host/mod.ts";
-import { createLoop, Server } from "../src/mod.ts";
+import { Server } from "../src/mod.ts";
 import { openChannelDoor, report } from "../src/worker/process/channel_door.ts";
 import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";
 import { successionProtocol } from "../src/worker/restart/succession.ts";
@@ -93,7 +94,7 @@ print("names", [line[7] for line in lines if line[6] in inodes and len(line) > 7
 
   it("does not get to where workers report, nor in with a token", { ignore }, async () => {
     await using folder = await OpenFolder.make();
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const before = environment("XDG_RUNTIME_DIR");
     setEnvironment("XDG_RUNTIME_DIR", folder.path);
     try {
@@ -178,7 +179,7 @@ time.sleep(60)
       path,
     );
     await crowd.line(/there/, patience);
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const heard: { kind: string }[] = [];
     const channel = await rendezvousAt(path).dial(loop, {
       received: (message) => heard.push(message as { kind: string }),

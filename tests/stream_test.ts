@@ -1,7 +1,7 @@
 /** Connections as web streams, with backpressure both ways, and as resources of a scope. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, type Connection, createLoop, type EventLoop, listen, StateError } from "../src/mod.ts";
+import { connect, type Connection, createLoop, listen, type Loop, StateError } from "../src/mod.ts";
 import { hashOf, StreamHash } from "./helpers/hash.ts";
 import { connectPeer, listenPeer, type Peer, readAll, readAllText, readText } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
@@ -13,7 +13,7 @@ const LOOPBACK = "127.0.0.1";
 /** A raw server's end and the library's end of one connection without handlers. */
 async function streamPair(
   use: (connection: Connection, peer: Peer) => Promise<void>,
-  loop?: EventLoop,
+  loop?: Loop,
 ): Promise<void> {
   const listener = listenPeer();
   const connection = await connect({ hostname: LOOPBACK, port: listener.port, loop });

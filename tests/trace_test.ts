@@ -1,14 +1,14 @@
 /** What a loop does, told operation by operation, with other names for the two roles. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { connect, createLoop, type EventLoop, listen } from "../src/mod.ts";
+import { connect, createLoop, listen, type Loop } from "../src/mod.ts";
 import { udpSocket } from "../src/udp.ts";
 import type { TraceEvent } from "../src/trace.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-function traced(): { loop: EventLoop; events: TraceEvent[] } {
+function traced(): { loop: Loop; events: TraceEvent[] } {
   const loop = createLoop({ segmentCount: 64, connectionSlots: 64, timers: 64 });
   const events: TraceEvent[] = [];
   loop.trace((event) => void events.push(event));

@@ -1,7 +1,7 @@
 /** Windows: borrowed for a callback, kept beyond it, written back without a copy. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { createLoop, type EventLoop, type Window, WindowError } from "../src/mod.ts";
+import { createLoop, type Loop, type Window, WindowError } from "../src/mod.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { TestServer } from "./helpers/log.ts";
 import { readExactly, readText } from "./helpers/peer.ts";
@@ -9,7 +9,7 @@ import { Random } from "./helpers/random.ts";
 import { delay, until } from "./helpers/wait.ts";
 
 /** A server on a development loop of its own that ends after the server. */
-async function onDevelopmentLoop(use: (loop: EventLoop) => Promise<void>): Promise<void> {
+async function onDevelopmentLoop(use: (loop: Loop) => Promise<void>): Promise<void> {
   const loop = createLoop({ development: true, connectionSlots: 64, segmentCount: 256 });
   try {
     await use(loop);

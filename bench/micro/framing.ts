@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { connect, type Connection, createLoop, listen, type SocketHandlers } from "../../src/mod.ts";
+import { createEventLoop } from "../../src/loop/event_loop.ts";
+import { connect, type Connection, listen, type SocketHandlers } from "../../src/mod.ts";
 import { framed, type Framer, lengthPrefixed, lines } from "../../src/framing.ts";
 import type { StreamConnection } from "../../src/stream/connection.ts";
 import type { Micro } from "./bench.ts";
@@ -44,7 +45,7 @@ function cases(): Case[] {
 
 /** Measures one case on a loop and a connection of its own. */
 async function measure(micro: Micro, { name, socket, received, messages }: Case): Promise<void> {
-  const loop = createLoop();
+  const loop = createEventLoop();
   let accepted: Connection | undefined;
   const open = (connection: Connection) => void (accepted = connection);
   const listener = listen({ hostname: "127.0.0.1", port: 0, loop, socket: { ...socket, open } });

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { connect, type Connection, createLoop, type EventLoop, listen } from "../../src/mod.ts";
+import { createEventLoop, type EventLoop } from "../../src/loop/event_loop.ts";
+import { connect, type Connection, listen } from "../../src/mod.ts";
 import type { Micro } from "./bench.ts";
 
 const WRITES = [1, 4, 16, 64];
@@ -54,7 +55,7 @@ async function measureWrites(micro: Micro, loop: EventLoop, connection: Connecti
 
 /** Writes on a connection to ourselves. */
 export async function gather(micro: Micro): Promise<void> {
-  const loop = createLoop();
+  const loop = createEventLoop();
   const socket = { data() {}, error() {} };
   const listener = listen({ hostname: "127.0.0.1", port: 0, loop, socket });
   const connection = await connect({ hostname: "127.0.0.1", port: listener.port, loop, socket });

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
 import { StreamConnection } from "../../src/stream/connection.ts";
-import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { SharedConfig } from "../../src/stream/shared_config.ts";
 import { ConnectionTable } from "../../src/stream/table.ts";
 import { Word, wordsOfSlot } from "../../src/stream/time_limits/words.ts";

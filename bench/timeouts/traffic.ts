@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { connect, type Connection, type EventLoop } from "../../src/mod.ts";
+import { connect, type Connection, type Loop } from "../../src/mod.ts";
 
 const messageBytes = 64;
 /** Connects or first messages under way at once: less than a listener's queue and the segments hold. */
@@ -28,7 +28,7 @@ export class Traffic {
     return this.#lost;
   }
 
-  async connect(loop: EventLoop, port: number, count: number): Promise<void> {
+  async connect(loop: Loop, port: number, count: number): Promise<void> {
     while (this.#clients.length < count) {
       const wanted = Math.min(atOnce, count - this.#clients.length);
       const options = {

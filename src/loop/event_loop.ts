@@ -13,6 +13,7 @@ import { type LoopMeasure, type LoopSizes, measureSizes, native, openLoop } from
 import { type LoopOptions, loopSchema } from "./options.ts";
 import { Pressure } from "./pressure.ts";
 import { type LoopStatistics, readStatistics } from "./statistics.ts";
+import type { Loop } from "./types.ts";
 import { Trace, type TraceRole, type TraceSink } from "./trace.ts";
 
 /** The sockets of a loop, as the loop itself knows them. */
@@ -27,13 +28,10 @@ export interface LoopSockets {
   endAll(): void;
 }
 
-/** One thread's event loop. Made by {@linkcode createLoop}; given to `listen` and `connect` as `loop`. */
-export class EventLoop implements AsyncDisposable {
-  /** True where mistakes with windows are looked for. */
+/** A loop with its engine: what a {@linkcode Loop} is inside the library. */
+export class EventLoop implements Loop {
   readonly development: boolean;
-  /** @internal */
   readonly engine: Engine;
-  /** @internal */
   sockets: LoopSockets | undefined = undefined;
   /** Listeners, connections and attempts on it. */
   #uses = 0;
@@ -43,81 +41,52 @@ export class EventLoop implements AsyncDisposable {
   /** Called when the last use has ended; only of the thread's own loop. */
   readonly #whenUnused: (() => void) | undefined;
 
-  /** Use {@linkcode createLoop}. @internal */
   constructor(engine: Engine, development: boolean, whenUnused?: () => void) {
     this.development = development;
     this.engine = engine;
     this.#whenUnused = whenUnused;
   }
 
-  /** The loop's counters, as they are now. */
   stats(): LoopStatistics {
     this.sockets?.countDrops();
     return readStatistics(this.engine, this.sockets?.count ?? 0);
   }
 
-  /**
-   * Tells `sink` of every operation that goes to the native library or comes from it, until it is called
-   * again without one. For looking at what a loop does: it costs as much as the sink does.
-   *
-   * @example
-   * ```ts
-   * import { connect, createLoop, listen } from "@ringport/ringport";
-   *
-   * await using loop = createLoop();
-   * loop.trace(({ stage, operation, bytes }) => console.log(stage, operation, bytes));
-   * const { port } = listen({
-   *   hostname: "127.0.0.1",
-   *   loop,
-   *   socket: { data: (connection, window) => void connection.write(window) },
-   * });
-   * const client = await connect({ hostname: "127.0.0.1", port, loop });
-   * client.write("hello"); // submitted client.send 5, completed server.receive 5, ...
-   * ```
-   */
   trace(sink?: TraceSink): void {
     const { engine } = this;
     engine.trace = sink && new Trace(engine.native, (id) => this.sockets?.roleOf(id), sink, engine.faults);
   }
 
-  /** `close` was called. @internal */
+  /** `close` was called. */
   get ending(): boolean {
     return this.#closing !== undefined;
   }
 
-  /** Wakes the loop if it sleeps. */
   wake(): void {
     this.engine.native.wake();
   }
 
-  /**
-   * Stops the listeners on the loop, aborts the connections on it, and ends it. Resolves when all of them are
-   * gone and the loop's memory is free.
-   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
-  /** Keeps the process alive even while nothing is open on the loop. */
   ref(): void {
     if (this.#referenced) return;
     this.#referenced = true;
     this.engine.ref();
   }
 
-  /** Takes back {@linkcode ref}; open listeners and connections still keep the process alive. */
   unref(): void {
     if (!this.#referenced) return;
     this.#referenced = false;
     this.engine.unref();
   }
 
-  /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** One more listener, connection or attempt. @internal */
+  /** One more listener, connection or attempt. */
   retain(operation = "open"): void {
     if (this.#closing !== undefined || this.engine.lost) {
       const details = { code: "ERR_STATE", operation, origin: "application" } as const;
@@ -126,7 +95,7 @@ export class EventLoop implements AsyncDisposable {
     this.#uses += 1;
   }
 
-  /** One less. @internal */
+  /** One less. */
   release(): void {
     this.#uses -= 1;
     if (this.#uses > 0) return;
@@ -156,17 +125,17 @@ export class EventLoop implements AsyncDisposable {
  * console.log(listener.port, loop.stats().connections);
  * ```
  */
-export function createLoop(options: LoopOptions = {}): EventLoop {
-  return createLoopIn(undefined, options);
+export function createLoop(options: LoopOptions = {}): Loop {
+  return createEventLoop(options);
 }
 
-/** Makes a loop whose numbers lie in this memory, which is as {@linkcode measureLoop} says. @internal */
-export function createLoopIn(shared: ArrayBufferLike | undefined, options: LoopOptions): EventLoop {
+/** {@linkcode createLoop} for the library's own use; `shared` is memory as {@linkcode measureLoop} says. */
+export function createEventLoop(options: LoopOptions = {}, shared?: ArrayBufferLike): EventLoop {
   checkOptions("createLoop", options, loopSchema);
   return open(options, shared);
 }
 
-/** The measures of a loop's memory, for a thread that allocates it for another one. @internal */
+/** The measures of a loop's memory, for a thread that allocates it for another one. */
 export function measureLoop(options: LoopOptions): LoopMeasure {
   checkOptions("createLoop", options, loopSchema);
   return measureSizes(sizesOf(options), options.library);
@@ -198,9 +167,9 @@ export function isEventLoop(value: unknown): value is EventLoop {
   return value instanceof EventLoop;
 }
 
-/** The given loop, or the thread's own. */
-export function loopFor(given: EventLoop | undefined): EventLoop {
-  if (given !== undefined) return given;
+/** The given loop, which the options' check has seen to be one, or the thread's own. */
+export function loopFor(given: Loop | undefined): EventLoop {
+  if (given !== undefined) return given as EventLoop;
   return threadLoop ??= open({}, undefined, endThreadLoop);
 }
 

@@ -6,7 +6,7 @@
 import type { Connection } from "../stream/types.ts";
 import type { ConnectOptions } from "../connect/types.ts";
 import type { UdpSocket } from "../udp/socket.ts";
-import type { EventLoop } from "../loop/event_loop.ts";
+import type { Loop } from "../loop/types.ts";
 import type { LoopStatistics } from "../loop/statistics.ts";
 import type { ServerBans } from "./address_limits/tables.ts";
 import type { WorkerMessageHandler } from "./worker_messages.ts";
@@ -18,7 +18,7 @@ export interface WorkerContext {
   /** How many times the worker of this place was replaced before. */
   readonly generation: number;
   /** The loop: to be given to `listen`, `connect`, `udpSocket` and `createPool` as `loop`. */
-  readonly loop: EventLoop;
+  readonly loop: Loop;
   /** Text the server was given for its applications: the option `argument`. */
   readonly argument: string | undefined;
   /** Aborted when the server begins to drain: for what the application does beside its connections. */

@@ -12,7 +12,7 @@ import { OptionError } from "../base/errors.ts";
 import { wholeNumber } from "../base/option_kinds.ts";
 import type { UdpSocket } from "../udp/socket.ts";
 import { connect as connectOn } from "../connect/connect.ts";
-import { createLoopIn, type EventLoop } from "../loop/event_loop.ts";
+import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
 import { Counters } from "../loop/counters.ts";
 import { stateNames } from "../stream/state.ts";
 import type { CloseReason, Connection } from "../stream/types.ts";
@@ -145,7 +145,7 @@ export class WorkerServer {
   constructor(settings: WorkerServerSettings, owner: WorkerServerOwner, memory?: WorkerServerMemory) {
     this.#settings = settings;
     this.#owner = owner;
-    this.loop = createLoopIn(memory?.loop, { ...loopOptionsOf(settings.options), seed: settings.seed });
+    this.loop = createEventLoop({ ...loopOptionsOf(settings.options), seed: settings.seed }, memory?.loop);
     const { engine } = this.loop;
     engine.exceptions.sink = (thrown, unreported) => owner.exception(thrown, unreported);
     engine.whenBroken = (error) => owner.broken(error);

@@ -127,7 +127,7 @@ export const behaviourRows = {
 export const connectionSchema: OptionSchema = {
   socket: objectOf("an object of handlers"),
   data: anything,
-  loop: { wants: "an EventLoop of createLoop", accepts: isEventLoop },
+  loop: { wants: "a loop made by createLoop", accepts: isEventLoop },
   ...socketRows,
   ...behaviourRows,
   ...timeoutRows,

@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import type { Window } from "../memory/window.ts";
-import type { EventLoop } from "../loop/event_loop.ts";
+import type { Loop } from "../loop/types.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import type { ConnectionRole } from "./state.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./time_limits/types.ts";
@@ -122,7 +122,7 @@ export interface ConnectionOptions<D = undefined> {
    */
   data?: D | (() => D);
   /** The loop to run on. Left out: the thread's own, made when needed and ended when nothing uses it. */
-  loop?: EventLoop;
+  loop?: Loop;
   /** True: the peer ending its side never ends this side. False by default. */
   allowHalfOpen?: boolean;
   /** Small writes go out at once instead of waiting for more (TCP_NODELAY). True by default. */

@@ -81,7 +81,7 @@ const schema: OptionSchema = {
   connect: objectOf("an object of hostname and port"),
   socket: objectOf("an object of handlers"),
   data: anything,
-  loop: { wants: "an EventLoop of createLoop", accepts: isEventLoop },
+  loop: { wants: "a loop made by createLoop", accepts: isEventLoop },
   ipv6Only: flag,
   reuseAddress: flag,
   reusePort: flag,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
-import type { EventLoop } from "../loop/event_loop.ts";
+import type { Loop } from "../loop/types.ts";
 import type { Datagram, DatagramSender } from "./datagram.ts";
 import type { UdpSocket } from "./socket.ts";
 
@@ -52,7 +52,7 @@ export interface UdpSocketOptions<D = undefined> {
   /** First value of `socket.data`. */
   data?: D;
   /** The loop to run on. Left out: the thread's own, made when needed and ended when nothing uses it. */
-  loop?: EventLoop;
+  loop?: Loop;
   /**
    * Bytes of a received datagram at most; the end of a longer one is lost. 2,048 by default, 65,507 at most.
    */

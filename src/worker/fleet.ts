@@ -6,7 +6,7 @@
  */
 import { RingportError } from "../base/errors.ts";
 import { acceptCounters } from "../loop/accept_counters.ts";
-import { createLoop, type EventLoop } from "../loop/event_loop.ts";
+import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import { discardDescriptor, seizeLoop, wakeLoop } from "../loop/native.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
@@ -161,7 +161,7 @@ export class Fleet {
    * what is there by then is left to the shutdown.
    */
   async start(): Promise<void> {
-    const loop = createLoop({ ...ownLoopSizes, library: this.#options.library });
+    const loop = createEventLoop({ ...ownLoopSizes, library: this.#options.library });
     loop.engine.exceptions.sink = (error, unreported) => {
       this.#log.tell("loop.exception", { error, unreported });
     };

@@ -1,4 +1,5 @@
 /** An application whose callbacks throw what cannot be shown, and whose loop meets exceptions of its own. */
+import type { EventLoop } from "../../src/loop/event_loop.ts";
 import type { Application, Connection, Window, WorkerContext } from "../../src/mod.ts";
 
 const boom = () => {
@@ -13,7 +14,7 @@ export default class OddThrows implements Application {
   }
 
   data(connection: Connection, window: Window): void {
-    const { engine } = this.#worker!.loop;
+    const { engine } = this.#worker!.loop as EventLoop;
     switch (window.text()) {
       case "odd":
         throw Object.create(null);

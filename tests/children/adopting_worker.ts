@@ -1,6 +1,6 @@
 /** A worker that adopts the descriptors it is sent and echoes on them. */
+import { createEventLoop } from "../../src/loop/event_loop.ts";
 import { listenHanded } from "../../src/listen/listener.ts";
-import { createLoop } from "../../src/mod.ts";
 
 interface WorkerScope {
   postMessage(message: unknown): void;
@@ -8,7 +8,7 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const loop = createLoop({ segmentCount: 512, connectionSlots: 64 });
+const loop = createEventLoop({ segmentCount: 512, connectionSlots: 64 });
 const { listener, source } = listenHanded({
   loop,
   socket: {

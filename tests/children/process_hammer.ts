@@ -3,15 +3,15 @@
  * what it is to do and where, says that it is about to begin, and prints what it found.
  */
 // deno-lint-ignore-file no-console
+import { createEventLoop } from "../../src/loop/event_loop.ts";
 import { processId } from "../../src/loop/native.ts";
-import { createLoop } from "../../src/mod.ts";
 import { type GivenParts, SharedParts } from "../../src/worker/process/shared_parts.ts";
 import { hammer, type HammerOrder } from "../helpers/hammer.ts";
 import { reportTo } from "../helpers/lanes.ts";
 import { inputLines } from "../helpers/process.ts";
 import { collectGarbage, exit, scriptArguments } from "../helpers/runtime.ts";
 
-const { lane } = await reportTo(createLoop({ segmentCount: 64 }), scriptArguments()[0]);
+const { lane } = await reportTo(createEventLoop({ segmentCount: 64 }), scriptArguments()[0]);
 console.log(`ready ${processId()}`);
 
 for await (const line of inputLines()) {

@@ -2,7 +2,8 @@
  * A worker that gets stuck in its data handler until it is told by shared memory, and then tells how its
  * connection and its loop ended.
  */
-import { type CloseReason, createLoop, listen, type RingportError } from "../../src/mod.ts";
+import { createEventLoop } from "../../src/loop/event_loop.ts";
+import { type CloseReason, listen, type RingportError } from "../../src/mod.ts";
 
 interface WorkerScope {
   postMessage(message: unknown): void;
@@ -10,7 +11,7 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const loop = createLoop({ segmentCount: 64, connectionSlots: 16 });
+const loop = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
 let gate: Int32Array = new Int32Array(new SharedArrayBuffer(4));
 
 function told(reason: CloseReason): { by: string; code: string | undefined } {

@@ -3,14 +3,15 @@
  * is served here is answered with "child: " in front.
  */
 // deno-lint-ignore-file no-console
+import { createEventLoop } from "../../src/loop/event_loop.ts";
 import { listenHanded } from "../../src/listen/listener.ts";
 import { processId, takeDescriptor } from "../../src/loop/native.ts";
-import { createLoop, listen, type RingportError, type Window } from "../../src/mod.ts";
+import { listen, type RingportError, type Window } from "../../src/mod.ts";
 import { reportTo } from "../helpers/lanes.ts";
 import { inputLines } from "../helpers/process.ts";
 import { exit, scriptArguments } from "../helpers/runtime.ts";
 
-const loop = createLoop({ segmentCount: 256 });
+const loop = createEventLoop({ segmentCount: 256 });
 const { channel, lane } = await reportTo(loop, scriptArguments()[0]);
 const socket = {
   data(connection: { write(text: string): unknown }, window: Window) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type EventLoop } from "../../src/mod.ts";
+import type { EventLoop } from "../../src/loop/event_loop.ts";
 import type { ListenerOptionPath, ServerOptionPath } from "../../src/server/options/types.ts";
 import { type ResolvedServerOptions, type ServerOptions } from "../../src/server/options/mod.ts";
 import { type CommandServer, LineClient } from "../helpers/commands.ts";

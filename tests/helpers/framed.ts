@@ -3,11 +3,10 @@
  *
  * @module
  */
+import { createEventLoop, type EventLoop } from "../../src/loop/event_loop.ts";
 import {
   type CloseReason,
   type Connection,
-  createLoop,
-  type EventLoop,
   listen,
   type Listener,
   type ListenOptions,
@@ -54,7 +53,7 @@ export class FramedServer implements AsyncDisposable {
 
   constructor(framer: Framer, own: MessageHandlers<FramedLog>, setting: FramedSetting = {}) {
     const { listen: listenOptions, loop, ...options } = setting;
-    this.loop = createLoop({ connectionSlots: CONNECTIONS, segmentCount: SEGMENTS, ...loop });
+    this.loop = createEventLoop({ connectionSlots: CONNECTIONS, segmentCount: SEGMENTS, ...loop });
     this.listener = listen<FramedLog>({
       hostname: "127.0.0.1",
       port: 0,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createLoop, type EventLoop } from "../../src/mod.ts";
+import { createEventLoop, type EventLoop } from "../../src/loop/event_loop.ts";
 import { giveDescriptor, type Lane, openLane, processId, takeDescriptor } from "../../src/loop/native.ts";
 import type { Channel } from "../../src/worker/process/channel.ts";
 import { openChannelDoor, type Report, report } from "../../src/worker/process/channel_door.ts";
@@ -64,7 +64,7 @@ export class OwnLanes implements AsyncDisposable {
   }
 
   static async open(): Promise<OwnLanes> {
-    const loop = createLoop({ segmentCount: 64 });
+    const loop = createEventLoop({ segmentCount: 64 });
     const waiting = waitForReport(loop);
     const taker = await reportTo(loop, waiting.report);
     const giver = await waiting.way(processId());

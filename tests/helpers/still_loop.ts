@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { slotOf } from "../../src/base/ids.ts";
 import { StreamConnection } from "../../src/stream/connection.ts";
-import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { SharedConfig } from "../../src/stream/shared_config.ts";
 import type { ConnectionTable } from "../../src/stream/table.ts";
 import { TimeLimits } from "../../src/stream/time_limits/time_limits.ts";

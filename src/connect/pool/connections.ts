@@ -11,6 +11,7 @@ import { StateError, TimeoutError } from "../../base/errors.ts";
 import { connect } from "../connect.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
 import { type EventLoop, loopFor } from "../../loop/event_loop.ts";
+import type { Loop } from "../../loop/types.ts";
 import { firstDataOf } from "../../stream/shared_config.ts";
 import { State } from "../../stream/state.ts";
 import type { Connection, SocketHandlers } from "../../stream/types.ts";
@@ -34,7 +35,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   whenEmpty: (() => void) | undefined = undefined;
   closed = false;
   readonly #handlers: SocketHandlers<unknown> | undefined;
-  readonly #loopGiven: EventLoop | undefined;
+  readonly #loopGiven: Loop | undefined;
   readonly #sweeper: Sweeper;
   readonly #pumpNow = () => this.#pump();
   /** The loop, as long as a place is taken or somebody waits. */
@@ -49,7 +50,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     limits: PoolLimits,
     defaults: Partial<PoolConnectOptions>,
     handlers: SocketHandlers<unknown> | undefined,
-    loop: EventLoop | undefined,
+    loop: Loop | undefined,
   ) {
     this.limits = limits;
     this.destinations = new Destinations(limits, defaults);

@@ -40,7 +40,7 @@ const poolSchema: OptionSchema = {
   closeTimeout: delay,
   handlers: objectOf("an object of handlers"),
   connect: objectOf("an object of options of connect"),
-  loop: { wants: "an EventLoop of createLoop", accepts: isEventLoop },
+  loop: { wants: "a loop made by createLoop", accepts: isEventLoop },
 };
 
 const leaseSchema: OptionSchema = {

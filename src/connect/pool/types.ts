@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventLoop } from "../../loop/event_loop.ts";
+import type { Loop } from "../../loop/types.ts";
 import type { ConnectOptions } from "../types.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
 
@@ -54,7 +54,7 @@ export interface PoolOptions<D = undefined> {
   /** Options of `connect` for every destination, such as `noDelay` and the marks. */
   connect?: Partial<PoolConnectOptions>;
   /** The loop to run on. Left out: the thread's own. */
-  loop?: EventLoop;
+  loop?: Loop;
 }
 
 /** Times of one destination, instead of the pool's. In milliseconds; 0 turns a time off. */

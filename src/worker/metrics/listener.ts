@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { EventLoop } from "../../loop/event_loop.ts";
+import type { Loop } from "../../loop/types.ts";
 import { listen, type Listener } from "../../listen/listener.ts";
 import type { Connection } from "../../stream/types.ts";
 import type { ListenOptions } from "../../listen/types.ts";
@@ -30,7 +30,7 @@ export interface MetricsListenOptions {
   /** Path of a Unix socket, in place of address and port. */
   unix?: string;
   /** The loop to listen on. The thread's own by default. */
-  loop?: EventLoop;
+  loop?: Loop;
   /** Milliseconds one exchange may take. 5,000 by default. */
   timeout?: number;
   /** Called when the metrics could not be read; the client gets status 500. */

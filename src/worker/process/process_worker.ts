@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createLoop, type EventLoop } from "../../loop/event_loop.ts";
+import { createEventLoop, type EventLoop } from "../../loop/event_loop.ts";
 import { host } from "../../host/mod.ts";
 import { takeDescriptor, wakeLoop } from "../../loop/native.ts";
 import { plainFields } from "../../server/log/values.ts";
@@ -38,7 +38,7 @@ export class ProcessWorker implements ChannelOwner {
   constructor(start: ProcessStart) {
     const { library } = start;
     this.#start = start;
-    this.#loop = createLoop({ ...loopSizes, library });
+    this.#loop = createEventLoop({ ...loopSizes, library });
     this.#handOver = new ProcessInbox({
       take: (ticket) => takeDescriptor(ticket, this.#channel!.lane!),
       tell: (taken) => this.#post({ kind: "took", ...taken }),
