@@ -11,12 +11,12 @@ export type {
   CountsByName,
   Health,
   Histogram,
+  ListenerCounts,
   ListenerStatistics,
-  Occupancy,
-  OperationRole,
   ProcessStatistics,
   ServerStatistics,
   UdpListenerStatistics,
+  Usage,
   WorkerStatistics,
 } from "./worker/metrics/table.ts";
 export { renderPrometheus } from "./worker/metrics/prometheus.ts";
@@ -24,4 +24,10 @@ export { type MetricsListenOptions, serveMetrics } from "./worker/metrics/listen
 export type { MetricsOptions } from "./server/options/mod.ts";
 export { type AcceptCounters, acceptCounters } from "./loop/accept_counters.ts";
 export type { LoopStatistics } from "./loop/statistics.ts";
+export type {
+  NativeCounters,
+  NativeGauges,
+  NativeStatistics,
+  TurnLengths,
+} from "./loop/native_statistics.ts";
 export type { TimeoutCounts } from "./loop/timeout_counts.ts";

@@ -36,7 +36,7 @@ export type {
 } from "./stream/types.ts";
 export type { ConnectOptions } from "./connect/types.ts";
 export type { ListenLimitOptions, ListenOptions, ProxyProtocol } from "./listen/types.ts";
-export type { ConnectionRole } from "./stream/state.ts";
+export type { Role } from "./base/role.ts";
 export type {
   ConnectionTimeoutOptions,
   RateOptions,

@@ -3,4 +3,4 @@
  *
  * @module
  */
-export type { TraceEvent, TraceRole, TraceSink } from "./loop/trace.ts";
+export type { TraceEvent, TraceSink } from "./loop/trace.ts";

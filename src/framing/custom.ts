@@ -13,8 +13,9 @@ import { incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 export interface FramerState {
   /** Bytes of the message that came before these, with what frames it. */
   readonly length: number;
-  /** Two numbers of the framer's own, whole ones of at most 32 bits: where it stands, what it has read. */
+  /** For the framer's own use, an integer of at most 32 bits: where in a message it is. */
   phase: number;
+  /** For the framer's own use, an integer of at most 32 bits: what it has read, such as a length. */
   value: number;
 }
 

@@ -66,6 +66,7 @@ export type Refusals = Readonly<Record<RefusalReason, number>>;
 
 /** One connection that was refused. */
 export interface Refusal {
+  /** Why it was refused. */
   reason: RefusalReason;
   /** The address it came from, as text; empty where it is not known. */
   address: string;

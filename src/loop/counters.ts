@@ -8,11 +8,12 @@
  */
 import * as layout from "../../ffi/layout.gen.ts";
 import type { ShareableLoop } from "../../ffi/port.ts";
+import type { NativeCounters, NativeGauges, NativeStatistics, TurnLengths } from "./native_statistics.ts";
 
 const Statistic = layout.Statistic;
 
 /** Every counter that is a plain number, by the name it has in {@linkcode NativeStatistics}. */
-const counters = {
+const counters: Readonly<Record<keyof NativeCounters, number>> = {
   polls: Statistic.polls,
   waits: Statistic.waits,
   completions: Statistic.completions,
@@ -57,10 +58,10 @@ const counters = {
   datagramSendBatches: Statistic.datagramSendBatches,
   datagramSendsBlocked: Statistic.datagramSendsBlocked,
   busyTicks: Statistic.busyTicks,
-} as const;
+};
 
 /** Numbers of the header, by the name they have in {@linkcode NativeStatistics}. */
-const gauges = {
+const gauges: Readonly<Record<keyof NativeGauges, number>> = {
   segmentsHeld: layout.HEADER_SEGMENTS_HELD,
   slotsUsed: layout.HEADER_SLOTS_USED,
   readyNow: layout.HEADER_READY_NOW,
@@ -69,38 +70,10 @@ const gauges = {
   segmentsHighWater: layout.HEADER_SEGMENTS_HIGH,
   sendEntriesHighWater: layout.HEADER_SEND_ENTRIES_HIGH,
   ticksPerMillisecond: layout.HEADER_TICKS_PER_MS,
-} as const;
-
-type Numbers = Record<keyof typeof counters | keyof typeof gauges, number>;
-
-/** What the library itself knows of a loop: counters since it was opened, and how it stands now. */
-export interface NativeStatistics extends Numbers {
-  /** Bytes of one segment, and the other sizes to compare the high-water marks with. */
-  segments: number;
-  submissionRecords: number;
-  completionRecords: number;
-  sendEntries: number;
-  slots: number;
-  /** Milliseconds of the loop's clock when its last poll ended. */
-  now: number;
-  /** A poll has had work and no other has ended since: handlers are running, or their thread is stuck. */
-  inTurn: boolean;
-  /** Turns by length; see {@linkcode TurnLengths}. */
-  turns: TurnLengths;
-}
+};
 
 /** How much of its time a loop has worked: see `load.ts`. */
 export type LoadReading = Pick<NativeStatistics, "busyTicks" | "ticksPerMillisecond" | "polls" | "inTurn">;
-
-/** A histogram: how many turns were shorter than each limit and not shorter than the one before. */
-export interface TurnLengths {
-  /**
-   * Milliseconds, each twice the one before; the last is Infinity. All are, before the rate of the
-   * processor's counter is known: it takes a poll some milliseconds after the loop was opened.
-   */
-  limits: number[];
-  counts: number[];
-}
 
 const { TURN_BUCKETS } = layout;
 
@@ -149,7 +122,7 @@ export class Counters {
   /** Reads everything. */
   read(): NativeStatistics {
     const { sizes } = this.#loop;
-    const numbers = {} as Numbers;
+    const numbers = {} as NativeCounters & NativeGauges;
     for (const name of counterNames) numbers[name] = this.counter(counters[name]);
     for (const name of gaugeNames) numbers[name] = this.word(gauges[name]);
     return {

@@ -14,14 +14,14 @@ import { type LoopOptions, loopSchema } from "./options.ts";
 import { Pressure } from "./pressure.ts";
 import { type LoopStatistics, readStatistics } from "./statistics.ts";
 import type { Loop } from "./types.ts";
-import { Trace, type TraceRole, type TraceSink } from "./trace.ts";
+import { type SocketRole, Trace, type TraceSink } from "./trace.ts";
 
 /** The sockets of a loop, as the loop itself knows them. */
 export interface LoopSockets {
   /** Open connections. */
   readonly count: number;
   /** What the socket of an id is; undefined if it is gone or was not reported yet. */
-  roleOf(id: number): TraceRole | undefined;
+  roleOf(id: number): SocketRole | undefined;
   /** Counts the datagrams that the kernel has dropped. */
   countDrops(): void;
   /** Stops every listener, gives up what is under way, aborts every connection and datagram socket. */

@@ -4,10 +4,11 @@
  * @module
  */
 import type { LoopMeasure, ShareableLoop } from "../../ffi/port.ts";
-import { Counters, type NativeStatistics } from "./counters.ts";
+import { Counters } from "./counters.ts";
+import type { NativeStatistics } from "./native_statistics.ts";
 import { LoadMeter } from "./load.ts";
 
-export type { NativeStatistics } from "./counters.ts";
+export type { NativeStatistics } from "./native_statistics.ts";
 export type { ShareableLoop } from "../../ffi/port.ts";
 
 /** A loop of another process: its memory is seen here, itself is not. */

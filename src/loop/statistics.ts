@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Counters, type NativeStatistics } from "./counters.ts";
+import { Counters } from "./counters.ts";
+import type { NativeStatistics } from "./native_statistics.ts";
 import type { Engine } from "./engine.ts";
 import { memoryHeld } from "./pressure.ts";
 import type { TimeoutCounts } from "./timeout_counts.ts";
@@ -21,13 +22,15 @@ export interface LoopStatistics extends NativeStatistics {
   handlersWaiting: number;
   /** Bytes held now, in segments and in the buffers of connections that could not send. */
   memoryHeld: number;
-  /** Times accepting stopped at the limit of waiting handlers, and at that of memory. */
+  /** Times accepting stopped at the limit of waiting handlers (`tasks`). */
   tasksReached: number;
+  /** Times accepting stopped at the limit of memory (`memory`). */
   memoryReached: number;
   /** Timers armed now. */
   timersArmed: number;
-  /** Handlers that threw or rejected, and those of them that no `error` handler took. */
+  /** Handlers that threw or rejected. */
   handlerErrors: number;
+  /** Those of them that no `error` handler took. */
   unhandledErrors: number;
   /** Exceptions that escaped into the loop itself: of callbacks without a catch, or of this library. */
   exceptions: number;
@@ -39,12 +42,11 @@ export interface LoopStatistics extends NativeStatistics {
   writesAfterEnd: number;
   /** Timeouts that were reached, by kind. */
   timeouts: TimeoutCounts;
-  /**
-   * Framed messages that came in several receives: joined where they lay, copied together, and the bytes that
-   * were copied for it.
-   */
+  /** Framed messages from several receives that were joined where they lay. */
   messagesJoinedInPlace: number;
+  /** Framed messages from several receives that were copied together. */
   messagesJoinedByCopy: number;
+  /** Bytes copied for that. */
   messageBytesCopied: number;
 }
 

@@ -4,26 +4,42 @@
  * @module
  */
 
-/**
- * Every kind: those of a connection's time limits and rates, `connect` for connects that took too long, and
- * `linger` for ended connections whose peer did not end within `lingerTimeout`.
- */
-export const countedTimeouts = [
-  "firstByte",
-  "message",
-  "writeStall",
-  "idle",
-  "lifetime",
-  "receiveRate",
-  "sendRate",
-  "connect",
-  "linger",
-] as const;
-
 /** Times each limit was reached, whatever was done about it then. */
-export type TimeoutCounts = Record<typeof countedTimeouts[number], number>;
+export interface TimeoutCounts {
+  /** No byte came in time. */
+  firstByte: number;
+  /** A message was not complete in time. */
+  message: number;
+  /** The peer took no byte for too long. */
+  writeStall: number;
+  /** Nothing happened for too long. */
+  idle: number;
+  /** The connection was open for too long. */
+  lifetime: number;
+  /** The peer sent too slowly. */
+  receiveRate: number;
+  /** The peer received too slowly. */
+  sendRate: number;
+  /** A connect took too long. */
+  connect: number;
+  /** The peer of an ended connection did not end within `lingerTimeout`. */
+  linger: number;
+}
 
 /** All of them zero. */
 export function noTimeouts(): TimeoutCounts {
-  return Object.fromEntries(countedTimeouts.map((kind) => [kind, 0])) as TimeoutCounts;
+  return {
+    firstByte: 0,
+    message: 0,
+    writeStall: 0,
+    idle: 0,
+    lifetime: 0,
+    receiveRate: 0,
+    sendRate: 0,
+    connect: 0,
+    linger: 0,
+  };
 }
+
+/** Every kind. */
+export const countedTimeouts = Object.keys(noTimeouts()) as (keyof TimeoutCounts)[];

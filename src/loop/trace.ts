@@ -4,13 +4,14 @@
  *
  * @module
  */
+import type { Role } from "../base/role.ts";
 import type { Faults } from "./faults.ts";
 import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
 import type { NativeLoop } from "../../ffi/port.ts";
 import { statusCode } from "./native_errors.ts";
 
 /** The kind of socket of an operation: an accepted connection, one made by `connect`, or another socket. */
-export type TraceRole = "server" | "client" | "listener" | "datagram";
+export type SocketRole = Role | "listener" | "datagram";
 
 /** One operation on its way. */
 export interface TraceEvent {
@@ -80,7 +81,7 @@ const noId = -1;
 export class Trace {
   readonly #native: NativeLoop;
   readonly #faults: Faults;
-  readonly #roleOf: (id: number) => TraceRole | undefined;
+  readonly #roleOf: (id: number) => SocketRole | undefined;
   #sink: TraceSink | undefined;
   /** Positions in the rings up to which everything was reported. */
   #submitted = 0;
@@ -88,7 +89,7 @@ export class Trace {
 
   constructor(
     native: NativeLoop,
-    roleOf: (id: number) => TraceRole | undefined,
+    roleOf: (id: number) => SocketRole | undefined,
     sink: TraceSink,
     faults: Faults,
   ) {
@@ -139,7 +140,7 @@ export class Trace {
     }
   }
 
-  #named(operation: number, role: TraceRole | undefined): string {
+  #named(operation: number, role: SocketRole | undefined): string {
     const name = names[operation] ?? `operation ${operation}`;
     return role === undefined ? name : `${role}.${name}`;
   }

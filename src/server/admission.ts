@@ -15,17 +15,20 @@ export class TableAdmission implements Admission {
   readonly #worker: number;
   readonly #words = new AddressWords();
 
+  /** `worker`: the number of the worker whose connections are counted, from 0 to below `table.workers`. */
   constructor(table: AddressTable, worker: number) {
     this.#table = table;
     this.#worker = worker;
   }
 
+  /** Judges a connection by the table. */
   admit(address: PeerAddress): AdmissionVerdict {
     const verdict = this.#table.admit(this.#words.setPeer(address), tableNow(), this.#worker);
     address.ticket = this.#table.ticket;
     return verdict;
   }
 
+  /** Takes a connection that is gone off the table. */
   leave(address: PeerAddress): void {
     this.#table.leave(address.ticket, this.#worker);
   }

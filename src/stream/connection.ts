@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Role } from "../base/role.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { StateError } from "../base/errors.ts";
 import { slotOf } from "../base/ids.ts";
@@ -53,15 +54,7 @@ import {
   setTimeouts,
   setTypeOfService,
 } from "./socket_options.ts";
-import {
-  type ConnectionRole,
-  endedByMask,
-  Flag,
-  readingSpecial,
-  State,
-  stateNames,
-  withEndedBy,
-} from "./state.ts";
+import { endedByMask, Flag, readingSpecial, State, stateNames, withEndedBy } from "./state.ts";
 import type {
   CloseReason,
   Connection,
@@ -115,7 +108,7 @@ export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget
     return stateNames[this.stateNumber];
   }
 
-  get role(): ConnectionRole {
+  get role(): Role {
     return this.config.role;
   }
 

@@ -9,6 +9,7 @@ import type { SocketAddress } from "../base/address.ts";
 export interface ProxyExtension {
   /** Its type, such as 0x02 for the name the client asked for (section 2.2 of the specification). */
   type: number;
+  /** Its value, as it came. */
   value: Uint8Array<ArrayBuffer>;
 }
 
@@ -17,6 +18,7 @@ export const extensionHeadBytes = 3;
 
 /** A PROXY header. */
 export class ProxyHeader {
+  /** Version of the PROXY protocol. */
   readonly version: 1 | 2;
   /**
    * `"proxy"`: the connection is relayed for `source`. `"local"`: the proxy speaks for itself, as in its

@@ -15,7 +15,7 @@ import type { Segments } from "../memory/segments.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { StreamConnection } from "./connection.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
-import type { ConnectionRole } from "./state.ts";
+import type { Role } from "../base/role.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
 import { configuredLimits, isLimited, type Limits } from "./time_limits/table.ts";
@@ -62,7 +62,7 @@ export class SharedConfig<D = unknown> {
   /** Raised when the connection changes hands: a promise of an earlier handler no longer concerns it. */
   generation = 0;
   /** Whether its connections were accepted or made by `connect`. */
-  role: ConnectionRole = "server";
+  role: Role = "server";
   /** This end of all of them, where their listener is bound to one address alone. */
   localAddress: SocketAddress | undefined = undefined;
   /** Unix sockets, that know less options. */

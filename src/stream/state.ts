@@ -5,9 +5,6 @@
  */
 import type { CloseReason, ConnectionState } from "./types.ts";
 
-/** `"server"`: it was accepted. `"client"`: `connect` has made it. */
-export type ConnectionRole = "server" | "client";
-
 /** States; the order is that of {@linkcode stateNames}. */
 export const State = {
   connecting: 0,

@@ -11,7 +11,7 @@ import { brokenLoop } from "../loop/native_errors.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop, LoopSockets } from "../loop/event_loop.ts";
-import type { TraceRole } from "../loop/trace.ts";
+import type { SocketRole } from "../loop/trace.ts";
 import type { StreamConnection } from "./connection.ts";
 import type { SharedConfig } from "./shared_config.ts";
 import type { Connection } from "./types.ts";
@@ -162,7 +162,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
   }
 
   /** What the socket of an id is; undefined of one that is gone or yet to be told of. */
-  roleOf(id: number): TraceRole | undefined {
+  roleOf(id: number): SocketRole | undefined {
     const connection = this.#find(id);
     if (connection !== undefined) return connection.role;
     if (this.#datagramPorts.has(id)) return "datagram";

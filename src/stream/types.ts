@@ -7,7 +7,7 @@ import type { SocketAddress } from "../base/address.ts";
 import type { Window } from "../memory/window.ts";
 import type { Loop } from "../loop/types.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
-import type { ConnectionRole } from "./state.ts";
+import type { Role } from "../base/role.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./time_limits/types.ts";
 
 /**
@@ -191,7 +191,8 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   readonly id: number;
   /** Where it stands. */
   readonly state: ConnectionState;
-  readonly role: ConnectionRole;
+  /** `"server"` for an accepted connection, `"client"` for one made by `connect`. */
+  readonly role: Role;
   /** The application's own. */
   data: D;
   /** Bytes accepted by `write` and not yet taken by the kernel. */

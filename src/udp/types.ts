@@ -98,7 +98,9 @@ export interface UdpSocketOptions<D = undefined> {
 
 /** One datagram as `for await` yields it: the bytes are a copy. */
 export interface ReceivedDatagram {
+  /** The bytes. */
   bytes: Uint8Array<ArrayBuffer>;
+  /** The address of the sender. */
   sender: SocketAddress;
   /** True where its end was cut off, being longer than `datagramSize`. */
   truncated: boolean;

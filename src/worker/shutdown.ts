@@ -40,7 +40,9 @@ export function deadlinesWithin(deadlines: ShutdownDeadlines, milliseconds: numb
 
 /** How one phase went. */
 export interface PhaseReport {
+  /** The phase. */
   phase: Phase;
+  /** How long it took. */
   milliseconds: number;
   /** False: its deadline passed, or the shutdown was hurried on. */
   finished: boolean;
@@ -50,7 +52,9 @@ export interface PhaseReport {
 export interface ShutdownReport extends DrainCounts {
   /** Why it was shut down: `"SIGTERM"`, `"shutdown"`, or the fault that stopped it. */
   reason: string;
+  /** How long the shutdown took. */
   milliseconds: number;
+  /** Its phases, in order. */
   phases: PhaseReport[];
   /** Workers that did not answer and lost their sockets or were killed. */
   workersKilled: number;

@@ -72,12 +72,15 @@ export interface AddressTableOptions {
 export interface AddressStatistics {
   /** Connections admitted. */
   admitted: number;
-  /** Connections refused, by reason. */
+  /** Connections refused because the address had too many. */
   refusedConnections: number;
+  /** Connections refused because the address opened them too fast. */
   refusedRate: number;
+  /** Connections refused because the address was banned. */
   refusedBanned: number;
   /** Of those, connections for which no entry was free: nothing limits them by address. */
   uncounted: number;
+  /** Offences that were counted. */
   offences: number;
   /** Bans that offences led to. */
   bans: number;

@@ -10,8 +10,51 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 /** The levels, least first. */
 export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Every event and its level. An event that is new is added here, and nowhere else. */
-export const logEvents = {
+/** The name of an event. */
+export type LogEvent =
+  | "server.starting"
+  | "server.listening"
+  | "server.phase"
+  | "server.stopping"
+  | "server.stopped"
+  | "server.failed"
+  | "server.signal"
+  | "server.restart"
+  | "successor.come"
+  | "successor.failed"
+  | "successor.ready"
+  | "successor.unreachable"
+  | "server.statistics"
+  | "server.selfTestFailed"
+  | "worker.starting"
+  | "worker.ready"
+  | "worker.slow"
+  | "worker.stuck"
+  | "worker.recovered"
+  | "worker.died"
+  | "worker.replaced"
+  | "worker.killed"
+  | "worker.failed"
+  | "worker.added"
+  | "worker.retiring"
+  | "worker.stopped"
+  | "worker.messagesDropped"
+  | "loop.exception"
+  | "connection.refused"
+  | "write.refused"
+  | "address.banned"
+  | "address.released"
+  | "limit.reached"
+  | "limit.released"
+  | "application.error"
+  | "application.message"
+  | "log.dropped"
+  | "manager.unreachable"
+  | "metrics.listening"
+  | "metrics.failed";
+
+/** The level of every event. */
+export const logEvents: Readonly<Record<LogEvent, LogLevel>> = {
   "server.starting": "debug",
   "server.listening": "info",
   "server.phase": "info",
@@ -52,10 +95,7 @@ export const logEvents = {
   "manager.unreachable": "warn",
   "metrics.listening": "info",
   "metrics.failed": "warn",
-} as const satisfies Record<string, LogLevel>;
-
-/** The name of an event. */
-export type LogEvent = keyof typeof logEvents;
+};
 
 /** The fields of an event: plain values, and errors. */
 export type LogFields = Readonly<Record<string, unknown>>;

@@ -35,25 +35,25 @@ export interface LimitOptions
   banAfter?: number;
 }
 
-/** Options of `listen` that a server decides by itself, or writes in its own way. */
-type OwnListenOptions =
-  | "socket"
-  | "data"
-  | "loop"
-  | "signal"
-  | "admission"
-  | "refused"
-  | "fd"
-  | "duplicate"
-  | "replaceStale"
-  | "removePath"
-  | "reusePort"
-  | "timeouts"
-  | "limits"
-  | "proxyProtocol";
-
 /** What one listener is and how its connections behave. */
-export interface ListenerOptions extends Omit<ListenOptions, OwnListenOptions> {
+export interface ListenerOptions extends
+  Omit<
+    ListenOptions,
+    | "socket"
+    | "data"
+    | "loop"
+    | "signal"
+    | "admission"
+    | "refused"
+    | "fd"
+    | "duplicate"
+    | "replaceStale"
+    | "removePath"
+    | "reusePort"
+    | "timeouts"
+    | "limits"
+    | "proxyProtocol"
+  > {
   /** The name in statistics and in the log. The listener's place in the list by default. */
   name?: string;
   /** URL of the application's module. The server's own module by default. */
@@ -66,30 +66,30 @@ export interface ListenerOptions extends Omit<ListenOptions, OwnListenOptions> {
   proxyProtocol?: Partial<ProxyProtocol>;
 }
 
-/** Options of `udpSocket` that a server decides by itself, or writes in its own way. */
-type OwnUdpOptions =
-  | "socket"
-  | "data"
-  | "loop"
-  | "signal"
-  | "hostname"
-  | "port"
-  | "inherited"
-  | "fd"
-  | "connect"
-  | "ipv6Only"
-  | "reuseAddress"
-  | "reusePort"
-  | "multicastTTL"
-  | "multicastLoopback"
-  | "multicastInterface";
-
 /**
  * One UDP address of a server. On Linux every worker has a socket of its own at it, and the kernel sends the
  * datagrams of one sender always to the same worker while the number of workers stays the same
  * (SO_REUSEPORT, socket(7)). Windows has no such option: there only the first worker has the socket.
  */
-export interface UdpListenerOptions extends Omit<UdpSocketOptions, OwnUdpOptions> {
+export interface UdpListenerOptions extends
+  Omit<
+    UdpSocketOptions,
+    | "socket"
+    | "data"
+    | "loop"
+    | "signal"
+    | "hostname"
+    | "port"
+    | "inherited"
+    | "fd"
+    | "connect"
+    | "ipv6Only"
+    | "reuseAddress"
+    | "reusePort"
+    | "multicastTTL"
+    | "multicastLoopback"
+    | "multicastInterface"
+  > {
   /** The name in statistics and in the log. `"udp"`, or its place in the list where there are several. */
   name?: string;
   /** URL of the application's module. The server's own module by default. */

@@ -150,7 +150,7 @@ function receive(
 export function serveMetrics(
   options: MetricsListenOptions,
   statistics: () => ServerStatistics,
-): Listener<Exchange | undefined> {
+): Listener {
   const { hostname = "127.0.0.1", port = 0, unix, loop, error: failed } = options;
   const { timeout = exchangeTimeoutMilliseconds } = options;
   const place = unix === undefined ? { hostname, port } : { unix };
@@ -180,5 +180,5 @@ export function serveMetrics(
       error: () => {},
     },
   };
-  return listen(listening);
+  return listen(listening) as unknown as Listener;
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Role } from "../../base/role.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
 import { type Gauges, timeoutGauges } from "../../server/gauges.ts";
@@ -18,9 +19,6 @@ export type Health = "healthy" | "slow" | "stuck";
 
 /** All healths, best first. */
 export const healths: readonly Health[] = ["healthy", "slow", "stuck"];
-
-/** Who asked for an operation: the server's own reads and writes, or an outgoing connection's. */
-export type OperationRole = "server" | "client";
 
 /** Counts by name, such as those of errors by their code. */
 export type CountsByName = Readonly<Record<string, number>>;
@@ -35,9 +33,11 @@ export interface Histogram {
   readonly sum: number;
 }
 
-/** How much of something with a fixed size is in use. */
-export interface Occupancy {
+/** How much of a resource of fixed size is in use. */
+export interface Usage {
+  /** How many are in use. */
   readonly used: number;
+  /** Its size. */
   readonly size: number;
 }
 
@@ -47,6 +47,7 @@ export interface ConnectionCounts {
   readonly open: number;
   /** Open now, by state. */
   readonly byState: CountsByName;
+  /** Accepted since the start. */
   readonly accepted: number;
   /** Connections that the application made. */
   readonly connected: number;
@@ -54,25 +55,31 @@ export interface ConnectionCounts {
   readonly refused: CountsByName;
   /** Served from their first to their last byte. */
   readonly handled: number;
+  /** Ended by both sides, since the start. */
   readonly closed: number;
+  /** Ended in any other way, such as by a reset or a timeout, since the start. */
   readonly aborted: number;
 }
 
 /** What one worker did, or all workers together. */
 export interface ActivityStatistics {
+  /** Its connections. */
   readonly connections: ConnectionCounts;
+  /** Bytes received from peers. */
   readonly bytesReceived: number;
+  /** Bytes that the kernel has taken for peers. */
   readonly bytesSent: number;
   /** Operations by kind and role. */
-  readonly operations: Readonly<Record<string, Readonly<Record<OperationRole, number>>>>;
+  readonly operations: Readonly<Record<string, Readonly<Record<Role, number>>>>;
   /** Errors by code, such as `"ECONNRESET"`. */
   readonly errors: CountsByName;
   /**
    * Writes that were refused: `"buffer"`, the connection's buffer was full, or `"ended"`, it had ended.
    */
   readonly writesRefused: CountsByName;
-  /** Callbacks of the application that threw or rejected, and those of them that no `error` callback took. */
+  /** Callbacks of the application that threw or rejected. */
   readonly handlerErrors: number;
+  /** Those of them that no `error` callback took. */
   readonly unhandledErrors: number;
   /** Datagrams the kernel dropped because a socket's receive buffer was full. */
   readonly datagramsDropped: number;
@@ -90,16 +97,20 @@ export interface ActivityStatistics {
 export interface WorkerStatistics extends ActivityStatistics {
   /** The worker's number; a replacement has the number of the one it replaces. */
   readonly worker: number;
+  /** Where it stands between its start and its end. */
   readonly phase: Phase;
+  /** What the supervisor's health checks found. */
   readonly health: Health;
   /** Milliseconds since the last turn or sign of life. */
   readonly heartbeatAge: number;
   /** Share of time the loop was busy lately, 0 to 1. */
   readonly utilisation: number;
-  /** The most records that have waited in each ring, and its room. */
-  readonly submissionRing: Occupancy;
-  readonly completionRing: Occupancy;
-  readonly segments: Occupancy;
+  /** The most records that have waited in the submission ring, and its size. */
+  readonly submissionRing: Usage;
+  /** The most records that have waited in the completion ring, and its size. */
+  readonly completionRing: Usage;
+  /** Segments that hold data now, and how many there are. */
+  readonly segments: Usage;
   /** Lengths of queues now: `"tasks"` (handlers that wait for promises), `"timers"`, `"outbox"` (bytes) … */
   readonly queues: CountsByName;
 }
@@ -114,6 +125,7 @@ export interface AcceptQueue {
 
 /** Connections at one listener. */
 export interface ListenerCounts {
+  /** Accepted since the start. */
   readonly accepted: number;
   /** Refused before the application saw them, by reason: `"limit"`, `"rate"`, `"banned"` and so on. */
   readonly refusals: CountsByName;
@@ -121,9 +133,11 @@ export interface ListenerCounts {
 
 /** One listener, over all workers. */
 export interface ListenerStatistics extends ListenerCounts {
+  /** The name of the listener. */
   readonly name: string;
   /** As `"127.0.0.1:3000"`, or the path of a Unix socket. */
   readonly address: string;
+  /** Open now. */
   readonly open: number;
   /** The sum of the refusals. */
   readonly refused: number;
@@ -137,6 +151,7 @@ export interface ListenerStatistics extends ListenerCounts {
 
 /** One UDP address, over all workers. */
 export interface UdpListenerStatistics {
+  /** The name of the address. */
   readonly name: string;
   /** As `"127.0.0.1:53"`. */
   readonly address: string;
@@ -146,11 +161,13 @@ export interface UdpListenerStatistics {
 export interface ProcessStatistics {
   /** Milliseconds of processor time, all threads and the system's work for them included. */
   readonly cpuTime: number;
-  /** Bytes in physical memory, and of address space. */
+  /** Bytes in physical memory. */
   readonly residentBytes: number | undefined;
+  /** Bytes of address space. */
   readonly virtualBytes: number | undefined;
-  /** Descriptors that are open (handles on Windows), and how many may be. */
+  /** Open file descriptors; handles on Windows. */
   readonly openDescriptors: number | undefined;
+  /** How many file descriptors may be open. */
   readonly maxDescriptors: number | undefined;
   /** When the process was started, in milliseconds since 1970. */
   readonly started: number | undefined;
@@ -172,11 +189,15 @@ export interface ServerStatistics {
   readonly time: number;
   /** When the server was started, in milliseconds since 1970. */
   readonly started: number;
+  /** The number of the process. */
   readonly pid: number;
   /** Version of this framework. */
   readonly version: string;
+  /** `"bun"` or `"deno"`. */
   readonly runtime: string;
+  /** `"linux"` or `"windows"`. */
   readonly operatingSystem: string;
+  /** Where the server stands between its start and its end. */
   readonly phase: Phase;
   /** All workers that are there, stuck ones included. */
   readonly workers: readonly WorkerStatistics[];
@@ -186,7 +207,9 @@ export interface ServerStatistics {
   readonly abandonedThreads: number;
   /** Messages between workers that a worker did not get, since too many were on their way to it. */
   readonly messagesDropped: number;
+  /** The listeners, in the order of the options. */
   readonly listeners: readonly ListenerStatistics[];
+  /** The UDP addresses, in the order of the options. */
   readonly udp: readonly UdpListenerStatistics[];
   /** Over all workers, those that are gone included. */
   readonly total: ActivityStatistics;
@@ -198,7 +221,9 @@ export interface ServerStatistics {
   readonly acceptQueueOverflows: number | undefined;
   /** Attempts the kernel dropped at listening sockets, on the whole system; undefined where unknown. */
   readonly acceptQueueDrops: number | undefined;
+  /** The process of the server's own thread. */
   readonly process: ProcessStatistics;
+  /** Limits by address. */
   readonly addresses: AddressTotals;
   /** Entries that the log's sink failed to take. */
   readonly logFailures: number;
