@@ -119,7 +119,14 @@ describe("the table of addresses", () => {
   });
 
   it("gives an entry to another address only when nothing is lost by it", () => {
-    const table = AddressTable.create({ connections: 5, rate: 1, burst: 1, banAfter: 2, entries: 16 });
+    const table = AddressTable.create({
+      connections: 5,
+      rate: 1,
+      burst: 1,
+      banAfter: 2,
+      banTime: 600_000,
+      entries: 16,
+    });
     const other = (index: number) => new AddressWords().set(4, 0x0a00_0000 + index, 0, 0, 0);
     const tickets: number[] = [];
     for (let index = 0; index < 16; index++) {

@@ -125,7 +125,7 @@ describe("ringport top", () => {
       [["--url=ftp://a"], "is not a URL"],
       [["--url=http://"], "is not a URL"],
       [["--url"], "--url needs a value"],
-      [["--pid=0"], "is no number of a process"],
+      [["--pid=0"], "is not a process ID"],
       [["--pid=1", "--url=a:1"], "cannot be combined"],
       [["--pid=12"], "is not there"],
       [["--pid=12"], "has metrics.port neither", new TestTerminal({ files })],
