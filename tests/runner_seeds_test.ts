@@ -9,7 +9,7 @@ import { type BoundSource, listenRaw } from "../src/listen/bound_source.ts";
 import { connect, type Connection, type Loop } from "../src/mod.ts";
 import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { type Phase } from "../src/server/phases.ts";
-import { WorkerServer } from "../src/server/worker_server.ts";
+import { WorkerServer, type WorkerServerEvent } from "../src/server/worker_server.ts";
 import { HandOverQueue } from "../src/worker/accepting/hand_over_queue.ts";
 import { begin, type Run } from "./applications/seeded.ts";
 import { hashOf, StreamHash } from "./helpers/hash.ts";
@@ -114,14 +114,9 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
   };
   const options = resolveServerOptions(given);
   const logged: string[] = [];
-  const owner = {
-    log: (message: string) => void logged.push(message),
-    shutdown() {},
-    exception: (thrown: unknown) => void logged.push(`exception: ${thrown}`),
-    broken: (error: Error) => void logged.push(`broken: ${error}`),
-    banned() {},
-    event() {},
-    refusing() {},
+  const hear = (event: WorkerServerEvent) => {
+    if (event.kind === "log") logged.push(event.message);
+    if (event.kind === "exception" || event.kind === "broken") logged.push(`${event.kind}: ${event.error}`);
   };
   const plan = { kind: "bind", reusePort: false } as const;
   const settings = {
@@ -135,14 +130,14 @@ async function open(seed: number, manner: Manner): Promise<Scene> {
     seed,
   };
   if (!manner.handedOver) {
-    const runner = new WorkerServer(settings, owner);
+    const runner = new WorkerServer(settings, hear);
     await runner.start();
     runner.serve();
     const { address } = runner.listeners[0].info;
     return { runner, port: address.port, acceptor: undefined, logged };
   }
   const handed = { ...settings, listeners: [] as ConstructorParameters<typeof WorkerServer>[0]["listeners"] };
-  const runner = new WorkerServer(handed, owner);
+  const runner = new WorkerServer(handed, hear);
   const queue = new HandOverQueue();
   const acceptor = listenRaw(runner.loop, { hostname: "127.0.0.1", port: 0 }, (descriptor, peer) => {
     const { familyCode, word0, word1, word2, word3, port } = peer;

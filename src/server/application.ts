@@ -1,16 +1,18 @@
 /**
- * What a server runs: the application's callbacks, and how a module becomes one.
+ * What a server runs: the application's callbacks, how a module becomes one, and the applications of a
+ * worker.
  *
  * @module
  */
-import { OptionError } from "../base/errors.ts";
+import { OptionError, RingportError } from "../base/errors.ts";
+import { follow } from "../base/follow.ts";
 import { distanceBetween, nearestOf } from "../base/nearest.ts";
 import { describe } from "../base/options.ts";
+import { isError, messageOf } from "../base/thrown.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import type { Datagram, DatagramSender } from "../udp/datagram.ts";
 import type { UdpSocket } from "../udp/socket.ts";
 import type { SocketAddress } from "../base/address.ts";
-import { importApplication } from "./application_module.ts";
 import type { Phase } from "./phases.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -109,6 +111,73 @@ const mistaken: Readonly<Record<string, string>> = {
   shutdown: "stopping",
 };
 
+/** The applications of one worker: one for each module that a listener or a UDP address names. */
+export class Applications {
+  readonly #byUrl = new Map<string, Application<unknown>>();
+  /** Those whose `start` was called. */
+  readonly #begun: Application<unknown>[] = [];
+  readonly #failed: (what: string, thrown: unknown) => void;
+
+  /** `failed` is called with what a callback threw or rejected with, `start` apart. */
+  constructor(failed: (what: string, thrown: unknown) => void) {
+    this.#failed = failed;
+  }
+
+  /** The application of a module that was loaded. */
+  of(moduleUrl: string): Application<unknown> {
+    return this.#byUrl.get(moduleUrl)!;
+  }
+
+  async load(moduleUrls: Iterable<string>): Promise<void> {
+    for (const url of moduleUrls) {
+      if (!this.#byUrl.has(url)) this.#byUrl.set(url, await loadApplication(url));
+    }
+  }
+
+  /** Calls `start` of each while `goesOn` answers true. Rejects as the first of them that fails. */
+  async start(context: WorkerContext, goesOn: () => boolean): Promise<void> {
+    for (const application of this.#byUrl.values()) {
+      if (!goesOn()) return;
+      this.#begun.push(application);
+      await application.start?.(context);
+    }
+  }
+
+  /** Tells all of them at once of a phase: one that takes its time holds none of the others up. */
+  async stopping(phase: Phase): Promise<void> {
+    const failed = `the application's \`stopping\` failed in the phase ${phase}`;
+    await this.#each(failed, (application) => application.stopping?.(phase));
+  }
+
+  async stop(): Promise<void> {
+    await this.#each("the application's `stop` failed", (application) => application.stop?.());
+  }
+
+  idle(context: WorkerContext): void {
+    const failed = (error: unknown) => this.#failed("the application's `idle` failed", error);
+    for (const application of this.#byUrl.values()) {
+      try {
+        follow(application.idle?.(context), () => {}, failed);
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+
+  async #each(
+    failed: string,
+    call: (application: Application<unknown>) => void | Promise<void>,
+  ): Promise<void> {
+    await Promise.all(this.#begun.map(async (application) => {
+      try {
+        await call(application);
+      } catch (error) {
+        this.#failed(failed, error);
+      }
+    }));
+  }
+}
+
 /** Imports the module and makes its application. */
 export async function loadApplication(moduleUrl: string): Promise<Application<unknown>> {
   const exported = await importApplication(moduleUrl);
@@ -204,4 +273,54 @@ function construct(exported: object, moduleUrl: string): unknown {
 
 function fault(moduleUrl: string, key: string, message: string): OptionError {
   return new OptionError("application", key, `${moduleUrl}: ${message}`);
+}
+
+/** What a module exports. */
+export type ModuleExports = Readonly<Record<string, unknown>>;
+
+/**
+ * Imports the module of an application.
+ *
+ * @throws {RingportError} `ERR_APPLICATION` when it cannot be loaded: there is no such file, it is not a
+ * valid program, or it threw.
+ */
+export async function importApplication(moduleUrl: string): Promise<ModuleExports> {
+  try {
+    return await import(moduleUrl) as ModuleExports;
+  } catch (cause) {
+    throw applicationError(moduleUrl, `the module cannot be loaded: ${describeCause(cause)}`, cause);
+  }
+}
+
+/** An error of an application's module. */
+export function applicationError(moduleUrl: string, what: string, cause?: unknown): RingportError {
+  return new RingportError(`application ${moduleUrl}: ${what}`, {
+    code: "ERR_APPLICATION",
+    operation: "load",
+    origin: "application",
+    cause,
+  });
+}
+
+/** Where Bun says that a source is wrong. */
+interface SourcePosition {
+  file?: string;
+  line?: number;
+  column?: number;
+}
+
+/** Deno's messages name the position; Bun has it, and all but the first error, beside the message. */
+function describeCause(cause: unknown): string {
+  if (!isError(cause)) return describeOne(cause);
+  const { errors } = cause as { errors?: unknown };
+  return Array.isArray(errors) && errors.length > 0 ? errors.map(describeOne).join("; ") : describeOne(cause);
+}
+
+function describeOne(cause: unknown): string {
+  if (!isError(cause)) return `it threw ${messageOf(cause)}`;
+  const { position } = cause as { position?: SourcePosition };
+  const isBuilding = position !== undefined || /^(SyntaxError|TypeError)$/.test(cause.name);
+  const message = isBuilding || cause.name === "Error" ? cause.message : `${cause.name}: ${cause.message}`;
+  if (position?.file === undefined) return message;
+  return `${message} at ${position.file}:${position.line}:${position.column}`;
 }

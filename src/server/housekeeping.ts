@@ -1,32 +1,47 @@
 /**
- * What a worker does once in a while: writes its board, and tells the application when the loop is idle.
+ * Once in a while a worker publishes its gauges, and tells the application when the loop is idle.
  *
  * @module
  */
-import { gaugesInterval } from "./gauges.ts";
+import { Counters } from "../loop/counters.ts";
+import type { EventLoop } from "../loop/event_loop.ts";
+import { stateNames } from "../stream/state.ts";
+import { socketsOf } from "../stream/table.ts";
+import { type Gauges, gaugesInterval } from "./gauges.ts";
+import type { ServedListener } from "./listeners.ts";
+import { type Phase, phases } from "./phases.ts";
 
 /** Milliseconds between two calls of the application's `idle`. */
 const idleInterval = 1_000;
 
-/** The tasks; the worker's server decides when to run them. */
-export interface HousekeepingTasks {
-  /** Writes the board. `quiet`: nothing has happened on the loop since it was written. */
-  write(quiet: boolean): void;
-  /** Completions of the loop so far: when they stand still the loop is idle. */
-  completions(): number;
-  /** Tells the application. */
+/** The parts of a worker that are looked after. */
+export interface KeptParts {
+  loop: EventLoop;
+  board: Gauges;
+  /** Filled while the worker starts. */
+  listeners: readonly ServedListener[];
+  phase(): Phase;
+  /** Tells whoever accepts for this worker how many connections it has. */
+  tellLoad(): void;
+  /** A listener of the worker's own has reached its limit of connections, or has room again. */
+  limit(listener: string, reached: boolean): void;
+  /** The loop has nothing to do. */
   idle(): void;
 }
 
 export class Housekeeping {
-  readonly #tasks: HousekeepingTasks;
+  readonly #parts: KeptParts;
+  readonly #counters: Counters;
+  /** Places of listeners that are at their limit. */
+  readonly #full = new Set<number>();
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
   #completions = 0;
   #sinceIdle = 0;
   #stood = false;
 
-  constructor(tasks: HousekeepingTasks) {
-    this.#tasks = tasks;
+  constructor(parts: KeptParts) {
+    this.#parts = parts;
+    this.#counters = new Counters(parts.loop.engine.native.shareable);
   }
 
   begin(): void {
@@ -35,19 +50,64 @@ export class Housekeeping {
 
   end(): void {
     clearInterval(this.#timer);
-    this.#tasks.write(false);
+    this.write();
+  }
+
+  /** Publishes the gauges. */
+  write(): void {
+    this.#writeAlways();
+    this.#writeActivity();
+  }
+
+  /** Publishes how many connections were refused, and why. */
+  writeRefusals(): void {
+    const { board, listeners } = this.#parts;
+    listeners.forEach(({ listener }, index) => board.setRefusals(index, listener.refusals));
   }
 
   #round(): void {
-    const completions = this.#tasks.completions();
+    // Excludes wake-ups, so that reading statistics does not make an idle worker look busy.
+    const completions = this.#counters.activity;
     const stands = completions === this.#completions;
+    this.#writeAlways();
     // What happened since the last look may have changed something after it: one more full writing.
-    this.#tasks.write(stands && this.#stood);
+    if (!stands || !this.#stood) this.#writeActivity();
     this.#stood = stands;
     this.#completions = completions;
     this.#sinceIdle += gaugesInterval;
     if (!stands || this.#sinceIdle < idleInterval) return;
     this.#sinceIdle = 0;
-    this.#tasks.idle();
+    this.#parts.idle();
+  }
+
+  /** What changes while nothing happens on the loop. */
+  #writeAlways(): void {
+    const { board, loop } = this.#parts;
+    board.set("writtenAt", Date.now());
+    board.set("phase", phases.indexOf(this.#parts.phase()));
+    // Where nobody reads, the loop is quiet and the kernel drops.
+    socketsOf(loop).countDrops();
+    board.setLoop(loop.engine);
+  }
+
+  #writeActivity(): void {
+    const { board, loop, listeners, tellLoad } = this.#parts;
+    this.writeRefusals();
+    this.#tellLimits();
+    const states = stateNames.map(() => 0);
+    socketsOf(loop).countStates(states);
+    board.setStates(states);
+    tellLoad();
+    // Last: whoever reads it first finds the others as new at least.
+    board.set("connections", listeners.reduce((sum, { listener }) => sum + listener.connectionCount, 0));
+  }
+
+  #tellLimits(): void {
+    this.#parts.listeners.forEach(({ listener: { isFull }, info }, index) => {
+      if (isFull === this.#full.has(index)) return;
+      if (isFull) this.#full.add(index);
+      else this.#full.delete(index);
+      this.#parts.limit(info.name, isFull);
+    });
   }
 }

@@ -96,23 +96,24 @@ export function messageBody(message: unknown): Uint8Array<ArrayBuffer> {
   });
 }
 
-/** How a worker's end reaches the server. */
-export interface MessageWay {
-  post(body: Uint8Array<ArrayBuffer>): void;
-  /** The number received from the server. */
-  heard(count: number, bytes: number): void;
-}
+/** What a worker's end sends to the server. */
+export type WorkerMessageEvent =
+  /** A message for all other workers and the server. */
+  | { kind: "message"; body: Uint8Array<ArrayBuffer> }
+  /** So many messages of others were heard. */
+  | { kind: "heard"; count: number; bytes: number };
 
 /** A worker's end. */
 export class WorkerMessages {
-  readonly #way: MessageWay;
+  readonly #send: (event: WorkerMessageEvent) => void;
   readonly #budget = new MessageBudget();
   readonly handlers: WorkerMessageHandlers;
   #heardCount = 0;
   #heardBytes = 0;
 
-  constructor(way: MessageWay, failed: (thrown: unknown) => void) {
-    this.#way = way;
+  /** `failed` receives what a handler throws or rejects with. */
+  constructor(send: (event: WorkerMessageEvent) => void, failed: (thrown: unknown) => void) {
+    this.#send = send;
     this.handlers = new WorkerMessageHandlers(failed);
   }
 
@@ -126,7 +127,7 @@ export class WorkerMessages {
         origin: "application",
       });
     }
-    this.#way.post(body);
+    this.#send({ kind: "message", body });
   }
 
   /** The server has passed on this many of this worker's. */
@@ -146,6 +147,6 @@ export class WorkerMessages {
   #acknowledge(): void {
     const [count, bytes] = [this.#heardCount, this.#heardBytes];
     this.#heardCount = this.#heardBytes = 0;
-    this.#way.heard(count, bytes);
+    this.#send({ kind: "heard", count, bytes });
   }
 }

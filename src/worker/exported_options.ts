@@ -5,7 +5,7 @@
  */
 import { threadEntry } from "./thread/entry_url.ts";
 import { host } from "../host/mod.ts";
-import { applicationError, importApplication } from "../server/application_module.ts";
+import { applicationError, importApplication } from "../server/application.ts";
 import type { ServerOptions } from "../server/options/mod.ts";
 
 /**

@@ -28,12 +28,16 @@ import { AddressTables } from "./address_tables.ts";
 import { Acceptor } from "./accepting/acceptor.ts";
 import { selfTest, type SelfTestResult } from "./supervision/self_test.ts";
 import { type Spreading, spreadingOf } from "../server/spreading.ts";
-import { processStatistics, workerStatistics } from "./metrics/collect.ts";
-import { formatSocketAddress, ListenerMetrics } from "./metrics/collect.ts";
+import {
+  formatSocketAddress,
+  ListenerMetrics,
+  processStatistics,
+  skewOf,
+  workerStatistics,
+} from "./metrics/collect.ts";
 import { serveMetrics } from "./metrics/listener.ts";
 import { Past } from "./supervision/past.ts";
 import { noActivity, totalOf } from "./metrics/table.ts";
-import { skewOf } from "./metrics/collect.ts";
 import type { ActivityStatistics, CountsByName, ServerStatistics } from "./metrics/table.ts";
 import type { WorkerLink } from "./worker_port.ts";
 import type { EndingWorker } from "./shutdown.ts";
@@ -345,7 +349,7 @@ export class Fleet {
     const judges = this.#tables.judges.memory;
     if (this.#processes !== undefined) return this.#processes.makeLink(handle, place, judges.ofListener);
     const { shared, board } = handle;
-    const memory = { queue: shared.buffer, board: board.buffer, judges, place };
+    const memory = { queue: shared.buffer, board: board.buffer, judges, tableIndex: place };
     const name = `ringport worker ${handle.index}`;
     return new ThreadLink(name, host.pid, memory, handle, {
       lost: ({ reason }) => {

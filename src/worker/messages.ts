@@ -6,9 +6,8 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import type { ShareableLoop } from "../loop/remote_statistics.ts";
-import type { LogEvent } from "../server/log/events.ts";
 import type { DrainCounts, Phase } from "../server/phases.ts";
-import type { WorkerServerSettings } from "../server/worker_server.ts";
+import type { WorkerServerEvent, WorkerServerSettings } from "../server/worker_server.ts";
 
 /** To a worker. */
 export type ToWorker =
@@ -29,26 +28,13 @@ export type FromWorker =
   | { kind: "loaded"; pid: number }
   | { kind: "ready"; addresses: SocketAddress[]; loop: ShareableLoop }
   | { kind: "serving" }
-  /** Its own listeners are closed. */
-  | { kind: "refusing" }
   /** No connection is left since the worker went into this phase. */
   | { kind: "emptied"; phase: Phase; counts: DrainCounts }
   | { kind: "stopped"; counts: DrainCounts }
   /** Its loop was taken away, and the thread, which was stuck, sees it now and ends. */
   | { kind: "returned" }
   | { kind: "failed"; code: string; message: string; stack?: string }
-  | { kind: "log"; message: string; fields?: Record<string, unknown> }
-  /** An exception has escaped into its loop: the error as the log tells it. */
-  | { kind: "exception"; error: unknown; unreported: number }
-  /** An event of the closed list, which the server's log tells. */
-  | { kind: "event"; event: LogEvent; fields: Record<string, unknown> }
   /** Messages for its application may come. */
   | { kind: "hears" }
-  /** For all other workers and the server. */
-  | { kind: "message"; body: Uint8Array<ArrayBuffer> }
-  /** So many messages of others were heard. */
-  | { kind: "heard"; count: number; bytes: number }
-  /** An address was banned for its offences. */
-  | { kind: "banned"; address: string }
-  /** The application asks for a shutdown. */
-  | { kind: "shutdown" };
+  /** What it has told, as plain data: an error is as the log tells it. */
+  | Exclude<WorkerServerEvent, { kind: "broken" | "seized" }>;

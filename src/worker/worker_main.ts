@@ -6,9 +6,13 @@
 import { plainFields } from "../server/log/values.ts";
 import { codeOf, isError, messageOf, stackOf } from "../base/thrown.ts";
 import type { HandOver } from "../server/hand_over.ts";
-import type { LogEvent } from "../server/log/events.ts";
 import { noDrains, type Phase } from "../server/phases.ts";
-import { WorkerServer, type WorkerServerMemory, type WorkerServerSettings } from "../server/worker_server.ts";
+import {
+  WorkerServer,
+  type WorkerServerEvent,
+  type WorkerServerMemory,
+  type WorkerServerSettings,
+} from "../server/worker_server.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 /** What a worker's main module gives to the service. */
@@ -71,21 +75,7 @@ export class WorkerService {
 
   async #start(settings: WorkerServerSettings, means: ServiceMeans | undefined): Promise<void> {
     const { post } = this.#host;
-    const owner = {
-      log: (message: string, fields?: Record<string, unknown>) => post(plainLog(message, fields)),
-      exception: (thrown: unknown, unreported: number) =>
-        post({ kind: "exception", error: plainFields({ error: thrown }).error, unreported }),
-      broken: (error: Error) => this.crashed(error),
-      event: (event: LogEvent, fields: Record<string, unknown>) =>
-        post({ kind: "event", event, fields: plainFields(fields) }),
-      banned: (address: string) => post({ kind: "banned", address }),
-      seized: () => this.#seized(),
-      message: (body: Uint8Array<ArrayBuffer>) => post({ kind: "message", body }),
-      heard: (count: number, bytes: number) => post({ kind: "heard", count, bytes }),
-      refusing: () => post({ kind: "refusing" }),
-      shutdown: () => post({ kind: "shutdown" }),
-    };
-    const runner = new WorkerServer(settings, owner, means?.memory);
+    const runner = new WorkerServer(settings, (event) => this.#tell(event), means?.memory);
     this.#runner = runner;
     post({ kind: "hears" });
     await runner.start();
@@ -96,6 +86,25 @@ export class WorkerService {
       addresses: runner.listeners.map(({ info }) => info.address),
       loop: runner.loop.engine.native.shareable,
     });
+  }
+
+  /** Passes on what the worker's server tells, as plain data. */
+  #tell(event: WorkerServerEvent): void {
+    const { post } = this.#host;
+    switch (event.kind) {
+      case "broken":
+        return this.crashed(event.error);
+      case "seized":
+        return this.#seized();
+      case "log":
+        return post(plainLog(event.message, event.fields));
+      case "exception":
+        return post({ ...event, error: plainFields(event).error });
+      case "event":
+        return post({ ...event, fields: plainFields(event.fields) });
+      default:
+        return post(event);
+    }
   }
 
   /** The thread was stuck and given up. It is of no use any more, and says that it has come back. */

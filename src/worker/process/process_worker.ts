@@ -114,7 +114,7 @@ export class ProcessWorker implements ChannelOwner {
     );
     const [[loop, board], judged] = taken.map(({ buffers }) => buffers);
     const judges = { tables: [...judged], ofListener: [...ofListener] };
-    return { memory: { loop, board, judges, place }, handOver: this.#handOver };
+    return { memory: { loop, board, judges, tableIndex: place }, handOver: this.#handOver };
   }
 
   #post(message: FromProcess): void {
