@@ -9,7 +9,7 @@ import { logFlushMilliseconds } from "./base/limits.ts";
 import { runCommandLine } from "./cli/command_line.ts";
 import type { ServerRunner } from "./cli/run.ts";
 import { host } from "./host/mod.ts";
-import { inTime } from "./worker/in_time.ts";
+import { withTimeout } from "./base/with_timeout.ts";
 
 async function importServer(): Promise<ServerRunner> {
   // What only prints help needs no server, and no library.
@@ -21,6 +21,6 @@ if (import.meta.main) {
   const code = await runCommandLine(host.arguments, host, importServer);
   // The reader of the output may be slow, but unread error messages must not keep the process alive.
   await host.flush("stdout");
-  await inTime(host.flush("stderr"), logFlushMilliseconds);
+  await withTimeout(host.flush("stderr"), logFlushMilliseconds);
   host.exit(code);
 }

@@ -5,15 +5,15 @@ import { describe, it } from "@std/testing/bdd";
 import { connect, type RingportError } from "../src/mod.ts";
 import type { HandedOver } from "../src/server/hand_over.ts";
 import { greetingTimeoutMilliseconds, unidentifiedChannelsMax } from "../src/base/limits.ts";
-import { Channel, channelHandlers, channelOptions, nobody } from "../src/worker/process/channel.ts";
-import { ChannelListener } from "../src/worker/process/channel_listener.ts";
-import { frameBytesMax, frameOf, FrameReader } from "../src/worker/process/frames.ts";
+import { channelHandlers, channelOptions, nobody, ProcessChannel } from "../src/worker/process/channel.ts";
+import { type ChannelListener, LoopbackChannelListener } from "../src/worker/process/channel_listener.ts";
+import { frameBytesMax, frameOf, FrameReader } from "../src/worker/process/channel.ts";
 import { handOverQueueEntries } from "../src/worker/accepting/hand_over_queue.ts";
-import type { Arrival, ChannelDoor } from "../src/worker/process/channel_tokens.ts";
+import type { Arrival } from "../src/worker/process/channel_tokens.ts";
 import type { WorkerEnd } from "../src/worker/worker_port.ts";
 import { ProcessInbox } from "../src/worker/process/inbox.ts";
 import type { Taken, ToProcess } from "../src/worker/process/messages.ts";
-import { ProcessLink } from "../src/worker/process/process_link.ts";
+import { ProcessPort } from "../src/worker/process/process_port.ts";
 import { ProcessQueue } from "../src/worker/process/queue.ts";
 import { SharedParts } from "../src/worker/process/shared_parts.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
@@ -68,11 +68,11 @@ describe("messages in frames", () => {
 
 describe("the door for processes", () => {
   it("lets in who has the token, once, and nobody else", async () => {
-    await using loop = createEventLoop({ segmentCount: 64 });
-    const door = new ChannelListener(loop);
+    await using loop = createLoop({ segmentCount: 64 });
+    const door = new LoopbackChannelListener(loop);
     const heard: unknown[] = [];
     let arrivals = 0;
-    let channel: Channel | undefined = undefined;
+    let channel: ProcessChannel | undefined = undefined;
     const token = door.expect((arrived) => {
       arrivals += 1;
       channel = arrived;
@@ -82,7 +82,7 @@ describe("the door for processes", () => {
       throw new Error("nobody is expected");
     });
     door.forget(forgotten);
-    const dial = () => connect<Channel>({ ...channelOptions, hostname: "127.0.0.1", port: door.port });
+    const dial = () => connect<ProcessChannel>({ ...channelOptions, hostname: "127.0.0.1", port: door.port });
     const greet = async (bytes: Uint8Array) => {
       const connection = await dial();
       connection.write(bytes);
@@ -96,7 +96,7 @@ describe("the door for processes", () => {
 
     const connection = await dial();
     const answers: unknown[] = [];
-    const mine = new Channel({ connection }, {
+    const mine = new ProcessChannel({ connection }, {
       received: (message) => answers.push(message),
       closed: () => {},
     });
@@ -119,8 +119,8 @@ describe("the door for processes", () => {
 
 describe("peers that say nothing", () => {
   it("make room for others, and wait for a short time only", async () => {
-    await using loop = createEventLoop({ segmentCount: 64 });
-    const door = new ChannelListener(loop);
+    await using loop = createLoop({ segmentCount: 64 });
+    const door = new LoopbackChannelListener(loop);
     let arrivals = 0;
     const token = door.expect(() => {
       arrivals += 1;
@@ -147,8 +147,8 @@ describe("peers that say nothing", () => {
 describe("a process that was started", () => {
   it("is not taken for another one that shows its token", async () => {
     const arrivals: Arrival[] = [];
-    const door: ChannelDoor = {
-      place: {},
+    const door: ChannelListener = {
+      address: {},
       expect(arrived) {
         arrivals.push(arrived);
         return "token";
@@ -159,7 +159,7 @@ describe("a process that was started", () => {
     const tables = SharedParts.create([64]);
     const ended = Promise.withResolvers<WorkerEnd>();
     const settings = {
-      door,
+      listener: door,
       loop: { segmentCount: 64 },
       application: import.meta.url,
       paths: [],
@@ -169,10 +169,10 @@ describe("a process that was started", () => {
       place: 0,
       lost() {},
     };
-    const link = new ProcessLink(settings, { received() {}, ended: ended.resolve });
+    const link = new ProcessPort(settings, { received() {}, ended: ended.resolve });
     let aborted = false;
     const lane = { processId: link.pid + 1, give: () => "busy", take: () => 0, close() {} };
-    const owner = arrivals[0]({ lane, abort: () => aborted = true } as unknown as Channel);
+    const owner = arrivals[0]({ lane, abort: () => aborted = true } as unknown as ProcessChannel);
     expect(owner).not.toBe(link);
     expect(aborted).toBe(true);
     const { reason, message } = await within(ended.promise, "the process to end", 20_000);

@@ -4,9 +4,9 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type Connection, listen } from "../src/mod.ts";
 import { host } from "../src/host/mod.ts";
-import type { Channel } from "../src/worker/process/channel.ts";
-import { FileRendezvous } from "../src/worker/restart/rendezvous_file.ts";
-import { frameOf } from "../src/worker/process/frames.ts";
+import type { ProcessChannel } from "../src/worker/process/channel.ts";
+import { FileRendezvous } from "../src/worker/restart/rendezvous.ts";
+import { frameOf } from "../src/worker/process/channel.ts";
 import { Folder } from "./helpers/folder.ts";
 import { errorOf, until } from "./helpers/wait.ts";
 
@@ -30,7 +30,7 @@ async function call(loop: EventLoop, rendezvous: FileRendezvous) {
   return { channel, heard };
 }
 
-async function talk(channel: Channel | undefined, heard: unknown[], name: string): Promise<void> {
+async function talk(channel: ProcessChannel | undefined, heard: unknown[], name: string): Promise<void> {
   channel!.post("hello");
   await until(() => heard.length > 0, "an answer came");
   expect(heard).toEqual([{ name, message: "hello" }]);
@@ -65,7 +65,7 @@ describe("a file that names the port where a server waits", () => {
     const successor = new FileRendezvous(path);
     const { channel } = await call(loop, successor);
     const second = await waiting(loop, successor, "second");
-    await first.handOn();
+    await first.leave();
     channel!.end();
     const visit = await call(loop, new FileRendezvous(path));
     await talk(visit.channel, visit.heard, "second");

@@ -6,11 +6,8 @@ import { processId } from "../src/loop/native.ts";
 import { connect } from "../src/mod.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";
-import {
-  matchListeners,
-  type OfferedListener,
-  successionProtocol,
-} from "../src/worker/restart/succession.ts";
+import { matchListeners } from "../src/worker/restart/predecessor.ts";
+import { type OfferedListener, restartProtocol } from "../src/worker/restart/messages.ts";
 import { Folder } from "./helpers/folder.ts";
 import { Child, runScript } from "./helpers/process.ts";
 import { pathOf, runtime, scaled, system } from "./helpers/runtime.ts";
@@ -253,10 +250,10 @@ describe("a server that takes the place of one that runs", () => {
       if (!stays) channel!.end();
       return { channel: channel!, heard };
     };
-    const hello = { kind: "hello", protocol: successionProtocol, pid: processId() };
+    const hello = { kind: "hello", protocol: restartProtocol, pid: processId() };
     const old = await visit({ ...hello, protocol: 0 });
-    expect(old.heard[0].reason).toContain("version 2 of the protocol, not 0");
-    expect((await visit({ kind: "ready", places: [0] })).heard).toEqual([{ kind: "closed" }]);
+    expect(old.heard[0].reason).toContain("version 3 of the protocol, not 0");
+    expect((await visit({ kind: "ready", listeners: [0] })).heard).toEqual([{ kind: "closed" }]);
     expect((await visit(null)).heard).toEqual([{ kind: "closed" }]);
     const waiting = await visit(hello, true);
     expect(waiting.heard[0].kind).toBe("listener");

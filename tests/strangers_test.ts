@@ -6,10 +6,10 @@ import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { host } from "../src/host/mod.ts";
-import { Server } from "../src/mod.ts";
-import { openChannelDoor, report } from "../src/worker/process/channel_door.ts";
+import { createLoop, Server } from "../src/mod.ts";
+import { listenForChannels, report } from "../src/worker/process/channel_listener.ts";
 import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";
-import { successionProtocol } from "../src/worker/restart/succession.ts";
+import { restartProtocol } from "../src/worker/restart/messages.ts";
 import { CommandServer } from "./helpers/commands.ts";
 import { Child } from "./helpers/process.ts";
 import { environment, setEnvironment } from "./helpers/runtime.ts";
@@ -98,20 +98,20 @@ print("names", [line[7] for line in lines if line[6] in inodes and len(line) > 7
     const before = environment("XDG_RUNTIME_DIR");
     setEnvironment("XDG_RUNTIME_DIR", folder.path);
     try {
-      const door = openChannelDoor(loop, undefined);
+      const door = listenForChannels(loop, undefined);
       let arrivals = 0;
       const token = door.expect(() => {
         arrivals += 1;
         return silent;
       });
-      const path = door.place.path!;
+      const path = door.address.path!;
       expect(path.startsWith(folder.path)).toBe(true);
       expect(await visitAsStranger(path, { token })).toBe("stayed outside: PermissionError");
       // Even where the permissions were opened by mistake.
       await run("chmod", "0777", path, path.slice(0, -2));
       expect(await visitAsStranger(path, { token })).toMatch(nothing);
       expect(arrivals).toBe(0);
-      const channel = await report(loop, { ...door.place, token, server: host.pid }, silent);
+      const channel = await report(loop, { ...door.address, token, server: host.pid }, silent);
       await until(() => arrivals === 1, "the one that was expected came in");
       // Nothing is left when nobody is expected any more.
       await until(async () => await run("ls", "-A", folder.path) === "", "the folder is gone");
@@ -126,7 +126,7 @@ print("names", [line[7] for line in lines if line[6] in inodes and len(line) > 7
     await using folder = await OpenFolder.make();
     const path = `${folder.path}/h`;
     await using fixture = await CommandServer.start({ restartPath: path });
-    const hello = { kind: "hello", protocol: successionProtocol, pid: host.pid };
+    const hello = { kind: "hello", protocol: restartProtocol, pid: host.pid };
     expect(await visitAsStranger(path, hello)).toBe("stayed outside: PermissionError");
     await run("chmod", "0777", path);
     expect(await visitAsStranger(path, hello)).toMatch(nothing);
@@ -185,7 +185,7 @@ time.sleep(60)
       received: (message) => heard.push(message as { kind: string }),
       closed() {},
     });
-    channel!.post({ kind: "hello", protocol: successionProtocol, pid: host.pid });
+    channel!.post({ kind: "hello", protocol: restartProtocol, pid: host.pid });
     await until(() => heard.some(({ kind }) => kind === "all"), "the sockets were given", patience);
     channel!.abort();
     await fixture.event("successor.failed", patience);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { threadEntry } from "./thread/entry_url.ts";
+import { threadEntry } from "./thread/thread_port.ts";
+import { withTimeout } from "../base/with_timeout.ts";
 import { host } from "../host/mod.ts";
 import { applicationError, importApplication } from "../server/application.ts";
 import type { ServerOptions } from "../server/options/mod.ts";
@@ -33,13 +34,9 @@ export type OptionsRead = { options: unknown } | { failure: string };
 export async function exportedOptions(moduleUrl: string): Promise<ServerOptions | undefined> {
   const isMain = moduleUrl === host.mainModule;
   const imported = importApplication(moduleUrl).then(({ options }) => ({ options }));
-  let late: ReturnType<typeof setTimeout> | undefined = undefined;
-  const patience = new Promise<undefined>((resolve) => {
-    late = setTimeout(() => resolve(undefined), isMain ? mainPatienceMilliseconds : patienceMilliseconds);
-  });
-  const first = await Promise.race([imported, patience]);
-  clearTimeout(late);
-  if (first !== undefined) return first.options as ServerOptions | undefined;
+  if (await withTimeout(imported, isMain ? mainPatienceMilliseconds : patienceMilliseconds)) {
+    return (await imported).options as ServerOptions | undefined;
+  }
   // A thread takes some time to start, which a program without the word need not wait for.
   if (isMain && !(await mayExportOptions(moduleUrl))) return undefined;
   const reading = new AbortController();

@@ -39,12 +39,15 @@ import { serveMetrics } from "./metrics/listener.ts";
 import { Past } from "./supervision/past.ts";
 import { noActivity, totalOf } from "./metrics/table.ts";
 import type { ActivityStatistics, CountsByName, ServerStatistics } from "./metrics/table.ts";
-import type { WorkerLink } from "./worker_port.ts";
+import type { WorkerPort } from "./worker_port.ts";
 import type { EndingWorker } from "./shutdown.ts";
 import type { MessageHub } from "./message_hub.ts";
-import { Replacement } from "./restart/replacement.ts";
+import type { OfferedListener } from "./restart/messages.ts";
+import { Predecessor } from "./restart/predecessor.ts";
+import { type Rendezvous, rendezvousAt } from "./restart/rendezvous.ts";
+import { Successor, type SuccessorEvent } from "./restart/successor.ts";
 import { Supervisor } from "./supervision/supervisor.ts";
-import { ThreadLink } from "./thread/thread_link.ts";
+import { ThreadPort } from "./thread/thread_port.ts";
 import type { WorkerHandle } from "./supervision/worker_handle.ts";
 import { WorkerProcesses } from "./process/worker_processes.ts";
 
@@ -53,8 +56,8 @@ export interface FleetOwner {
   stats(): ServerStatistics;
   failed(error: RingportError): void;
   shutdown(reason: string): void;
-  /** Another server is about to take this one's place, or was and could not. */
-  successor(event: "come" | "failed" | "ready"): void;
+  /** Another server is about to replace this one, or was and could not. */
+  successor(event: SuccessorEvent): void;
 }
 
 /** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
@@ -77,7 +80,12 @@ export class Fleet {
   #selfTestTimer: ReturnType<typeof setInterval> | undefined = undefined;
   readonly #tables: AddressTables;
   readonly #bans: ServerBans;
-  readonly #replacement: Replacement;
+  /** Where servers that replace one another meet. */
+  readonly #rendezvous: Rendezvous | undefined;
+  #predecessor: Predecessor | undefined = undefined;
+  #successor: Successor | undefined = undefined;
+  /** Resolves when this server accepts no more. */
+  readonly #acceptsNoMore = Promise.withResolvers<void>();
   /** Where workers are processes. */
   #processes: WorkerProcesses | undefined = undefined;
   readonly #address = new AddressWords();
@@ -104,7 +112,9 @@ export class Fleet {
     this.#spreading = spreadingOf(options, host.operatingSystem);
     this.#tables = new AddressTables(options);
     this.#bans = new LoggedBans(this.#tables.judges, (event, fields) => log.tell(event, fields));
-    this.#replacement = new Replacement(options, log, (event) => owner.successor(event));
+    this.#rendezvous = options.restartPath === undefined
+      ? undefined
+      : rendezvousAt(options.restartPath, options.library);
     this.#listenerMetrics = new ListenerMetrics({
       options,
       spreading: this.#spreading,
@@ -146,9 +156,9 @@ export class Fleet {
     return this.#bans;
   }
 
-  /** It has taken another server's place. */
+  /** It has replaced another server. */
   get tookOver(): boolean {
-    return this.#replacement.tookOver;
+    return this.#predecessor !== undefined;
   }
 
   /** The messages between the workers. */
@@ -179,9 +189,14 @@ export class Fleet {
         const tables = this.#tables.shared!;
         this.#processes = new WorkerProcesses(loop, this.#application, this.#options, tables, lost);
       }
-      const taken = await this.#replacement.take(loop);
+      await this.#findPredecessor(loop);
       // Bound alone at first, whoever accepts then: a port that is somebody else's is nothing to share.
-      const acceptor = new Acceptor(loop, this.#options.listeners, this.#acceptorOwner(), taken);
+      const acceptor = new Acceptor(
+        loop,
+        this.#options.listeners,
+        this.#acceptorOwner(),
+        this.#predecessor?.descriptors,
+      );
       this.#acceptor = acceptor;
       this.#listeners = acceptor.addresses.map((address, place) => ({
         name: this.#options.listeners[place].name,
@@ -189,13 +204,13 @@ export class Fleet {
       }));
       if (this.#spreading === "reusePort") await acceptor.close();
       for (const options of this.#options.udp) {
-        const address = await probeUdp(loop, options, this.#replacement.hasPredecessor);
+        const address = await probeUdp(loop, options, this.#predecessor !== undefined);
         this.#udp.push({ name: options.name, address });
       }
       await this.#supervisor.start(this.#options.workers);
-      if (this.#ending) return this.#replacement.giveUp();
+      if (this.#ending) return this.#predecessor?.giveUp();
     } catch (error) {
-      this.#replacement.giveUp();
+      this.#predecessor?.giveUp();
       await this.#acceptor?.close();
       await this.#processes?.close();
       this.#tables.close();
@@ -204,14 +219,58 @@ export class Fleet {
     }
     const acceptor = this.#acceptor;
     const accept = () => this.#spreading === "handOver" && acceptor.serve();
-    await this.#replacement.serving(loop, acceptor, accept, async () => {
-      // The successor's metrics are at the same address.
-      await this.#metrics?.stop();
-      this.#owner.shutdown("restart");
-    });
+    if (this.#predecessor === undefined) accept();
+    else await this.#predecessor.replace(accept);
+    await this.#expectSuccessor(loop, acceptor);
     this.#serveMetrics(loop);
     this.#testRegularly();
     this.#tables.begin();
+  }
+
+  /** The sockets of a server that runs are passed to this one. */
+  async #findPredecessor(loop: EventLoop): Promise<void> {
+    const { listeners, library } = this.#options;
+    const rendezvous = this.#rendezvous;
+    if (rendezvous === undefined) return;
+    this.#predecessor = await Predecessor.find({ loop, rendezvous, listeners, library });
+    if (this.#predecessor === undefined) return;
+    const passed = this.#predecessor.descriptors.filter((descriptor) => descriptor !== undefined);
+    this.#log.tell("server.restart", { listeners: passed.length });
+  }
+
+  /** From now on a further server may replace this one. */
+  async #expectSuccessor(loop: EventLoop, acceptor: Acceptor): Promise<void> {
+    if (this.#rendezvous === undefined) return;
+    acceptor.own();
+    const successor = new Successor({
+      library: this.#options.library,
+      offers: () => this.#offers(acceptor),
+      told: (event) => {
+        this.#log.tell(`successor.${event}`);
+        this.#owner.successor(event);
+      },
+      yield: async (listeners) => {
+        acceptor.share(listeners);
+        // The successor's metrics are at the same address.
+        await this.#metrics?.stop();
+        this.#owner.shutdown("restart");
+        await this.#acceptsNoMore.promise;
+      },
+    });
+    try {
+      await successor.expect(loop, this.#rendezvous, this.#predecessor?.rendezvous);
+      this.#successor = successor;
+    } catch (error) {
+      // A server that cannot be replaced still serves.
+      this.#log.tell("successor.unreachable", { error });
+    }
+  }
+
+  #offers({ listeners }: Acceptor): { listener: OfferedListener; descriptor: number }[] {
+    return listeners.map(({ address, descriptor }, index) => {
+      const { name, hostname, port, inherited } = this.#options.listeners[index];
+      return { listener: { name, hostname, port, inherited, address }, descriptor };
+    });
   }
 
   /** Calls each listener as a client would. */
@@ -304,7 +363,8 @@ export class Fleet {
   /** Closes the listeners. */
   async refuse(): Promise<void> {
     await this.#acceptor?.close();
-    await this.#replacement.refused();
+    this.#acceptsNoMore.resolve();
+    await this.#successor?.close();
   }
 
   /** Frees the loop of this thread. */
@@ -344,14 +404,14 @@ export class Fleet {
     });
   }
 
-  #makeLink(handle: WorkerHandle): WorkerLink {
+  #makeLink(handle: WorkerHandle): WorkerPort {
     const place = this.#tables.take(handle);
     const judges = this.#tables.judges.memory;
     if (this.#processes !== undefined) return this.#processes.makeLink(handle, place, judges.ofListener);
     const { shared, board } = handle;
     const memory = { queue: shared.buffer, board: board.buffer, judges, tableIndex: place };
     const name = `ringport worker ${handle.index}`;
-    return new ThreadLink(name, host.pid, memory, handle, {
+    return new ThreadPort(name, host.pid, memory, handle, {
       lost: ({ reason }) => {
         this.#seize(handle);
         if (reason === "killed") this.#abandon();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withTimeout } from "../base/with_timeout.ts";
 import { addDrains, type DrainCounts, noDrains, type Phase } from "../server/phases.ts";
 
 /** Milliseconds each phase may take. */
@@ -112,10 +113,10 @@ export async function runShutdown(task: ShutdownTask): Promise<ShutdownReport> {
     reports.push({ phase: name, milliseconds: performance.now() - started, finished });
   };
   const { deadlines } = task;
-  await phase("refusing", () => inTime(refuse(task), deadlines.refusing, task.hurry));
+  await phase("refusing", () => withTimeout(refuse(task), deadlines.refusing, task.hurry));
   await phase("draining", () => drain(task));
-  await phase("closing", () => inTime(enterAll(task, "closing"), deadlines.closing, task.hurry));
-  await phase("aborting", () => inTime(enterAll(task, "aborting"), deadlines.aborting));
+  await phase("closing", () => withTimeout(enterAll(task, "closing"), deadlines.closing, task.hurry));
+  await phase("aborting", () => withTimeout(enterAll(task, "aborting"), deadlines.aborting));
   const workersKilled = await stopAll(task);
   task.entered("stopped");
   const counts = noDrains();
@@ -145,14 +146,13 @@ async function drain(task: ShutdownTask): Promise<boolean> {
   const { draining, maxDraining } = task.deadlines;
   const end = performance.now() + maxDraining;
   const one = async (worker: EndingWorker): Promise<boolean> => {
-    let empty = false;
-    const emptied = worker.enter("draining").then(() => void (empty = true));
+    const emptied = worker.enter("draining");
     let { movements } = worker;
     let deadline = performance.now() + draining;
     for (;;) {
-      await Promise.race([pause(movementInterval, task.hurry), emptied]);
+      // The counters that tell of movement are memory that the worker writes: nothing tells of a change.
+      if (await withTimeout(emptied, movementInterval, task.hurry)) return true;
       const now = performance.now();
-      if (empty) return true;
       if (worker.movements !== movements) deadline = now + draining;
       movements = worker.movements;
       if (task.hurry.aborted || now >= deadline || now >= end) return false;
@@ -166,35 +166,9 @@ async function drain(task: ShutdownTask): Promise<boolean> {
 async function stopAll(task: ShutdownTask): Promise<number> {
   let killed = 0;
   await Promise.all(task.workers.map(async (worker) => {
-    if (await inTime(worker.stop(), task.deadlines.aborting)) return;
+    if (await withTimeout(worker.stop(), task.deadlines.aborting)) return;
     killed += 1;
-    await inTime(worker.kill(), killingMilliseconds);
+    await withTimeout(worker.kill(), killingMilliseconds);
   }));
   return killed;
-}
-
-/** True when `work` is done before `milliseconds` have passed and before `hurry` is aborted. */
-async function inTime(work: Promise<unknown>, milliseconds: number, hurry?: AbortSignal): Promise<boolean> {
-  const stop = new AbortController();
-  const late = pause(milliseconds, hurry, stop.signal).then(() => false);
-  const done = work.then(() => true);
-  const result = await Promise.race([done, late]);
-  stop.abort();
-  return result;
-}
-
-/** Resolves after some time, or as soon as one of the signals is aborted. */
-function pause(milliseconds: number, ...signals: (AbortSignal | undefined)[]): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      for (const signal of signals) signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    for (const signal of signals) {
-      if (signal?.aborted) return done();
-      signal?.addEventListener("abort", done);
-    }
-  });
 }

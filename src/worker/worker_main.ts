@@ -29,7 +29,7 @@ export interface ServiceMeans {
   handOver: HandOver;
 }
 
-export class WorkerService {
+export class WorkerMain {
   readonly #host: ServiceHost;
   #runner: WorkerServer | undefined = undefined;
   #crashed = false;

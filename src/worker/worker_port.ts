@@ -37,7 +37,7 @@ export interface WorkerQueue {
 }
 
 /** The way to one worker. */
-export interface WorkerLink {
+export interface WorkerPort {
   /** The process it runs in. */
   readonly pid: number;
   /** How sockets come to it, where it is not by the shared memory. */

@@ -6,8 +6,8 @@
  */
 import { createEventLoop, type EventLoop } from "../../src/loop/event_loop.ts";
 import { giveDescriptor, type Lane, openLane, processId, takeDescriptor } from "../../src/loop/native.ts";
-import type { Channel } from "../../src/worker/process/channel.ts";
-import { openChannelDoor, type Report, report } from "../../src/worker/process/channel_door.ts";
+import type { ProcessChannel } from "../../src/worker/process/channel.ts";
+import { listenForChannels, type Report, report } from "../../src/worker/process/channel_listener.ts";
 import { delay } from "./wait.ts";
 
 const silent = { received() {}, closed() {} };
@@ -15,7 +15,7 @@ const silent = { received() {}, closed() {} };
 /** Both ends of a lane: this one, and the channel it came with. */
 export interface Way {
   lane: Lane;
-  channel: Channel;
+  channel: ProcessChannel;
 }
 
 /** Waits for one process. */
@@ -28,13 +28,13 @@ export interface Waiting {
 
 /** Waits on the loop for a process that gets `report`. */
 export function waitForReport(loop: EventLoop): Waiting {
-  const door = openChannelDoor(loop, undefined);
-  const arrived = Promise.withResolvers<Channel>();
+  const door = listenForChannels(loop, undefined);
+  const arrived = Promise.withResolvers<ProcessChannel>();
   const token = door.expect((channel) => {
     arrived.resolve(channel);
     return silent;
   });
-  const to: Report = { ...door.place, token, server: processId() };
+  const to: Report = { ...door.address, token, server: processId() };
   return {
     report: JSON.stringify(to),
     async way(processId) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withTimeout } from "../../base/with_timeout.ts";
 import { logPromisesMax } from "../../base/limits.ts";
 import {
   type LogEntry,
@@ -142,11 +143,7 @@ export class Log {
   async end(milliseconds: number): Promise<boolean> {
     this.#repeats.end();
     if (this.#target === undefined) return true;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), milliseconds));
-    const flushed = await Promise.race([this.#target.flush().then(() => true), late]);
-    clearTimeout(timer);
-    return flushed;
+    return await withTimeout(this.#target.flush(), milliseconds);
   }
 }
 

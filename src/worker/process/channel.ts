@@ -1,17 +1,17 @@
 /**
- * The way between two processes of a server: messages over a connection of this framework's own.
+ * Messages between two processes, over a connection of this framework's own. Each goes as four bytes of
+ * length, the lowest first, and as many bytes of JSON.
  *
  * @module
  */
-import { ConnectionRefusedError, NotFoundError } from "../../base/errors.ts";
+import { ConnectionRefusedError, NotFoundError, RingportError } from "../../base/errors.ts";
 import { connect } from "../../connect/connect.ts";
 import type { CloseReason, Connection, SocketHandlers } from "../../stream/types.ts";
 import type { ConnectOptions } from "../../connect/types.ts";
 import type { Lane } from "../../loop/native.ts";
-import { frameOf, FrameReader } from "./frames.ts";
 
 /** Whom a channel tells. */
-export interface ChannelOwner {
+export interface ChannelHandlers {
   received(message: unknown): void;
   /** The other side is gone, or this one has ended. Called once, last. */
   closed(): void;
@@ -19,24 +19,24 @@ export interface ChannelOwner {
 
 /** What a channel is made of. */
 export interface Connected {
-  readonly connection: Connection<Channel>;
+  readonly connection: Connection<ProcessChannel>;
   /** The way for descriptors beside it, which ends with the channel. */
   readonly lane?: Lane;
 }
 
 /** One end of the way. */
-export class Channel {
+export class ProcessChannel {
   /** Changes once it is known who is at the other end. */
-  owner: ChannelOwner;
+  handlers: ChannelHandlers;
   /** The way for descriptors beside it, where there is one. */
   readonly lane: Lane | undefined;
-  readonly #connection: Connection<Channel>;
+  readonly #connection: Connection<ProcessChannel>;
   readonly #reader: FrameReader;
   readonly closed: Promise<unknown>;
 
   /** `bytesMax`: of the first messages, until it is known who sends them. */
-  constructor({ connection, lane }: Connected, owner: ChannelOwner, bytesMax?: number) {
-    this.owner = owner;
+  constructor({ connection, lane }: Connected, handlers: ChannelHandlers, bytesMax?: number) {
+    this.handlers = handlers;
     this.lane = lane;
     this.#connection = connection;
     this.#reader = new FrameReader(bytesMax);
@@ -68,11 +68,11 @@ export class Channel {
   /** The connection is closed, and nothing is given any more. */
   ended(): void {
     this.lane?.close();
-    this.owner.closed();
+    this.handlers.closed();
   }
 
   push(bytes: Uint8Array): void {
-    this.#reader.push(bytes, (message) => this.owner.received(message));
+    this.#reader.push(bytes, (message) => this.handlers.received(message));
   }
 }
 
@@ -80,9 +80,9 @@ export class Channel {
 const bufferLimitBytes = 16 * 1024 * 1024;
 
 /** How the connections of channels are set up; a connection without a channel throws away what comes. */
-export const channelHandlers: SocketHandlers<Channel> = {
+export const channelHandlers: SocketHandlers<ProcessChannel> = {
   data: (connection, window) => connection.data?.push(window.bytes),
-  close: (connection: Connection<Channel>, _: CloseReason) => connection.data?.ended(),
+  close: (connection: Connection<ProcessChannel>, _: CloseReason) => connection.data?.ended(),
   // Whoever sends what is no message is cut; its channel says the rest.
   error: () => {},
 };
@@ -93,24 +93,86 @@ export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimi
 /**
  * A channel to whoever listens at a place, which hears from the first byte on; undefined where nobody does.
  *
- * @param owned gives who hears it.
+ * @param handlersOf gives who hears it.
  */
 export async function dialChannel(
-  place: Pick<ConnectOptions<Channel>, "loop" | "hostname" | "port" | "timeouts">,
-  owned: (channel: Channel) => ChannelOwner,
-): Promise<Channel | undefined> {
-  const open = (connection: Connection<Channel>) => {
-    const channel = new Channel({ connection }, nobody);
-    channel.owner = owned(channel);
+  place: Pick<ConnectOptions<ProcessChannel>, "loop" | "hostname" | "port" | "timeouts">,
+  handlersOf: (channel: ProcessChannel) => ChannelHandlers,
+): Promise<ProcessChannel | undefined> {
+  const open = (connection: Connection<ProcessChannel>) => {
+    const channel = new ProcessChannel({ connection }, nobody);
+    channel.handlers = handlersOf(channel);
   };
   try {
     const socket = { ...channelHandlers, open };
-    return (await connect<Channel>({ ...channelOptions, ...place, socket } as ConnectOptions<Channel>)).data;
+    return (await connect<ProcessChannel>(
+      { ...channelOptions, ...place, socket } as ConnectOptions<ProcessChannel>,
+    )).data;
   } catch (error) {
     if (error instanceof NotFoundError || error instanceof ConnectionRefusedError) return undefined;
     throw error;
   }
 }
 
-/** Hears a channel until its owner is known. */
-export const nobody: ChannelOwner = { received() {}, closed() {} };
+/** Hears a channel until its handlers are known. */
+export const nobody: ChannelHandlers = { received() {}, closed() {} };
+
+/** Bytes of one message at most: all options of a server with as many listeners as it may have, and more. */
+export const frameBytesMax: number = 1024 * 1024;
+const lengthBytes = 4;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A message ready to be sent. Throws for one that is too long or cannot be written as JSON. */
+export function frameOf(message: unknown): Uint8Array<ArrayBuffer> {
+  const body = encoder.encode(JSON.stringify(message));
+  if (body.length > frameBytesMax) throw fault(`a message of ${body.length} bytes is too long`);
+  const frame = new Uint8Array(lengthBytes + body.length);
+  new DataView(frame.buffer).setUint32(0, body.length, true);
+  frame.set(body, lengthBytes);
+  return frame;
+}
+
+/** Puts messages together from bytes as they come. */
+export class FrameReader {
+  /** Bytes of the next message at most. */
+  bytesMax: number;
+  #bytes = new Uint8Array(0);
+
+  constructor(bytesMax: number = frameBytesMax) {
+    this.bytesMax = bytesMax;
+  }
+
+  /** Gives each message that is complete to `take`. Throws a RingportError for what is no message. */
+  push(bytes: Uint8Array, take: (message: unknown) => void): void {
+    this.#append(bytes);
+    for (;;) {
+      const message = this.#next();
+      if (message === undefined) return;
+      take(message.value);
+    }
+  }
+
+  #next(): { value: unknown } | undefined {
+    const bytes = this.#bytes;
+    if (bytes.length < lengthBytes) return undefined;
+    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    if (length > this.bytesMax) throw fault(`a message of ${length} bytes is too long`);
+    const end = lengthBytes + length;
+    if (bytes.length < end) return undefined;
+    this.#bytes = bytes.subarray(end);
+    return { value: JSON.parse(decoder.decode(bytes.subarray(lengthBytes, end))) };
+  }
+
+  /** A part of a message is copied again with each piece that comes: messages come in one piece as a rule. */
+  #append(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#bytes.length + bytes.length);
+    joined.set(this.#bytes);
+    joined.set(bytes, this.#bytes.length);
+    this.#bytes = joined;
+  }
+}
+
+function fault(message: string): RingportError {
+  return new RingportError(message, { code: "ERR_MESSAGE", operation: "message", origin: "framework" });
+}

@@ -3,37 +3,19 @@
  *
  * @module
  */
-import { Channel, type ChannelOwner, type Connected, nobody } from "./channel.ts";
-import { frameBytesMax } from "./frames.ts";
-import { UnidentifiedChannels } from "./unidentified.ts";
+import { greetingTimeoutMilliseconds, unidentifiedChannelsMax } from "../../base/limits.ts";
+import { type ChannelHandlers, type Connected, frameBytesMax, nobody, ProcessChannel } from "./channel.ts";
 
 /** Bytes of the first message, which is the token and no more. */
 const greetingBytesMax = 256;
 
 /** What a process says first. */
-export interface Greeting {
+export interface TokenMessage {
   token: string;
 }
 
-/** Learns of the process that came with the token; gives the owner of the channel from now on. */
-export type Arrival = (channel: Channel) => ChannelOwner;
-
-/** Where processes report; `place` is good while one is expected. */
-export interface ChannelDoor {
-  readonly place: ChannelPlace;
-  /** A token that lets one process in, once. Throws where nobody can be let in. */
-  expect(arrived: Arrival): string;
-  /** The token lets nobody in any more. */
-  forget(token: string): void;
-  /** Lets nobody in any more; those that have come stay. */
-  close(): Promise<void>;
-}
-
-/** A Unix socket, or a port of the loopback address. */
-export interface ChannelPlace {
-  readonly path?: string;
-  readonly port?: number;
-}
+/** Learns of the process that came with the token; gives the handlers of the channel from now on. */
+export type Arrival = (channel: ProcessChannel) => ChannelHandlers;
 
 export class ChannelTokens {
   readonly #expected = new Map<string, Arrival>();
@@ -72,18 +54,59 @@ export class ChannelTokens {
   }
 
   /** A channel over a new connection, which has to show a token. */
-  greet(connected: Connected): Channel {
-    const channel = new Channel(connected, nobody, greetingBytesMax);
-    channel.owner = this.#unidentified.hear(channel, (message) => this.#admit(channel, message));
+  greet(connected: Connected): ProcessChannel {
+    const channel = new ProcessChannel(connected, nobody, greetingBytesMax);
+    channel.handlers = this.#unidentified.hear(channel, (message) => this.#admit(channel, message));
     return channel;
   }
 
-  #admit(channel: Channel, message: unknown): void {
-    const token = String(((message ?? {}) as Partial<Greeting>).token);
+  #admit(channel: ProcessChannel, message: unknown): void {
+    const token = String(((message ?? {}) as Partial<TokenMessage>).token);
     const arrived = this.#expected.get(token);
     if (arrived === undefined) return channel.abort();
     if (!this.#lasting.has(token)) this.#expected.delete(token);
     channel.bytesMax = frameBytesMax;
-    channel.owner = arrived(channel);
+    channel.handlers = arrived(channel);
+  }
+}
+
+/**
+ * Channels of peers that have not said yet who they are: few at once, and each for a short time only.
+ */
+export class UnidentifiedChannels {
+  /** Oldest first. */
+  readonly #timers = new Map<ProcessChannel, ReturnType<typeof setTimeout>>();
+
+  /**
+   * Hears a channel until its first message, which `identify` gets. The oldest channel makes room for a new
+   * one: a process of this server speaks at once, so that one that is silent for longest is the least likely
+   * to be one.
+   */
+  hear(channel: ProcessChannel, identify: (message: unknown) => void): ChannelHandlers {
+    const [oldest] = this.#timers.keys();
+    if (this.#timers.size >= unidentifiedChannelsMax) this.#drop(oldest);
+    this.#timers.set(channel, setTimeout(() => this.#drop(channel), greetingTimeoutMilliseconds));
+    return {
+      received: (message) => {
+        this.#forget(channel);
+        identify(message);
+      },
+      closed: () => this.#forget(channel),
+    };
+  }
+
+  /** Cuts all of them. */
+  clear(): void {
+    for (const channel of [...this.#timers.keys()]) this.#drop(channel);
+  }
+
+  #drop(channel: ProcessChannel): void {
+    this.#forget(channel);
+    channel.abort();
+  }
+
+  #forget(channel: ProcessChannel): void {
+    clearTimeout(this.#timers.get(channel));
+    this.#timers.delete(channel);
   }
 }

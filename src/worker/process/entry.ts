@@ -6,7 +6,7 @@
 import { RingportError } from "../../base/errors.ts";
 import { host } from "../../host/mod.ts";
 import { channelVariable, type ProcessStart } from "./messages.ts";
-import { ProcessWorker } from "./process_worker.ts";
+import { ProcessMain } from "./process_main.ts";
 
 // A terminal sends Ctrl+C and its own end to all processes at once, a service manager its SIGTERM; the
 // supervisor gets it as well and leads the end of all its workers.
@@ -22,6 +22,6 @@ if (text === undefined) {
     origin: "application",
   });
 }
-const worker = new ProcessWorker(JSON.parse(text) as ProcessStart);
+const worker = new ProcessMain(JSON.parse(text) as ProcessStart);
 host.onUncaught((error) => worker.crashed(error));
 await worker.report();

@@ -10,7 +10,7 @@ import type { HandedOver, HandOver } from "../../server/hand_over.ts";
 import type { Taken } from "./messages.ts";
 
 /** What the inbox needs of the process. */
-export interface InboxOwner {
+export interface InboxTransport {
   /**
    * Takes the socket of a ticket. "exhausted": this process has no descriptor left for it. Throws where it
    * has not come.
@@ -36,7 +36,7 @@ interface Coming {
 }
 
 export class ProcessInbox implements HandOver {
-  readonly #owner: InboxOwner;
+  readonly #transport: InboxTransport;
   /** Told of, and left where they are while there is no descriptor for the first one. */
   readonly #coming: Coming[] = [];
   /** Taken, and the supervisor not yet told. */
@@ -58,8 +58,8 @@ export class ProcessInbox implements HandOver {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  constructor(owner: InboxOwner) {
-    this.#owner = owner;
+  constructor(transport: InboxTransport) {
+    this.#transport = transport;
   }
 
   /** Taken, and not yet ready to be adopted. */
@@ -93,7 +93,7 @@ export class ProcessInbox implements HandOver {
   #takeOne({ ticket, where }: Coming): boolean {
     const { listener } = where;
     try {
-      const descriptor = this.#owner.take(Uint8Array.fromBase64(ticket));
+      const descriptor = this.#transport.take(Uint8Array.fromBase64(ticket));
       if (descriptor === "exhausted") return false;
       this.#fresh.push({ ...where, descriptor });
       this.#waiting += 1;
@@ -143,19 +143,19 @@ export class ProcessInbox implements HandOver {
     const of = (counts: readonly number[]) =>
       Array.from({ length: listeners }, (_, place) => counts[place] ?? 0);
     const unadopted = of(this.#unadopted);
-    this.#owner.tell({
+    this.#transport.tell({
       taken: this.#taken,
       lost: of(this.#lost),
       open: of(this.#open).map((count, place) => count + unadopted[place]),
       pressure: this.#pressure || this.#starved,
     });
-    if (fresh.length > 0) this.#adoptAfter(this.#owner.polls(), fresh);
+    if (fresh.length > 0) this.#adoptAfter(this.#transport.polls(), fresh);
   }
 
   #adoptAfter(polls: number, fresh: HandedOver[]): void {
-    if (this.#owner.polls() === polls) return void setImmediate(() => this.#adoptAfter(polls, fresh));
+    if (this.#transport.polls() === polls) return void setImmediate(() => this.#adoptAfter(polls, fresh));
     this.#ready.push(...fresh);
     this.#waiting -= fresh.length;
-    this.#owner.wake();
+    this.#transport.wake();
   }
 }

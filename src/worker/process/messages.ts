@@ -7,7 +7,7 @@
 import type { SocketAddress } from "../../base/address.ts";
 import type { HandedOver } from "../../server/hand_over.ts";
 import type { WorkerServerSettings } from "../../server/worker_server.ts";
-import type { Report } from "./channel_door.ts";
+import type { Report } from "./channel_listener.ts";
 import type { FromWorker, ToWorker } from "../messages.ts";
 import type { GivenParts } from "./shared_parts.ts";
 

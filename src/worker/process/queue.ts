@@ -11,7 +11,7 @@ import { handOverQueueEntries } from "../accepting/hand_over_queue.ts";
 import type { Taken, ToProcess } from "./messages.ts";
 
 /** What the queue needs of the process beside it. */
-export interface QueueOwner {
+export interface QueueTransport {
   /** Whether sockets can be given to the worker: it has reported, and its channel is open. */
   reachable(): boolean;
   post(message: ToProcess): void;
@@ -29,7 +29,7 @@ export interface QueueOwner {
 const retryInterval = 20;
 
 export class ProcessQueue {
-  readonly #owner: QueueOwner;
+  readonly #transport: QueueTransport;
   /** Those for which the worker was behind with taking, and those after them. */
   readonly #waiting: HandedOver[] = [];
   /** Given, and not said to be taken. */
@@ -44,8 +44,8 @@ export class ProcessQueue {
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  constructor(owner: QueueOwner) {
-    this.#owner = owner;
+  constructor(transport: QueueTransport) {
+    this.#transport = transport;
   }
 
   /** Sockets on their way. */
@@ -67,7 +67,7 @@ export class ProcessQueue {
 
   /** False: too many are on their way. */
   give(handed: HandedOver): boolean {
-    if (this.#closed || !this.#owner.reachable() || this.length >= handOverQueueEntries) return false;
+    if (this.#closed || !this.#transport.reachable() || this.length >= handOverQueueEntries) return false;
     this.#waiting.push(handed);
     this.#onTheirWay[handed.listener] = (this.#onTheirWay[handed.listener] ?? 0) + 1;
     this.#flush();
@@ -78,12 +78,12 @@ export class ProcessQueue {
   took({ taken, lost, open, pressure }: Taken): void {
     for (const { descriptor, listener } of this.#given.splice(0, taken - this.#taken)) {
       this.#onTheirWay[listener] -= 1;
-      this.#owner.discard(descriptor);
+      this.#transport.discard(descriptor);
     }
     this.#taken = taken;
     lost.forEach((count, listener) => {
       const further = count - (this.#lost[listener] ?? 0);
-      if (further > 0) this.#owner.lost(listener, further);
+      if (further > 0) this.#transport.lost(listener, further);
     });
     this.#lost = lost;
     this.#open = open;
@@ -105,21 +105,21 @@ export class ProcessQueue {
     if (this.#closed) return;
     while (this.#waiting.length > 0 && this.#pass(this.#waiting[0])) this.#given.push(this.#waiting.shift()!);
     // Where the worker is out of reach its end is near, and with it what waits here is taken back.
-    if (this.#waiting.length === 0 || !this.#owner.reachable()) return;
+    if (this.#waiting.length === 0 || !this.#transport.reachable()) return;
     this.#timer = setTimeout(() => this.#flush(), retryInterval);
   }
 
   #pass({ descriptor, ...where }: HandedOver): boolean {
     let ticket: Uint8Array<ArrayBuffer> | "busy";
     try {
-      if (!this.#owner.reachable()) return false;
-      ticket = this.#owner.give(descriptor);
+      if (!this.#transport.reachable()) return false;
+      ticket = this.#transport.give(descriptor);
     } catch {
       // The worker is gone; its link hears of it next.
       return false;
     }
     if (ticket === "busy") return false;
-    this.#owner.post({ kind: "handOver", ticket: ticket.toBase64(), ...where });
+    this.#transport.post({ kind: "handOver", ticket: ticket.toBase64(), ...where });
     return true;
   }
 }

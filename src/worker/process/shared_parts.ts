@@ -6,6 +6,8 @@
  */
 import { messageOf } from "../../base/thrown.ts";
 import { LimitError, RingportError } from "../../base/errors.ts";
+import { measureLoop } from "../../loop/event_loop.ts";
+import type { LoopOptions } from "../../loop/options.ts";
 import {
   createSharedMemory,
   giveMemory,
@@ -15,6 +17,8 @@ import {
   type SharedMemory,
   takeDescriptor,
 } from "../../loop/native.ts";
+import { loopElsewhere, type ShareableLoop } from "../../loop/remote_statistics.ts";
+import { Gauges, gaugesBytes } from "../../server/gauges.ts";
 
 /** What a process is told of them. */
 export interface GivenParts {
@@ -80,6 +84,36 @@ export class SharedParts {
   /** Nobody here uses them any more. They are detached. */
   close(): void {
     this.#memory.close();
+  }
+}
+
+/**
+ * The numbers of a worker's process: its loop's header and counters, and its board. They lie in memory that
+ * the supervisor sees as well, so that the process need not be asked.
+ */
+export class ProcessMetrics {
+  readonly board: Gauges;
+  /** To be read as any loop's; its handle names none of this process. */
+  readonly loop: ShareableLoop;
+  readonly #parts: SharedParts;
+
+  /** For a worker whose loop will have these sizes. Throws where no memory can be shared. */
+  constructor(options: LoopOptions) {
+    const measure = measureLoop(options);
+    this.#parts = SharedParts.create([measure.sharedBytes, gaugesBytes], options.library);
+    const [loop, board] = this.#parts.buffers;
+    this.loop = loopElsewhere(measure, loop);
+    this.board = new Gauges(board);
+  }
+
+  /** Gives them to the worker. "busy": it is behind with taking. */
+  give(lane: Lane): GivenParts | "busy" {
+    return this.#parts.give(lane);
+  }
+
+  /** Nobody here reads them any more. */
+  close(): void {
+    this.#parts.close();
   }
 }
 

@@ -8,9 +8,9 @@ import type { EventLoop } from "../../loop/event_loop.ts";
 import { host } from "../../host/mod.ts";
 import { loopOptionsOf } from "../../server/options/loop_options.ts";
 import type { ResolvedServerOptions } from "../../server/options/mod.ts";
-import { openChannelDoor } from "./channel_door.ts";
-import type { ChannelDoor } from "./channel_tokens.ts";
-import { ProcessLink, type ProcessSettings } from "./process_link.ts";
+import { listenForChannels } from "./channel_listener.ts";
+import type { ChannelListener } from "./channel_listener.ts";
+import { ProcessPort, type ProcessSettings } from "./process_port.ts";
 import { channelVariable } from "./messages.ts";
 import type { SharedParts } from "./shared_parts.ts";
 import type { WorkerHandle } from "../supervision/worker_handle.ts";
@@ -21,11 +21,11 @@ const exitMilliseconds = 3_000;
 export class WorkerProcesses {
   readonly #application: string;
   readonly #options: ResolvedServerOptions;
-  readonly #door: ChannelDoor;
+  readonly #listener: ChannelListener;
   readonly #tables: SharedParts;
   readonly #lost: ProcessSettings["lost"];
   /** Those that are not gone. */
-  readonly #links = new Set<ProcessLink>();
+  readonly #links = new Set<ProcessPort>();
 
   /**
    * @param tables the memory of the tables of addresses.
@@ -44,15 +44,15 @@ export class WorkerProcesses {
     if (host.variable(channelVariable) !== undefined) throw notAWorker();
     this.#application = application;
     this.#options = options;
-    this.#door = openChannelDoor(loop, options.library);
+    this.#listener = listenForChannels(loop, options.library);
   }
 
   /** Starts one, which has a place in the tables and asks for each listener the one of a number. */
-  makeLink(handle: WorkerHandle, place: number, ofListener: readonly number[]): ProcessLink {
+  makeLink(handle: WorkerHandle, place: number, ofListener: readonly number[]): ProcessPort {
     const { library, listeners } = this.#options;
     const modules = [this.#application, ...listeners.map(({ application }) => application)];
-    const link = new ProcessLink({
-      door: this.#door,
+    const link = new ProcessPort({
+      listener: this.#listener,
       loop: loopOptionsOf(this.#options),
       application: this.#application,
       paths: [...modules, library].filter((path) => path !== undefined),
@@ -72,7 +72,7 @@ export class WorkerProcesses {
     const late = setTimeout(() => this.#links.forEach((link) => link.kill()), exitMilliseconds);
     await Promise.all([...this.#links].map(({ gone }) => gone));
     clearTimeout(late);
-    await this.#door.close();
+    await this.#listener.close();
   }
 }
 

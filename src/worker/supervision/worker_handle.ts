@@ -12,7 +12,7 @@ import { type DrainCounts, isBefore, noDrains, type Phase } from "../../server/p
 import type { WorkerServerSettings } from "../../server/worker_server.ts";
 import { HandOverQueue } from "../accepting/hand_over_queue.ts";
 import { HealthWatch } from "./health.ts";
-import type { LinkOwner, WorkerEnd, WorkerLink, WorkerQueue } from "../worker_port.ts";
+import type { LinkOwner, WorkerEnd, WorkerPort, WorkerQueue } from "../worker_port.ts";
 import type { FromWorker } from "../messages.ts";
 
 /** Where a worker stands. */
@@ -42,7 +42,7 @@ const takingMilliseconds = 250;
 const takingInterval = 2;
 
 /** How a link to a new worker is made. */
-export type LinkMaker = (handle: WorkerHandle) => WorkerLink;
+export type LinkMaker = (handle: WorkerHandle) => WorkerPort;
 
 export class WorkerHandle implements LinkOwner {
   readonly index: number;
@@ -65,7 +65,7 @@ export class WorkerHandle implements LinkOwner {
   /** Its application can get messages: it is about to be started, or was. */
   hears = false;
   counts: DrainCounts = noDrains();
-  readonly link: WorkerLink;
+  readonly link: WorkerPort;
   /** Resolves when its script runs and takes messages, or it is gone. */
   readonly loaded: Promise<unknown>;
   /** Resolves when the worker is ready; rejects when it cannot be. */

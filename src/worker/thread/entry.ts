@@ -6,8 +6,8 @@
 import { type OptionsRead, type ReadOptions, readOptions } from "../exported_options.ts";
 import { HandOverQueue } from "../accepting/hand_over_queue.ts";
 import type { FromWorker } from "../messages.ts";
-import { WorkerService } from "../worker_main.ts";
-import type { ThreadMessage } from "./thread_link.ts";
+import { WorkerMain } from "../worker_main.ts";
+import type { ThreadMessage } from "./thread_port.ts";
 
 interface WorkerScope {
   postMessage(message: FromWorker | OptionsRead): void;
@@ -40,7 +40,7 @@ async function answerOptions(question: ReadOptions): Promise<void> {
   end();
 }
 
-const service = new WorkerService({ post: (message) => scope.postMessage(message), end });
+const service = new WorkerMain({ post: (message) => scope.postMessage(message), end });
 
 scope.addEventListener("message", received);
 

@@ -9,20 +9,20 @@ import { type ChildProcess, type ChildStatus, host } from "../../host/mod.ts";
 import { discardDescriptor, giveDescriptor, type Lane, openLane } from "../../loop/native.ts";
 import type { LoopOptions } from "../../loop/options.ts";
 import type { Gauges } from "../../server/gauges.ts";
-import { type Channel, type ChannelOwner, nobody } from "./channel.ts";
-import type { ChannelDoor } from "./channel_tokens.ts";
-import { inTime } from "../in_time.ts";
-import type { LinkOwner, WorkerEnd, WorkerLink } from "../worker_port.ts";
+import { type ChannelHandlers, nobody, type ProcessChannel } from "./channel.ts";
+import type { ChannelListener } from "./channel_listener.ts";
+import { withTimeout } from "../../base/with_timeout.ts";
+import type { LinkOwner, WorkerEnd, WorkerPort } from "../worker_port.ts";
 import type { ToWorker } from "../messages.ts";
 import { channelVariable, type FromProcess, type ProcessStart, type ToProcess } from "./messages.ts";
-import { ProcessFigures } from "./figures.ts";
+import { ProcessMetrics } from "./shared_parts.ts";
 import { ProcessQueue } from "./queue.ts";
 import type { GivenParts, SharedParts } from "./shared_parts.ts";
 
 /** What a process is started with. */
 export interface ProcessSettings {
   /** Where it reports. */
-  door: ChannelDoor;
+  listener: ChannelListener;
   /** The sizes of its loop. */
   loop: LoopOptions;
   /** The application: its project's configuration is the process's too. */
@@ -45,7 +45,7 @@ const retryInterval = 20;
 /** Milliseconds a process may go on without its channel, and the channel without its process. */
 const partingMilliseconds = 1_000;
 
-export class ProcessLink implements WorkerLink, ChannelOwner {
+export class ProcessPort implements WorkerPort, ChannelHandlers {
   readonly queue: ProcessQueue;
   /** Resolves when the process is gone and its owner knows. */
   readonly gone: Promise<unknown>;
@@ -54,9 +54,9 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   readonly #child: ChildProcess;
   readonly #token: string | undefined;
   readonly #channelClosed = Promise.withResolvers<void>();
-  readonly #figures: ProcessFigures | undefined;
+  readonly #figures: ProcessMetrics | undefined;
   #late: ReturnType<typeof setTimeout>;
-  #channel: Channel | undefined = undefined;
+  #channel: ProcessChannel | undefined = undefined;
   /** The way of sockets and memory to it, once it has reported and until its channel closes. */
   #lane: Lane | undefined = undefined;
   /** What it has said of its end. */
@@ -64,7 +64,7 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   #ended = false;
 
   constructor(settings: ProcessSettings, owner: LinkOwner) {
-    const { door, application, paths, library } = settings;
+    const { listener, application, paths, library } = settings;
     this.#settings = settings;
     this.#owner = owner;
     this.queue = new ProcessQueue({
@@ -74,12 +74,12 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
       discard: (descriptor) => void discardDescriptor(descriptor, library),
       lost: (listener, count) => settings.lost(listener, count),
     });
-    this.#token = this.#tried("be expected", () => door.expect((channel) => this.#arrived(channel)));
+    this.#token = this.#tried("be expected", () => listener.expect((channel) => this.#arrived(channel)));
     this.#figures = this.#token === undefined
       ? undefined
-      : this.#tried("have memory to share", () => new ProcessFigures(settings.loop));
+      : this.#tried("have memory to share", () => new ProcessMetrics(settings.loop));
     const child = this.#figures && this.#tried("be started", () => {
-      const start: ProcessStart = { ...door.place, token: this.#token!, server: host.pid, library };
+      const start: ProcessStart = { ...listener.address, token: this.#token!, server: host.pid, library };
       return host.spawn(new URL("./entry.ts", import.meta.url), {
         environment: { [channelVariable]: JSON.stringify(start) },
         configuredBy: application,
@@ -192,7 +192,7 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   }
 
   /** The token was in the environment of one process; where the kernel tells another one, it was stolen. */
-  #arrived(channel: Channel): ChannelOwner {
+  #arrived(channel: ProcessChannel): ChannelHandlers {
     const { pid } = this.#child;
     const { processId } = channel.lane ?? {};
     if (processId !== undefined && processId !== pid) {
@@ -208,9 +208,9 @@ export class ProcessLink implements WorkerLink, ChannelOwner {
   }
 
   async #exited({ code, signal }: ChildStatus): Promise<void> {
-    if (this.#token !== undefined) this.#settings.door.forget(this.#token);
+    if (this.#token !== undefined) this.#settings.listener.forget(this.#token);
     // Its last words may still be on their way.
-    if (this.#channel !== undefined) await inTime(this.#channelClosed.promise, partingMilliseconds);
+    if (this.#channel !== undefined) await withTimeout(this.#channelClosed.promise, partingMilliseconds);
     clearTimeout(this.#late);
     this.#ended = true;
     this.#lane = undefined;

@@ -9,13 +9,13 @@ import { host } from "../../host/mod.ts";
 import { takeDescriptor, wakeLoop } from "../../loop/native.ts";
 import { plainFields } from "../../server/log/values.ts";
 import type { Phase } from "../../server/phases.ts";
-import type { Channel, ChannelOwner } from "./channel.ts";
-import { report } from "./channel_door.ts";
-import { inTime } from "../in_time.ts";
+import type { ChannelHandlers, ProcessChannel } from "./channel.ts";
+import { report } from "./channel_listener.ts";
+import { withTimeout } from "../../base/with_timeout.ts";
 import type { FromWorker, ToWorker } from "../messages.ts";
 import { ProcessInbox } from "./inbox.ts";
 import type { FromProcess, ProcessMemory, ProcessStart, ToProcess } from "./messages.ts";
-import { type ServiceMeans, WorkerService } from "../worker_main.ts";
+import { type ServiceMeans, WorkerMain } from "../worker_main.ts";
 import { SharedParts } from "./shared_parts.ts";
 
 /** Sizes of the channel's loop: one connection, a handful of records. */
@@ -24,12 +24,12 @@ const loopSizes = { segmentCount: 64, connectionSlots: 16, timers: 64, sendEntri
 const orphanPhases: readonly [Phase, number][] = [["draining", 1_000], ["closing", 1_000], ["aborting", 250]];
 const lastWordsMilliseconds = 1_000;
 
-export class ProcessWorker implements ChannelOwner {
+export class ProcessMain implements ChannelHandlers {
   readonly #start: ProcessStart;
   readonly #loop: EventLoop;
   readonly #handOver: ProcessInbox;
-  readonly #service: WorkerService;
-  #channel: Channel | undefined = undefined;
+  readonly #service: WorkerMain;
+  #channel: ProcessChannel | undefined = undefined;
   /** The handle of the worker's loop. */
   #native: number | undefined = undefined;
   #emptied: (() => void) | undefined = undefined;
@@ -45,7 +45,7 @@ export class ProcessWorker implements ChannelOwner {
       polls: () => this.#loop.engine.turn,
       wake: () => this.#wake(),
     });
-    this.#service = new WorkerService({
+    this.#service = new WorkerMain({
       post: (message) => this.#said(message),
       end: () => void this.#end(),
     });
@@ -149,7 +149,7 @@ export class ProcessWorker implements ChannelOwner {
       if (this.#native === undefined) break;
       const emptied = new Promise<void>((resolve) => this.#emptied = resolve);
       this.#service.received({ kind: "enter", phase }, undefined);
-      if (await inTime(emptied, milliseconds)) break;
+      if (await withTimeout(emptied, milliseconds)) break;
     }
     setTimeout(() => host.exit(1), lastWordsMilliseconds);
     if (this.#native === undefined) host.exit(1);
@@ -163,9 +163,9 @@ export class ProcessWorker implements ChannelOwner {
     this.#handOver.close();
     if (this.#channel !== undefined) {
       this.#channel.end();
-      await inTime(this.#channel.closed, lastWordsMilliseconds);
+      await withTimeout(this.#channel.closed, lastWordsMilliseconds);
     }
-    await inTime(Promise.all([host.flush("stdout"), host.flush("stderr")]), lastWordsMilliseconds);
+    await withTimeout(Promise.all([host.flush("stdout"), host.flush("stderr")]), lastWordsMilliseconds);
     host.exit(0);
   }
 }

@@ -3,15 +3,32 @@
  *
  * @module
  */
-import { threadEntry } from "./entry_url.ts";
-import type { LinkOwner, WorkerEnd, WorkerLink } from "../worker_port.ts";
+import type { LinkOwner, WorkerEnd, WorkerPort } from "../worker_port.ts";
 import type { FromWorker, ToWorker } from "../messages.ts";
-import type { WorkerMemory } from "../worker_memory.ts";
+import type { WorkerServerMemory } from "../../server/worker_server.ts";
+
+/** This module as itself, not as a part of a bundle. */
+const UNBUNDLED = /\/src\/worker\/thread\/thread_port\.[jt]s$/;
+
+/**
+ * The script of a thread. A program that was put into one file has it beside itself, under a name that the
+ * program's author gives it (docs/packaging.md).
+ */
+export function threadEntry(): URL {
+  if (!UNBUNDLED.test(import.meta.url)) return new URL("./ringport_worker.js", import.meta.url);
+  return new URL("./entry.ts", import.meta.url);
+}
+
+/** The memory a thread shares with its supervisor; sent to it when it starts. */
+export interface ThreadMemory extends WorkerServerMemory {
+  /** Accepted sockets on their way to it: see `hand_over_queue.ts`. */
+  queue: SharedArrayBuffer;
+}
 
 /** What goes to the thread: the message, and with the first one the shared memory. */
 export interface ThreadMessage {
   message: ToWorker;
-  shared: WorkerMemory | undefined;
+  shared: ThreadMemory | undefined;
 }
 
 /** Told of a thread that cannot be ended. */
@@ -22,11 +39,11 @@ export interface ThreadOwner {
   returned(): void;
 }
 
-export class ThreadLink implements WorkerLink {
+export class ThreadPort implements WorkerPort {
   readonly pid: number;
   readonly #worker: Worker;
   readonly #owner: LinkOwner;
-  readonly #memory: WorkerMemory;
+  readonly #memory: ThreadMemory;
   readonly #thread: ThreadOwner;
   #ended = false;
   #abandoned = false;
@@ -34,7 +51,7 @@ export class ThreadLink implements WorkerLink {
   constructor(
     name: string,
     pid: number,
-    memory: WorkerMemory,
+    memory: ThreadMemory,
     owner: LinkOwner,
     thread: ThreadOwner,
   ) {

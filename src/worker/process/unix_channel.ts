@@ -18,12 +18,12 @@ import type { EventLoop } from "../../loop/event_loop.ts";
 import type { Connection } from "../../stream/types.ts";
 import { dialMeeting, discardDescriptor, type Lane, openLane, takeLane } from "../../loop/native.ts";
 import {
-  Channel,
+  type ChannelHandlers,
   channelHandlers,
   channelOptions,
-  type ChannelOwner,
   type Connected,
   nobody,
+  ProcessChannel,
 } from "./channel.ts";
 
 /** How a Unix socket is dialled. */
@@ -50,7 +50,7 @@ const lookMillisecondsMax = 16;
 export function acceptChannel(
   loop: EventLoop,
   descriptor: number,
-  greet: (connected: Connected) => Channel,
+  greet: (connected: Connected) => ProcessChannel,
   library: string | undefined,
 ): void {
   let lane: Lane;
@@ -67,19 +67,19 @@ export function acceptChannel(
  * is none. Rejects with an AccessDeniedError where that is a process of another user, or not the expected
  * one, and with a TimeoutError where it does not answer.
  *
- * @param owned gives the owner of the channel.
+ * @param handlersOf gives the handlers of the channel.
  */
 export async function dialUnixChannel(
   loop: EventLoop,
   path: string,
-  owned: (channel: Channel) => ChannelOwner,
+  handlersOf: (channel: ProcessChannel) => ChannelHandlers,
   dialling: Dialling,
-): Promise<Channel | undefined> {
+): Promise<ProcessChannel | undefined> {
   const found = await dial(path, dialling).catch(isNobody);
   if (found === undefined) return undefined;
   return await adopt(loop, found.descriptor, found.lane, (connected) => {
-    const channel = new Channel(connected, nobody);
-    channel.owner = owned(channel);
+    const channel = new ProcessChannel(connected, nobody);
+    channel.handlers = handlersOf(channel);
     return channel;
   });
 }
@@ -131,12 +131,12 @@ async function adopt(
   loop: EventLoop,
   descriptor: number,
   lane: Lane,
-  greet: (connected: Connected) => Channel,
-): Promise<Channel | undefined> {
-  let channel: Channel | undefined = undefined;
-  const open = (connection: Connection<Channel>) => void (channel = greet({ connection, lane }));
+  greet: (connected: Connected) => ProcessChannel,
+): Promise<ProcessChannel | undefined> {
+  let channel: ProcessChannel | undefined = undefined;
+  const open = (connection: Connection<ProcessChannel>) => void (channel = greet({ connection, lane }));
   const socket = { ...channelHandlers, open };
-  const { listener, source } = listenHanded<Channel>({ ...channelOptions, loop, socket }, unixAddress);
+  const { listener, source } = listenHanded<ProcessChannel>({ ...channelOptions, loop, socket }, unixAddress);
   source.adopt(descriptor);
   await listener.stop();
   if (channel === undefined) lane.close();
