@@ -6,7 +6,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Log } from "../src/server/log/log.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
-import type { ToWorker } from "../src/worker/messages.ts";
+import type { ToWorker } from "../src/worker/worker_port.ts";
 import { selfTest, type SelfTestTask } from "../src/worker/supervision/self_test.ts";
 import { Supervisor } from "../src/worker/supervision/supervisor.ts";
 import type { WorkerHandle } from "../src/worker/supervision/worker_handle.ts";
@@ -25,20 +25,25 @@ class Workers {
     this.#loop = loop;
     const options = resolveServerOptions({ log: "off" });
     this.supervisor = new Supervisor({
-      application: "none",
       options,
       log: new Log(undefined, "info"),
-      makeLink: (handle) => {
+      settingsOf: (index, generation) => ({
+        index,
+        generation,
+        application: "none",
+        options,
+        listeners: [],
+        udp: [],
+        connectionsMax: 1,
+      }),
+      makePort: (handle) => {
         this.handles.push(handle);
         queueMicrotask(() => handle.received({ kind: "loaded", pid: 0 }));
-        return { pid: 0, post: (message) => this.#posted(handle, message), kill: () => {} };
+        return { pid: 0, post: (message) => this.#posted(handle, message), wake: () => {}, kill: () => {} };
       },
-      listeners: () => [],
-      udp: () => [],
-      connectionsMax: () => 1,
-      wake: () => {},
       backlog: () => 0,
-    }, { failed: () => {}, lost: () => {}, shutdown: () => {}, changed: () => {}, gone: () => {} });
+      emit: () => {},
+    });
   }
 
   ready(index: number): void {

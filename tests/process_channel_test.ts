@@ -68,7 +68,7 @@ describe("messages in frames", () => {
 
 describe("the door for processes", () => {
   it("lets in who has the token, once, and nobody else", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const door = new LoopbackChannelListener(loop);
     const heard: unknown[] = [];
     let arrivals = 0;
@@ -119,7 +119,7 @@ describe("the door for processes", () => {
 
 describe("peers that say nothing", () => {
   it("make room for others, and wait for a short time only", async () => {
-    await using loop = createLoop({ segmentCount: 64 });
+    await using loop = createEventLoop({ segmentCount: 64 });
     const door = new LoopbackChannelListener(loop);
     let arrivals = 0;
     const token = door.expect(() => {
@@ -166,18 +166,18 @@ describe("a process that was started", () => {
       library: undefined,
       tables,
       ofListener: [],
-      place: 0,
+      tableIndex: 0,
       lost() {},
     };
-    const link = new ProcessPort(settings, { received() {}, ended: ended.resolve });
+    const port = new ProcessPort(settings, (event) => event.kind === "ended" && ended.resolve(event.end));
     let aborted = false;
-    const lane = { processId: link.pid + 1, give: () => "busy", take: () => 0, close() {} };
+    const lane = { processId: port.pid + 1, give: () => "busy", take: () => 0, close() {} };
     const owner = arrivals[0]({ lane, abort: () => aborted = true } as unknown as ProcessChannel);
-    expect(owner).not.toBe(link);
+    expect(owner).not.toBe(port);
     expect(aborted).toBe(true);
     const { reason, message } = await within(ended.promise, "the process to end", 20_000);
-    expect([reason, message]).toEqual(["failed", `process ${link.pid + 1} reported in its place`]);
-    link.release();
+    expect([reason, message]).toEqual(["failed", `process ${port.pid + 1} reported in its place`]);
+    port.release();
     tables.close();
   });
 });

@@ -6,8 +6,8 @@ import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { host } from "../src/host/mod.ts";
-import { createLoop, Server } from "../src/mod.ts";
-import { listenForChannels, report } from "../src/worker/process/channel_listener.ts";
+import { Server } from "../src/mod.ts";
+import { listenForChannels, reportToServer } from "../src/worker/process/channel_listener.ts";
 import { rendezvousAt } from "../src/worker/restart/rendezvous.ts";
 import { restartProtocol } from "../src/worker/restart/messages.ts";
 import { CommandServer } from "./helpers/commands.ts";
@@ -111,7 +111,7 @@ print("names", [line[7] for line in lines if line[6] in inodes and len(line) > 7
       await run("chmod", "0777", path, path.slice(0, -2));
       expect(await visitAsStranger(path, { token })).toMatch(nothing);
       expect(arrivals).toBe(0);
-      const channel = await report(loop, { ...door.address, token, server: host.pid }, silent);
+      const channel = await reportToServer(loop, { ...door.address, token, server: host.pid }, silent);
       await until(() => arrivals === 1, "the one that was expected came in");
       // Nothing is left when nobody is expected any more.
       await until(async () => await run("ls", "-A", folder.path) === "", "the folder is gone");

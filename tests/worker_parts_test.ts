@@ -1,9 +1,9 @@
 /** What the supervisor decides by: heartbeats, deaths, loads; and the queue of handed-over sockets. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { Deaths } from "../src/worker/supervision/deaths.ts";
+import { Deaths } from "../src/worker/supervision/supervisor.ts";
 import { HandOverQueue, handOverQueueEntries } from "../src/worker/accepting/hand_over_queue.ts";
-import { HealthWatch } from "../src/worker/supervision/health.ts";
+import { HealthWatch } from "../src/worker/supervision/worker_handle.ts";
 import { Scaling } from "../src/worker/supervision/scaling.ts";
 import type { HandedOver } from "../src/server/hand_over.ts";
 import { Random } from "./helpers/random.ts";

@@ -21,7 +21,7 @@ export interface KeptParts {
   /** Filled while the worker starts. */
   listeners: readonly ServedListener[];
   phase(): Phase;
-  /** Tells whoever accepts for this worker how many connections it has. */
+  /** Tells the thread that accepts for this worker how many connections it has. */
   tellLoad(): void;
   /** A listener of the worker's own has reached its limit of connections, or has room again. */
   limit(listener: string, reached: boolean): void;
@@ -32,7 +32,7 @@ export interface KeptParts {
 export class Housekeeping {
   readonly #parts: KeptParts;
   readonly #counters: Counters;
-  /** Places of listeners that are at their limit. */
+  /** Listeners that are at their limit. */
   readonly #full = new Set<number>();
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
   #completions = 0;
@@ -98,7 +98,7 @@ export class Housekeeping {
     socketsOf(loop).countStates(states);
     board.setStates(states);
     tellLoad();
-    // Last: whoever reads it first finds the others as new at least.
+    // Last, so that a reader who sees this number sees the others at least as new.
     board.set("connections", listeners.reduce((sum, { listener }) => sum + listener.connectionCount, 0));
   }
 

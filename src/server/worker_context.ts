@@ -13,9 +13,9 @@ import type { WorkerMessageHandler } from "./worker_messages.ts";
 
 /** The worker an application runs in; given to `start` and `idle`. */
 export interface WorkerContext {
-  /** The worker's place, from 0. A replacement has the place of the worker it replaces. */
+  /** The worker's number, from 0. A replacement has the number of the worker it replaces. */
   readonly index: number;
-  /** How many times the worker of this place was replaced before. */
+  /** How many times the worker of this number was replaced before. */
   readonly generation: number;
   /** The loop: to be given to `listen`, `connect`, `udpSocket` and `createPool` as `loop`. */
   readonly loop: Loop;

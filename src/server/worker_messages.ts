@@ -100,7 +100,7 @@ export function messageBody(message: unknown): Uint8Array<ArrayBuffer> {
 export type WorkerMessageEvent =
   /** A message for all other workers and the server. */
   | { kind: "message"; body: Uint8Array<ArrayBuffer> }
-  /** So many messages of others were heard. */
+  /** `count` messages of others were heard. */
   | { kind: "heard"; count: number; bytes: number };
 
 /** A worker's end. */

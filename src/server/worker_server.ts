@@ -10,7 +10,7 @@ import { OptionError } from "../base/errors.ts";
 import { wholeNumber } from "../base/option_kinds.ts";
 import type { UdpSocket } from "../udp/socket.ts";
 import { connect as connectOn } from "../connect/connect.ts";
-import { createLoopIn, type EventLoop } from "../loop/event_loop.ts";
+import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
 import type { CloseReason, Connection } from "../stream/types.ts";
 import type { ConnectOptions } from "../connect/types.ts";
 import { Applications } from "./application.ts";
@@ -124,7 +124,7 @@ export class WorkerServer {
     const { options } = settings;
     this.#settings = settings;
     this.#emit = emit;
-    this.loop = createLoopIn(memory?.loop, { ...loopOptionsOf(options), seed: settings.seed });
+    this.loop = createEventLoop({ ...loopOptionsOf(options), seed: settings.seed }, memory?.loop);
     this.#faults = new Repeats<Fault>(({ what, thrown }, repeated) => {
       this.#tell("application.error", { what, error: thrown, ...(repeated > 0 ? { repeated } : {}) });
     }, { countsOthers: true });

@@ -1,40 +1,72 @@
 /**
- * What the supervisor and a worker say to each other. All of it is plain data: a thread gets it by
- * `postMessage`, a process as JSON, where bytes are base64.
+ * The server's end of the messages between workers: passes each on to all other workers, and hears it itself.
  *
  * @module
  */
-import type { SocketAddress } from "../base/address.ts";
-import type { ShareableLoop } from "../loop/remote_statistics.ts";
-import type { DrainCounts, Phase } from "../server/phases.ts";
-import type { WorkerServerEvent, WorkerServerSettings } from "../server/worker_server.ts";
+import type { Log } from "../server/log/log.ts";
+import { messageBody, MessageBudget, WorkerMessageHandlers } from "../server/worker_messages.ts";
+import type { WorkerHandle } from "./supervision/worker_handle.ts";
 
-/** To a worker. */
-export type ToWorker =
-  | { kind: "start" } & WorkerServerSettings
-  /** All workers are ready: serve. */
-  | { kind: "serve" }
-  | { kind: "enter"; phase: Phase }
-  /** Of another worker's application, or of the server where there is no `from`. */
-  | { kind: "message"; body: Uint8Array<ArrayBuffer>; from: number | undefined }
-  /** So many of this worker's messages were passed on. */
-  | { kind: "passed"; count: number; bytes: number }
-  /** All workers have drained: free everything and end. */
-  | { kind: "stop" };
+export class MessageHub {
+  readonly #log: Log;
+  readonly #workers: () => readonly WorkerHandle[];
+  readonly #budgets = new WeakMap<WorkerHandle, MessageBudget>();
+  /** Workers of which messages were dropped since their last one was heard. */
+  readonly #behind = new WeakSet<WorkerHandle>();
+  readonly handlers: WorkerMessageHandlers;
+  /** Messages dropped for workers with too many on their way. */
+  dropped = 0;
 
-/** From a worker. */
-export type FromWorker =
-  /** The script runs; `start` may come. */
-  | { kind: "loaded"; pid: number }
-  | { kind: "ready"; addresses: SocketAddress[]; loop: ShareableLoop }
-  | { kind: "serving" }
-  /** No connection is left since the worker went into this phase. */
-  | { kind: "emptied"; phase: Phase; counts: DrainCounts }
-  | { kind: "stopped"; counts: DrainCounts }
-  /** Its loop was taken away, and the thread, which was stuck, sees it now and ends. */
-  | { kind: "returned" }
-  | { kind: "failed"; code: string; message: string; stack?: string }
-  /** Messages for its application may come. */
-  | { kind: "hears" }
-  /** What it has told, as plain data: an error is as the log tells it. */
-  | Exclude<WorkerServerEvent, { kind: "broken" | "seized" }>;
+  constructor(log: Log, workers: () => readonly WorkerHandle[]) {
+    this.#log = log;
+    this.#workers = workers;
+    this.handlers = new WorkerMessageHandlers((error) => log.tell("application.error", { error }));
+  }
+
+  /** Sends to all workers; gives to how many. */
+  broadcast(message: unknown): number {
+    return this.#pass(messageBody(message), undefined);
+  }
+
+  /** From a worker. */
+  received(from: WorkerHandle, body: Uint8Array<ArrayBuffer>): void {
+    this.#pass(body, from);
+    from.port.post({ kind: "passed", count: 1, bytes: body.length });
+    this.handlers.hear(body, from.index);
+  }
+
+  /** A worker has heard this many. */
+  heard(worker: WorkerHandle, count: number, bytes: number): void {
+    const budget = this.#budgetOf(worker);
+    budget.give(count, bytes);
+    if (budget.isEmpty) this.#behind.delete(worker);
+  }
+
+  #pass(body: Uint8Array<ArrayBuffer>, from: WorkerHandle | undefined): number {
+    let passed = 0;
+    for (const worker of this.#workers()) {
+      if (worker === from || !worker.hears) continue;
+      if (this.#budgetOf(worker).take(body.length)) {
+        worker.port.post({ kind: "message", body, from: from?.index });
+        passed += 1;
+      } else {
+        this.#drop(worker);
+      }
+    }
+    return passed;
+  }
+
+  /** A worker that is stuck, or hears slowly, must not fill the memory; it misses what it has no room for. */
+  #drop(worker: WorkerHandle): void {
+    this.dropped += 1;
+    if (this.#behind.has(worker)) return;
+    this.#behind.add(worker);
+    this.#log.tell("worker.messagesDropped", { worker: worker.index });
+  }
+
+  #budgetOf(worker: WorkerHandle): MessageBudget {
+    let budget = this.#budgets.get(worker);
+    if (budget === undefined) this.#budgets.set(worker, budget = new MessageBudget());
+    return budget;
+  }
+}

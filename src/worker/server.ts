@@ -1,16 +1,26 @@
 /**
- * A server as its owner sees it: all workers together.
+ * A server: the loop of its own thread, the listeners there, the supervisor and its workers, and how
+ * connections come from the ones to the others.
  *
  * @module
  */
-import type { RingportError } from "../base/errors.ts";
+import { formatHostAndPort, type SocketAddress } from "../base/address.ts";
+import { AddressWords } from "../base/address_words.ts";
+import { RingportError } from "../base/errors.ts";
+import { PeerAddress } from "../base/peer_address.ts";
 import { logFlushMilliseconds } from "../base/limits.ts";
 import { checkOptions } from "../base/options.ts";
-import { formatHostAndPort } from "../base/address.ts";
+import { version } from "../base/version.ts";
 import { host } from "../host/mod.ts";
-import type { SocketAddress } from "../base/address.ts";
+import { acceptCounters } from "../loop/accept_counters.ts";
+import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
+import { discardDescriptor } from "../loop/native.ts";
+import { LoggedBans } from "../server/address_limits/logged_bans.ts";
+import { isJudgedInWorker, type ServerBans } from "../server/address_limits/tables.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
-import { createLog, type Log } from "../server/log/log.ts";
+import type { ListenerPlan } from "../server/listeners.ts";
+import type { HandedOver } from "../server/hand_over.ts";
+import { createLog, type Log, type LogEvent } from "../server/log/log.ts";
 import {
   type OptionSources,
   readExported,
@@ -23,16 +33,41 @@ import {
   shutdownRows,
   withPathsFromRoot,
 } from "../server/options/mod.ts";
-import type { WorkerMessageHandler } from "../server/worker_messages.ts";
-import type { ServerBans } from "../server/address_limits/tables.ts";
 import { isBefore, type Phase } from "../server/phases.ts";
+import { type Spreading, spreadingOf } from "../server/spreading.ts";
+import { probeUdp, type UdpPlan } from "../server/udp_listener.ts";
+import type { WorkerMessageHandler } from "../server/worker_messages.ts";
+import { inheritedDatagram } from "../udp/open.ts";
+import { Acceptor } from "./accepting/acceptor.ts";
+import { AddressTables } from "./address_tables.ts";
 import { exportedOptions } from "./exported_options.ts";
-import { Fleet } from "./fleet.ts";
+import {
+  formatSocketAddress,
+  ListenerMetrics,
+  processStatistics,
+  skewOf,
+  workerStatistics,
+} from "./metrics/collect.ts";
+import { serveMetrics } from "./metrics/listener.ts";
+import { noActivity, totalOf } from "./metrics/table.ts";
+import type { ActivityStatistics, CountsByName, ServerStatistics } from "./metrics/table.ts";
+import type { OfferedListener } from "./restart/messages.ts";
+import { Predecessor } from "./restart/predecessor.ts";
+import { type Rendezvous, rendezvousAt } from "./restart/rendezvous.ts";
+import { Successor } from "./restart/successor.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { deadlinesWithin, emptyReport, runShutdown, type ShutdownReport } from "./shutdown.ts";
-import type { SelfTestResult } from "./supervision/self_test.ts";
-import { listenForSignals } from "./signals.ts";
-import type { ServerStatistics } from "./metrics/table.ts";
+import { listenForSignals, type SignalEvent } from "./signals.ts";
+import { Past } from "./supervision/past.ts";
+import { Supervisor } from "./supervision/supervisor.ts";
+import type { WorkerEvent, WorkerHandle } from "./supervision/worker_handle.ts";
+import { connectionsMaxOf, connectionsPerWorkerMaxOf, onTheirWayMaxOf } from "../server/descriptor_budget.ts";
+import type { WorkerServerSettings } from "../server/worker_server.ts";
+import { MessageHub } from "./messages.ts";
+import { WorkerProcesses } from "./process/worker_processes.ts";
+import { selfTest, type SelfTestResult, SelfTests } from "./supervision/self_test.ts";
+import { LostThreads, ThreadPort } from "./thread/thread_port.ts";
+import type { PortEvent, WorkerPort } from "./worker_port.ts";
 
 /** Options of {@linkcode Server.shutdown}. What is left out is as the server's option `shutdown` says. */
 export interface ShutdownRequest extends ShutdownOptions {
@@ -75,7 +110,39 @@ export class Server implements AsyncDisposable {
   readonly #application: string;
   readonly #options: ResolvedServerOptions;
   readonly #log: Log;
-  readonly #fleet: Fleet;
+  /** How connections come to the workers. */
+  readonly #spreading: Spreading;
+  readonly #supervisor: Supervisor;
+  readonly #messages: MessageHub;
+  readonly #tables: AddressTables;
+  readonly #lostThreads: LostThreads;
+  /** Where servers that replace one another meet. */
+  readonly #rendezvous: Rendezvous | undefined;
+  /** What workers that are gone have done. */
+  readonly #past = new Past();
+  readonly #listenerMetrics: ListenerMetrics;
+  readonly #startedAt = Date.now();
+  /** For the address of one accepted connection at a time. */
+  readonly #peer = new AddressWords();
+  /** The bans in force, to be read and changed while the server runs. They concern new connections only. */
+  readonly bans: ServerBans;
+  /** The loop of this thread, which accepts and serves the metrics. */
+  #loop: EventLoop | undefined = undefined;
+  #acceptor: Acceptor | undefined = undefined;
+  #listeners: ListenerInfo[] = [];
+  #udp: UdpInfo[] = [];
+  /** Where workers are processes. */
+  #processes: WorkerProcesses | undefined = undefined;
+  #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
+  #selfTests: SelfTests | undefined = undefined;
+  #predecessor: Predecessor | undefined = undefined;
+  #successor: Successor | undefined = undefined;
+  /** Resolves when this server accepts no more. */
+  readonly #refused = Promise.withResolvers<void>();
+  /** A shutdown has begun, before all was started or after. */
+  #ending = false;
+  /** Every worker tells it once, and the server does so for all of them. */
+  #writeRefusedTold = false;
   readonly #hurry = new AbortController();
   readonly #finished = Promise.withResolvers<ShutdownReport>();
   /** Settles when all workers serve, or cannot. */
@@ -133,18 +200,13 @@ export class Server implements AsyncDisposable {
     { started, ...sources }: ServerRunOptions = {},
   ): Promise<ShutdownReport> {
     let server: Server | undefined = undefined;
-    const tell = (act: (server: Server) => void) => server !== undefined && act(server);
     let stoppedBy: string | undefined = undefined;
     const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-    const forget = listenForSignals({
-      received: (signal) => tell((it) => it.#log.tell("server.signal", { signal })),
-      stop(signal, patience) {
-        stoppedBy ??= signal;
-        stop();
-        tell((it) => it.#stopBySignal(signal, patience));
-      },
-      reload: () => tell((it) => it.#reload()),
-      dump: () => tell((it) => it.#log.tellWhole("server.statistics", { statistics: it.stats() })),
+    const forget = listenForSignals((event) => {
+      if (server !== undefined) server.#signalled(event);
+      if (event.kind !== "stop") return;
+      stoppedBy ??= event.signal;
+      stop();
     }, () => server === undefined ? "auto" : server.#options.hangup);
     try {
       // A module that does not come to its end must not keep the program from ending.
@@ -182,11 +244,11 @@ export class Server implements AsyncDisposable {
       await this.#start();
       if (this.#shutdown === undefined) started?.(this);
       const report = await this.finished;
-      if (this.#fleet.abandoned === 0) code = 0;
+      if (this.#lostThreads.count === 0) code = 0;
       return report;
     } finally {
       // A thread that never came back, or a line of the log that nobody reads, would keep the process alive.
-      const isKept = this.#fleet.abandoned > 0 || this.#logIsStuck;
+      const isKept = this.#lostThreads.count > 0 || this.#logIsStuck;
       if (isKept) setTimeout(() => host.exit(code), lastWordsMilliseconds);
     }
   }
@@ -198,15 +260,30 @@ export class Server implements AsyncDisposable {
     this.#log = createLog(options.log, options.logLevel, host);
     this.#finished.promise.catch(() => {});
     this.#started.promise.catch(() => {});
-    this.#fleet = new Fleet(application, this.#options, this.#log, {
-      stats: () => this.stats(),
-      // A server that is not there yet ends when it is; whoever starts it hears of one that never will be.
-      failed: (error) => this.#whenStarted(() => this.#fail(error)),
-      shutdown: (reason) => this.#whenStarted(() => void this.shutdown({ reason })),
-      successor: (event) => {
-        if (event === "come") this.#manager?.reloading("a successor takes over");
-        if (event === "failed") this.#manager?.ready(this.#status, false);
-      },
+    this.#spreading = spreadingOf(this.#options, host.operatingSystem);
+    this.#tables = new AddressTables(this.#options);
+    this.bans = new LoggedBans(this.#tables.judges, (event, fields) => this.#log.tell(event, fields));
+    this.#rendezvous = options.restartPath === undefined
+      ? undefined
+      : rendezvousAt(options.restartPath, options.library);
+    this.#lostThreads = new LostThreads(options.library, (count) => this.#threadLost(count));
+    this.#supervisor = new Supervisor({
+      options: this.#options,
+      log: this.#log,
+      settingsOf: (index, generation) => this.#settingsOf(index, generation),
+      makePort: (worker, emit) => this.#makePort(worker, emit),
+      backlog: () => this.#backlog(),
+      emit: (event) => this.#heard(event),
+    });
+    this.#messages = new MessageHub(this.#log, () => this.#supervisor.all);
+    this.#listenerMetrics = new ListenerMetrics({
+      options: this.#options,
+      spreading: this.#spreading,
+      past: this.#past,
+      acceptor: () => this.#acceptor,
+      workers: () => this.#supervisor.workers,
+      serving: () => this.#supervisor.serving,
+      connectionsMax: () => connectionsMaxOf(this.#options),
     });
   }
 
@@ -216,12 +293,12 @@ export class Server implements AsyncDisposable {
    * logged.
    */
   selfTest(): Promise<SelfTestResult[]> {
-    return this.#fleet.selfTest();
-  }
-
-  /** The bans in force, to be read and changed while the server runs. They concern new connections only. */
-  get bans(): ServerBans {
-    return this.#fleet.bans;
+    if (this.#loop === undefined) return Promise.resolve([]);
+    return selfTest({
+      loop: this.#loop,
+      listeners: this.#listeners,
+      accepted: (listener) => this.#listenerMetrics.counts(listener).accepted,
+    });
   }
 
   /** Where it stands. */
@@ -231,12 +308,12 @@ export class Server implements AsyncDisposable {
 
   /** Names and addresses of its listeners. */
   get listeners(): readonly ListenerInfo[] {
-    return this.#fleet.listeners;
+    return this.#listeners;
   }
 
   /** Names and addresses of its UDP sockets. */
   get udp(): readonly UdpInfo[] {
-    return this.#fleet.udp;
+    return this.#udp;
   }
 
   /** The port of the first listener, or of the first UDP address where there is none; 0 of a Unix socket. */
@@ -250,12 +327,12 @@ export class Server implements AsyncDisposable {
   }
 
   get #firstAddress(): SocketAddress | undefined {
-    return (this.#fleet.listeners[0] ?? this.#fleet.udp[0])?.address;
+    return (this.#listeners[0] ?? this.#udp[0])?.address;
   }
 
   /** Workers that serve now. */
   get workers(): number {
-    return this.#fleet.serving;
+    return this.#supervisor.serving.filter(({ state }) => state !== "gone").length;
   }
 
   /**
@@ -277,7 +354,7 @@ export class Server implements AsyncDisposable {
    * ```
    */
   broadcast(message: unknown): number {
-    return this.#fleet.messages.broadcast(message);
+    return this.#messages.broadcast(message);
   }
 
   /**
@@ -286,12 +363,38 @@ export class Server implements AsyncDisposable {
    * @returns a function that takes the handler away.
    */
   onMessage(handler: WorkerMessageHandler): () => void {
-    return this.#fleet.messages.handlers.add(handler);
+    return this.#messages.handlers.add(handler);
   }
 
   /** The metrics as they are now, read from shared memory: those of stuck workers as well. */
   stats(): ServerStatistics {
-    return this.#fleet.stats(this.#phase);
+    const now = performance.now();
+    const workers = this.#supervisor.workers.map((worker) => workerStatistics(worker, now));
+    const open = this.#supervisor.serving.map(({ load }) => load);
+    const counters = acceptCounters();
+    return {
+      time: Date.now(),
+      started: this.#startedAt,
+      pid: host.pid,
+      version,
+      runtime: host.runtime,
+      operatingSystem: host.operatingSystem,
+      phase: this.#phase,
+      workers,
+      deaths: this.#supervisor.deaths,
+      abandonedThreads: this.#lostThreads.count,
+      messagesDropped: this.#messages.dropped,
+      listeners: this.#listeners.map((listener, index) => this.#listenerMetrics.read(listener, index)),
+      udp: this.#udp.map(({ name, address }) => ({ name, address: formatSocketAddress(address) })),
+      total: totalOf([this.#past.activity, refusedOnly(this.#listenerMetrics.refusedHere()), ...workers]),
+      skew: skewOf(open),
+      acceptQueueOverflows: counters?.queueOverflows,
+      acceptQueueDrops: counters?.drops,
+      process: processStatistics(this.#options.library),
+      addresses: this.#tables.judges.statistics(),
+      logFailures: this.#log.failures,
+      logDropped: this.#log.dropped,
+    };
   }
 
   /** Resolves with the report when the server has stopped; rejects when a fault stopped it. */
@@ -325,21 +428,293 @@ export class Server implements AsyncDisposable {
     const { workers, isolation } = this.#options;
     this.#log.tell("server.starting", { application: this.#application, workers, isolation });
     try {
-      await this.#fleet.start();
+      await this.#startAll();
     } catch (error) {
       this.#started.reject(error);
       this.#logIsStuck = !await this.#log.end(logFlushMilliseconds);
       throw error;
     }
     this.#started.resolve();
-    if (this.#shutdown === undefined) {
-      this.#manager?.ready(this.#status, this.#fleet.tookOver);
-      this.#manager?.watch(() => this.#phase !== "running" || this.#fleet.serving > 0);
-      this.#log.tell("server.listening", {
-        listeners: this.listeners.map(describe),
-        udp: this.udp.map(describe),
-      });
+    if (this.#shutdown !== undefined) return;
+    this.#manager?.ready(this.#status, this.#predecessor !== undefined);
+    this.#manager?.watch(() => this.#phase !== "running" || this.workers > 0);
+    this.#log.tell("server.listening", {
+      listeners: this.listeners.map(describe),
+      udp: this.udp.map(describe),
+    });
+  }
+
+  /**
+   * Binds every address, then starts the workers. Resolves as well when a shutdown has ended it: what is
+   * there by then is left to that.
+   */
+  async #startAll(): Promise<void> {
+    const loop = this.#openLoop();
+    this.#loop = loop;
+    try {
+      await this.#bind(loop);
+      await this.#supervisor.start(this.#options.workers);
+      if (this.#ending) return this.#predecessor?.giveUp();
+    } catch (error) {
+      this.#predecessor?.giveUp();
+      await this.#acceptor?.close();
+      await this.#processes?.close();
+      this.#tables.close();
+      await loop.close();
+      throw error;
     }
+    const acceptor = this.#acceptor!;
+    const accept = () => this.#spreading === "handOver" && acceptor.serve();
+    if (this.#predecessor === undefined) accept();
+    else await this.#predecessor.replace(accept);
+    await this.#expectSuccessor(loop, acceptor);
+    this.#serveMetrics(loop);
+    this.#testRegularly();
+    this.#tables.begin();
+  }
+
+  #openLoop(): EventLoop {
+    const loop = createEventLoop({ ...ownLoopSizes, library: this.#options.library });
+    const { engine } = loop;
+    engine.exceptions.sink = (error, unreported) => this.#log.tell("loop.exception", { error, unreported });
+    engine.whenBroken = (error) => this.#heard({ kind: "failed", error });
+    engine.faults.sink = (what, error) => this.#log.tell("application.error", { what, error });
+    loop.ref();
+    return loop;
+  }
+
+  async #bind(loop: EventLoop): Promise<void> {
+    const { isolation, listeners, udp } = this.#options;
+    if (isolation === "process") {
+      const lost = (listener: number, count: number) => this.#acceptor?.lost(listener, count);
+      const tables = this.#tables.shared!;
+      this.#processes = new WorkerProcesses(loop, this.#application, this.#options, tables, lost);
+    }
+    await this.#findPredecessor(loop);
+    // Bound alone at first, also where workers accept: a port that another program has is not shared.
+    const acceptor = new Acceptor(loop, listeners, this.#acceptorOwner(), this.#predecessor?.descriptors);
+    this.#acceptor = acceptor;
+    this.#listeners = acceptor.addresses.map((address, index) => ({ name: listeners[index].name, address }));
+    if (this.#spreading === "reusePort") await acceptor.close();
+    for (const options of udp) {
+      const address = await probeUdp(loop, options, this.#predecessor !== undefined);
+      this.#udp.push({ name: options.name, address });
+    }
+  }
+
+  /** The sockets of a server that runs are passed to this one. */
+  async #findPredecessor(loop: EventLoop): Promise<void> {
+    const { listeners, library } = this.#options;
+    const rendezvous = this.#rendezvous;
+    if (rendezvous === undefined) return;
+    this.#predecessor = await Predecessor.find({ loop, rendezvous, listeners, library });
+    if (this.#predecessor === undefined) return;
+    const passed = this.#predecessor.descriptors.filter((descriptor) => descriptor !== undefined);
+    this.#log.tell("server.restart", { listeners: passed.length });
+  }
+
+  /** From now on a further server may replace this one. */
+  async #expectSuccessor(loop: EventLoop, acceptor: Acceptor): Promise<void> {
+    if (this.#rendezvous === undefined) return;
+    acceptor.own();
+    const successor = new Successor({
+      library: this.#options.library,
+      offers: () => this.#offers(acceptor),
+      told: (event) => {
+        this.#log.tell(`successor.${event}`);
+        if (event === "come") this.#manager?.reloading("a successor takes over");
+        if (event === "failed") this.#manager?.ready(this.#status, false);
+      },
+      yield: async (listeners) => {
+        acceptor.share(listeners);
+        // The successor's metrics are at the same address.
+        await this.#metrics?.stop();
+        this.#shutdownOnceStarted("restart");
+        await this.#refused.promise;
+      },
+    });
+    try {
+      await successor.expect(loop, this.#rendezvous, this.#predecessor?.rendezvous);
+      this.#successor = successor;
+    } catch (error) {
+      // A server that cannot be replaced still serves.
+      this.#log.tell("successor.unreachable", { error });
+    }
+  }
+
+  #offers({ listeners }: Acceptor): { listener: OfferedListener; descriptor: number }[] {
+    return listeners.map(({ address, descriptor }, index) => {
+      const { name, hostname, port, inherited } = this.#options.listeners[index];
+      return { listener: { name, hostname, port, inherited, address }, descriptor };
+    });
+  }
+
+  /** Where the metrics can be fetched. A server without them still serves. */
+  #serveMetrics(loop: EventLoop): void {
+    const { metrics } = this.#options;
+    if (metrics === undefined) return;
+    const failed = (error: unknown) => this.#log.tell("metrics.failed", { error });
+    try {
+      this.#metrics = serveMetrics({ ...metrics, loop, error: failed }, () => this.stats());
+      this.#log.tell("metrics.listening", { address: formatSocketAddress(this.#metrics.address) });
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #testRegularly(): void {
+    const { selfTest: interval } = this.#options.supervisor;
+    if (interval === 0) return;
+    this.#selfTests = new SelfTests(() => this.selfTest(), interval, ({ listener, error }) => {
+      if (!this.#ending) this.#log.tell("server.selfTestFailed", { listener, error });
+    });
+  }
+
+  /** What a new worker is started with. */
+  #settingsOf(index: number, generation: number): WorkerServerSettings {
+    return {
+      index,
+      generation,
+      application: this.#application,
+      // A function cannot be sent, and workers log by message.
+      options: { ...this.#options, log: "off" },
+      listeners: this.#listenerPlans(),
+      udp: this.#udpPlans(),
+      connectionsMax: connectionsMaxOf(this.#options),
+    };
+  }
+
+  #listenerPlans(): ListenerPlan[] {
+    return this.#listeners.map(({ address }, listener) => {
+      switch (this.#spreading) {
+        case "handOver":
+          return { kind: "adopt", address };
+        case "reusePort":
+          return { kind: "bind", port: address.port, reusePort: true };
+        case "direct":
+          return { kind: "share", descriptor: this.#acceptor!.listeners[listener].descriptor };
+      }
+    });
+  }
+
+  #udpPlans(): UdpPlan[] {
+    // Only Linux shares a port between sockets and spreads what comes there.
+    const reusePort = host.operatingSystem === "linux";
+    return this.#udp.map(({ address: { port } }, index) => {
+      const { inherited } = this.#options.udp[index];
+      return {
+        port,
+        reusePort,
+        descriptor: inherited === undefined ? undefined : inheritedDatagram(inherited),
+        onlyWorker: reusePort ? undefined : 0,
+      };
+    });
+  }
+
+  #makePort(worker: WorkerHandle, emit: (event: PortEvent) => void): WorkerPort {
+    const tableIndex = this.#tables.take(worker);
+    const judges = this.#tables.judges.memory;
+    if (this.#processes !== undefined) return this.#processes.start(tableIndex, judges.ofListener, emit);
+    const { shared, board } = worker;
+    return new ThreadPort({
+      name: `ringport worker ${worker.index}`,
+      memory: { queue: shared.buffer, board: board.buffer, judges, tableIndex },
+      lost: this.#lostThreads,
+      library: this.#options.library,
+    }, emit);
+  }
+
+  /** A server bears a few threads that run on and cannot be ended. */
+  #threadLost(count: number): void {
+    const { maxAbandoned } = this.#options.supervisor;
+    if (this.#ending || count <= maxAbandoned) return;
+    const message = `server: ${count} threads do not come back, and no more than ${maxAbandoned} are borne`;
+    const details = { code: "ERR_THREADS_STUCK", operation: "supervise", origin: "application" } as const;
+    this.#heard({ kind: "failed", error: new RingportError(message, details) });
+  }
+
+  /** Everything that is to be known of the workers comes here. */
+  #heard(event: WorkerEvent): void {
+    switch (event.kind) {
+      case "gone":
+        this.#past.add(event.worker);
+        // What is on its way to it finds another one, which it no longer is itself.
+        return event.worker.queue.drain((handed) => this.#acceptor?.again(handed));
+      case "lost":
+        return this.#tables.reclaim(event.worker);
+      case "changed":
+        return this.#acceptor?.changed();
+      case "failed":
+        // A server that is still starting fails once it has started; where it never does, the start rejects.
+        return this.#onceStarted(() => this.#fail(event.error));
+      case "shutdown":
+        return this.#shutdownOnceStarted("application");
+      case "message":
+        return this.#messages.received(event.worker, event.body);
+      case "heard":
+        return this.#messages.heard(event.worker, event.count, event.bytes);
+      case "event":
+        return this.#logEvent(event.worker.index, event.event, event.fields);
+      case "log": {
+        const { worker: { index: worker }, message, fields } = event;
+        return this.#log.tell("application.message", { worker, message, ...fields });
+      }
+      case "exception": {
+        const { worker: { index: worker }, error, unreported } = event;
+        return this.#log.tell("loop.exception", { worker, error, unreported });
+      }
+      case "banned":
+        return this.#log.tell("address.banned", { worker: event.worker.index, address: event.address });
+    }
+  }
+
+  #logEvent(worker: number, event: LogEvent, fields: Record<string, unknown>): void {
+    if (event === "write.refused") {
+      if (this.#writeRefusedTold) return;
+      this.#writeRefusedTold = true;
+    }
+    this.#log.tell(event, { worker, ...fields });
+    // It says when it wants no more connections, and when it wants some again.
+    if (event === "limit.reached" || event === "limit.released") this.#acceptor?.changed();
+  }
+
+  #acceptorOwner(): ConstructorParameters<typeof Acceptor>[2] {
+    return {
+      serving: () => this.#supervisor.serving,
+      workers: () => this.#supervisor.workers,
+      // A process is told of each socket by a message.
+      wake: (worker) => this.#processes === undefined && worker.wake(),
+      discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
+      admits: (handed) => this.#admits(handed),
+      refused: (handed, reason) => this.#logRefused(handed, reason),
+      limit: (index, reached) => {
+        const { name: listener } = this.#options.listeners[index];
+        this.#log.tell(reached ? "limit.reached" : "limit.released", { limit: "connections", listener });
+      },
+      connectionsMax: connectionsMaxOf(this.#options),
+      connectionsPerWorkerMax: connectionsPerWorkerMaxOf(this.#options),
+      onTheirWayMax: onTheirWayMaxOf(this.#options),
+    };
+  }
+
+  #logRefused(handed: HandedOver, reason: string): void {
+    if (!this.#log.tells("debug")) return;
+    const { name: listener } = this.#options.listeners[handed.listener];
+    const address = new PeerAddress().copy(handed).hostname;
+    this.#log.tell("connection.refused", { listener, reason, address });
+  }
+
+  /** Bans are asked for here, unless a worker judges anyway. */
+  #admits(handed: HandedOver): boolean {
+    if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
+    return !this.#tables.judges.isBanned(handed.listener, this.#peer.setPeer(handed));
+  }
+
+  #backlog(): number {
+    return this.#listeners.reduce(
+      (sum, { address }, listener) => sum + (this.#listenerMetrics.queue(address, listener)?.length ?? 0),
+      0,
+    );
   }
 
   async #run(options: ShutdownRequest): Promise<ShutdownReport> {
@@ -348,22 +723,44 @@ export class Server implements AsyncDisposable {
     // The successor is what the manager watches from now on.
     if (reason === "restart") this.#manager?.end();
     this.#manager?.stopping(`stopping: ${reason}`);
-    this.#fleet.endStart();
+    this.#ending = true;
+    this.#supervisor.endStart();
     await this.#started.promise;
+    // Nothing is replaced any more.
+    this.#supervisor.end();
+    this.#selfTests?.end();
+    this.#tables.end();
     const report = await runShutdown({
       reason,
       deadlines: { ...this.#options.shutdown, ...deadlines },
-      workers: this.#fleet.beginEnd(),
-      refuse: () => this.#fleet.refuse(),
+      workers: this.#supervisor.workers,
+      refuse: () => this.#refuse(),
       entered: (phase) => this.#enter(phase),
       hurry: this.#hurry.signal,
     });
-    await this.#fleet.end();
+    await this.#close();
     this.#manager?.end();
     this.#log.tell("server.stopped", { ...report });
     this.#logIsStuck = !await this.#log.end(logFlushMilliseconds);
     this.#finished.resolve(report);
     return report;
+  }
+
+  /** Closes the listeners, or hands them on. */
+  async #refuse(): Promise<void> {
+    await this.#acceptor?.close();
+    this.#refused.resolve();
+    await this.#successor?.close();
+  }
+
+  /** Frees what this thread has. */
+  async #close(): Promise<void> {
+    await this.#supervisor.endArriving();
+    await this.#acceptor?.close();
+    await this.#metrics?.stop();
+    await this.#processes?.close();
+    this.#tables.close();
+    await this.#loop?.close();
   }
 
   #enter(phase: Phase): void {
@@ -388,13 +785,25 @@ export class Server implements AsyncDisposable {
     return `serving ${addresses.join(", ")} with ${this.workers} workers`;
   }
 
+  #signalled(event: SignalEvent): void {
+    const { signal } = event;
+    this.#log.tell("server.signal", { signal });
+    if (event.kind === "stop") this.#stopBySignal(signal, event.patience);
+    if (event.kind === "reload") this.#reload();
+    if (event.kind === "dump") this.#log.tellWhole("server.statistics", { statistics: this.stats() });
+  }
+
   #stopBySignal(signal: string, patience = Infinity): void {
     if (this.#shutdown !== undefined) return this.#hurry.abort();
     // A start that fails meanwhile has nothing to shut down; `run` rejects with its reason.
     this.shutdown({ reason: signal, ...deadlinesWithin(this.#options.shutdown, patience) }).catch(() => {});
   }
 
-  #whenStarted(action: () => void): void {
+  #shutdownOnceStarted(reason: string): void {
+    this.#onceStarted(() => void this.shutdown({ reason }));
+  }
+
+  #onceStarted(action: () => void): void {
     this.#started.promise.then(action, () => {});
   }
 
@@ -424,6 +833,9 @@ function hostSources(): OptionSources {
   };
 }
 
+/** Sizes of the loop of the server's own thread, which accepts and serves the metrics: little of anything. */
+const ownLoopSizes = { segmentCount: 256, connectionSlots: 4096, timers: 4096, sendEntries: 512 };
+
 /** Milliseconds the caller of `run` has for its last words before a process with a lost thread is ended. */
 const lastWordsMilliseconds = 250;
 
@@ -434,4 +846,9 @@ const shutdownSchema = {
 
 function describe({ name, address }: ListenerInfo | UdpInfo): Record<string, unknown> {
   return { name, ...address };
+}
+
+/** As activity: what was refused before any worker knew of it. */
+function refusedOnly(refused: CountsByName): ActivityStatistics {
+  return { ...noActivity, connections: { ...noActivity.connections, refused } };
 }

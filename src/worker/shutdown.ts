@@ -10,7 +10,7 @@ import { addDrains, type DrainCounts, noDrains, type Phase } from "../server/pha
 export interface ShutdownDeadlines {
   /** For closing the listeners. */
   refusing: number;
-  /** For the application to finish, counted anew for each worker whose data still moves. */
+  /** For the application to finish, which begins again for each worker whose data still moves. */
   draining: number;
   /** For draining in all, however much still moves. */
   maxDraining: number;
@@ -30,7 +30,7 @@ const shares: Readonly<ShutdownDeadlines> = {
   aborting: 0.1,
 };
 
-/** Deadlines with which all phases together are over in less than so many milliseconds. */
+/** Deadlines with which all phases together are over in less than `milliseconds`. */
 export function deadlinesWithin(deadlines: ShutdownDeadlines, milliseconds: number): ShutdownDeadlines {
   const lowered = { ...deadlines };
   for (const name of Object.keys(shares) as (keyof ShutdownDeadlines)[]) {

@@ -5,21 +5,17 @@
  */
 import { host, type SignalName } from "../host/mod.ts";
 
-/** What signals ask for. */
-export interface SignalTarget {
-  /** A signal came. */
-  received(signal: string): void;
+/** What a signal asks for. */
+export type SignalEvent =
   /**
    * SIGTERM, SIGINT or, on Windows, SIGBREAK: the first begins a shutdown, a further one hurries it.
-   *
-   * @param patience milliseconds until the system ends the process whatever it does: the window was closed.
+   * `patience`: milliseconds until the system ends the process all the same, where its window was closed.
    */
-  stop(signal: string, patience?: number): void;
+  | { kind: "stop"; signal: SignalName; patience?: number }
   /** SIGHUP where it does not stop the server: asked to reload. */
-  reload(): void;
+  | { kind: "reload"; signal: SignalName }
   /** SIGUSR1: write the statistics to the log. */
-  dump(): void;
-}
+  | { kind: "dump"; signal: SignalName };
 
 const stopping = ["SIGTERM", "SIGINT", "SIGBREAK"] as const;
 /** Milliseconds Windows gives a program whose window is closed (HandlerRoutine, CTRL_CLOSE_EVENT). */
@@ -34,26 +30,23 @@ export type Hangup = "auto" | "ignore" | "shutdown";
  * @param hangup where it is "auto", SIGHUP shuts down a server whose standard error is a terminal: that was
  * closed. Elsewhere the signal asks daemons to reload, and must not end them.
  */
-export function listenForSignals(target: SignalTarget, hangup: () => Hangup): () => void {
+export function listenForSignals(hear: (event: SignalEvent) => void, hangup: () => Hangup): () => void {
+  const isOnTerminal = host.isTerminal("stderr");
   const offs: ((() => void) | undefined)[] = [];
-  const on = (signal: SignalName, act: () => void) => {
-    offs.push(host.onSignal(signal, () => {
-      target.received(signal);
-      act();
-    }));
+  const on = (signal: SignalName, ask: () => SignalEvent) => {
+    offs.push(host.onSignal(signal, () => hear(ask())));
   };
-  for (const signal of stopping) on(signal, () => target.stop(signal));
-  on("SIGUSR1", () => target.dump());
-  if (host.operatingSystem === "windows") {
-    on("SIGHUP", () => target.stop("SIGHUP", closedWindowMilliseconds));
-  } else {
-    const isOnTerminal = host.isTerminal("stderr");
-    on("SIGHUP", () => {
-      const asked = hangup();
-      if (asked === "shutdown" || (asked === "auto" && isOnTerminal)) target.stop("SIGHUP");
-      else target.reload();
-    });
-  }
+  for (const signal of stopping) on(signal, () => ({ kind: "stop", signal }));
+  on("SIGUSR1", () => ({ kind: "dump", signal: "SIGUSR1" }));
+  on("SIGHUP", () => {
+    const signal = "SIGHUP";
+    if (host.operatingSystem === "windows") {
+      return { kind: "stop", signal, patience: closedWindowMilliseconds };
+    }
+    const asked = hangup();
+    const stops = asked === "shutdown" || (asked === "auto" && isOnTerminal);
+    return { kind: stops ? "stop" : "reload", signal };
+  });
   return () => {
     for (const off of offs) off?.();
   };

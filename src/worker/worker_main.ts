@@ -13,33 +13,29 @@ import {
   type WorkerServerMemory,
   type WorkerServerSettings,
 } from "../server/worker_server.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
-
-/** What a worker's main module gives to the service. */
-export interface ServiceHost {
-  post(message: FromWorker): void;
-  /** Ends this thread or process; nothing of it is open any more. */
-  end(): void;
-}
+import type { FromWorker, ToWorker } from "./worker_port.ts";
 
 /** What a worker is given beside messages. */
-export interface ServiceMeans {
+export interface WorkerMeans {
   memory: WorkerServerMemory;
   /** Where its connections come from. */
   handOver: HandOver;
 }
 
 export class WorkerMain {
-  readonly #host: ServiceHost;
-  #runner: WorkerServer | undefined = undefined;
+  readonly #post: (message: FromWorker) => void;
+  readonly #end: () => void;
+  #server: WorkerServer | undefined = undefined;
   #crashed = false;
 
-  constructor(host: ServiceHost) {
-    this.#host = host;
+  /** `end` ends this thread or process, nothing of which is open any more. */
+  constructor(post: (message: FromWorker) => void, end: () => void) {
+    this.#post = post;
+    this.#end = end;
   }
 
   /** A message of the supervisor. */
-  received(message: ToWorker, means: ServiceMeans | undefined): void {
+  received(message: ToWorker, means: WorkerMeans | undefined): void {
     this.#obey(message, means).catch((error: unknown) => this.#failed(error));
   }
 
@@ -47,89 +43,86 @@ export class WorkerMain {
   crashed(error: unknown): void {
     if (this.#crashed) return;
     this.#crashed = true;
-    this.#runner?.crash();
+    this.#server?.crash();
     this.#tellFailure(error);
-    this.#host.end();
+    this.#end();
   }
 
-  async #obey(message: ToWorker, means: ServiceMeans | undefined): Promise<void> {
-    const { post } = this.#host;
+  async #obey(message: ToWorker, means: WorkerMeans | undefined): Promise<void> {
     switch (message.kind) {
       case "start":
         return await this.#start(message, means);
       case "serve":
-        this.#runner!.serve();
-        return post({ kind: "serving" });
+        this.#server!.serve();
+        return this.#post({ kind: "serving" });
       case "enter":
         return await this.#enter(message.phase);
       case "message":
-        return this.#runner?.messages.received(message.body, message.from);
+        return this.#server?.messages.received(message.body, message.from);
       case "passed":
-        return this.#runner?.messages.passed(message.count, message.bytes);
+        return this.#server?.messages.passed(message.count, message.bytes);
       case "stop":
-        await this.#runner?.stop();
-        post({ kind: "stopped", counts: this.#runner?.counts ?? noDrains() });
-        return this.#host.end();
+        await this.#server?.stop();
+        this.#post({ kind: "stopped", counts: this.#server?.counts ?? noDrains() });
+        return this.#end();
     }
   }
 
-  async #start(settings: WorkerServerSettings, means: ServiceMeans | undefined): Promise<void> {
-    const { post } = this.#host;
-    const runner = new WorkerServer(settings, (event) => this.#tell(event), means?.memory);
-    this.#runner = runner;
-    post({ kind: "hears" });
-    await runner.start();
-    if (runner.phase !== "running") return;
-    if (means !== undefined) runner.takeFrom(means.handOver);
-    post({
+  async #start(settings: WorkerServerSettings, means: WorkerMeans | undefined): Promise<void> {
+    const server = new WorkerServer(settings, (event) => this.#tell(event), means?.memory);
+    this.#server = server;
+    this.#post({ kind: "hears" });
+    await server.start();
+    if (server.phase !== "running") return;
+    if (means !== undefined) server.takeFrom(means.handOver);
+    this.#post({
       kind: "ready",
-      addresses: runner.listeners.map(({ info }) => info.address),
-      loop: runner.loop.engine.native.shareable,
+      addresses: server.listeners.map(({ info }) => info.address),
+      loop: server.loop.engine.native.shareable,
     });
   }
 
   /** Passes on what the worker's server tells, as plain data. */
   #tell(event: WorkerServerEvent): void {
-    const { post } = this.#host;
     switch (event.kind) {
       case "broken":
         return this.crashed(event.error);
       case "seized":
         return this.#seized();
       case "log":
-        return post(plainLog(event.message, event.fields));
+        return this.#post(plainLog(event.message, event.fields));
       case "exception":
-        return post({ ...event, error: plainFields(event).error });
+        return this.#post({ ...event, error: plainFields({ error: event.error }).error });
       case "event":
-        return post({ ...event, fields: plainFields(event.fields) });
+        return this.#post({ ...event, fields: plainFields(event.fields) });
       default:
-        return post(event);
+        return this.#post(event);
     }
   }
 
   /** The thread was stuck and given up. It is of no use any more, and says that it has come back. */
   #seized(): void {
     this.#crashed = true;
-    this.#host.post({ kind: "returned" });
-    this.#host.end();
+    this.#post({ kind: "returned" });
+    this.#end();
   }
 
   async #enter(phase: Phase): Promise<void> {
-    const runner = this.#runner!;
-    await runner.enter(phase);
-    this.#host.post({ kind: "emptied", phase, counts: { ...runner.counts } });
+    const server = this.#server!;
+    await server.enter(phase);
+    this.#post({ kind: "emptied", phase, counts: { ...server.counts } });
   }
 
   async #failed(error: unknown): Promise<void> {
     if (this.#crashed) return;
     this.#crashed = true;
     this.#tellFailure(error);
-    await this.#runner?.loop.close().catch(() => {});
-    this.#host.end();
+    await this.#server?.loop.close().catch(() => {});
+    this.#end();
   }
 
   #tellFailure(error: unknown): void {
-    this.#host.post({
+    this.#post({
       kind: "failed",
       code: codeOf(error) ?? "ERR_WORKER",
       message: messageOf(error),

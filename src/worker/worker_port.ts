@@ -1,11 +1,46 @@
 /**
- * A worker as the supervisor reaches it, whether it is a thread of this process or a process of its own.
+ * A worker as the supervisor reaches it, whether it is a thread of this process or a process of its own, and
+ * what they say to each other. All of that is plain data: a thread gets it by `postMessage`, a process as
+ * JSON, where bytes are base64.
  *
  * @module
  */
+import type { SocketAddress } from "../base/address.ts";
+import type { ShareableLoop } from "../loop/remote_statistics.ts";
 import type { Gauges } from "../server/gauges.ts";
 import type { HandedOver } from "../server/hand_over.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { DrainCounts, Phase } from "../server/phases.ts";
+import type { WorkerServerEvent, WorkerServerSettings } from "../server/worker_server.ts";
+
+/** To a worker. */
+export type ToWorker =
+  | { kind: "start" } & WorkerServerSettings
+  /** All workers are ready: serve. */
+  | { kind: "serve" }
+  | { kind: "enter"; phase: Phase }
+  /** Of another worker's application, or of the server where there is no `from`. */
+  | { kind: "message"; body: Uint8Array<ArrayBuffer>; from: number | undefined }
+  /** `count` of this worker's messages were passed on. */
+  | { kind: "passed"; count: number; bytes: number }
+  /** All workers have drained: free everything and end. */
+  | { kind: "stop" };
+
+/** From a worker. */
+export type FromWorker =
+  /** The script runs; `start` may come. */
+  | { kind: "loaded"; pid: number }
+  | { kind: "ready"; addresses: SocketAddress[]; loop: ShareableLoop }
+  | { kind: "serving" }
+  /** No connection is left since the worker went into this phase. */
+  | { kind: "emptied"; phase: Phase; counts: DrainCounts }
+  | { kind: "stopped"; counts: DrainCounts }
+  /** Its loop was taken away, and the thread, which was stuck, sees it now and ends. */
+  | { kind: "returned" }
+  | { kind: "failed"; code: string; message: string; stack?: string }
+  /** Messages for its application may come. */
+  | { kind: "hears" }
+  /** What it has told, as plain data: an error is as the log tells it. */
+  | Exclude<WorkerServerEvent, { kind: "broken" | "seized" }>;
 
 /** How a worker came to its end: `"stopped"` when it said so before. */
 export interface WorkerEnd {
@@ -13,12 +48,8 @@ export interface WorkerEnd {
   message: string;
 }
 
-/** Whom a link tells. */
-export interface LinkOwner {
-  received(message: FromWorker): void;
-  /** The worker is gone. Called once, last. */
-  ended(end: WorkerEnd): void;
-}
+/** What comes out of a port. The end comes once, and last. */
+export type PortEvent = FromWorker | { kind: "ended"; end: WorkerEnd };
 
 /** Accepted sockets on their way to a worker. */
 export interface WorkerQueue {
@@ -32,6 +63,11 @@ export interface WorkerQueue {
   readonly pressure: boolean;
   /** False: too many are on their way. */
   give(handed: HandedOver): boolean;
+  /**
+   * Resolves when nothing is on its way any more; left out where the worker takes what there is with its next
+   * message.
+   */
+  emptied?(): Promise<void>;
   /** Takes back what a worker that is gone will not take any more. */
   drain(take: (handed: HandedOver) => void): void;
 }
@@ -45,8 +81,8 @@ export interface WorkerPort {
   /** Where it writes what it does, where that is not memory of this process's own. */
   readonly board?: Gauges;
   post(message: ToWorker): void;
-  /** Wakes the loop of a worker that is no thread of this process. */
-  wake?(): void;
+  /** Wakes the worker's loop. */
+  wake(loop: ShareableLoop): void;
   /** The worker is gone, and what it wrote was read: its board and its loop's numbers are taken away. */
   release?(): void;
   /**

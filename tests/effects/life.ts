@@ -1,7 +1,7 @@
 /** The options of a server's workers, its supervisor and its end. */
 import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { host } from "../../src/host/mod.ts";
-import { Deaths } from "../../src/worker/supervision/deaths.ts";
+import { Deaths } from "../../src/worker/supervision/supervisor.ts";
 import { Scaling } from "../../src/worker/supervision/scaling.ts";
 import { type CommandServer, LineClient } from "../helpers/commands.ts";
 import { Folder } from "../helpers/folder.ts";

@@ -7,7 +7,7 @@
 import { createEventLoop, type EventLoop } from "../../src/loop/event_loop.ts";
 import { giveDescriptor, type Lane, openLane, processId, takeDescriptor } from "../../src/loop/native.ts";
 import type { ProcessChannel } from "../../src/worker/process/channel.ts";
-import { listenForChannels, type Report, report } from "../../src/worker/process/channel_listener.ts";
+import { listenForChannels, type Report, reportToServer } from "../../src/worker/process/channel_listener.ts";
 import { delay } from "./wait.ts";
 
 const silent = { received() {}, closed() {} };
@@ -47,7 +47,7 @@ export function waitForReport(loop: EventLoop): Waiting {
 
 /** The taking end, in the process that got `text`. */
 export async function reportTo(loop: EventLoop, text: string): Promise<Way> {
-  const channel = await report(loop, JSON.parse(text) as Report, silent);
+  const channel = await reportToServer(loop, JSON.parse(text) as Report, silent);
   return { channel, lane: channel.lane! };
 }
 

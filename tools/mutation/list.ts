@@ -48,14 +48,14 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     file: "src/worker/supervision/self_test.ts",
-    from: "while (accepted(place) === before) {",
-    to: "while (accepted(place) === before && false) {",
+    from: "while (accepted(index) === before) {",
+    to: "while (accepted(index) === before && false) {",
     tests: ["in_step"],
   },
   {
     file: "src/worker/supervision/supervisor.ts",
-    from: "const worker = this.#places[index] = this.#make(index);",
-    to: "const worker = this.#places[index] = this.#make(index); worker.ready.then(() => worker.serve());",
+    from: "const worker = this.#slots[index] = this.#make(index);",
+    to: "const worker = this.#slots[index] = this.#make(index); worker.ready.then(() => worker.serve());",
     tests: ["in_step"],
   },
   {
@@ -81,6 +81,6 @@ export const TARGETS: Target[] = [
   { file: "src/stream/writing.ts", tests: ["write", "outbox", "slow_readers", "window"] },
   { file: "src/framing/delimiter.ts", tests: ["framers", "framed"] },
   { file: "src/loop/overflow.ts", tests: ["overflow"] },
-  { file: "src/worker/supervision/deaths.ts", tests: ["worker_parts"] },
+  { file: "src/worker/supervision/supervisor.ts", tests: ["worker_parts"] },
   { file: "ffi/submission_ring.ts", tests: ["rings"] },
 ];

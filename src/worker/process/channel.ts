@@ -83,7 +83,7 @@ const bufferLimitBytes = 16 * 1024 * 1024;
 export const channelHandlers: SocketHandlers<ProcessChannel> = {
   data: (connection, window) => connection.data?.push(window.bytes),
   close: (connection: Connection<ProcessChannel>, _: CloseReason) => connection.data?.ended(),
-  // Whoever sends what is no message is cut; its channel says the rest.
+  // A peer that sends something else than messages is cut; its channel says the rest.
   error: () => {},
 };
 
@@ -91,12 +91,13 @@ export const channelHandlers: SocketHandlers<ProcessChannel> = {
 export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimitBytes };
 
 /**
- * A channel to whoever listens at a place, which hears from the first byte on; undefined where nobody does.
+ * A channel to the process that listens at an address, which hears from the first byte on; undefined where
+ * none does.
  *
  * @param handlersOf gives who hears it.
  */
 export async function dialChannel(
-  place: Pick<ConnectOptions<ProcessChannel>, "loop" | "hostname" | "port" | "timeouts">,
+  address: Pick<ConnectOptions<ProcessChannel>, "loop" | "hostname" | "port" | "timeouts">,
   handlersOf: (channel: ProcessChannel) => ChannelHandlers,
 ): Promise<ProcessChannel | undefined> {
   const open = (connection: Connection<ProcessChannel>) => {
@@ -106,7 +107,7 @@ export async function dialChannel(
   try {
     const socket = { ...channelHandlers, open };
     return (await connect<ProcessChannel>(
-      { ...channelOptions, ...place, socket } as ConnectOptions<ProcessChannel>,
+      { ...channelOptions, ...address, socket } as ConnectOptions<ProcessChannel>,
     )).data;
   } catch (error) {
     if (error instanceof NotFoundError || error instanceof ConnectionRefusedError) return undefined;
@@ -143,7 +144,7 @@ export class FrameReader {
     this.bytesMax = bytesMax;
   }
 
-  /** Gives each message that is complete to `take`. Throws a RingportError for what is no message. */
+  /** Gives each message that is complete to `take`. Throws a RingportError for anything else. */
   push(bytes: Uint8Array, take: (message: unknown) => void): void {
     this.#append(bytes);
     for (;;) {

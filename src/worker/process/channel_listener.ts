@@ -51,7 +51,7 @@ export function listenForChannels(loop: EventLoop, library: string | undefined):
 }
 
 /** Reports to the server, which is heard by `handlers` from now on. Rejects where it is gone. */
-export async function report(
+export async function reportToServer(
   loop: EventLoop,
   to: Report,
   handlers: ChannelHandlers,
@@ -196,18 +196,18 @@ class UnixChannelListener implements ChannelListener {
   }
 }
 
-/** In the first place that takes one. Which ones there are depends on how the system was set up. */
+/** In the first folder that takes one. Which ones there are depends on how the system was set up. */
 function makeFolder(library: string | undefined): string {
-  const places = [host.variable("XDG_RUNTIME_DIR"), host.variable("TMPDIR"), "/tmp", "/dev/shm"];
+  const parents = [host.variable("XDG_RUNTIME_DIR"), host.variable("TMPDIR"), "/tmp", "/dev/shm"];
   const refused: string[] = [];
-  for (const place of new Set(places)) {
-    if (!place?.startsWith("/")) continue;
+  for (const parent of new Set(parents)) {
+    if (!parent?.startsWith("/")) continue;
     try {
-      return makeMeetingFolder(place, library);
+      return makeMeetingFolder(parent, library);
     } catch (error) {
-      refused.push(`"${place}": ${error instanceof Error ? error.message : String(error)}`);
+      refused.push(`"${parent}": ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  const message = `no place for a socket where processes report (option "isolation"): ${refused.join("; ")}`;
+  const message = `no folder for a socket where processes report (option "isolation"): ${refused.join("; ")}`;
   throw new RingportError(message, { code: "ERR_MEETING_PLACE", operation: "start", origin: "kernel" });
 }

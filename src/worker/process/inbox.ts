@@ -1,7 +1,7 @@
 /**
  * Accepted sockets as they come to a worker in a process of its own.
  *
- * The supervisor is told of each before it is touched: should this process die, it knows which peers have
+ * The supervisor hears of each before it is touched: should this process die, it knows which peers have
  * been spoken to and which have not.
  *
  * @module
@@ -44,7 +44,9 @@ export class ProcessInbox implements HandOver {
   /** Told, and ready to be adopted. */
   readonly #ready: HandedOver[] = [];
   #taken = 0;
+  /** Taken, and not yet ready to be adopted. */
   #waiting = 0;
+  #settled: PromiseWithResolvers<void> | undefined = undefined;
   readonly #lost: number[] = [];
   readonly #open: number[] = [];
   /** Taken and not yet adopted, by listener. */
@@ -62,9 +64,11 @@ export class ProcessInbox implements HandOver {
     this.#transport = transport;
   }
 
-  /** Taken, and not yet ready to be adopted. */
-  get waiting(): number {
-    return this.#waiting;
+  /** Resolves when everything that was taken is ready to be adopted. */
+  settled(): Promise<void> {
+    if (this.#waiting === 0) return Promise.resolve();
+    this.#settled ??= Promise.withResolvers<void>();
+    return this.#settled.promise;
   }
 
   /** Something has come. */
@@ -105,7 +109,7 @@ export class ProcessInbox implements HandOver {
     return true;
   }
 
-  /** The runner: all that may be adopted now. */
+  /** The worker: all that may be adopted now. */
   takeAll(adopt: (handed: HandedOver) => number): void {
     for (const handed of this.#ready.splice(0)) {
       this.#open[handed.listener] = adopt(handed);
@@ -113,20 +117,20 @@ export class ProcessInbox implements HandOver {
     }
   }
 
-  /** The runner: how many connections of a listener there are now. */
+  /** The worker: how many connections of a listener there are now. */
   setOpen(listener: number, count: number): void {
     if (count === (this.#open[listener] ?? 0)) return;
     this.#open[listener] = count;
     this.#timer ??= setTimeout(() => this.#tell(), tellInterval);
   }
 
-  /** The runner: it wants no more for now, or wants more again. */
+  /** The worker: it wants no more for now, or wants more again. */
   setPressure(on: boolean): void {
     this.#pressure = on;
     this.#tell();
   }
 
-  /** What comes together is told of together. */
+  /** What comes in one task is told in one message. */
   #tellSoon(): void {
     if (this.#telling) return;
     this.#telling = true;
@@ -141,12 +145,12 @@ export class ProcessInbox implements HandOver {
     this.#fresh = [];
     const listeners = Math.max(this.#open.length, this.#unadopted.length, this.#lost.length);
     const of = (counts: readonly number[]) =>
-      Array.from({ length: listeners }, (_, place) => counts[place] ?? 0);
+      Array.from({ length: listeners }, (_, listener) => counts[listener] ?? 0);
     const unadopted = of(this.#unadopted);
     this.#transport.tell({
       taken: this.#taken,
       lost: of(this.#lost),
-      open: of(this.#open).map((count, place) => count + unadopted[place]),
+      open: of(this.#open).map((count, listener) => count + unadopted[listener]),
       pressure: this.#pressure || this.#starved,
     });
     if (fresh.length > 0) this.#adoptAfter(this.#transport.polls(), fresh);
@@ -156,6 +160,10 @@ export class ProcessInbox implements HandOver {
     if (this.#transport.polls() === polls) return void setImmediate(() => this.#adoptAfter(polls, fresh));
     this.#ready.push(...fresh);
     this.#waiting -= fresh.length;
+    if (this.#waiting === 0) {
+      this.#settled?.resolve();
+      this.#settled = undefined;
+    }
     this.#transport.wake();
   }
 }

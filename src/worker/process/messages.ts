@@ -8,7 +8,7 @@ import type { SocketAddress } from "../../base/address.ts";
 import type { HandedOver } from "../../server/hand_over.ts";
 import type { WorkerServerSettings } from "../../server/worker_server.ts";
 import type { Report } from "./channel_listener.ts";
-import type { FromWorker, ToWorker } from "../messages.ts";
+import type { FromWorker, ToWorker } from "../worker_port.ts";
 import type { GivenParts } from "./shared_parts.ts";
 
 /** To a worker. */
@@ -46,10 +46,10 @@ export interface Taken {
 export interface ProcessMemory {
   /** The numbers of its loop, and its board. */
   figures: GivenParts;
-  /** The tables of addresses of all workers, which of them each listener asks, this worker's place there. */
+  /** The tables of addresses of all workers, which of them each listener asks, this worker's number there. */
   tables: GivenParts;
   ofListener: readonly number[];
-  place: number;
+  tableIndex: number;
 }
 
 /** The variable in which a worker's process finds the way to its supervisor. */

@@ -10,12 +10,12 @@ import { takeDescriptor, wakeLoop } from "../../loop/native.ts";
 import { plainFields } from "../../server/log/values.ts";
 import type { Phase } from "../../server/phases.ts";
 import type { ChannelHandlers, ProcessChannel } from "./channel.ts";
-import { report } from "./channel_listener.ts";
+import { reportToServer } from "./channel_listener.ts";
 import { withTimeout } from "../../base/with_timeout.ts";
-import type { FromWorker, ToWorker } from "../messages.ts";
+import type { FromWorker, ToWorker } from "../worker_port.ts";
 import { ProcessInbox } from "./inbox.ts";
 import type { FromProcess, ProcessMemory, ProcessStart, ToProcess } from "./messages.ts";
-import { type ServiceMeans, WorkerMain } from "../worker_main.ts";
+import { WorkerMain, type WorkerMeans } from "../worker_main.ts";
 import { SharedParts } from "./shared_parts.ts";
 
 /** Sizes of the channel's loop: one connection, a handful of records. */
@@ -27,8 +27,8 @@ const lastWordsMilliseconds = 1_000;
 export class ProcessMain implements ChannelHandlers {
   readonly #start: ProcessStart;
   readonly #loop: EventLoop;
-  readonly #handOver: ProcessInbox;
-  readonly #service: WorkerMain;
+  readonly #inbox: ProcessInbox;
+  readonly #main: WorkerMain;
   #channel: ProcessChannel | undefined = undefined;
   /** The handle of the worker's loop. */
   #native: number | undefined = undefined;
@@ -39,27 +39,24 @@ export class ProcessMain implements ChannelHandlers {
     const { library } = start;
     this.#start = start;
     this.#loop = createEventLoop({ ...loopSizes, library });
-    this.#handOver = new ProcessInbox({
+    this.#inbox = new ProcessInbox({
       take: (ticket) => takeDescriptor(ticket, this.#channel!.lane!),
       tell: (taken) => this.#post({ kind: "took", ...taken }),
       polls: () => this.#loop.engine.turn,
       wake: () => this.#wake(),
     });
-    this.#service = new WorkerMain({
-      post: (message) => this.#said(message),
-      end: () => void this.#end(),
-    });
+    this.#main = new WorkerMain((message) => this.#said(message), () => void this.#end());
   }
 
   /** Reports to the supervisor. Rejects where there is none. */
   async report(): Promise<void> {
-    this.#channel = await report(this.#loop, this.#start, this);
+    this.#channel = await reportToServer(this.#loop, this.#start, this);
     this.#post({ kind: "loaded", pid: host.pid });
   }
 
   /** Something nobody caught. */
   crashed(error: unknown): void {
-    this.#service.crashed(error);
+    this.#main.crashed(error);
   }
 
   received(message: unknown): void {
@@ -67,29 +64,29 @@ export class ProcessMain implements ChannelHandlers {
     switch (said.kind) {
       case "handOver": {
         const { kind: _, ticket, ...where } = said;
-        return this.#handOver.arrived(ticket, where);
+        return this.#inbox.arrived(ticket, where);
       }
       case "start": {
         const { shared, ...message } = said;
         return this.#begin(message, shared);
       }
       case "message":
-        return this.#service.received({ ...said, body: Uint8Array.fromBase64(said.body) }, undefined);
+        return this.#main.received({ ...said, body: Uint8Array.fromBase64(said.body) }, undefined);
       case "wake":
         return this.#wake();
       case "enter":
       case "stop":
         return void this.#obeyAfterTaking(said);
       default:
-        return this.#service.received(said, undefined);
+        return this.#main.received(said, undefined);
     }
   }
 
   /** What was taken is served, or at least counted, although the server accepts no more. */
   async #obeyAfterTaking(said: ToProcess & { kind: "enter" | "stop" }): Promise<void> {
-    if (said.kind === "stop") this.#handOver.close();
-    while (this.#handOver.waiting > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    this.#service.received(said, undefined);
+    if (said.kind === "stop") this.#inbox.close();
+    await this.#inbox.settled();
+    this.#main.received(said, undefined);
   }
 
   /** The supervisor is gone. */
@@ -98,23 +95,23 @@ export class ProcessMain implements ChannelHandlers {
   }
 
   #begin(message: ToWorker & { kind: "start" }, shared: ProcessMemory): void {
-    let means: ServiceMeans;
+    let means: WorkerMeans;
     try {
       means = this.#means(shared);
     } catch (error) {
-      return this.#service.crashed(error);
+      return this.#main.crashed(error);
     }
-    this.#service.received(message, means);
+    this.#main.received(message, means);
   }
 
   /** Addresses are judged by the tables of all workers. What is taken here the process's end gives back. */
-  #means({ figures, tables, ofListener, place }: ProcessMemory): ServiceMeans {
+  #means({ figures, tables, ofListener, tableIndex }: ProcessMemory): WorkerMeans {
     const taken = [figures, tables].map((given) =>
       SharedParts.take(given, this.#channel!.lane!, this.#start.library)
     );
     const [[loop, board], judged] = taken.map(({ buffers }) => buffers);
     const judges = { tables: [...judged], ofListener: [...ofListener] };
-    return { memory: { loop, board, judges, tableIndex: place }, handOver: this.#handOver };
+    return { memory: { loop, board, judges, tableIndex }, handOver: this.#inbox };
   }
 
   #post(message: FromProcess): void {
@@ -148,19 +145,19 @@ export class ProcessMain implements ChannelHandlers {
     for (const [phase, milliseconds] of orphanPhases) {
       if (this.#native === undefined) break;
       const emptied = new Promise<void>((resolve) => this.#emptied = resolve);
-      this.#service.received({ kind: "enter", phase }, undefined);
+      this.#main.received({ kind: "enter", phase }, undefined);
       if (await withTimeout(emptied, milliseconds)) break;
     }
     setTimeout(() => host.exit(1), lastWordsMilliseconds);
     if (this.#native === undefined) host.exit(1);
-    this.#service.received({ kind: "stop" }, undefined);
+    this.#main.received({ kind: "stop" }, undefined);
   }
 
   /** All that was said goes out, then the process is over. */
   async #end(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    this.#handOver.close();
+    this.#inbox.close();
     if (this.#channel !== undefined) {
       this.#channel.end();
       await withTimeout(this.#channel.closed, lastWordsMilliseconds);

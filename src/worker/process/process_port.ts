@@ -12,8 +12,8 @@ import type { Gauges } from "../../server/gauges.ts";
 import { type ChannelHandlers, nobody, type ProcessChannel } from "./channel.ts";
 import type { ChannelListener } from "./channel_listener.ts";
 import { withTimeout } from "../../base/with_timeout.ts";
-import type { LinkOwner, WorkerEnd, WorkerPort } from "../worker_port.ts";
-import type { ToWorker } from "../messages.ts";
+import type { PortEvent, WorkerEnd, WorkerPort } from "../worker_port.ts";
+import type { ToWorker } from "../worker_port.ts";
 import { channelVariable, type FromProcess, type ProcessStart, type ToProcess } from "./messages.ts";
 import { ProcessMetrics } from "./shared_parts.ts";
 import { ProcessQueue } from "./queue.ts";
@@ -30,11 +30,11 @@ export interface ProcessSettings {
   /** Files it reads: applications on this disk, and the library. */
   paths: readonly string[];
   library: string | undefined;
-  /** The tables of addresses, which of them each listener asks, and the process's place in them. */
+  /** The tables of addresses, which of them each listener asks, and the number the process has there. */
   tables: SharedParts;
   ofListener: readonly number[];
-  place: number;
-  /** So many accepted sockets of a listener did not arrive there, and their peers are cut. */
+  tableIndex: number;
+  /** `count` accepted sockets of a listener did not arrive there, and their peers are cut. */
   lost(listener: number, count: number): void;
 }
 
@@ -47,10 +47,10 @@ const partingMilliseconds = 1_000;
 
 export class ProcessPort implements WorkerPort, ChannelHandlers {
   readonly queue: ProcessQueue;
-  /** Resolves when the process is gone and its owner knows. */
+  /** Resolves when the process is gone and that was told. */
   readonly gone: Promise<unknown>;
   readonly #settings: ProcessSettings;
-  readonly #owner: LinkOwner;
+  readonly #emit: (event: PortEvent) => void;
   readonly #child: ChildProcess;
   readonly #token: string | undefined;
   readonly #channelClosed = Promise.withResolvers<void>();
@@ -63,10 +63,10 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
   #end: WorkerEnd | undefined = undefined;
   #ended = false;
 
-  constructor(settings: ProcessSettings, owner: LinkOwner) {
+  constructor(settings: ProcessSettings, emit: (event: PortEvent) => void) {
     const { listener, application, paths, library } = settings;
     this.#settings = settings;
-    this.#owner = owner;
+    this.#emit = emit;
     this.queue = new ProcessQueue({
       reachable: () => this.#lane !== undefined,
       post: (message) => this.#send(message),
@@ -125,13 +125,13 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
 
   /** With the first message comes the memory it shares with others. */
   async #start(message: ToWorker & { kind: "start" }): Promise<void> {
-    const { tables, ofListener, place } = this.#settings;
+    const { tables, ofListener, tableIndex } = this.#settings;
     try {
       const shared = {
         figures: await this.#given(this.#figures!),
         tables: await this.#given(tables),
         ofListener,
-        place,
+        tableIndex,
       };
       this.#send({ ...message, shared });
     } catch (error) {
@@ -167,9 +167,9 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
     const said = message as FromProcess;
     switch (said.kind) {
       case "ready":
-        return this.#owner.received({ ...said, loop: this.#figures!.loop });
+        return this.#emit({ ...said, loop: this.#figures!.loop });
       case "message":
-        return this.#owner.received({ ...said, body: Uint8Array.fromBase64(said.body) });
+        return this.#emit({ ...said, body: Uint8Array.fromBase64(said.body) });
       case "took":
         return this.queue.took(said);
       case "stopped":
@@ -179,10 +179,10 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
         this.#end ??= { reason: "failed", message: said.message };
         break;
     }
-    this.#owner.received(said);
+    this.#emit(said);
   }
 
-  /** The channel is closed: its process is about to end, or is no use any more. */
+  /** The channel is closed: its process is about to end, or of no use any more. */
   closed(): void {
     this.#lane = undefined;
     this.#channelClosed.resolve();
@@ -216,9 +216,8 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
     this.#lane = undefined;
     this.#channel?.abort();
     const how = signal === undefined ? `code ${code}` : signal;
-    this.#owner.ended(
-      this.#end ?? { reason: "failed", message: `the process ended without a word (${how})` },
-    );
+    const end = this.#end ?? { reason: "failed", message: `the process ended without a word (${how})` };
+    this.#emit({ kind: "ended", end });
   }
 }
 

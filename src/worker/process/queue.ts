@@ -19,7 +19,7 @@ export interface QueueTransport {
   give(descriptor: number): Uint8Array<ArrayBuffer> | "busy";
   /** Closes this process's copy. */
   discard(descriptor: number): void;
-  /** So many sockets of a listener did not arrive, and their peers are cut. */
+  /** `count` sockets of a listener did not arrive, and their peers are cut. */
   lost(listener: number, count: number): void;
 }
 
@@ -35,6 +35,7 @@ export class ProcessQueue {
   /** Given, and not said to be taken. */
   readonly #given: HandedOver[] = [];
   #taken = 0;
+  #emptied: PromiseWithResolvers<void> | undefined = undefined;
   /** On their way, and open, by listener. */
   readonly #onTheirWay: number[] = [];
   #open: readonly number[] = [];
@@ -89,6 +90,14 @@ export class ProcessQueue {
     this.#open = open;
     this.pressure = pressure;
     this.#flush();
+    this.#tellEmptied();
+  }
+
+  /** Resolves when nothing is on its way any more. */
+  emptied(): Promise<void> {
+    if (this.length === 0) return Promise.resolve();
+    this.#emptied ??= Promise.withResolvers<void>();
+    return this.#emptied.promise;
   }
 
   /** Takes back what a worker that is gone has not said to have. It gets no more. */
@@ -98,6 +107,13 @@ export class ProcessQueue {
     this.#open = [];
     this.#onTheirWay.length = 0;
     for (const handed of [...this.#given.splice(0), ...this.#waiting.splice(0)]) take(handed);
+    this.#tellEmptied();
+  }
+
+  #tellEmptied(): void {
+    if (this.length > 0) return;
+    this.#emptied?.resolve();
+    this.#emptied = undefined;
   }
 
   #flush(): void {

@@ -1,6 +1,7 @@
 /**
  * Buffers that several processes of a server share: one piece of the system's memory, in parts. Nothing names
- * it but the descriptors of those who have it, so that nothing of it is left when they are gone, however.
+ * it but the descriptors of those who have it, so it is freed when the last process exits, even after a
+ * crash.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import {
 import { loopElsewhere, type ShareableLoop } from "../../loop/remote_statistics.ts";
 import { Gauges, gaugesBytes } from "../../server/gauges.ts";
 
-/** What a process is told of them. */
+/** How another process finds them. */
 export interface GivenParts {
   /** Names the memory where the process takes it, in base64. */
   ticket: string;

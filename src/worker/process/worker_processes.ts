@@ -5,6 +5,7 @@
  */
 import { RingportError } from "../../base/errors.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
+import { withTimeout } from "../../base/with_timeout.ts";
 import { host } from "../../host/mod.ts";
 import { loopOptionsOf } from "../../server/options/loop_options.ts";
 import type { ResolvedServerOptions } from "../../server/options/mod.ts";
@@ -13,7 +14,7 @@ import type { ChannelListener } from "./channel_listener.ts";
 import { ProcessPort, type ProcessSettings } from "./process_port.ts";
 import { channelVariable } from "./messages.ts";
 import type { SharedParts } from "./shared_parts.ts";
-import type { WorkerHandle } from "../supervision/worker_handle.ts";
+import type { PortEvent } from "../worker_port.ts";
 
 /** Milliseconds a process that has said its last word may take to be gone. */
 const exitMilliseconds = 3_000;
@@ -25,7 +26,7 @@ export class WorkerProcesses {
   readonly #tables: SharedParts;
   readonly #lost: ProcessSettings["lost"];
   /** Those that are not gone. */
-  readonly #links = new Set<ProcessPort>();
+  readonly #ports = new Set<ProcessPort>();
 
   /**
    * @param tables the memory of the tables of addresses.
@@ -47,11 +48,15 @@ export class WorkerProcesses {
     this.#listener = listenForChannels(loop, options.library);
   }
 
-  /** Starts one, which has a place in the tables and asks for each listener the one of a number. */
-  makeLink(handle: WorkerHandle, place: number, ofListener: readonly number[]): ProcessPort {
+  /** Starts one, which has a number in the tables and asks for each listener the table of a number. */
+  start(
+    tableIndex: number,
+    ofListener: readonly number[],
+    emit: (event: PortEvent) => void,
+  ): ProcessPort {
     const { library, listeners } = this.#options;
     const modules = [this.#application, ...listeners.map(({ application }) => application)];
-    const link = new ProcessPort({
+    const port = new ProcessPort({
       listener: this.#listener,
       loop: loopOptionsOf(this.#options),
       application: this.#application,
@@ -59,19 +64,21 @@ export class WorkerProcesses {
       library,
       tables: this.#tables,
       ofListener,
-      place,
+      tableIndex,
       lost: this.#lost,
-    }, handle);
-    this.#links.add(link);
-    void link.gone.then(() => this.#links.delete(link));
-    return link;
+    }, emit);
+    this.#ports.add(port);
+    void port.gone.then(() => this.#ports.delete(port));
+    return port;
   }
 
   /** Resolves when all processes are gone; those that do not go are killed. */
   async close(): Promise<void> {
-    const late = setTimeout(() => this.#links.forEach((link) => link.kill()), exitMilliseconds);
-    await Promise.all([...this.#links].map(({ gone }) => gone));
-    clearTimeout(late);
+    const gone = Promise.all([...this.#ports].map(({ gone }) => gone));
+    if (!(await withTimeout(gone, exitMilliseconds))) {
+      for (const port of this.#ports) port.kill();
+      await gone;
+    }
     await this.#listener.close();
   }
 }

@@ -32,11 +32,11 @@ export interface Rendezvous {
    * @param arrived told of each channel that comes.
    * @param descriptor the predecessor's socket, where it passed one.
    */
-  wait(loop: EventLoop, arrived: Arrival, descriptor?: number): Promise<Waiting>;
+  wait(loop: EventLoop, arrived: Arrival, descriptor?: number): Promise<WaitingServer>;
 }
 
 /** A server that waits. */
-export interface Waiting {
+export interface WaitingServer {
   /** The socket with which a successor goes on; undefined where it makes one of its own. */
   readonly descriptor: number | undefined;
   /** Waits no more; what stands at the path goes. */
@@ -73,7 +73,7 @@ class SocketRendezvous implements Rendezvous {
   }
 
   // deno-lint-ignore require-await
-  async wait(loop: EventLoop, arrived: Arrival, descriptor?: number): Promise<Waiting> {
+  async wait(loop: EventLoop, arrived: Arrival, descriptor?: number): Promise<WaitingServer> {
     const greet = (connected: Connected) => {
       const channel = new ProcessChannel(connected, nobody, successorBytesMax);
       channel.handlers = arrived(channel);
@@ -130,7 +130,7 @@ export class FileRendezvous implements Rendezvous {
     return channel;
   }
 
-  async wait(loop: EventLoop, arrived: Arrival): Promise<Waiting> {
+  async wait(loop: EventLoop, arrived: Arrival): Promise<WaitingServer> {
     await this.#checkFree(loop);
     const listener = new LoopbackChannelListener(loop);
     const server = crypto.randomUUID();

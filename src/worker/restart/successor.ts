@@ -9,7 +9,7 @@ import { textOf } from "../../base/thrown.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import { giveDescriptor, type Lane, openLane } from "../../loop/native.ts";
 import type { ChannelHandlers, ProcessChannel } from "../process/channel.ts";
-import type { Rendezvous, Waiting } from "./rendezvous.ts";
+import type { Rendezvous, WaitingServer } from "./rendezvous.ts";
 import { type OfferedListener, restartProtocol, type ToPredecessor, type ToSuccessor } from "./messages.ts";
 import { UnidentifiedChannels } from "../process/channel_tokens.ts";
 
@@ -32,7 +32,7 @@ const retriesMax = 1_000;
 
 export class Successor {
   readonly #settings: SuccessorSettings;
-  #waiting: Waiting | undefined = undefined;
+  #waiting: WaitingServer | undefined = undefined;
   /** The successor that is at it. */
   #visitor: ProcessChannel | undefined = undefined;
   readonly #unidentified = new UnidentifiedChannels();

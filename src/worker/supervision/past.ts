@@ -42,13 +42,13 @@ export class Past {
       },
     });
     const listeners = worker.listenerCount;
-    for (let place = 0; place < listeners; place++) {
-      this.#listeners[place] = addListenerCounts(this.listener(place), listenerCountsOf(worker.board, place));
+    for (let index = 0; index < listeners; index++) {
+      this.#listeners[index] = addListenerCounts(this.listener(index), listenerCountsOf(worker.board, index));
     }
   }
 
   /** What they did at one listener. */
-  listener(place: number): ListenerCounts {
-    return this.#listeners[place] ?? noListenerCounts;
+  listener(index: number): ListenerCounts {
+    return this.#listeners[index] ?? noListenerCounts;
   }
 }

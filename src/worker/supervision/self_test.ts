@@ -23,34 +23,37 @@ export interface SelfTestResult {
 export interface SelfTestTask {
   loop: EventLoop;
   listeners: readonly ListenerInfo[];
-  /** Connections accepted so far of the listener at a place. */
-  accepted(place: number): number;
+  /** Connections accepted so far at a listener. */
+  accepted(listener: number): number;
   /** Milliseconds each may take. */
-  timeout: number;
+  timeout?: number;
 }
+
+/** Milliseconds a call of the server to itself may take. */
+const timeoutMilliseconds = 5_000;
 
 /** Milliseconds between two looks whether the connection was accepted. */
 const lookInterval = 5;
 
 /** Connects to every listener; never rejects. */
 export function selfTest(task: SelfTestTask): Promise<SelfTestResult[]> {
-  return Promise.all(task.listeners.map((listener, place) => testOne(task, listener, place)));
+  return Promise.all(task.listeners.map((listener, index) => testOne(task, listener, index)));
 }
 
 async function testOne(
-  { loop, accepted, timeout }: SelfTestTask,
+  { loop, accepted, timeout = timeoutMilliseconds }: SelfTestTask,
   { name, address }: ListenerInfo,
-  place: number,
+  index: number,
 ): Promise<SelfTestResult> {
   const begun = performance.now();
-  const before = accepted(place);
+  const before = accepted(index);
   try {
     const timeouts = { connect: timeout };
     const connection = await connect({ ...reachable(address), loop, timeouts, lingerTimeout: 0 });
     connection.unref();
     try {
       // The kernel connects before anybody has accepted.
-      while (accepted(place) === before) {
+      while (accepted(index) === before) {
         if (connection.state === "closed") throw new Error("the connection was cut");
         if (performance.now() - begun > timeout) throw new Error(`not accepted within ${timeout} ms`);
         await new Promise((resolve) => setTimeout(resolve, lookInterval));
@@ -61,6 +64,31 @@ async function testOne(
     return { listener: name, milliseconds: performance.now() - begun, error: undefined };
   } catch (error) {
     return { listener: name, milliseconds: undefined, error: error as Error };
+  }
+}
+
+/** Regular self tests: one that takes its time is not joined by further ones. */
+export class SelfTests {
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isRunning = false;
+
+  /** `failed` is called for each listener that did not answer. */
+  constructor(
+    run: () => Promise<SelfTestResult[]>,
+    interval: number,
+    failed: (result: SelfTestResult) => void,
+  ) {
+    this.#timer = setInterval(async () => {
+      if (this.#isRunning) return;
+      this.#isRunning = true;
+      const results = await run();
+      this.#isRunning = false;
+      for (const result of results) if (result.error !== undefined) failed(result);
+    }, interval);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
   }
 }
 

@@ -6,70 +6,42 @@
  */
 import { textOf } from "../../base/thrown.ts";
 import { RingportError } from "../../base/errors.ts";
-import type { Log, LogEvent } from "../../server/log/log.ts";
-import type { ListenerPlan } from "../../server/listeners.ts";
-import type { UdpPlan } from "../../server/udp_listener.ts";
+import { withTimeout } from "../../base/with_timeout.ts";
+import type { WorkerServerSettings } from "../../server/worker_server.ts";
+import type { Log } from "../../server/log/log.ts";
 import type { ResolvedServerOptions } from "../../server/options/mod.ts";
-import { Deaths } from "./deaths.ts";
-import { HealthWatch } from "./health.ts";
 import type { WorkerEnd } from "../worker_port.ts";
-import { MessageHub } from "../message_hub.ts";
 import { Scaling } from "./scaling.ts";
 import type { Health } from "../metrics/table.ts";
-import { type HandleOwner, type LinkMaker, WorkerHandle } from "./worker_handle.ts";
+import { type PortMaker, type WorkerEvent, WorkerHandle } from "./worker_handle.ts";
 
 /** What a supervisor is made with. */
 export interface SupervisorSettings {
-  application: string;
   options: ResolvedServerOptions;
   log: Log;
-  makeLink: LinkMaker;
-  /** How a new worker of this place comes to its connections. */
-  listeners(index: number): ListenerPlan[];
-  /** Where a new worker has its UDP sockets. */
-  udp(): UdpPlan[];
-  /** Connections of the whole server at most. */
-  connectionsMax(): number;
-  /** Wakes the loop of a worker. */
-  wake(worker: WorkerHandle): void;
+  /** What a new worker is started with. */
+  settingsOf(index: number, generation: number): WorkerServerSettings;
+  makePort: PortMaker;
   /** Connections in the kernel's queues. */
   backlog(): number;
-}
-
-/** Whom a supervisor tells. */
-export interface SupervisorOwner {
-  /** The server cannot go on. */
-  failed(error: RingportError): void;
-  /**
-   * A worker is gone, lost or ended in order: what it has done is to be kept, and what is on its way to it to
-   * be taken back. Called once for each, and before `lost`.
-   */
-  gone(worker: WorkerHandle): void;
-  /** A worker has been lost; what was counted for it is to be taken back. */
-  lost(worker: WorkerHandle): void;
-  /** Other workers serve than before, or they want connections that wanted none. */
-  changed(): void;
-  /** The application asks for a shutdown. */
-  shutdown(reason: string): void;
+  /** Gets the events of all workers, and those of the supervisor itself. */
+  emit(event: WorkerEvent): void;
 }
 
 const healthEvents = { healthy: "worker.recovered", slow: "worker.slow", stuck: "worker.stuck" } as const;
 
-export class Supervisor implements HandleOwner {
+export class Supervisor {
   readonly #settings: SupervisorSettings;
-  readonly #owner: SupervisorOwner;
   readonly #deaths: Deaths;
   readonly #scaling: Scaling;
-  /** Workers by place; undefined while a place waits for its replacement. */
-  readonly #places: (WorkerHandle | undefined)[] = [];
+  /** Workers by index; undefined while a slot waits for its replacement. */
+  readonly #slots: (WorkerHandle | undefined)[] = [];
   readonly #generations: number[] = [];
-  /** Every worker tells it once, and the server does so for all of them. */
-  #writeRefusedTold = false;
   /** Workers that were retired and are draining. */
   readonly #leaving = new Set<WorkerHandle>();
   /** Workers that are being started beside those that serve. */
   readonly #arriving = new Set<WorkerHandle>();
-  /** Places that are filled again after a while. */
+  /** Slots that are filled again after a while. */
   readonly #refills = new Set<ReturnType<typeof setTimeout>>();
   /** Workers being replaced, which are not to be replaced again. */
   readonly #replacing = new Set<WorkerHandle>();
@@ -85,19 +57,15 @@ export class Supervisor implements HandleOwner {
   /** Workers that were to retire and did not come to their end. */
   #unretired = 0;
 
-  readonly messages: MessageHub;
-
   /** Workers that died or were given up. */
   get deaths(): number {
     return this.#deaths.count + this.#unretired;
   }
 
-  constructor(settings: SupervisorSettings, owner: SupervisorOwner) {
+  constructor(settings: SupervisorSettings) {
     const { options } = settings;
     this.#settings = settings;
-    this.#owner = owner;
     this.#deaths = new Deaths(options.supervisor);
-    this.messages = new MessageHub(settings.log, () => [...new Set([...this.workers, ...this.#arriving])]);
     this.#scaling = new Scaling({ ...options.scaling, ...options });
   }
 
@@ -106,9 +74,14 @@ export class Supervisor implements HandleOwner {
     return this.#serving;
   }
 
+  /** Every worker that is not gone, those that are being started included. */
+  get all(): readonly WorkerHandle[] {
+    return [...new Set([...this.workers, ...this.#arriving])];
+  }
+
   /** Every worker that is not gone, those that leave included. */
   get workers(): readonly WorkerHandle[] {
-    const kept = this.#places.filter((worker) => worker !== undefined);
+    const kept = this.#slots.filter((worker) => worker !== undefined);
     return [...kept, ...this.#leaving].filter(({ state }) => state !== "gone");
   }
 
@@ -120,7 +93,7 @@ export class Supervisor implements HandleOwner {
     try {
       for (let index = 0; index < count && !this.#ending; index++) {
         // One after the other: a runtime may crash when several threads open the library for the first time.
-        const worker = this.#places[index] = this.#make(index);
+        const worker = this.#slots[index] = this.#make(index);
         // A worker hears of the shutdown once it is loaded, which is our own code and does not take long.
         await Promise.race([worker.ready, this.#startEnded.promise.then(() => worker.loaded)]);
       }
@@ -148,17 +121,13 @@ export class Supervisor implements HandleOwner {
   end(): void {
     this.#ending = true;
     clearInterval(this.#timer);
-    // A place that waits for its replacement must not keep the process.
+    // A slot that waits for its replacement must not keep the process.
     for (const timer of this.#refills) clearTimeout(timer);
   }
 
   /** Ends the workers that were being started when the server began to end. */
   async endArriving(): Promise<void> {
-    await Promise.all([...this.#arriving].map(async (worker) => {
-      const late = setTimeout(() => worker.link.kill(), this.#settings.options.shutdown.aborting);
-      await worker.gone;
-      clearTimeout(late);
-    }));
+    await Promise.all([...this.#arriving].map((worker) => this.#endInTime(worker, worker.gone)));
   }
 
   /** Replaces a worker, which counts as its death: the new one serves before the old one is ended. */
@@ -174,69 +143,37 @@ export class Supervisor implements HandleOwner {
     if (!filled && this.#isEmpty(old.index)) this.#refill(old.index, reason);
   }
 
-  gone(worker: WorkerHandle, end: WorkerEnd): void {
-    this.#changed();
-    if (end.reason === "stopped") this.#settings.log.tell("worker.stopped", { worker: worker.index });
-    this.#owner.gone(worker);
+  /** Every event of a worker comes through here to the server. */
+  #heard(event: WorkerEvent): void {
+    if (event.kind === "gone") {
+      this.#changed();
+      const { worker, end } = event;
+      if (end.reason === "stopped") this.#settings.log.tell("worker.stopped", { worker: worker.index });
+    }
+    this.#settings.emit(event);
+    if (event.kind === "gone" && event.died) this.#died(event.worker, event.end);
   }
 
-  died(worker: WorkerHandle, end: WorkerEnd): void {
+  #died(worker: WorkerHandle, end: WorkerEnd): void {
     this.#settings.log.tell("worker.died", { worker: worker.index, reason: end.message });
     const left = this.#leaving.delete(worker);
-    if (this.#places[worker.index] === worker) this.#places[worker.index] = undefined;
+    if (this.#slots[worker.index] === worker) this.#slots[worker.index] = undefined;
     this.#changed();
-    this.#owner.lost(worker);
+    this.#lost(worker);
     if (this.#ending || left || end.reason === "killed") return;
     this.#refill(worker.index, end.message);
   }
 
-  log(worker: WorkerHandle, message: string, fields?: Record<string, unknown>): void {
-    this.#settings.log.tell("application.message", { worker: worker.index, message, ...fields });
-  }
-
-  exception({ index }: WorkerHandle, error: unknown, unreported: number): void {
-    this.#settings.log.tell("loop.exception", { worker: index, error, unreported });
-  }
-
-  event(worker: WorkerHandle, event: LogEvent, fields: Record<string, unknown>): void {
-    if (event === "write.refused") {
-      if (this.#writeRefusedTold) return;
-      this.#writeRefusedTold = true;
-    }
-    this.#settings.log.tell(event, { worker: worker.index, ...fields });
-    // It says when it wants no more connections, and when it wants some again.
-    if (event === "limit.reached" || event === "limit.released") this.#owner.changed();
-  }
-
-  message(worker: WorkerHandle, body: Uint8Array<ArrayBuffer>): void {
-    this.messages.received(worker, body);
-  }
-
-  heard(worker: WorkerHandle, count: number, bytes: number): void {
-    this.messages.heard(worker, count, bytes);
-  }
-
-  banned(worker: WorkerHandle, address: string): void {
-    this.#settings.log.tell("address.banned", { worker: worker.index, address });
-  }
-
-  shutdown(): void {
-    this.#owner.shutdown("application");
+  #lost(worker: WorkerHandle): void {
+    this.#settings.emit({ kind: "lost", worker });
   }
 
   #make(index: number): WorkerHandle {
-    const { application, makeLink } = this.#settings;
-    // A function cannot be sent, and workers log by message.
-    const options: ResolvedServerOptions = { ...this.#settings.options, log: "off" };
     const generation = this.#generations[index] ?? 0;
     this.#generations[index] = generation + 1;
     this.#settings.log.tell("worker.starting", { worker: index, generation });
-    const health = new HealthWatch(options.supervisor, performance.now());
-    const listeners = this.#settings.listeners(index);
-    const connectionsMax = this.#settings.connectionsMax();
-    const udp = this.#settings.udp();
-    const settings = { index, generation, application, options, listeners, udp, connectionsMax };
-    const worker = new WorkerHandle(settings, health, this, makeLink);
+    const settings = this.#settings.settingsOf(index, generation);
+    const worker = new WorkerHandle(settings, (event) => this.#heard(event), this.#settings.makePort);
     const begun = performance.now();
     const tellReady = () => {
       const milliseconds = Math.round(performance.now() - begun);
@@ -247,7 +184,7 @@ export class Supervisor implements HandleOwner {
     return worker;
   }
 
-  /** A dead worker's place is filled again, after a while, unless too many have died. */
+  /** A dead worker's slot is filled again, after a while, unless too many have died. */
   #refill(index: number, reason: string): void {
     const delay = this.#deaths.died(performance.now());
     if (delay === undefined) return this.#tooManyDied(reason);
@@ -260,21 +197,20 @@ export class Supervisor implements HandleOwner {
 
   #tooManyDied(reason: string): void {
     const { maxDeaths, deathsWindow } = this.#settings.options.supervisor;
-    this.#owner.failed(
-      new RingportError(
-        `server: more than ${maxDeaths} workers died within ${deathsWindow} ms; the last one: ${reason}`,
-        { code: "ERR_WORKERS_DIE", operation: "supervise", origin: "application" },
-      ),
+    const error = new RingportError(
+      `server: more than ${maxDeaths} workers died within ${deathsWindow} ms; the last one: ${reason}`,
+      { code: "ERR_WORKERS_DIE", operation: "supervise", origin: "application" },
     );
+    this.#settings.emit({ kind: "failed", error });
   }
 
-  /** Nobody has this place, and nobody is on the way to it. */
+  /** No worker has this slot, and none is being started for it. */
   #isEmpty(index: number): boolean {
-    if (this.#places[index] !== undefined) return false;
+    if (this.#slots[index] !== undefined) return false;
     return ![...this.#arriving].some((worker) => worker.index === index);
   }
 
-  /** Puts a new worker into a place. False where it could not be started, which counts as one more death. */
+  /** Puts a new worker into a slot. False where it could not be started, which counts as one more death. */
   async #fill(index: number, reason: string): Promise<boolean> {
     const worker = this.#make(index);
     this.#arriving.add(worker);
@@ -291,7 +227,7 @@ export class Supervisor implements HandleOwner {
       await worker.ready;
     } catch (error) {
       this.#settings.log.tell("worker.failed", { worker: index, error });
-      this.#owner.lost(worker);
+      this.#lost(worker);
       this.#arriving.delete(worker);
       if (!this.#ending && this.#isEmpty(index)) this.#refill(index, textOf(error));
       return false;
@@ -301,9 +237,9 @@ export class Supervisor implements HandleOwner {
       await worker.stop();
       return false;
     }
-    // It died meanwhile; that its place is filled again is under way.
+    // It died meanwhile; its slot is being filled already.
     if (worker.state === "gone") return false;
-    this.#places[index] = worker;
+    this.#slots[index] = worker;
     this.restarts += 1;
     this.#settings.log.tell("worker.replaced", { worker: index, reason });
     this.#changed();
@@ -313,14 +249,14 @@ export class Supervisor implements HandleOwner {
   #kill(worker: WorkerHandle, reason: string): void {
     if (worker.state === "gone") return;
     this.#settings.log.tell("worker.killed", { worker: worker.index, reason });
-    worker.link.kill();
+    worker.port.kill();
   }
 
   #changed(): void {
-    this.#serving = this.#places.filter((worker) =>
+    this.#serving = this.#slots.filter((worker) =>
       worker !== undefined && worker.state === "serving" && worker.health.health !== "stuck"
     ) as WorkerHandle[];
-    this.#owner.changed();
+    this.#settings.emit({ kind: "changed" });
   }
 
   #round(): void {
@@ -339,12 +275,12 @@ export class Supervisor implements HandleOwner {
     worker.utilisation = worker.statistics.utilisation();
     const { health } = worker;
     const before: Health = health.health;
-    if (health.observe(worker.statistics.heartbeat, now, this.#nextRound)) this.#settings.wake(worker);
+    if (health.observe(worker.statistics.heartbeat, now, this.#nextRound)) worker.wake();
     if (health.health === before) return;
     const milliseconds = Math.round(health.age(now));
     this.#settings.log.tell(healthEvents[health.health], { worker: worker.index, milliseconds });
     this.#changed();
-    // One that leaves has a deadline already, and its place is not to be filled.
+    // One that leaves has a deadline already, and its slot is not to be filled.
     if (health.health === "stuck" && !this.#leaving.has(worker)) void this.replace(worker, "stuck");
   }
 
@@ -365,33 +301,67 @@ export class Supervisor implements HandleOwner {
   }
 
   async #add(): Promise<void> {
-    const free = this.#places.indexOf(undefined);
-    const index = free >= 0 ? free : this.#places.length;
+    const free = this.#slots.indexOf(undefined);
+    const index = free >= 0 ? free : this.#slots.length;
     if (await this.#fill(index, "load")) this.restarts -= 1;
   }
 
   /** The worker with the fewest connections goes; what it has it finishes. */
   async #retire(): Promise<void> {
     const [worker] = this.#serving.toSorted((one, other) => one.load - other.load);
-    this.#places[worker.index] = undefined;
+    this.#slots[worker.index] = undefined;
     this.#leaving.add(worker);
     this.#changed();
     const { draining, closing } = this.#settings.options.shutdown;
-    const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-    await Promise.race([worker.enter("draining"), later(draining)]);
-    await Promise.race([worker.enter("closing"), later(closing)]);
-    await Promise.race([worker.stop(), later(closing)]);
+    await withTimeout(worker.enter("draining"), draining);
+    await withTimeout(worker.enter("closing"), closing);
+    await withTimeout(worker.stop(), closing);
     if (worker.state !== "gone") this.#unretired += 1;
     this.#kill(worker, "did not retire");
     // One that died on the way was told of as lost.
-    if (this.#leaving.delete(worker)) this.#owner.lost(worker);
+    if (this.#leaving.delete(worker)) this.#lost(worker);
   }
 
   async #endAll(): Promise<void> {
-    await Promise.all(this.workers.map(async (worker) => {
-      const late = setTimeout(() => worker.link.kill(), this.#settings.options.shutdown.aborting);
-      await worker.stop();
-      clearTimeout(late);
-    }));
+    await Promise.all(this.workers.map((worker) => this.#endInTime(worker, worker.stop())));
+  }
+
+  async #endInTime(worker: WorkerHandle, ended: Promise<unknown>): Promise<void> {
+    if (!(await withTimeout(ended, this.#settings.options.shutdown.aborting))) await worker.kill();
+  }
+}
+
+/** The limits, in milliseconds and counts. */
+export interface DeathLimits {
+  /** Before the first replacement; doubled with each further death. */
+  backOff: number;
+  maxBackOff: number;
+  /** Deaths within the window after which the server stops. */
+  maxDeaths: number;
+  deathsWindow: number;
+}
+
+/**
+ * The deaths of all workers of a server: how long a slot stays empty after one, and when there have been too
+ * many. Decided from times alone.
+ */
+export class Deaths {
+  readonly #limits: DeathLimits;
+  #times: number[] = [];
+  /** All deaths so far. */
+  count = 0;
+
+  constructor(limits: DeathLimits) {
+    this.#limits = limits;
+  }
+
+  /** A worker has died. Milliseconds to wait before it is replaced, or undefined: too many have died. */
+  died(now: number): number | undefined {
+    const { backOff, maxBackOff, maxDeaths, deathsWindow } = this.#limits;
+    this.count += 1;
+    this.#times = this.#times.filter((time) => now - time < deathsWindow);
+    this.#times.push(now);
+    if (this.#times.length > maxDeaths) return undefined;
+    return Math.min(maxBackOff, backOff * 2 ** (this.#times.length - 1));
   }
 }

@@ -1,50 +1,45 @@
 /**
- * One worker as the supervisor knows it: its link, what it has said, its memory, its health.
+ * One worker as the supervisor knows it: its port, what it has said, its memory, its health.
  *
  * @module
  */
 import { RingportError } from "../../base/errors.ts";
+import { withTimeout } from "../../base/with_timeout.ts";
+import type { Health } from "../metrics/table.ts";
 import type { SocketAddress } from "../../base/address.ts";
 import { keepNumbers, RemoteStatistics, type ShareableLoop } from "../../loop/remote_statistics.ts";
 import { Gauges } from "../../server/gauges.ts";
-import type { LogEvent } from "../../server/log/events.ts";
 import { type DrainCounts, isBefore, noDrains, type Phase } from "../../server/phases.ts";
-import type { WorkerServerSettings } from "../../server/worker_server.ts";
+import type { WorkerServerEvent, WorkerServerSettings } from "../../server/worker_server.ts";
 import { HandOverQueue } from "../accepting/hand_over_queue.ts";
-import { HealthWatch } from "./health.ts";
-import type { LinkOwner, WorkerEnd, WorkerPort, WorkerQueue } from "../worker_port.ts";
-import type { FromWorker } from "../messages.ts";
+import type { FromWorker, PortEvent, WorkerEnd, WorkerPort, WorkerQueue } from "../worker_port.ts";
 
 /** Where a worker stands. */
 export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
 
-/** Whom a worker's handle tells. */
-export interface HandleOwner {
+/** All that a server hears of its workers. */
+export type WorkerEvent =
+  /** A worker has said so. */
+  | { worker: WorkerHandle } & Extract<FromWorker, WorkerServerEvent>
   /**
-   * The worker is gone, however that came: what it has done is to be kept, what is on its way to it taken
-   * back.
+   * A worker is gone, however that came: what it has done is to be kept, and what is on its way to it to be
+   * taken back. `died`: nobody asked it to go. Comes once for each worker.
    */
-  gone(handle: WorkerHandle, end: WorkerEnd): void;
-  /** The worker is gone and nobody asked it to go. */
-  died(handle: WorkerHandle, end: WorkerEnd): void;
-  log(handle: WorkerHandle, message: string, fields?: Record<string, unknown>): void;
-  exception(handle: WorkerHandle, error: unknown, unreported: number): void;
-  event(handle: WorkerHandle, event: LogEvent, fields: Record<string, unknown>): void;
-  banned(handle: WorkerHandle, address: string): void;
-  /** A message for all other workers, and how many it has heard. */
-  message(handle: WorkerHandle, body: Uint8Array<ArrayBuffer>): void;
-  heard(handle: WorkerHandle, count: number, bytes: number): void;
-  shutdown(): void;
-}
+  | { kind: "gone"; worker: WorkerHandle; end: WorkerEnd; died: boolean }
+  /** A worker was lost: what was counted for it is to be taken back. Comes after "gone". */
+  | { kind: "lost"; worker: WorkerHandle }
+  /** Other workers serve than before, or they want connections that wanted none. */
+  | { kind: "changed" }
+  /** The server cannot go on. */
+  | { kind: "failed"; error: RingportError };
 
-/** Milliseconds a worker may take for what was accepted before a shutdown, and between two looks. */
+/** Milliseconds a worker may take for what was accepted before a shutdown. */
 const takingMilliseconds = 250;
-const takingInterval = 2;
 
-/** How a link to a new worker is made. */
-export type LinkMaker = (handle: WorkerHandle) => WorkerPort;
+/** Starts a worker; its port gives to `emit` what comes from it. */
+export type PortMaker = (handle: WorkerHandle, emit: (event: PortEvent) => void) => WorkerPort;
 
-export class WorkerHandle implements LinkOwner {
+export class WorkerHandle {
   readonly index: number;
   readonly generation: number;
   /** How accepted sockets come to it. */
@@ -65,17 +60,15 @@ export class WorkerHandle implements LinkOwner {
   /** Its application can get messages: it is about to be started, or was. */
   hears = false;
   counts: DrainCounts = noDrains();
-  readonly link: WorkerPort;
+  readonly port: WorkerPort;
   /** Resolves when its script runs and takes messages, or it is gone. */
   readonly loaded: Promise<unknown>;
   /** Resolves when the worker is ready; rejects when it cannot be. */
   readonly ready: Promise<void>;
   /** Resolves when the worker is gone. */
   readonly gone: Promise<WorkerEnd>;
-  /** Resolves when its own listeners are closed, or it is gone. */
-  readonly refusing: Promise<unknown>;
 
-  readonly #owner: HandleOwner;
+  readonly #emit: (event: WorkerEvent) => void;
   readonly #settings: WorkerServerSettings;
   readonly #loaded = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<void>();
@@ -87,21 +80,20 @@ export class WorkerHandle implements LinkOwner {
   /** Who waits until no connection is left since a phase began. */
   #emptied: { phase: Phase; resolve: () => void }[] = [];
 
-  constructor(settings: WorkerServerSettings, health: HealthWatch, owner: HandleOwner, makeLink: LinkMaker) {
+  constructor(settings: WorkerServerSettings, emit: (event: WorkerEvent) => void, makePort: PortMaker) {
     this.index = settings.index;
     this.generation = settings.generation;
-    this.health = health;
+    this.health = new HealthWatch(settings.options.supervisor, performance.now());
     this.#settings = settings;
-    this.#owner = owner;
+    this.#emit = emit;
     this.ready = this.#ready.promise;
-    // Who starts a worker waits for it; a failure after that is told through `died`.
+    // Who starts a worker waits for it; a failure after that comes as an event.
     this.ready.catch(() => {});
     this.gone = this.#gone.promise;
     this.loaded = Promise.race([this.#loaded.promise, this.gone]);
-    this.refusing = Promise.race([this.#refusing.promise, this.gone]);
-    this.link = makeLink(this);
-    this.queue = this.link.queue ?? this.shared;
-    this.board = this.link.board ?? this.board;
+    this.port = makePort(this, (event) => this.received(event));
+    this.queue = this.port.queue ?? this.shared;
+    this.board = this.port.board ?? this.board;
   }
 
   /** Listeners of the server. */
@@ -117,7 +109,7 @@ export class WorkerHandle implements LinkOwner {
   /** Begins to serve; resolves when it does, or is gone. */
   async serve(): Promise<void> {
     const serving = new Promise<void>((resolve) => this.#serving = resolve);
-    this.link.post({ kind: "serve" });
+    this.port.post({ kind: "serve" });
     await Promise.race([serving, this.gone]);
   }
 
@@ -130,16 +122,21 @@ export class WorkerHandle implements LinkOwner {
     // Meanwhile a later phase may have begun, whose end is the end of this one as well.
     if (!isBefore(phase, this.#phase)) {
       this.#phase = phase;
-      this.link.post({ kind: "enter", phase });
+      this.port.post({ kind: "enter", phase });
     }
     await Promise.race([emptied, this.gone]);
   }
 
   /** Resolves when what is on its way to the worker has arrived, or it does not take it. */
   async #taken(): Promise<void> {
-    const end = performance.now() + takingMilliseconds;
-    while (this.queue.length > 0 && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, takingInterval));
+    if (this.queue.emptied !== undefined) await withTimeout(this.queue.emptied(), takingMilliseconds);
+  }
+
+  /** Enters the first phase of a shutdown; resolves when its own listeners are closed. */
+  async refuse(): Promise<void> {
+    void this.enter("refusing");
+    if (this.#settings.listeners.some(({ kind }) => kind !== "adopt")) {
+      await Promise.race([this.#refusing.promise, this.gone]);
     }
   }
 
@@ -147,19 +144,38 @@ export class WorkerHandle implements LinkOwner {
   async stop(): Promise<void> {
     if (this.state === "gone") return;
     this.state = "ending";
-    this.link.post({ kind: "stop" });
+    this.port.post({ kind: "stop" });
     await this.gone;
   }
 
-  received(message: FromWorker): void {
-    switch (message.kind) {
+  /** Ends it by force; resolves when it is gone. */
+  kill(): Promise<unknown> {
+    this.port.kill();
+    return this.gone;
+  }
+
+  /** Wakes its loop, which then beats. */
+  wake(): void {
+    if (this.loop !== undefined) this.port.wake(this.loop);
+  }
+
+  /** Grows while data moves, and only then: timers are completions too. */
+  get movements(): number {
+    if (this.statistics === undefined) return 0;
+    const { receives, sends, connectionsClosed, connectionsAborted } = this.statistics.read();
+    return receives + sends + connectionsClosed + connectionsAborted + this.board.get("acknowledgements");
+  }
+
+  /** Something has come from its port. */
+  received(event: PortEvent): void {
+    switch (event.kind) {
       case "loaded":
-        this.link.post({ kind: "start", ...this.#settings });
+        this.port.post({ kind: "start", ...this.#settings });
         return this.#loaded.resolve();
       case "ready":
-        this.addresses = message.addresses;
-        this.loop = message.loop;
-        this.statistics = new RemoteStatistics(message.loop);
+        this.addresses = event.addresses;
+        this.loop = event.loop;
+        this.statistics = new RemoteStatistics(event.loop);
         if (this.state === "starting") this.state = "ready";
         return this.#ready.resolve();
       case "serving":
@@ -168,30 +184,22 @@ export class WorkerHandle implements LinkOwner {
       case "refusing":
         return this.#refusing.resolve();
       case "emptied":
-        this.counts = message.counts;
-        return this.#resolveEmptied(message.phase);
+        this.counts = event.counts;
+        return this.#resolveEmptied(event.phase);
       case "stopped":
-        this.counts = message.counts;
+        this.counts = event.counts;
+        return;
+      case "returned":
         return;
       case "failed":
-        return this.#ready.reject(this.#failure(message.code, message.message, message.stack));
-      case "log":
-        return this.#owner.log(this, message.message, message.fields);
-      case "exception":
-        return this.#owner.exception(this, message.error, message.unreported);
-      case "event":
-        return this.#owner.event(this, message.event, message.fields);
+        return this.#ready.reject(this.#failure(event.code, event.message, event.stack));
       case "hears":
         this.hears = true;
         return;
-      case "message":
-        return this.#owner.message(this, message.body);
-      case "heard":
-        return this.#owner.heard(this, message.count, message.bytes);
-      case "banned":
-        return this.#owner.banned(this, message.address);
-      case "shutdown":
-        return this.#owner.shutdown();
+      case "ended":
+        return this.#ended(event.end);
+      default:
+        return this.#emit({ ...event, worker: this });
     }
   }
 
@@ -201,7 +209,7 @@ export class WorkerHandle implements LinkOwner {
     this.#emptied = this.#emptied.filter((waiting) => !isOver(waiting));
   }
 
-  ended(end: WorkerEnd): void {
+  #ended(end: WorkerEnd): void {
     this.#keepFigures();
     const asked = this.state === "ending" && end.reason === "stopped";
     const wasReady = this.state !== "starting";
@@ -209,22 +217,21 @@ export class WorkerHandle implements LinkOwner {
     const cut = end.reason === "stopped" ? this.queue.length : this.load;
     this.counts = { ...this.counts, aborted: this.counts.aborted + cut };
     this.state = "gone";
-    this.#owner.gone(this, end);
+    // A worker that never was ready is the concern of whoever starts it.
+    this.#emit({ kind: "gone", worker: this, end, died: !asked && wasReady });
     this.#ready.reject(this.#failure("ERR_WORKER", end.message));
     this.#gone.resolve(end);
-    // A worker that never was ready is the concern of whoever starts it.
-    if (!asked && wasReady) this.#owner.died(this, end);
   }
 
   /** What a process has written goes with it: the last of it is kept. */
   #keepFigures(): void {
-    if (this.link.release === undefined) return;
+    if (this.port.release === undefined) return;
     this.board = new Gauges(this.board.buffer.slice(0));
     if (this.loop !== undefined) {
       this.loop = keepNumbers(this.loop);
       this.statistics = new RemoteStatistics(this.loop);
     }
-    this.link.release();
+    this.port.release();
   }
 
   #failure(code: string, message: string, stack?: string): RingportError {
@@ -235,5 +242,59 @@ export class WorkerHandle implements LinkOwner {
     });
     if (stack !== undefined) error.stack = stack;
     return error;
+  }
+}
+
+/** Milliseconds without a heartbeat after which a worker is called so. */
+export interface HealthLimits {
+  slowAfter: number;
+  stuckAfter: number;
+}
+
+/**
+ * Healthy, slow or stuck: decided from a worker's heartbeat alone, which is the number of polls its loop has
+ * made. A loop that sleeps makes none, so one that stands still is woken and must beat soon after. Reads no
+ * clock.
+ */
+export class HealthWatch {
+  readonly #limits: HealthLimits;
+  #polls = -1;
+  #beatAt: number;
+  #observedAt: number;
+  health: Health = "healthy";
+
+  constructor(limits: HealthLimits, now: number) {
+    this.#limits = limits;
+    this.#beatAt = now;
+    this.#observedAt = now;
+  }
+
+  /** Milliseconds since the last beat that was seen. */
+  age(now: number): number {
+    return now - this.#beatAt;
+  }
+
+  /**
+   * Takes in a reading. True: the loop has not beaten since the last one, and is to be woken. `expected`:
+   * when this reading should have come at the latest; what is later is the observer's own delay and not held
+   * against the worker.
+   */
+  observe(polls: number, now: number, expected: number): boolean {
+    const late = Math.max(0, now - Math.max(expected, this.#observedAt));
+    this.#observedAt = now;
+    if (polls !== this.#polls) {
+      this.#polls = polls;
+      this.#beatAt = now;
+      this.health = "healthy";
+      return false;
+    }
+    this.#beatAt += late;
+    const age = this.age(now);
+    this.health = age >= this.#limits.stuckAfter
+      ? "stuck"
+      : age >= this.#limits.slowAfter
+      ? "slow"
+      : "healthy";
+    return true;
   }
 }

@@ -1,11 +1,11 @@
 /**
- * A worker's main module: makes a runner of what the supervisor says, and does as it is told.
+ * The main module of a worker in a thread of its own.
  *
  * @module
  */
 import { type OptionsRead, type ReadOptions, readOptions } from "../exported_options.ts";
 import { HandOverQueue } from "../accepting/hand_over_queue.ts";
-import type { FromWorker } from "../messages.ts";
+import type { FromWorker } from "../worker_port.ts";
 import { WorkerMain } from "../worker_main.ts";
 import type { ThreadMessage } from "./thread_port.ts";
 
@@ -25,7 +25,7 @@ const received = (event: Event) => {
   const means = shared === undefined
     ? undefined
     : { memory: shared, handOver: new HandOverQueue(shared.queue) };
-  service.received(message, means);
+  worker.received(message, means);
 };
 
 function end(): void {
@@ -34,24 +34,24 @@ function end(): void {
   scope.close?.();
 }
 
-/** A thread that is no worker: it reads what a module exports. */
+/** Reads what a module exports, in a thread that is not a worker. */
 async function answerOptions(question: ReadOptions): Promise<void> {
   scope.postMessage(await readOptions(question));
   end();
 }
 
-const service = new WorkerMain({ post: (message) => scope.postMessage(message), end });
+const worker = new WorkerMain((message) => scope.postMessage(message), end);
 
 scope.addEventListener("message", received);
 
 // What no handler took: the runtime is about to end this thread, whose sockets it knows nothing of.
 scope.addEventListener("error", (event) => {
   event.preventDefault();
-  service.crashed((event as ErrorEvent).error ?? (event as ErrorEvent).message);
+  worker.crashed((event as ErrorEvent).error ?? (event as ErrorEvent).message);
 });
 scope.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  service.crashed((event as PromiseRejectionEvent).reason);
+  worker.crashed((event as PromiseRejectionEvent).reason);
 });
 
 scope.postMessage({ kind: "loaded", pid: 0 });

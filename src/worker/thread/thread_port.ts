@@ -3,8 +3,10 @@
  *
  * @module
  */
-import type { LinkOwner, WorkerEnd, WorkerPort } from "../worker_port.ts";
-import type { FromWorker, ToWorker } from "../messages.ts";
+import { host } from "../../host/mod.ts";
+import { seizeLoop, wakeLoop } from "../../loop/native.ts";
+import type { ShareableLoop } from "../../loop/remote_statistics.ts";
+import type { FromWorker, PortEvent, ToWorker, WorkerEnd, WorkerPort } from "../worker_port.ts";
 import type { WorkerServerMemory } from "../../server/worker_server.ts";
 
 /** This module as itself, not as a part of a bundle. */
@@ -31,34 +33,70 @@ export interface ThreadMessage {
   shared: ThreadMemory | undefined;
 }
 
-/** Told of a thread that cannot be ended. */
-export interface ThreadOwner {
-  /** It has ended without ending its loop, or does not come back: its loop is to be taken away. */
-  lost(end: WorkerEnd): void;
-  /** It was given up and has come back since. */
-  returned(): void;
+/** Attempts to take a loop whose thread is inside the library, a second apart: a blocked system call ends. */
+const seizeAttemptsMax = 60;
+const seizeRetryMilliseconds = 1_000;
+
+/** Threads of a server that lost their loop, each of which may use a core up. */
+export class LostThreads {
+  readonly #library: string | undefined;
+  /** Called when a thread runs on that nobody can end. */
+  readonly #abandoned: (count: number) => void;
+  /** Whatever becomes of its thread, the library may look into this memory as long as the process lives. */
+  readonly #loops = new Set<ShareableLoop>();
+  /** Those that have not come back since. */
+  count = 0;
+
+  constructor(library: string | undefined, abandoned: (count: number) => void) {
+    this.#library = library;
+    this.#abandoned = abandoned;
+  }
+
+  /** Takes the sockets of a thread that has ended without ending its loop, or does not come back. */
+  seize(loop: ShareableLoop, attempt = 1): void {
+    this.#loops.add(loop);
+    const answer = seizeLoop(loop.handle, this.#library);
+    if (answer !== "busy" || attempt === seizeAttemptsMax) return;
+    setTimeout(() => this.seize(loop, attempt + 1), seizeRetryMilliseconds);
+  }
+
+  abandon(): void {
+    this.count += 1;
+    this.#abandoned(this.count);
+  }
+
+  /** A thread that was given up has come back, and ends. */
+  returned(): void {
+    this.count -= 1;
+  }
+}
+
+/** What a thread is started with. */
+export interface ThreadSettings {
+  name: string;
+  memory: ThreadMemory;
+  /** Counts it where it cannot be ended. */
+  lost: LostThreads;
+  library: string | undefined;
 }
 
 export class ThreadPort implements WorkerPort {
-  readonly pid: number;
+  readonly pid: number = host.pid;
   readonly #worker: Worker;
-  readonly #owner: LinkOwner;
   readonly #memory: ThreadMemory;
-  readonly #thread: ThreadOwner;
+  readonly #lost: LostThreads;
+  readonly #library: string | undefined;
+  readonly #emit: (event: PortEvent) => void;
+  /** The loop of the thread, once that is ready. */
+  #loop: ShareableLoop | undefined = undefined;
   #ended = false;
   #abandoned = false;
 
-  constructor(
-    name: string,
-    pid: number,
-    memory: ThreadMemory,
-    owner: LinkOwner,
-    thread: ThreadOwner,
-  ) {
-    this.pid = pid;
-    this.#owner = owner;
+  constructor({ name, memory, lost, library }: ThreadSettings, emit: (event: PortEvent) => void) {
     this.#memory = memory;
-    this.#thread = thread;
+    this.#lost = lost;
+    this.#library = library;
+    this.#emit = emit;
     this.#worker = new Worker(threadEntry(), { type: "module", name });
     this.#worker.onmessage = (event: MessageEvent<FromWorker>) => this.#received(event.data);
     this.#worker.onerror = (event: ErrorEvent) => {
@@ -84,9 +122,14 @@ export class ThreadPort implements WorkerPort {
     this.#end({ reason: "killed", message: "the thread did not come back" });
   }
 
+  wake(loop: ShareableLoop): void {
+    wakeLoop(loop.handle, this.#library);
+  }
+
   #received(message: FromWorker): void {
     if (this.#ended) return this.#receivedLate(message);
-    this.#owner.received(message);
+    if (message.kind === "ready") this.#loop = message.loop;
+    this.#emit(message);
     if (message.kind === "stopped") this.#end({ reason: "stopped", message: "" });
     if (message.kind === "failed") this.#end({ reason: "failed", message: message.message });
   }
@@ -101,7 +144,7 @@ export class ThreadPort implements WorkerPort {
   #returned(): void {
     if (!this.#abandoned) return;
     this.#abandoned = false;
-    this.#thread.returned();
+    this.#lost.returned();
   }
 
   #end(end: WorkerEnd): void {
@@ -110,7 +153,8 @@ export class ThreadPort implements WorkerPort {
     // What an application has left open in its thread must not keep the process alive.
     (this.#worker as { unref?: () => void }).unref?.();
     // A thread that ended without ending its loop has left its sockets open.
-    if (end.reason !== "stopped") this.#thread.lost(end);
-    this.#owner.ended(end);
+    if (end.reason !== "stopped" && this.#loop !== undefined) this.#lost.seize(this.#loop);
+    if (end.reason === "killed") this.#lost.abandon();
+    this.#emit({ kind: "ended", end });
   }
 }
