@@ -7,7 +7,7 @@ import { describe, it } from "@std/testing/bdd";
 import { Log } from "../src/server/log/log.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";
 import type { ToWorker } from "../src/worker/worker_port.ts";
-import { selfTest, type SelfTestTask } from "../src/worker/supervision/self_test.ts";
+import { AcceptSignal, selfTest, type SelfTestTask } from "../src/worker/supervision/self_test.ts";
 import { Supervisor } from "../src/worker/supervision/supervisor.ts";
 import type { WorkerHandle } from "../src/worker/supervision/worker_handle.ts";
 import { listenPeer } from "./helpers/peer.ts";
@@ -83,10 +83,12 @@ describe("workers that are started together", () => {
 });
 
 describe("a server's call to itself", () => {
+  const accepts = new AcceptSignal();
+
   /** A task for a socket on which the kernel connects by itself; the test says when it was accepted. */
   function taskOn(loop: EventLoop, port: number, accepted: () => number, timeout: number): SelfTestTask {
     const address = { hostname: "127.0.0.1", port, family: "IPv4" as const };
-    return { loop, listeners: [{ name: "main", address }], accepted, timeout } as SelfTestTask;
+    return { loop, listeners: [{ name: "main", address }], accepted, accepts, timeout };
   }
 
   it("lasts until it is accepted, not only connected", async () => {
@@ -96,6 +98,7 @@ describe("a server's call to itself", () => {
     const testing = selfTest(taskOn(loop, socket.port, () => accepted, 10_000));
     await delay(100);
     accepted = 8;
+    accepts.tell();
     const [result] = await testing;
     expect(result.error).toBe(undefined);
     expect(result.milliseconds).toBeGreaterThanOrEqual(90);

@@ -357,7 +357,7 @@ export class WorkerServer {
       admission,
       connectionsMax: this.#settings.connectionsMax,
       workers: this.#settings.options.maxWorkers,
-      accepted: () => this.#board.addAccepted(listener),
+      accepted: () => this.#accepted(listener),
       refused: this.#settings.options.logLevel === "debug"
         ? (refusal) => this.#tell("connection.refused", { listener: options.name, ...refusal })
         : undefined,
@@ -371,7 +371,7 @@ export class WorkerServer {
     if (this.#tellsAccepts) this.#emit({ kind: "accepted" });
   }
 
-  /** Reports each connection that its own listeners accept, and that some may have come before. */
+  /** Tells of each connection that its own listeners accept, beginning with those before. */
   tellAccepts(on: boolean): void {
     this.#tellsAccepts = on;
     if (on) this.#emit({ kind: "accepted" });

@@ -65,7 +65,7 @@ import { connectionsMaxOf, connectionsPerWorkerMaxOf, onTheirWayMaxOf } from "..
 import type { WorkerServerSettings } from "../server/worker_server.ts";
 import { MessageHub } from "./messages.ts";
 import { WorkerProcesses } from "./process/worker_processes.ts";
-import { selfTest, type SelfTestResult, SelfTests } from "./supervision/self_test.ts";
+import { AcceptSignal, selfTest, type SelfTestResult, SelfTests } from "./supervision/self_test.ts";
 import { LostThreads, ThreadPort } from "./thread/thread_port.ts";
 import type { PortEvent, WorkerPort } from "./worker_port.ts";
 
@@ -135,6 +135,9 @@ export class Server implements AsyncDisposable {
   #processes: WorkerProcesses | undefined = undefined;
   #metrics: ReturnType<typeof serveMetrics> | undefined = undefined;
   #selfTests: SelfTests | undefined = undefined;
+  /** Self tests that wait for connections to be accepted. */
+  #acceptWatchers = 0;
+  readonly #accepts = new AcceptSignal();
   #predecessor: Predecessor | undefined = undefined;
   #successor: Successor | undefined = undefined;
   /** Resolves when this server accepts no more. */
@@ -294,11 +297,13 @@ export class Server implements AsyncDisposable {
    */
   selfTest(): Promise<SelfTestResult[]> {
     if (this.#loop === undefined) return Promise.resolve([]);
+    this.#watchAccepts(1);
     return selfTest({
       loop: this.#loop,
       listeners: this.#listeners,
       accepted: (listener) => this.#listenerMetrics.counts(listener).accepted,
-    });
+      accepts: this.#accepts,
+    }).finally(() => this.#watchAccepts(-1));
   }
 
   /** Where it stands. */
@@ -562,6 +567,19 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  /** One more self test waits for accepted connections, or one less. */
+  #watchAccepts(change: 1 | -1): void {
+    this.#acceptWatchers += change;
+    if (this.#acceptWatchers <= 1) this.#askForAccepts();
+  }
+
+  /** Workers with listeners of their own tell what they accept as long as a self test waits for it. */
+  #askForAccepts(): void {
+    if (this.#spreading === "handOver") return;
+    const on = this.#acceptWatchers > 0;
+    for (const { port } of this.#supervisor.workers) port.post({ kind: "tellAccepts", on });
+  }
+
   #testRegularly(): void {
     const { selfTest: interval } = this.#options.supervisor;
     if (interval === 0) return;
@@ -643,7 +661,10 @@ export class Server implements AsyncDisposable {
       case "lost":
         return this.#tables.reclaim(event.worker);
       case "changed":
+        if (this.#acceptWatchers > 0) this.#askForAccepts();
         return this.#acceptor?.changed();
+      case "accepted":
+        return this.#accepts.tell();
       case "failed":
         // A server that is still starting fails once it has started; where it never does, the start rejects.
         return this.#onceStarted(() => this.#fail(event.error));
@@ -706,6 +727,7 @@ export class Server implements AsyncDisposable {
 
   /** Bans are asked for here, unless a worker judges anyway. */
   #admits(handed: HandedOver): boolean {
+    this.#accepts.tell();
     if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
     return !this.#tables.judges.isBanned(handed.listener, this.#peer.setPeer(handed));
   }

@@ -61,6 +61,8 @@ export class WorkerMain {
         return this.#server?.messages.received(message.body, message.from);
       case "passed":
         return this.#server?.messages.passed(message.count, message.bytes);
+      case "tellAccepts":
+        return this.#server?.tellAccepts(message.on);
       case "stop":
         await this.#server?.stop();
         this.#post({ kind: "stopped", counts: this.#server?.counts ?? noDrains() });

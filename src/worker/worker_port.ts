@@ -22,6 +22,8 @@ export type ToWorker =
   | { kind: "message"; body: Uint8Array<ArrayBuffer>; from: number | undefined }
   /** `count` of this worker's messages were passed on. */
   | { kind: "passed"; count: number; bytes: number }
+  /** Tell of accepted connections from now on, or no more. */
+  | { kind: "tellAccepts"; on: boolean }
   /** All workers have drained: free everything and end. */
   | { kind: "stop" };
 

@@ -5,9 +5,11 @@
  * @module
  */
 import type { SocketAddress } from "../../base/address.ts";
+import { withTimeout } from "../../base/with_timeout.ts";
 import { connect } from "../../connect/connect.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import type { ListenerInfo } from "../../server/application.ts";
+import type { Connection } from "../../stream/types.ts";
 
 /** How one listener answered. */
 export interface SelfTestResult {
@@ -25,6 +27,8 @@ export interface SelfTestTask {
   listeners: readonly ListenerInfo[];
   /** Connections accepted so far at a listener. */
   accepted(listener: number): number;
+  /** Resolves when that may be more. */
+  accepts: AcceptSignal;
   /** Milliseconds each may take. */
   timeout?: number;
 }
@@ -32,8 +36,21 @@ export interface SelfTestTask {
 /** Milliseconds a call of the server to itself may take. */
 const timeoutMilliseconds = 5_000;
 
-/** Milliseconds between two looks whether the connection was accepted. */
-const lookInterval = 5;
+/** Tells those who wait for it that a connection was accepted. */
+export class AcceptSignal {
+  #next: PromiseWithResolvers<void> | undefined = undefined;
+
+  /** Resolves at the next one. */
+  next(): Promise<void> {
+    this.#next ??= Promise.withResolvers<void>();
+    return this.#next.promise;
+  }
+
+  tell(): void {
+    this.#next?.resolve();
+    this.#next = undefined;
+  }
+}
 
 /** Connects to every listener; never rejects. */
 export function selfTest(task: SelfTestTask): Promise<SelfTestResult[]> {
@@ -41,29 +58,43 @@ export function selfTest(task: SelfTestTask): Promise<SelfTestResult[]> {
 }
 
 async function testOne(
-  { loop, accepted, timeout = timeoutMilliseconds }: SelfTestTask,
+  task: SelfTestTask,
   { name, address }: ListenerInfo,
   index: number,
 ): Promise<SelfTestResult> {
+  const { loop, timeout = timeoutMilliseconds } = task;
   const begun = performance.now();
-  const before = accepted(index);
+  const passed = () => performance.now() - begun;
+  const before = task.accepted(index);
   try {
     const timeouts = { connect: timeout };
     const connection = await connect({ ...reachable(address), loop, timeouts, lingerTimeout: 0 });
     connection.unref();
     try {
       // The kernel connects before anybody has accepted.
-      while (accepted(index) === before) {
-        if (connection.state === "closed") throw new Error("the connection was cut");
-        if (performance.now() - begun > timeout) throw new Error(`not accepted within ${timeout} ms`);
-        await new Promise((resolve) => setTimeout(resolve, lookInterval));
+      const accepted = whenAccepted(task, index, before, connection);
+      if (!(await withTimeout(accepted, timeout - passed()))) {
+        throw new Error(`not accepted within ${timeout} ms`);
       }
     } finally {
       connection.abort();
     }
-    return { listener: name, milliseconds: performance.now() - begun, error: undefined };
+    return { listener: name, milliseconds: passed(), error: undefined };
   } catch (error) {
     return { listener: name, milliseconds: undefined, error: error as Error };
+  }
+}
+
+/** Resolves when more connections were accepted than `before`; rejects where this one is cut first. */
+async function whenAccepted(
+  { accepted, accepts }: SelfTestTask,
+  index: number,
+  before: number,
+  connection: Connection<unknown>,
+): Promise<void> {
+  while (accepted(index) === before) {
+    if (connection.state === "closed") throw new Error("the connection was cut");
+    await Promise.race([accepts.next(), connection.closed]);
   }
 }
 
