@@ -78,7 +78,7 @@ export interface Application<D = undefined> extends Omit<SocketHandlers<D>, "ope
 }
 
 /** The names an application may have; a function under any other name is the application's own. */
-export const callbackNames = [
+const callbackNames = [
   "start",
   "open",
   "data",
@@ -179,7 +179,7 @@ export class Applications {
 }
 
 /** Imports the module and makes its application. */
-export async function loadApplication(moduleUrl: string): Promise<Application<unknown>> {
+async function loadApplication(moduleUrl: string): Promise<Application<unknown>> {
   const exported = await importApplication(moduleUrl);
   if (!("default" in exported)) {
     const others = Object.keys(exported);
@@ -276,7 +276,7 @@ function fault(moduleUrl: string, key: string, message: string): OptionError {
 }
 
 /** What a module exports. */
-export type ModuleExports = Readonly<Record<string, unknown>>;
+type ModuleExports = Readonly<Record<string, unknown>>;
 
 /**
  * Imports the module of an application.

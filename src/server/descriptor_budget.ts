@@ -26,7 +26,7 @@ export function connectionsPerWorker(workers: number, limit: number = descriptor
  *
  * @param limit as above.
  */
-export function descriptorsForProcesses(workers: number, limit: number = descriptorLimit()): number {
+function descriptorsForProcesses(workers: number, limit: number = descriptorLimit()): number {
   return Math.max(1, limit - descriptorReserve - workers * descriptorsPerProcess);
 }
 

@@ -23,7 +23,7 @@ const drainInterval = 100;
 const movementLooks = 8;
 
 /** The parts of a worker that a shutdown ends. */
-export interface DrainedParts {
+interface DrainedParts {
   loop: EventLoop;
   /** Filled while the worker starts. */
   listeners: readonly ServedListener[];

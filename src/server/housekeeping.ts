@@ -15,7 +15,7 @@ import { type Phase, phases } from "./phases.ts";
 const idleInterval = 1_000;
 
 /** The parts of a worker that are looked after. */
-export interface KeptParts {
+interface KeptParts {
   loop: EventLoop;
   board: Gauges;
   /** Filled while the worker starts. */

@@ -32,7 +32,7 @@ const bindRetryMilliseconds = 50;
 const bindAttemptsMax = 100;
 
 /** The options of a socket at an address of the server. */
-export function udpOptionsOf(options: ResolvedUdpOptions, plan?: UdpPlan): UdpSocketOptions {
+function udpOptionsOf(options: ResolvedUdpOptions, plan?: UdpPlan): UdpSocketOptions {
   const { name: _, application: __, lowWaterMark, highWaterMark, bufferLimit, ...own } = options;
   const marks = { lowWaterMark, highWaterMark, bufferLimit };
   if (own.inherited !== undefined) {

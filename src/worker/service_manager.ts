@@ -22,7 +22,7 @@ interface Notice {
 }
 
 /** What a manager is reached by. */
-export interface ManagerVariables {
+interface ManagerVariables {
   /** The path of its socket; a name of the kernel's begins with a zero byte. */
   readonly path: string;
   /** Milliseconds within which it wants a sign of life; undefined where it wants none. */

@@ -7,7 +7,7 @@ import { withTimeout } from "../base/with_timeout.ts";
 import { addDrains, type DrainCounts, noDrains, type Phase } from "../server/phases.ts";
 
 /** Milliseconds each phase may take. */
-export interface ShutdownDeadlines {
+interface ShutdownDeadlines {
   /** For closing the listeners. */
   refusing: number;
   /** For the application to finish, which begins again for each worker whose data still moves. */
@@ -81,7 +81,7 @@ export interface EndingWorker {
 }
 
 /** What a shutdown works on. */
-export interface ShutdownTask {
+interface ShutdownTask {
   reason: string;
   deadlines: ShutdownDeadlines;
   workers: readonly EndingWorker[];

@@ -22,7 +22,7 @@ const stopping = ["SIGTERM", "SIGINT", "SIGBREAK"] as const;
 const closedWindowMilliseconds = 5_000;
 
 /** What SIGHUP does on Linux: the server's option `hangup`. */
-export type Hangup = "auto" | "ignore" | "shutdown";
+type Hangup = "auto" | "ignore" | "shutdown";
 
 /**
  * Handles signals until the returned function is called. Signals that the system does not have are left out.

@@ -28,7 +28,7 @@ export interface ChannelListener {
 }
 
 /** A Unix socket, or a port of the loopback address. */
-export interface ChannelAddress {
+interface ChannelAddress {
   readonly path?: string;
   readonly port?: number;
 }

@@ -10,7 +10,7 @@ import type { HandedOver, HandOver } from "../../server/hand_over.ts";
 import type { Taken } from "./messages.ts";
 
 /** What the inbox needs of the process. */
-export interface InboxTransport {
+interface InboxTransport {
   /**
    * Takes the socket of a ticket. "exhausted": this process has no descriptor left for it. Throws where it
    * has not come.

@@ -11,7 +11,7 @@ import { handOverQueueEntries } from "../accepting/hand_over_queue.ts";
 import type { Taken, ToProcess } from "./messages.ts";
 
 /** What the queue needs of the process beside it. */
-export interface QueueTransport {
+interface QueueTransport {
   /** Whether sockets can be given to the worker: it has reported, and its channel is open. */
   reachable(): boolean;
   post(message: ToProcess): void;

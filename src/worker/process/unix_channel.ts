@@ -27,7 +27,7 @@ import {
 } from "./channel.ts";
 
 /** How a Unix socket is dialled. */
-export interface Dialling {
+interface Dialling {
   /** The process that has to listen there, where it is known. */
   processId?: number;
   /** Until the other side has answered. */

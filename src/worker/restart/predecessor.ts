@@ -23,7 +23,7 @@ import {
 import type { Rendezvous } from "./rendezvous.ts";
 
 /** How a predecessor is found, and what this server wants of it. */
-export interface PredecessorSettings {
+interface PredecessorSettings {
   loop: EventLoop;
   /** Where the predecessor waits. */
   rendezvous: Rendezvous;

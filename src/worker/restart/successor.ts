@@ -14,10 +14,10 @@ import { type OfferedListener, restartProtocol, type ToPredecessor, type ToSucce
 import { UnidentifiedChannels } from "../process/channel_tokens.ts";
 
 /** How a successor fares: it has come, has failed, or serves. */
-export type SuccessorEvent = "come" | "failed" | "ready";
+type SuccessorEvent = "come" | "failed" | "ready";
 
 /** What a server does for its successor. */
-export interface SuccessorSettings {
+interface SuccessorSettings {
   library: string | undefined;
   /** The listeners with their descriptors. */
   offers(): { listener: OfferedListener; descriptor: number }[];

@@ -6,7 +6,7 @@
  */
 
 /** The limits; see the options of the server. */
-export interface ScalingLimits {
+interface ScalingLimits {
   minWorkers: number;
   maxWorkers: number;
   /** Mean utilisation, 0 to 1, above which a worker is added. */
@@ -19,7 +19,7 @@ export interface ScalingLimits {
 }
 
 /** One reading. */
-export interface Load {
+interface Load {
   /** Workers that serve now. */
   workers: number;
   /** Mean utilisation of their loops. */

@@ -16,7 +16,7 @@ import type { Health } from "../metrics/table.ts";
 import { type PortMaker, type WorkerEvent, WorkerHandle } from "./worker_handle.ts";
 
 /** What a supervisor is made with. */
-export interface SupervisorSettings {
+interface SupervisorSettings {
   options: ResolvedServerOptions;
   log: Log;
   /** What a new worker is started with. */
@@ -332,7 +332,7 @@ export class Supervisor {
 }
 
 /** The limits, in milliseconds and counts. */
-export interface DeathLimits {
+interface DeathLimits {
   /** Before the first replacement; doubled with each further death. */
   backOff: number;
   maxBackOff: number;

@@ -15,12 +15,12 @@ import { HandOverQueue } from "../accepting/hand_over_queue.ts";
 import type { FromWorker, PortEvent, WorkerEnd, WorkerPort, WorkerQueue } from "../worker_port.ts";
 
 /** Where a worker stands. */
-export type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
+type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
 
 /** All that a server hears of its workers. */
 export type WorkerEvent =
   /** A worker has said so. */
-  | { worker: WorkerHandle } & Extract<FromWorker, WorkerServerEvent>
+  | { worker: WorkerHandle } & Exclude<Extract<FromWorker, WorkerServerEvent>, { kind: "refusing" }>
   /**
    * A worker is gone, however that came: what it has done is to be kept, and what is on its way to it to be
    * taken back. `died`: nobody asked it to go. Comes once for each worker.
@@ -246,7 +246,7 @@ export class WorkerHandle {
 }
 
 /** Milliseconds without a heartbeat after which a worker is called so. */
-export interface HealthLimits {
+interface HealthLimits {
   slowAfter: number;
   stuckAfter: number;
 }

@@ -22,7 +22,7 @@ export function threadEntry(): URL {
 }
 
 /** The memory a thread shares with its supervisor; sent to it when it starts. */
-export interface ThreadMemory extends WorkerServerMemory {
+interface ThreadMemory extends WorkerServerMemory {
   /** Accepted sockets on their way to it: see `hand_over_queue.ts`. */
   queue: SharedArrayBuffer;
 }
@@ -72,7 +72,7 @@ export class LostThreads {
 }
 
 /** What a thread is started with. */
-export interface ThreadSettings {
+interface ThreadSettings {
   name: string;
   memory: ThreadMemory;
   /** Counts it where it cannot be ended. */
