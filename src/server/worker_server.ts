@@ -63,7 +63,7 @@ export interface WorkerServerMemory {
   /** Its counters: see `board.ts`. */
   board: ArrayBufferLike;
   /** The tables of addresses, and the number under which they count for this worker. */
-  judges: AddressLimitsMemory;
+  addressLimits: AddressLimitsMemory;
   tableIndex: number;
   /** The numbers of its loop, where others than this process's threads are to see them. */
   loop?: ArrayBufferLike;
@@ -103,7 +103,7 @@ export class WorkerServer {
   readonly #applications: Applications;
   readonly #context: WorkerContext;
   readonly #board: Gauges;
-  readonly #judges: AddressLimits;
+  readonly #addressLimits: AddressLimits;
   readonly #tableIndex: number;
   readonly #drain: Drain;
   readonly #housekeeping: Housekeeping;
@@ -115,7 +115,7 @@ export class WorkerServer {
   #tellsAccepts = false;
   #handOver: HandOver | undefined = undefined;
 
-  /** Without shared memory it judges by tables of its own. */
+  /** Without shared memory it uses tables of addresses of its own. */
   constructor(
     settings: WorkerServerSettings,
     emit: (event: WorkerServerEvent) => void,
@@ -134,9 +134,9 @@ export class WorkerServer {
     this.messages = new WorkerMessages(emit, (thrown) => this.loop.engine.exceptions.tell(thrown));
     this.#applications = new Applications((what, thrown) => this.#fault(what, thrown));
     this.#board = new Gauges(memory?.board);
-    this.#judges = memory === undefined
+    this.#addressLimits = memory === undefined
       ? AddressLimits.create(options, 1)
-      : AddressLimits.attach(memory.judges);
+      : AddressLimits.attach(memory.addressLimits);
     this.#tableIndex = memory?.tableIndex ?? 0;
     this.#drain = new Drain({
       loop: this.loop,
@@ -311,7 +311,7 @@ export class WorkerServer {
   #makeContext(): WorkerContext {
     const { loop } = this;
     const { connectTimeout } = this.#settings.options;
-    const bans = new LoggedBans(this.#judges, (event, fields) => this.#tell(event, fields));
+    const bans = new LoggedBans(this.#addressLimits, (event, fields) => this.#tell(event, fields));
     return {
       index: this.#settings.index,
       generation: this.#settings.generation,
@@ -350,7 +350,7 @@ export class WorkerServer {
     const plan = this.#settings.listeners[listener];
     const { connectionsPerWorker } = this.#settings.options.limits;
     const admission = plan.kind !== "adopt" || isJudgedInWorker(options)
-      ? this.#judges.admission(listener, this.#tableIndex)
+      ? this.#addressLimits.admission(listener, this.#tableIndex)
       : undefined;
     return openListener(this.loop, options, plan, {
       application: this.#applications.of(this.#urlOf(options)),
@@ -389,7 +389,7 @@ export class WorkerServer {
   #offended(listener: number, hostname: string, weight = 1): boolean {
     const address = parseAddressWords(hostname);
     if (address === undefined) return false;
-    if (!this.#judges.offend(listener, address, this.#tableIndex, weight)) return false;
+    if (!this.#addressLimits.offend(listener, address, this.#tableIndex, weight)) return false;
     this.#emit({ kind: "banned", address: hostname });
     return true;
   }

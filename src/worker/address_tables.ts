@@ -20,7 +20,7 @@ const indicesMax = addressWorkersMax;
 
 export class AddressTables {
   /** Who may connect. */
-  readonly judges: AddressLimits;
+  readonly limits: AddressLimits;
   /** The memory, where workers are processes. */
   readonly shared: SharedParts | undefined = undefined;
   readonly #indices = new TableIndices();
@@ -29,10 +29,10 @@ export class AddressTables {
   constructor(options: ResolvedServerOptions) {
     const { isolation, library } = options;
     if (isolation === "thread") {
-      this.judges = AddressLimits.create(options, indicesMax);
+      this.limits = AddressLimits.create(options, indicesMax);
     } else {
       let shared: SharedParts | undefined;
-      this.judges = AddressLimits.create(options, indicesMax, (sizes) => {
+      this.limits = AddressLimits.create(options, indicesMax, (sizes) => {
         shared = SharedParts.create(sizes, library);
         return [...shared.buffers];
       });
@@ -42,7 +42,7 @@ export class AddressTables {
 
   /** From now on what is over is forgotten, until {@linkcode end}. */
   begin(): void {
-    this.#timer = setInterval(() => this.judges.sweep(), sweepInterval);
+    this.#timer = setInterval(() => this.limits.sweep(), sweepInterval);
   }
 
   end(): void {
@@ -56,14 +56,14 @@ export class AddressTables {
 
   /** The worker is gone: what was counted for it is taken back. */
   reclaim(worker: object): void {
-    this.judges.reclaim(this.#indices.give(worker));
+    this.limits.reclaim(this.#indices.give(worker));
   }
 
   /** No worker is left that counts here. What is banned can still be read. */
   close(): void {
     this.end();
     if (this.shared === undefined) return;
-    this.judges.settle();
+    this.limits.settle();
     this.shared.close();
   }
 }

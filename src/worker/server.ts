@@ -265,7 +265,7 @@ export class Server implements AsyncDisposable {
     this.#started.promise.catch(() => {});
     this.#spreading = spreadingOf(this.#options, host.operatingSystem);
     this.#tables = new AddressTables(this.#options);
-    this.bans = new LoggedBans(this.#tables.judges, (event, fields) => this.#log.tell(event, fields));
+    this.bans = new LoggedBans(this.#tables.limits, (event, fields) => this.#log.tell(event, fields));
     this.#rendezvous = options.restartPath === undefined
       ? undefined
       : rendezvousAt(options.restartPath, options.library);
@@ -396,7 +396,7 @@ export class Server implements AsyncDisposable {
       acceptQueueOverflows: counters?.queueOverflows,
       acceptQueueDrops: counters?.drops,
       process: processStatistics(this.#options.library),
-      addresses: this.#tables.judges.statistics(),
+      addresses: this.#tables.limits.statistics(),
       logFailures: this.#log.failures,
       logDropped: this.#log.dropped,
     };
@@ -631,12 +631,14 @@ export class Server implements AsyncDisposable {
 
   #makePort(worker: WorkerHandle, emit: (event: PortEvent) => void): WorkerPort {
     const tableIndex = this.#tables.take(worker);
-    const judges = this.#tables.judges.memory;
-    if (this.#processes !== undefined) return this.#processes.start(tableIndex, judges.ofListener, emit);
+    const addressLimits = this.#tables.limits.memory;
+    if (this.#processes !== undefined) {
+      return this.#processes.start(tableIndex, addressLimits.ofListener, emit);
+    }
     const { shared, board } = worker;
     return new ThreadPort({
       name: `ringport worker ${worker.index}`,
-      memory: { queue: shared.buffer, board: board.buffer, judges, tableIndex },
+      memory: { queue: shared.buffer, board: board.buffer, addressLimits, tableIndex },
       lost: this.#lostThreads,
       library: this.#options.library,
     }, emit);
@@ -725,11 +727,11 @@ export class Server implements AsyncDisposable {
     this.#log.tell("connection.refused", { listener, reason, address });
   }
 
-  /** Bans are asked for here, unless a worker judges anyway. */
+  /** Bans are asked for here, unless a worker asks anyway. */
   #admits(handed: HandedOver): boolean {
     this.#accepts.tell();
     if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
-    return !this.#tables.judges.isBanned(handed.listener, this.#peer.setPeer(handed));
+    return !this.#tables.limits.isBanned(handed.listener, this.#peer.setPeer(handed));
   }
 
   #backlog(): number {

@@ -109,9 +109,9 @@ export class ProcessMain implements ChannelHandlers {
     const taken = [figures, tables].map((given) =>
       SharedParts.take(given, this.#channel!.lane!, this.#start.library)
     );
-    const [[loop, board], judged] = taken.map(({ buffers }) => buffers);
-    const judges = { tables: [...judged], ofListener: [...ofListener] };
-    return { memory: { loop, board, judges, tableIndex }, handOver: this.#inbox };
+    const [[loop, board], shared] = taken.map(({ buffers }) => buffers);
+    const addressLimits = { tables: [...shared], ofListener: [...ofListener] };
+    return { memory: { loop, board, addressLimits, tableIndex }, handOver: this.#inbox };
   }
 
   #post(message: FromProcess): void {
