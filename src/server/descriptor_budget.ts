@@ -47,6 +47,6 @@ export function connectionsPerWorkerMaxOf({ isolation, limits }: ResolvedServerO
 }
 
 /** Accepted sockets that may be on their way to the workers at once. */
-export function onTheirWayMaxOf({ isolation, maxWorkers }: ResolvedServerOptions): number {
+export function onTheWayMaxOf({ isolation, maxWorkers }: ResolvedServerOptions): number {
   return isolation === "process" ? descriptorsForProcesses(maxWorkers) : Infinity;
 }

@@ -371,7 +371,7 @@ export class WorkerServer {
     if (this.#tellsAccepts) this.#emit({ kind: "accepted" });
   }
 
-  /** Tells of each connection that its own listeners accept, beginning with those before. */
+  /** Reports each connection that its own listeners accept, after one report for those before. */
   tellAccepts(on: boolean): void {
     this.#tellsAccepts = on;
     if (on) this.#emit({ kind: "accepted" });

@@ -5,21 +5,17 @@
  * @module
  */
 import { formatHostAndPort, type SocketAddress } from "../base/address.ts";
-import { AddressWords } from "../base/address_words.ts";
 import { RingportError } from "../base/errors.ts";
-import { PeerAddress } from "../base/peer_address.ts";
 import { logFlushMilliseconds } from "../base/limits.ts";
 import { checkOptions } from "../base/options.ts";
 import { version } from "../base/version.ts";
 import { host } from "../host/mod.ts";
 import { acceptCounters } from "../loop/accept_counters.ts";
 import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
-import { discardDescriptor } from "../loop/native.ts";
 import { LoggedBans } from "../server/address_limits/logged_bans.ts";
-import { isJudgedInWorker, type ServerBans } from "../server/address_limits/tables.ts";
+import type { ServerBans } from "../server/address_limits/tables.ts";
 import type { ListenerInfo, UdpInfo } from "../server/application.ts";
 import type { ListenerPlan } from "../server/listeners.ts";
-import type { HandedOver } from "../server/hand_over.ts";
 import { createLog, type Log, type LogEvent } from "../server/log/log.ts";
 import {
   type OptionSources,
@@ -61,7 +57,7 @@ import { listenForSignals, type SignalEvent } from "./signals.ts";
 import { Past } from "./supervision/past.ts";
 import { Supervisor } from "./supervision/supervisor.ts";
 import type { WorkerEvent, WorkerHandle } from "./supervision/worker_handle.ts";
-import { connectionsMaxOf, connectionsPerWorkerMaxOf, onTheirWayMaxOf } from "../server/descriptor_budget.ts";
+import { connectionsMaxOf } from "../server/descriptor_budget.ts";
 import type { WorkerServerSettings } from "../server/worker_server.ts";
 import { MessageHub } from "./messages.ts";
 import { WorkerProcesses } from "./process/worker_processes.ts";
@@ -122,8 +118,6 @@ export class Server implements AsyncDisposable {
   readonly #past = new Past();
   readonly #listenerMetrics: ListenerMetrics;
   readonly #startedAt = Date.now();
-  /** For the address of one accepted connection at a time. */
-  readonly #peer = new AddressWords();
   /** The bans in force, to be read and changed while the server runs. They concern new connections only. */
   readonly bans: ServerBans;
   /** The loop of this thread, which accepts and serves the metrics. */
@@ -497,7 +491,15 @@ export class Server implements AsyncDisposable {
     }
     await this.#findPredecessor(loop);
     // Bound alone at first, also where workers accept: a port that another program has is not shared.
-    const acceptor = new Acceptor(loop, listeners, this.#acceptorOwner(), this.#predecessor?.descriptors);
+    const acceptor = new Acceptor({
+      loop,
+      options: this.#options,
+      log: this.#log,
+      supervisor: this.#supervisor,
+      limits: this.#tables.limits,
+      passed: this.#predecessor?.descriptors ?? [],
+      accepted: () => this.#accepts.tell(),
+    });
     this.#acceptor = acceptor;
     this.#listeners = acceptor.addresses.map((address, index) => ({ name: listeners[index].name, address }));
     if (this.#spreading === "reusePort") await acceptor.close();
@@ -699,39 +701,6 @@ export class Server implements AsyncDisposable {
     this.#log.tell(event, { worker, ...fields });
     // It says when it wants no more connections, and when it wants some again.
     if (event === "limit.reached" || event === "limit.released") this.#acceptor?.changed();
-  }
-
-  #acceptorOwner(): ConstructorParameters<typeof Acceptor>[2] {
-    return {
-      serving: () => this.#supervisor.serving,
-      workers: () => this.#supervisor.workers,
-      // A process is told of each socket by a message.
-      wake: (worker) => this.#processes === undefined && worker.wake(),
-      discard: (descriptor) => void discardDescriptor(descriptor, this.#options.library),
-      admits: (handed) => this.#admits(handed),
-      refused: (handed, reason) => this.#logRefused(handed, reason),
-      limit: (index, reached) => {
-        const { name: listener } = this.#options.listeners[index];
-        this.#log.tell(reached ? "limit.reached" : "limit.released", { limit: "connections", listener });
-      },
-      connectionsMax: connectionsMaxOf(this.#options),
-      connectionsPerWorkerMax: connectionsPerWorkerMaxOf(this.#options),
-      onTheirWayMax: onTheirWayMaxOf(this.#options),
-    };
-  }
-
-  #logRefused(handed: HandedOver, reason: string): void {
-    if (!this.#log.tells("debug")) return;
-    const { name: listener } = this.#options.listeners[handed.listener];
-    const address = new PeerAddress().copy(handed).hostname;
-    this.#log.tell("connection.refused", { listener, reason, address });
-  }
-
-  /** Bans are asked for here, unless a worker asks anyway. */
-  #admits(handed: HandedOver): boolean {
-    this.#accepts.tell();
-    if (isJudgedInWorker(this.#options.listeners[handed.listener])) return true;
-    return !this.#tables.limits.isBanned(handed.listener, this.#peer.setPeer(handed));
   }
 
   #backlog(): number {
