@@ -1,4 +1,5 @@
 /** Listening on sockets that listen already: by descriptor, and by the protocol of systemd. */
+import { descriptorOf } from "../src/listen/listener.ts";
 import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
@@ -103,7 +104,7 @@ async function inheriting(descriptor: number, name: string, action: () => Promis
 describe("a socket that listens already", () => {
   it("is served by its descriptor: TCP", onlyLinux, async () => {
     const first = listen({ hostname: LOOPBACK });
-    const descriptor = await duplicate(first.descriptor);
+    const descriptor = await duplicate(descriptorOf(first));
     await first.handOn();
     await using server = new TestServer({}, { fd: descriptor });
     expect(server.listener.address).toEqual({ hostname: LOOPBACK, port: first.port, family: "IPv4" });
@@ -122,7 +123,7 @@ describe("a socket that listens already", () => {
       for (const removePath of [undefined, true]) {
         const unix = folder.file(`${removePath}`);
         const first = listen({ unix });
-        const descriptor = await duplicate(first.descriptor);
+        const descriptor = await duplicate(descriptorOf(first));
         await first.handOn();
         {
           await using server = new TestServer({}, { fd: descriptor, removePath });
@@ -138,13 +139,13 @@ describe("a socket that listens already", () => {
 
   it("is found by its name and its position, again and again", onlyLinux, async () => {
     const first = listen({ hostname: LOOPBACK });
-    const descriptor = await duplicate(first.descriptor);
+    const descriptor = await duplicate(descriptorOf(first));
     await first.handOn();
     await inheriting(descriptor, "web", async () => {
       for (const inherited of ["web", descriptor - 3, "web"]) {
         await using server = new TestServer({}, { inherited });
         expect(server.port).toBe(first.port);
-        expect(server.listener.descriptor).not.toBe(descriptor);
+        expect(descriptorOf(server.listener)).not.toBe(descriptor);
         const { near, far } = await server.connectPair();
         near.connection.end("hello");
         await far.gotText("hello");
@@ -170,9 +171,9 @@ describe("a socket that listens already", () => {
       for (let round = 0; round < 2; round++) {
         // It waits in the kernel's queue while nobody takes.
         const waiting = await connectPeer({ port: first.port });
-        await using server = new TestServer({}, { fd: first.descriptor, duplicate: true });
+        await using server = new TestServer({}, { fd: descriptorOf(first), duplicate: true });
         expect(server.port).toBe(first.port);
-        expect(server.listener.descriptor).not.toBe(first.descriptor);
+        expect(descriptorOf(server.listener)).not.toBe(descriptorOf(first));
         await until(() => server.logs.length === 1, "the waiting one was accepted");
         waiting.close();
       }
@@ -213,7 +214,7 @@ describe("a socket that listens already", () => {
 
   it("refuses what TCP has and it does not, once it shows to be a Unix socket", onlyLinux, async () => {
     const first = listen({ unix: `\0ringport-${crypto.randomUUID()}` });
-    const descriptor = await duplicate(first.descriptor);
+    const descriptor = await duplicate(descriptorOf(first));
     const error = await errorOf(() => listen({ fd: descriptor, noDelay: true })) as OptionError;
     expect(error.key).toBe("noDelay");
     await first.close();
@@ -233,7 +234,7 @@ describe("a socket that listens already", () => {
     await using loop = createEventLoop({ segmentCount: 64 });
     await using other = createEventLoop({ segmentCount: 64 });
     const first = listen({ hostname: LOOPBACK, loop }) as Listener;
-    const descriptor = await duplicate(first.descriptor);
+    const descriptor = await duplicate(descriptorOf(first));
     await first.handOn();
     await using server = new TestServer({}, { fd: descriptor, loop: other });
     const before = loop.stats().completions;

@@ -1,4 +1,5 @@
 /** Sockets given to another process: connections on both systems, listeners on Linux, under load. */
+import { descriptorOf } from "../src/listen/listener.ts";
 import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
@@ -131,7 +132,7 @@ describe("giving", () => {
     await using listener = listen({ hostname: LOOPBACK });
     const tickets: Uint8Array[] = [];
     for (;;) {
-      const ticket = giveDescriptor(listener.descriptor, giver);
+      const ticket = giveDescriptor(descriptorOf(listener), giver);
       if (ticket === "busy") break;
       tickets.push(ticket);
       expect(tickets.length).toBeLessThan(10_000);
@@ -143,24 +144,28 @@ describe("giving", () => {
       expect(((await errorOf(() => takeDescriptor(ticket, taker))) as RingportError).code).toBe("ENOENT");
     }
     for (const ticket of tickets.slice(11)) discardDescriptor(takeDescriptor(ticket, taker) as number);
-    expect(giveDescriptor(listener.descriptor, giver)).not.toBe("busy");
+    expect(giveDescriptor(descriptorOf(listener), giver)).not.toBe("busy");
     taker.close();
     taker.close();
-    expect((await errorOf(() => giveDescriptor(listener.descriptor, giver))) as Error).toBeInstanceOf(Error);
+    expect((await errorOf(() => giveDescriptor(descriptorOf(listener), giver))) as Error).toBeInstanceOf(
+      Error,
+    );
     expect((await errorOf(() => takeDescriptor(tickets[0], taker))) as Error).toBeInstanceOf(Error);
     giver.close();
-    expect((await errorOf(() => giveDescriptor(listener.descriptor, giver))) as Error).toBeInstanceOf(Error);
+    expect((await errorOf(() => giveDescriptor(descriptorOf(listener), giver))) as Error).toBeInstanceOf(
+      Error,
+    );
   });
 
   it("ends with the channel of the taker", onlyUnix, async () => {
     await using loop = createEventLoop({ segmentCount: 64 });
     const { child, lane } = await startTaker(loop);
     await using listener = listen({ hostname: LOOPBACK });
-    expect(giveDescriptor(listener.descriptor, lane)).not.toBe("busy");
+    expect(giveDescriptor(descriptorOf(listener), lane)).not.toBe("busy");
     await child[Symbol.asyncDispose]();
     await until(
       async () =>
-        ((await errorOf(() => giveDescriptor(listener.descriptor, lane))) as RingportError) !== undefined,
+        ((await errorOf(() => giveDescriptor(descriptorOf(listener), lane))) as RingportError) !== undefined,
       "nothing is given any more",
     );
   });
@@ -191,7 +196,7 @@ describe("where processes meet", () => {
 
   it("lets no lane be opened over anything but a Unix socket", onlyUnix, async () => {
     await using listener = listen({ hostname: LOOPBACK });
-    expect((await errorOf(() => openLane(listener.descriptor))) as RingportError).toBeInstanceOf(Error);
+    expect((await errorOf(() => openLane(descriptorOf(listener)))) as RingportError).toBeInstanceOf(Error);
   });
 });
 
@@ -244,7 +249,7 @@ async function handOver(
   const clients = new Clients(4, to);
   await clients.further(20);
   const what = to.unix === undefined ? "tcp" : "unix";
-  child.send(`${what} ${await give(listener.descriptor, lane)}\n`);
+  child.send(`${what} ${await give(descriptorOf(listener), lane)}\n`);
   await child.line(/listening at/);
   // Both accept from one queue.
   await clients.further(20);
@@ -297,7 +302,7 @@ describe("a listener given to another process", () => {
     listener.pause();
     const { port } = listener;
     const peers = await Promise.all(Array.from({ length: 5 }, () => connectPeer({ port })));
-    const ticket = await give(listener.descriptor, lane);
+    const ticket = await give(descriptorOf(listener), lane);
     await listener.handOn();
     child.send(`tcp ${ticket}\n`);
     await Promise.all(peers.map((peer) => ask(peer, "waited", "child: waited")));

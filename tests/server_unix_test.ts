@@ -1,4 +1,5 @@
 /** A server at the path of a Unix socket, and on an inherited one: the defaults of all other options fit. */
+import { descriptorOf } from "../src/listen/listener.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { processId } from "../src/loop/native.ts";
@@ -35,7 +36,7 @@ describe("a server on a Unix socket", () => {
   it("serves on what it inherited", onlyLinux, async () => {
     await using folder = await Folder.make();
     const first = listen({ unix: folder.file("a") });
-    const descriptor = await duplicate(first.descriptor);
+    const descriptor = await duplicate(descriptorOf(first));
     await first.handOn();
     // By its name: in a process with many open files its number is beyond what the option takes.
     const names = [...Array.from({ length: descriptor - 3 }, () => "other"), "wanted"];

@@ -84,13 +84,20 @@ export function listenHanded<D = undefined>(
 function open<D>(loop: EventLoop, options: ListenOptions<D>, make: MakeSource): Listener<D> {
   loop.retain();
   try {
-    return new Listener(loop, options, make);
+    return makeListener(loop, options, make);
   } finally {
     loop.release();
   }
 }
 
 type MakeSource = (manner: AcceptManner) => AcceptSource;
+
+/** The constructor, for this module alone. */
+let makeListener: <D>(loop: EventLoop, options: ListenOptions<D>, make: MakeSource) => Listener<D>;
+/** Calls back for each connection that a listener accepts, before it is judged. */
+export let watchAccepts: <D>(listener: Listener<D>, accepted: (() => void) | undefined) => void;
+/** The system's number of the listening socket, so that it can be given to another process. */
+export let descriptorOf: <D>(listener: Listener<D>) => number;
 
 /**
  * Accepts connections. Made by {@linkcode listen}.
@@ -99,8 +106,14 @@ type MakeSource = (manner: AcceptManner) => AcceptSource;
  * the listener.
  */
 export class Listener<D = undefined> implements AsyncDisposable, Disposable, AsyncIterable<Connection<D>> {
-  /** Called for each connection accepted, before it is judged. @internal */
-  whenAccepted: (() => void) | undefined = undefined;
+  static {
+    makeListener = (loop, options, make) => new Listener(loop, options, make);
+    watchAccepts = (listener, accepted) => listener.#whenAccepted = accepted;
+    descriptorOf = (listener) => listener.#source.descriptor;
+  }
+
+  /** Called for each connection accepted, before it is judged. */
+  #whenAccepted: (() => void) | undefined = undefined;
   readonly #loop: EventLoop;
   readonly #options: ListenOptions<D>;
   readonly #config: SharedConfig<D>;
@@ -121,8 +134,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   /** Connections that come after the end of accepting are ended as well, gently or not. */
   #lateEnd: "close" | "abort" | undefined = undefined;
 
-  /** Use {@linkcode listen}. @internal */
-  constructor(loop: EventLoop, options: ListenOptions<D>, make: MakeSource) {
+  private constructor(loop: EventLoop, options: ListenOptions<D>, make: MakeSource) {
     this.#loop = loop;
     this.#options = options;
     this.#config = new SharedConfig<D>(loop, loop.engine, socketsOf(loop), options);
@@ -280,15 +292,6 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#source.handOn();
   }
 
-  /**
-   * The system's number of the listening socket, so that it can be given to another process.
-   *
-   * @internal
-   */
-  get descriptor(): number {
-    return this.#source.descriptor;
-  }
-
   /** Takes other handlers, for the connections there are as well. */
   reload(options: { socket: SocketHandlers<D> }): void {
     if (typeof options !== "object" || options === null) {
@@ -329,7 +332,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   }
 
   #accepted(id: number, peer: PeerAddress): boolean {
-    this.whenAccepted?.();
+    this.#whenAccepted?.();
     // Handed over before the listener stopped: served, unless nobody would take it.
     const isLate = this.#source.isStopped;
     if (isLate && (this.#lateEnd === "abort" || this.#loop.ending || !this.#config.handled)) return false;

@@ -7,7 +7,7 @@ import type { SocketAddress } from "../base/address.ts";
 import { isFramed } from "../framing/framed.ts";
 import type { Admission, Refusal } from "../listen/admission.ts";
 import type { HandedSource } from "../listen/handed_source.ts";
-import { listen, type Listener, listenHanded } from "../listen/listener.ts";
+import { listen, type Listener, listenHanded, watchAccepts } from "../listen/listener.ts";
 import type { ListenOptions } from "../listen/types.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import type { Application, ListenerInfo } from "./application.ts";
@@ -86,7 +86,7 @@ function openOwn(
   const limits = { ...common.limits, connections, atLimit: options.limits.atLimit };
   const listener = listen<unknown>({ ...common, ...bindingOf(options, plan), limits });
   listener.pause();
-  listener.whenAccepted = terms.accepted;
+  watchAccepts(listener, terms.accepted);
   return listener;
 }
 

@@ -1,4 +1,5 @@
 /** The options of listeners and their connections. */
+import { descriptorOf } from "../../src/listen/listener.ts";
 import { host } from "../../src/host/mod.ts";
 import { listen } from "../../src/mod.ts";
 import type { CommandServer } from "../helpers/commands.ts";
@@ -63,7 +64,7 @@ export async function tidyUp(): Promise<void> {
 
 if (!onlyLinux) {
   setEnvironment("LISTEN_PID", String(host.pid));
-  setEnvironment("LISTEN_FDS", String(Math.max(...inherited.map(({ descriptor }) => descriptor)) - 2));
+  setEnvironment("LISTEN_FDS", String(Math.max(...inherited.map(descriptorOf)) - 2));
 }
 
 export const socketProbes: Probes = {
@@ -88,7 +89,7 @@ export const socketProbes: Probes = {
   },
   inherited: {
     server: {
-      values: inherited.map(({ descriptor }) => descriptor - 3) as [number, number],
+      values: inherited.map((listener) => descriptorOf(listener) - 3) as [number, number],
       skip: onlyLinux,
       see: addresses,
     },
