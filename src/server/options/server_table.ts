@@ -117,13 +117,13 @@ export const workerRows = {
     wholeNumber(1, workersMax),
     "workers",
     "fewest workers, where their number follows the load",
-    "a fixed number until it is said",
+    "the number is fixed by default",
   ),
   maxWorkers: unset(
     wholeNumber(1, workersMax),
     "workers",
     "most workers, where their number follows the load",
-    "a fixed number until it is said",
+    "the number is fixed by default",
   ),
   isolation: row(
     choice("thread", "process"),
