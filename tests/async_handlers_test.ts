@@ -203,7 +203,7 @@ describe("async data handlers of one connection", () => {
     const target = { hostname: "127.0.0.1", port: server.listener.port };
     const first = await pool.acquire({
       ...target,
-      handlers: {
+      socket: {
         async data(_: Connection, window: { text(): string }) {
           got.push(window.text());
           first.release();
@@ -215,7 +215,7 @@ describe("async data handlers of one connection", () => {
     await until(() => first.released, "the first lease is over");
     const second = await pool.acquire({
       ...target,
-      handlers: { data: (_: Connection, window: { text(): string }) => void got.push(window.text()) },
+      socket: { data: (_: Connection, window: { text(): string }) => void got.push(window.text()) },
     });
     expect(second.reused).toBe(true);
     second.connection.write("two");

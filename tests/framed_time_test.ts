@@ -66,7 +66,7 @@ describe("framed leases of a pool", () => {
       const got: string[] = [];
       const lease = await pool.acquire({
         ...target,
-        handlers: framed(lines(), { message: (_connection, window) => void got.push(window.text()) }),
+        socket: framed(lines(), { message: (_connection, window) => void got.push(window.text()) }),
       });
       sendMessage(lease.connection, lines(), text);
       await until(() => got.length === 1, "the answer");
@@ -88,7 +88,7 @@ describe("framed leases of a pool", () => {
     const lease = await pool.acquire({
       hostname: "127.0.0.1",
       port: server.listener.port,
-      handlers: handlers(),
+      socket: handlers(),
     });
     for (const text of ["one", "two"]) {
       sendMessage(lease.connection, lines(), text);

@@ -35,7 +35,7 @@ describe("a pool", () => {
       let events = "";
       const lease = await it.pool.acquire({
         ...it.target,
-        handlers: {
+        socket: {
           open: () => void (events += "open "),
           data: (_, window) => void (text += window.text()),
           close: () => void (events += "close "),
@@ -58,7 +58,7 @@ describe("a pool", () => {
   it("takes the pool's handlers where a lease brings none, and gives each its data", async () => {
     await using server = new TestServer({ data: (connection, bytes) => void connection.write(bytes) });
     await using pool = createPool<string[]>({
-      handlers: { data: (connection, window) => void connection.data.push(window.text()) },
+      socket: { data: (connection, window) => void connection.data.push(window.text()) },
     });
     for (let round = 0; round < 3; round++) {
       const data: string[] = [];
@@ -224,7 +224,7 @@ describe("a lease", () => {
     let heard = 0;
     const first = await it.pool.acquire({
       ...it.target,
-      handlers: {
+      socket: {
         data() {
           heard += 1;
           return fails.promise;
@@ -267,7 +267,7 @@ describe("a lease", () => {
     expect(new TextDecoder().decode(first.value)).toBe("hello");
     let text = "";
     const handlers = { data: (_: unknown, window: { text(): string }) => void (text += window.text()) };
-    const other = await pool.acquire({ hostname: LOOPBACK, port: server.port, handlers });
+    const other = await pool.acquire({ hostname: LOOPBACK, port: server.port, socket: handlers });
     await until(() => text === "hello", "the greeting at a handler");
     lease.discard();
     other.discard();
@@ -351,7 +351,7 @@ describe("the options of a pool", () => {
       [{ size: 3 }, "size"],
       [{ connections: 0 }, "connections"],
       [{ idleTimeout: "1s" }, "idleTimeout"],
-      [{ handlers: { data: 1 } }, "data"],
+      [{ socket: { data: 1 } }, "data"],
       [{ connect: { signal: 1 } }, "signal"],
     ];
     for (const [options, key] of cases) {
@@ -365,7 +365,7 @@ describe("the options of a pool", () => {
       [{ port: 1 }, "hostname"],
       [{ hostname: LOOPBACK, port: 1, socket: {} }, "socket"],
       [{ hostname: LOOPBACK, port: 1, timeout: -1 }, "timeout"],
-      [{ hostname: LOOPBACK, port: 1, handlers: { message() {} } }, "message"],
+      [{ hostname: LOOPBACK, port: 1, socket: { message() {} } }, "message"],
       [{ hostname: LOOPBACK, port: 1, colour: "red" }, "colour"],
     ];
     for (const [target, key] of targets) {

@@ -22,7 +22,7 @@ if (what === "closed") await pool.close();
 if (what === "leased") {
   const lease = await pool.acquire({
     ...target,
-    handlers: { close: (_, reason) => console.log(`ended by ${reason.by}`) },
+    socket: { close: (_, reason) => console.log(`ended by ${reason.by}`) },
   });
   lease.handlers = { data() {}, close: (_, reason) => console.log(`ended by ${reason.by}`) };
 }

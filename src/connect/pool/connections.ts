@@ -187,7 +187,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   }
 
   #lease(pooled: Pooled, target: PoolTarget<unknown>): Lease<unknown> {
-    pooled.lease(target.handlers ?? this.#handlers, firstDataOf(target.data));
+    pooled.lease(target.socket ?? this.#handlers, firstDataOf(target.data));
     if (pooled.uses > 1) this.counters.reused += 1;
     return new Lease<unknown>(this, pooled);
   }

@@ -13,7 +13,7 @@ import type { Waiting } from "./waiting.ts";
 
 /** What concerns the destination within a target. */
 function ownOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions & PoolTimeouts {
-  const { handlers: _handlers, data: _data, signal: _signal, timeout: _timeout, ...options } = target;
+  const { socket: _socket, data: _data, signal: _signal, timeout: _timeout, ...options } = target;
   return options;
 }
 
@@ -39,7 +39,7 @@ export function timesOf<D>(
 }
 
 /** Keys of a target that make no difference to the key, or are its beginning. */
-const plainKeys: ReadonlySet<string> = new Set(["hostname", "port", "handlers", "data", "signal", "timeout"]);
+const plainKeys: ReadonlySet<string> = new Set(["hostname", "port", "socket", "data", "signal", "timeout"]);
 
 /** Targets with the same key share connections: the same place, reached with the same options. */
 export function keyOf<D>(target: PoolTarget<D>): string {

@@ -38,13 +38,13 @@ const poolSchema: OptionSchema = {
   maxFailures: count,
   backOff: delay,
   closeTimeout: delay,
-  handlers: objectOf("an object of handlers"),
+  socket: objectOf("an object of handlers"),
   connect: objectOf("an object of options of connect"),
   loop: { wants: "a loop made by createLoop", accepts: isEventLoop },
 };
 
 const leaseSchema: OptionSchema = {
-  handlers: objectOf("an object of handlers"),
+  socket: objectOf("an object of handlers"),
   data: anything,
   signal: abortSignal,
   timeout: delay,
@@ -74,7 +74,7 @@ export interface PoolLimits {
 /** Checks the options of a pool and fills in what is left out; throws an OptionError. */
 export function poolLimits<D>(options: PoolOptions<D>): PoolLimits {
   checkOptions("createPool", options, poolSchema);
-  if (options.handlers !== undefined) checkHandlers("createPool", options.handlers);
+  if (options.socket !== undefined) checkHandlers("createPool", options.socket);
   if (options.connect !== undefined) checkConnectKeys("createPool", options.connect);
   return {
     connectionsPerHost: options.connectionsPerHost ?? poolConnectionsPerHostDefault,
@@ -96,9 +96,9 @@ export function checkLease<D>(target: PoolTarget<D>): void {
   if (typeof target !== "object" || target === null) {
     throw new OptionError("acquire", "target", "the target must be an object with hostname and port");
   }
-  const { handlers, data, signal, timeout, connectTimeout, idleTimeout, lifetime } = target;
+  const { socket, data, signal, timeout, connectTimeout, idleTimeout, lifetime } = target;
   const times = { connectTimeout, idleTimeout, lifetime };
-  checkOptions("acquire", { handlers, data, signal, timeout, ...times }, leaseSchema);
+  checkOptions("acquire", { socket, data, signal, timeout, ...times }, leaseSchema);
   const alias = target.timeouts?.connect;
   if (connectTimeout !== undefined && alias !== undefined && connectTimeout !== alias) {
     throw new OptionError(
@@ -107,7 +107,7 @@ export function checkLease<D>(target: PoolTarget<D>): void {
       'options "connectTimeout" and "timeouts.connect" are the same: give one',
     );
   }
-  if (handlers !== undefined) checkHandlers("acquire", handlers);
+  if (socket !== undefined) checkHandlers("acquire", socket);
 }
 
 /** Throws an OptionError for a key of `connect` that a pool decides by itself. */

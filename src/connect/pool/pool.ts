@@ -50,7 +50,7 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
   /** The same as {@linkcode createPool}. */
   constructor(options: PoolOptions<D> = {}) {
     const limits = poolLimits(options);
-    const handlers = options.handlers as SocketHandlers<unknown> | undefined;
+    const handlers = options.socket as SocketHandlers<unknown> | undefined;
     this.#places = new Places(limits, options.connect ?? {}, handlers, options.loop);
   }
 

@@ -50,7 +50,7 @@ export interface PoolOptions<D = undefined> {
   /** How long `close` waits for leases before it aborts them. 5,000 by default; 0 does not wait. */
   closeTimeout?: number;
   /** The handlers of a lease that brings none of its own. */
-  handlers?: SocketHandlers<D>;
+  socket?: SocketHandlers<D>;
   /** Options of `connect` for every destination, such as `noDelay` and the marks. */
   connect?: Partial<PoolConnectOptions>;
   /** The loop to run on. Left out: the thread's own. */
@@ -86,7 +86,7 @@ export interface PoolTimeouts {
  */
 export interface PoolTarget<D = undefined> extends PoolConnectOptions, PoolTimeouts {
   /** The handlers of this lease; with a `data` handler, `connection.readable` cannot be read. */
-  handlers?: SocketHandlers<D>;
+  socket?: SocketHandlers<D>;
   /** First value of `connection.data` in this lease, or a function that makes it for each lease. */
   data?: D | (() => D);
   /** Abort gives up waiting: the promise rejects with the signal's reason. */
