@@ -363,7 +363,7 @@ describe("the options of a pool", () => {
     const targets: [unknown, string][] = [
       [undefined, "target"],
       [{ port: 1 }, "hostname"],
-      [{ hostname: LOOPBACK, port: 1, socket: {} }, "socket"],
+      [{ hostname: LOOPBACK, port: 1, handlers: {} }, "handlers"],
       [{ hostname: LOOPBACK, port: 1, timeout: -1 }, "timeout"],
       [{ hostname: LOOPBACK, port: 1, socket: { message() {} } }, "message"],
       [{ hostname: LOOPBACK, port: 1, colour: "red" }, "colour"],
