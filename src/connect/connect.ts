@@ -26,7 +26,6 @@ import { StreamConnection } from "../stream/connection.ts";
 import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import { firstDataOf, SharedConfig } from "../stream/shared_config.ts";
 import { checkConnectOptions } from "./options.ts";
-import { keepPeerRead } from "../stream/peer_address.ts";
 import { addressWithZone, type Endpoint, type UnixEndpoint, unixEndpoint } from "../stream/socket_address.ts";
 import { checkUnixConnect } from "./options.ts";
 import { applySocketOptions, applyUnixOptions } from "../stream/socket_options.ts";
@@ -207,7 +206,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, Pending {
     const { engine } = this.#loop;
     const table = socketsOf(this.#loop);
     connection.number = id;
-    keepPeerRead(connection, reachedAt(place));
+    connection.keepPeerRead(reachedAt(place));
     table.add(connection as unknown as StreamConnection);
     const { isUnix, handlers } = connection.config;
     try {

@@ -8,11 +8,9 @@
 import { StateError } from "../base/errors.ts";
 import type { Window } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
-import type { FramingMemory } from "../stream/extras.ts";
-import { discard, resumeFrom } from "../stream/reading.ts";
+import type { FramingMemory } from "../stream/socket.ts";
 import { Flag, State } from "../stream/state.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
-import { mustWait, refuse } from "../stream/writing.ts";
 import { type Framer, noBytes } from "./framer.ts";
 import type { Pending } from "./pending.ts";
 import { encodeMessage, writeMessage } from "./send.ts";
@@ -130,7 +128,7 @@ export class Channel<D = unknown> implements FramingMemory {
       }
       if (this.deaf) return connection.close();
     }
-    if (!this.congested && this.#inWork <= this.owner.maxPipeline >> 1) resumeFrom(connection, Flag.heldBack);
+    if (!this.congested && this.#inWork <= this.owner.maxPipeline >> 1) connection.resumeFrom(Flag.heldBack);
     this.rest();
   }
 
@@ -152,7 +150,7 @@ export class Channel<D = unknown> implements FramingMemory {
     this.deaf = true;
     this.dropPending();
     if (this.#head === undefined) this.connection.close();
-    else discard(this.connection);
+    else this.connection.discard();
   }
 
   /** Forgets the beginning of a message; returns how many bytes it had. */
@@ -199,7 +197,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   #write(frame: Uint8Array): string {
     const { connection } = this;
-    const result = mustWait(connection, frame.length) ? "refused" : connection.write(frame);
+    const result = connection.mustWait(frame.length) ? "refused" : connection.write(frame);
     const { stateNumber } = connection;
     // A connection that no longer writes loses its replies: nothing waits for them.
     if (stateNumber !== State.open && stateNumber !== State.readEnded) return "sent";
@@ -361,7 +359,9 @@ export class MessageReply<D = unknown> implements Reply {
   #giveInTurn(channel: Channel<D>, message: Writable | undefined, last: boolean): WriteResult {
     const frame = message === undefined ? undefined : encodeMessage(this.#owner.replyFramer, message);
     if (frame !== undefined) {
-      if (!channel.hasRoom(frame.length)) return refuse(this.#connection, frame.length);
+      if (!channel.hasRoom(frame.length)) {
+        return this.#connection.config.sender.refuse(this.#connection, frame.length);
+      }
       channel.queued(frame.length);
     }
     this.frame = frame;

@@ -9,7 +9,7 @@ import { flag, wholeNumber } from "../base/option_kinds.ts";
 import { callback, checkOptions, type OptionSchema } from "../base/options.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
-import { drainUnheard } from "../stream/writing.ts";
+import { drainUnheard } from "../stream/sender.ts";
 import type { Channel } from "./channel.ts";
 import { Framer } from "./framer.ts";
 import { Framing } from "./framing.ts";

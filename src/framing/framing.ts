@@ -10,9 +10,7 @@
 import { MessageError } from "../base/errors.ts";
 import { follow } from "../base/follow.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
-import { callError, handlerFailed, hasAskedForClosed, settle } from "../stream/calling.ts";
 import type { StreamConnection } from "../stream/connection.ts";
-import { pauseFor, putBack, resumeFrom } from "../stream/reading.ts";
 import { Flag, State } from "../stream/state.ts";
 import type { CloseReason } from "../stream/types.ts";
 import type { Segments } from "../memory/segments.ts";
@@ -82,9 +80,9 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     if (position === end || (core.flags & Flag.discarding) !== 0) return;
-    pauseFor(core, Flag.heldBack);
-    putBack(core, window, position);
-    resumeFrom(core, Flag.heldBack);
+    core.pauseFor(Flag.heldBack);
+    core.putBack(window, position);
+    core.resumeFrom(Flag.heldBack);
   }
 
   /** The peer takes bytes again. */
@@ -131,9 +129,9 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     }
     try {
       const result = handlers.end(core, incompleteBytes);
-      if (result !== undefined) settle(core, result);
+      if (result !== undefined) core.settle(result);
     } catch (error) {
-      handlerFailed(core, error);
+      core.handlerFailed(error);
     }
   }
 
@@ -210,7 +208,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       try {
         this.#answerFailure(core, reply, error);
       } catch (unanswered) {
-        handlerFailed(core, unanswered);
+        core.handlerFailed(unanswered);
       }
       reply.skip();
       reply.endCallback();
@@ -240,11 +238,11 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     );
     if (!isPromise) return;
     reply.deferUnlessDone();
-    const waitsForClosed = hasAskedForClosed(core);
+    const waitsForClosed = core.hasAskedForClosed();
     // It counts until it has settled, even where the reply is given: but not for what it itself waits for.
     const channel = waitsForClosed ? undefined : this.channelOf(core);
     channel?.handlerBegan();
-    settle(core, promise, waitsForClosed);
+    core.settle(promise, waitsForClosed);
   }
 
   /** The handler of a message has failed: another reply takes its place, or what it threw is thrown again. */
@@ -280,7 +278,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     channel.dropPending();
     core.note("error", error);
     const { stateNumber } = core;
-    callError(core, error);
+    core.callError(error);
     // The handler may have ended it in its own way.
     if (core.stateNumber !== stateNumber) return;
     channel.finish();
@@ -292,8 +290,8 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     const channel = core.framing as Channel<D> | undefined;
     if (channel?.deaf || (core.flags & Flag.discarding) !== 0) return;
-    if (channel?.stopped) pauseFor(core, Flag.heldBack);
-    if (position < end && (core.flags & Flag.paused) !== 0) putBack(core, window, position);
+    if (channel?.stopped) core.pauseFor(Flag.heldBack);
+    if (position < end && (core.flags & Flag.paused) !== 0) core.putBack(window, position);
   }
 }
 

@@ -5,7 +5,6 @@
  */
 import { MessageError, OptionError } from "../base/errors.ts";
 import { StreamConnection } from "../stream/connection.ts";
-import { pullReaderOf } from "../stream/pull_reader.ts";
 import type { Connection } from "../stream/types.ts";
 import { faultOf } from "./faults.ts";
 import { Framer, type FramerOptions } from "./framer.ts";
@@ -58,7 +57,7 @@ export function readMessage<D>(
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer> | null>();
   const state = new ScanState();
   let scanned = 0;
-  pullReaderOf(core, "readMessage").read({
+  core.pullReader("readMessage").read({
     take(bytes, start, end) {
       if (scanned === end - start) return -1;
       const after = framer.scan(bytes, start + scanned, end, state);

@@ -7,7 +7,7 @@ import { OptionError } from "../base/errors.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import { State } from "../stream/state.ts";
 import type { Connection, Writable, WriteResult } from "../stream/types.ts";
-import { asBytes, writePieces } from "../stream/writing.ts";
+import { asBytes } from "../stream/sender.ts";
 import { Window } from "../memory/window.ts";
 import { Framer } from "./framer.ts";
 
@@ -84,7 +84,7 @@ export function writeMessage<D>(
   const head = framer.head(body.length);
   const { stateNumber } = connection;
   if (stateNumber !== State.open && stateNumber !== State.readEnded) return "refused";
-  return writePieces(connection, head, body, framer.tail);
+  return connection.config.sender.writePieces(connection, head, body, framer.tail);
 }
 
 /** A message with what frames it, as a copy. */

@@ -15,10 +15,10 @@ import { describe } from "../base/options.ts";
 import { PeerAddress } from "../base/peer_address.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import { Origin } from "../stream/origin.ts";
-import { keepPeer, keptPeer, peerOf } from "../stream/peer_address.ts";
 import type { ProxyHeader } from "../stream/proxy_header.ts";
 import { SharedConfig } from "../stream/shared_config.ts";
 import { State } from "../stream/state.ts";
+import { type ConnectionTable, socketsOf } from "../stream/table.ts";
 import type { Connection, ConnectionOptions } from "../stream/types.ts";
 import type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./admission.ts";
 import { ProxyReader } from "./proxy/reader.ts";
@@ -41,6 +41,7 @@ export class AcceptFilter<D> {
   readonly #config: SharedConfig<D>;
   /** The configuration while the PROXY header is read: no handler of the application is called. */
   readonly #unreadConfig: SharedConfig<D>;
+  readonly #table: ConnectionTable;
   readonly #events: AcceptFilterEvents<D>;
   readonly #admission: Admission | undefined;
   readonly #trusted: NetworkList | undefined;
@@ -73,8 +74,9 @@ export class AcceptFilter<D> {
       new NetworkList("listen", "proxyProtocol.trusted", proxyProtocol.trusted);
     this.startsPaused = proxyProtocol === undefined && config.handlers.data === undefined;
     this.#proxyTimeout = proxyProtocol?.timeout ?? proxyTimeoutDefaultMilliseconds;
-    const { loop, engine, table } = config;
-    this.#unreadConfig = new SharedConfig<D>(loop, engine, table, { ...options, socket: {} });
+    const { loop, engine } = config;
+    this.#table = socketsOf(loop);
+    this.#unreadConfig = new SharedConfig<D>(loop, engine, this.#table, { ...options, socket: {} });
     const owner = { left: (connection: StreamConnection<D>) => this.#left(connection) };
     config.owner = owner;
     this.#unreadConfig.owner = owner;
@@ -106,8 +108,7 @@ export class AcceptFilter<D> {
 
   /** Every connection that has passed or is being read for its PROXY header. */
   connections(): Connection<D>[] {
-    const { table } = this.#config;
-    return [...table.connectionsOf(this.#config), ...table.connectionsOf(this.#unreadConfig)];
+    return [...this.#table.connectionsOf(this.#config), ...this.#table.connectionsOf(this.#unreadConfig)];
   }
 
   /** Whether a connection has passed here; it may be gone. */
@@ -118,7 +119,7 @@ export class AcceptFilter<D> {
 
   /** Aborts the connections whose PROXY header has not come: the application does not know them. */
   abortUnread(): void {
-    for (const connection of this.#config.table.connectionsOf(this.#unreadConfig)) connection.abort();
+    for (const connection of this.#table.connectionsOf(this.#unreadConfig)) connection.abort();
   }
 
   /** A connection was accepted. */
@@ -128,8 +129,8 @@ export class AcceptFilter<D> {
     if (verdict !== "ok") return this.turnAway(id, verdict, peer);
     const isRead = this.#trusted !== undefined;
     const connection = new StreamConnection<D>(isRead ? this.#unreadConfig : this.#config, id);
-    keepPeer(connection, peer);
-    this.#config.table.add(connection as unknown as StreamConnection);
+    connection.keepPeer(peer);
+    this.#table.add(connection as unknown as StreamConnection);
     if (isRead) return this.#readHeader(connection);
     // Without a count of its own, as where only bans are asked for, the admission needs no number back.
     if (peer.ticket >= 0) (connection.origin ??= new Origin()).ticket = peer.ticket;
@@ -196,7 +197,7 @@ export class AcceptFilter<D> {
   }
 
   #headerFailed(connection: StreamConnection<D>, error: Error): void {
-    const address = this.#refused === undefined ? "" : peerOf(connection)?.hostname ?? "";
+    const address = this.#refused === undefined ? "" : connection.knownPeer?.hostname ?? "";
     this.#cut(connection, { reason: "proxy", address, error });
   }
 
@@ -218,7 +219,7 @@ export class AcceptFilter<D> {
     const peer = this.#peer;
     if (this.#trusted === undefined) {
       if (config.isUnix) return;
-      keptPeer(connection, peer);
+      connection.keptPeer(peer);
     } else {
       if (origin?.client === undefined) return;
       peer.setText(origin.client);

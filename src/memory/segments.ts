@@ -8,7 +8,7 @@
  */
 import { assert, ASSERTIONS } from "../base/assert.ts";
 import { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } from "../base/layout.ts";
-import { Window } from "./window.ts";
+import { Window, type WindowMemory } from "./window.ts";
 
 /** What a byte of a released segment becomes in development mode, so that late readers see it at once. */
 const poison = 0xdd;
@@ -35,7 +35,7 @@ export function segmentsOutside(bytes: Uint8Array<ArrayBuffer>, development: boo
 }
 
 /** The segments of one loop. */
-export class Segments {
+export class Segments implements WindowMemory {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly size: number;
   readonly count: number;

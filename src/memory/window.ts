@@ -5,7 +5,19 @@
  */
 import { assert, ASSERTIONS } from "../base/assert.ts";
 import { OptionError, WindowError } from "../base/errors.ts";
-import type { Segments } from "./segments.ts";
+
+/** What a window lies in: the segments of a ring, or bytes outside of it. */
+export interface WindowMemory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of one segment. */
+  readonly size: number;
+  /** How many segments the bytes touch. `offset` lies within the first one. */
+  covered(offset: number, length: number): number;
+  /** Adds one hold to each segment the bytes touch; false, and nothing done, when one has no room for it. */
+  hold(segment: number, offset: number, length: number): boolean;
+  /** Takes one hold off each segment the bytes touch. */
+  release(segment: number, offset: number, length: number): void;
+}
 
 /** The time of the window is over. */
 const expired = 0;
@@ -48,7 +60,7 @@ const asserting = ASSERTIONS;
  * ```
  */
 export class Window {
-  readonly #segments: Segments;
+  readonly #segments: WindowMemory;
   #segment: number;
   #offset: number;
   #length: number;
@@ -60,7 +72,7 @@ export class Window {
   #whole: Window | undefined;
 
   /** Windows are made by the library. @internal */
-  constructor(segments: Segments, segment: number, offset: number, length: number, whole?: Window) {
+  constructor(segments: WindowMemory, segment: number, offset: number, length: number, whole?: Window) {
     this.#segments = segments;
     this.#segment = segment;
     this.#offset = offset;
@@ -176,7 +188,7 @@ export class Window {
   }
 
   /** The ring the bytes lie in. @internal */
-  get segments(): Segments {
+  get segments(): WindowMemory {
     return this.#segments;
   }
 

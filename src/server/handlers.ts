@@ -5,7 +5,7 @@
  * @module
  */
 import type { CloseReason, Connection, SocketHandlers } from "../stream/types.ts";
-import { drainUnheard, heedsDrain } from "../stream/writing.ts";
+import { drainUnheard, heedsDrain } from "../stream/sender.ts";
 import { limitTable } from "../stream/time_limits/table.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 

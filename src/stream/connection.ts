@@ -1,297 +1,42 @@
 /**
- * One connection as the framework knows it. `Connection` in `types.ts` is what the application sees of it;
- * the ways in, out and to the end stand in `reading.ts`, `writing.ts` and `ending.ts`.
+ * One connection: its state, what it receives and writes, how it ends, and the calls of its handlers.
+ * `Connection` in `types.ts` is what the application sees of it; the other members are for the library alone.
  *
  * @module
  */
-import type { Role } from "../base/role.ts";
-import type { SocketAddress } from "../base/address.ts";
-import { StateError } from "../base/errors.ts";
-import { slotOf } from "../base/ids.ts";
-import { Status } from "../base/layout.ts";
-import type { Window } from "../memory/window.ts";
-import type { TimerTarget } from "../loop/timers.ts";
+import { LimitError, OptionError } from "../base/errors.ts";
+import { Operation, Status } from "../base/layout.ts";
 import type { Waiter } from "../loop/engine.ts";
-import { askedForClosed, callError, callHandler, makeData } from "./calling.ts";
-import {
-  abort,
-  closed,
-  closeGently,
-  closeNatively,
-  cut,
-  endWriting,
-  failed,
-  lingerDue,
-  lost,
-  outboxEmptied,
-  reasonInOrder,
-} from "./ending.ts";
-import { Extras, type FramingMemory } from "./extras.ts";
+import { segmentsOutside } from "../memory/segments.ts";
+import { Window } from "../memory/window.ts";
+import { stateError } from "./errors.ts";
+import { Linger, lingerRounds } from "./linger.ts";
+import { checkHandlers } from "./options.ts";
+import type { Outbox } from "./outbox.ts";
+import type { RareState } from "./rare_state.ts";
+import { asBytes, heedsDrain, type SendTarget } from "./sender.ts";
 import type { SharedConfig } from "./shared_config.ts";
-import { reload } from "./hand_on.ts";
-import { readExactly } from "./pull_reader.ts";
+import { StreamSocket } from "./socket.ts";
+import { Stash } from "./stash.ts";
+import { endedBy, endedByMask, Flag, pauseReasons, readingSpecial, State, withEndedBy } from "./state.ts";
+import type { CloseReason, SocketHandlers, Writable, WriteResult } from "./types.ts";
 import {
-  deliver,
-  deliverSpecially,
-  deliverStash,
-  discard,
-  endReading,
-  pause,
-  resume,
-  resumeFrom,
-  unread,
-} from "./reading.ts";
-import type { Origin } from "./origin.ts";
-import { noPeer } from "./peer_address.ts";
-import type { ProxyHeader } from "./proxy_header.ts";
-import { createReadable } from "./readable.ts";
-import {
-  clientOf,
-  localOf,
-  remoteOf,
-  setKeepAlive,
-  setNoDelay,
-  setTimeouts,
-  setTypeOfService,
-} from "./socket_options.ts";
-import { endedByMask, Flag, readingSpecial, State, stateNames, withEndedBy } from "./state.ts";
-import type {
-  CloseReason,
-  Connection,
-  ConnectionState,
-  KeepAliveOptions,
-  SocketHandlers,
-  Writable,
-  WriteResult,
-} from "./types.ts";
-import type { ConnectionTimeoutOptions, RateOptions } from "./time_limits/types.ts";
-import { createWritable } from "./writable.ts";
-import { asBytes, bufferedBytes, feed, heedsDrain, write } from "./writing.ts";
+  PullReader,
+  readExactly,
+  type ReadTarget,
+  StreamReader,
+  StreamWriter,
+  type WriteTarget,
+} from "./web_streams.ts";
 
 /** A connection. Its fields are few, because there may be very many of it. */
-export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget, Waiter {
-  data: D;
-  /** Another one while the PROXY header is read. */
-  config: SharedConfig<D>;
-  /** The id as a signed number. */
-  number: number;
-  stateNumber: State = State.connecting;
-  flags = 0;
-  /** Bytes submitted in `turn`, which the library may not have seen yet. */
+export class StreamConnection<D = unknown> extends StreamSocket<D>
+  implements ReadTarget, SendTarget, Waiter, WriteTarget {
   turnBytes = 0;
   turn = -1;
-  /** Handlers whose promise has not settled. */
-  tasks = 0;
-  /** Number of the promise of a `data` handler that further bytes wait for; see {@linkcode Flag.handling}. */
-  handlingTurn = 0;
-  /** Segments submitted since the library's queue was last seen empty. */
   inFlight = 0;
-  extras: Extras | undefined = undefined;
-  origin: Origin | undefined = undefined;
-  /** The peer's address as `peer_address.ts` keeps it. */
-  peer: number = noPeer;
-  framing: FramingMemory | undefined = undefined;
 
-  constructor(config: SharedConfig<D>, number: number) {
-    this.config = config;
-    // A function is called when the connection is opened.
-    this.data = typeof config.data === "function" ? undefined as D : config.data;
-    this.number = number;
-    config.engine.ref();
-  }
-
-  get id(): number {
-    return this.number >>> 0;
-  }
-
-  get state(): ConnectionState {
-    return stateNames[this.stateNumber];
-  }
-
-  get role(): Role {
-    return this.config.role;
-  }
-
-  get bufferedBytes(): number {
-    return this.stateNumber === State.closed ? 0 : bufferedBytes(this);
-  }
-
-  get highWaterMark(): number {
-    return this.config.highWaterMark;
-  }
-
-  get lowWaterMark(): number {
-    return this.config.lowWaterMark;
-  }
-
-  get localAddress(): SocketAddress {
-    return localOf(this);
-  }
-
-  get remoteAddress(): SocketAddress {
-    return clientOf(this);
-  }
-
-  get peerAddress(): SocketAddress {
-    return remoteOf(this);
-  }
-
-  get proxyHeader(): ProxyHeader | undefined {
-    return this.origin?.header;
-  }
-
-  write(bytes: Writable): WriteResult {
-    if (this.stateNumber === State.open || this.stateNumber === State.readEnded) return write(this, bytes);
-    if (typeof bytes === "object" && "live" in bytes) bytes.checkLive();
-    else if (typeof bytes !== "string") asBytes(bytes);
-    this.config.engine.writesAfterEnd += 1;
-    return "refused";
-  }
-
-  end(bytes?: Writable): WriteResult {
-    const result = bytes === undefined ? "sent" : this.write(bytes);
-    if (result === "refused") return result;
-    endWriting(this, true);
-    return result;
-  }
-
-  shutdownWrite(): void {
-    endWriting(this, false);
-  }
-
-  close(): void {
-    closeGently(this);
-  }
-
-  abort(): void {
-    abort(this);
-  }
-
-  readExactly(length: number): Promise<Uint8Array<ArrayBuffer>> {
-    return readExactly(this, length);
-  }
-
-  unread(window: Window, start: number): void {
-    unread(this, window, start);
-  }
-
-  reload(options: { socket: SocketHandlers<D> }): void {
-    reload(this, options);
-  }
-
-  pause(): void {
-    pause(this);
-  }
-
-  resume(): void {
-    resume(this);
-  }
-
-  setNoDelay(on = true): void {
-    setNoDelay(this, on);
-  }
-
-  setKeepAlive(on: boolean, options?: KeepAliveOptions): void {
-    setKeepAlive(this, on, options);
-  }
-
-  setTypeOfService(value: number): void {
-    setTypeOfService(this, value);
-  }
-
-  setTimeouts(timeouts: ConnectionTimeoutOptions, limits: RateOptions = {}): void {
-    setTimeouts(this, timeouts, limits);
-  }
-
-  messageBegan(): void {
-    if ((this.flags & Flag.inMessage) !== 0) return;
-    this.flags |= Flag.inMessage;
-    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.messageBegan(this);
-  }
-
-  messageEnded(): void {
-    if ((this.flags & Flag.inMessage) === 0) return;
-    this.flags &= ~Flag.inMessage;
-    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
-  }
-
-  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const extras = this.needExtras();
-    if (extras.readable === undefined) {
-      if (this.config.handlers.data !== undefined) {
-        throw new StateError("readable: the connection has a data handler, which receives the data", {
-          code: "ERR_STATE",
-          operation: "readable",
-          origin: "application",
-          connectionId: this.id,
-        });
-      }
-      extras.readable = createReadable(this);
-    }
-    return extras.readable;
-  }
-
-  get writable(): WritableStream<Uint8Array | string> {
-    return this.needExtras().writable ??= createWritable(this);
-  }
-
-  get closed(): Promise<CloseReason> {
-    const extras = this.needExtras();
-    if (this.stateNumber === State.closed) extras.reason ??= reasonInOrder(this);
-    if (extras.reason !== undefined) return Promise.resolve(extras.reason);
-    askedForClosed(this, extras);
-    return extras.closed ??= new Promise((resolve) => extras.resolveClosed = resolve);
-  }
-
-  ref(): void {
-    if (this.stateNumber === State.closed || (this.flags & Flag.unreferenced) === 0) return;
-    this.flags &= ~Flag.unreferenced;
-    this.config.engine.ref();
-  }
-
-  unref(): void {
-    if ((this.flags & Flag.unreferenced) !== 0) return;
-    this.flags |= Flag.unreferenced;
-    this.config.engine.unref();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.end();
-    if (this.stateNumber !== State.closed) discard(this);
-    await this.closed;
-  }
-
-  // Completions and what the files beside this one need.
-
-  /** Bytes have come, with one hold. */
-  received(segment: number, offset: number, length: number): void {
-    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.received(this, length);
-    if ((this.flags & readingSpecial) === 0) deliver(this, segment, offset, length);
-    else deliverSpecially(this, segment, offset, length);
-  }
-
-  /** Reading is over. */
-  receiveEnded(status: number, systemError: number): void {
-    if ((this.flags & Flag.greeting) !== 0) return this.origin?.greeting?.ended(status);
-    endReading(this, status, systemError);
-  }
-
-  /** The library's queue has drained, or sending has failed. */
-  sent(status: number, systemError: number): void {
-    if (status !== Status.ok) return failed(this, "send", status, systemError);
-    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
-    this.goOn();
-  }
-
-  /** FIN is out, or not. */
-  writeEnded(status: number, systemError: number): void {
-    if (status !== Status.ok) failed(this, "shutdown_write", status, systemError);
-  }
-
-  /** The last completion. */
-  left(bytesLost: number): void {
-    closed(this, bytesLost);
-  }
+  // Birth, and going on with other handlers.
 
   /**
    * Takes part in the turn: accepted, or connected. `paused`: the library does not read yet. `given`: it goes
@@ -300,34 +45,519 @@ export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget
   opened(paused: boolean, given: boolean): void {
     // Cut by what was asked on its way here.
     if (this.stateNumber >= State.aborting) return;
+    const { config } = this;
     this.stateNumber = State.open;
     if (paused) this.flags |= Flag.paused | Flag.unread;
-    if (this.config.limited) this.config.timeLimits.begin(this);
-    if (typeof this.config.data === "function" && !makeData(this)) return;
-    callHandler(this, "open");
+    if (config.limited) config.timeLimits.begin(this);
+    if (typeof config.data === "function" && !this.makeData()) return;
+    this.call("open");
     if ((this.flags & Flag.unread) === 0) return;
     // With handlers but without one for data, what comes is thrown away unless `open` has begun to read it.
-    if (this.config.handlers.data !== undefined) resume(this);
-    else if (this.config.handled && !given) discard(this);
+    if (this.config.handlers.data !== undefined) this.resume();
+    else if (this.config.handled && !given) this.discard();
+  }
+
+  reload(options: { socket: SocketHandlers<D> }): void {
+    if (typeof options !== "object" || options === null) {
+      throw new OptionError("reload", "options", "options must be an object with socket");
+    }
+    const { socket } = options;
+    checkHandlers("reload", socket);
+    this.checkOpen("reload");
+    const root = this.config.root ?? this.config;
+    this.handOn(root.handlers === socket ? root : root.with(socket), "reload");
+    if (socket.data !== undefined) this.resumeFrom(Flag.unread | Flag.pausedByStream | Flag.heldBack);
+  }
+
+  /**
+   * Gives the connection another configuration. Bytes that came and were not handled yet come again: to the
+   * new `data` handler, or, without one, to the reader of the connection. Reading is paused until somebody
+   * resumes it.
+   */
+  handOn(config: SharedConfig<D>, operation: string): void {
+    const rest = this.#takeUnread(operation);
+    this.config = config;
+    // Reading would otherwise bring further bytes before those that come again.
+    this.flags &= ~(Flag.discarding | Flag.handling);
+    this.pauseFor(Flag.unread);
+    for (const bytes of rest.reverse()) this.#needStash().addFirst(bytes);
+    if (rest.length === 0 || this.stateNumber !== State.readEnded) return;
+    // Nothing comes any more that could be paused.
+    this.flags |= Flag.paused | Flag.resuming;
+    this.waitForPoll();
+  }
+
+  /** Throws a StateError for a connection that is connecting, on its way out, or gone. */
+  checkOpen(operation: string): void {
+    const { stateNumber } = this;
+    if (stateNumber === State.open || stateNumber === State.readEnded) return;
+    if (stateNumber === State.writeEnded) return;
+    throw stateError(this.id, operation, `the connection is ${this.state}`);
+  }
+
+  /** What came and was not handled yet, in order; those who had it lose it. */
+  #takeUnread(operation: string): Uint8Array[] {
+    const rare = this.rare;
+    let read: Uint8Array | undefined = noBytes;
+    if (rare?.reader !== undefined && (this.flags & Flag.streaming) !== 0) {
+      read = rare.reader.leave();
+      if (read === undefined) {
+        throw stateError(this.id, operation, "its stream or a pending read is reading it");
+      }
+      rare.reader = undefined;
+      this.flags &= ~Flag.streaming;
+    }
+    const rest = [read, this.framing?.leave() ?? noBytes, this.#takeTail() ?? noBytes];
+    return rest.filter(({ length }) => length > 0);
+  }
+
+  // Receiving.
+
+  /** Bytes have come, with one hold. */
+  received(segment: number, offset: number, length: number): void {
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.received(this, length);
+    if ((this.flags & readingSpecial) === 0) this.#deliver(segment, offset, length);
+    else this.#deliverSpecially(segment, offset, length);
+  }
+
+  /** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
+  #deliver(segment: number, offset: number, length: number): void {
+    const { segments, engine } = this.config;
+    const window = segments.borrow(segment, offset, length);
+    engine.window = window;
+    this.#callData(window);
+  }
+
+  /** Bytes of a connection that is paused, streamed, thrown away or on its way out. */
+  #deliverSpecially(segment: number, offset: number, length: number): void {
+    const { segments } = this.config;
+    const { flags } = this;
+    const greeting = (flags & Flag.greeting) === 0 ? undefined : this.origin?.greeting;
+    if (greeting !== undefined) return greeting.take(segment, offset, length);
+    if ((flags & Flag.lingering) !== 0) this.flags |= Flag.alive;
+    if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
+    if ((flags & (Flag.paused | Flag.handling)) !== 0) {
+      this.#needStash().add(segment, offset, length);
+      if ((flags & Flag.paused) !== 0) return;
+      // The `data` handler is at work: what comes behind these stays in the kernel.
+      this.#setPaused(true);
+      return this.#submitWhileReading(Operation.pause);
+    }
+    if ((flags & Flag.tailed) !== 0) return this.#deliverWithTail(segment, offset, length);
+    if ((flags & Flag.streaming) === 0) return this.#deliver(segment, offset, length);
+    const window = segments.borrow(segment, offset, length);
+    this.rare!.reader!.take(window);
+    window.endBorrow();
+  }
+
+  /** Hands over what the application has given back together with what has come behind it. */
+  #deliverWithTail(segment: number, offset: number, length: number): void {
+    const { segments, engine } = this.config;
+    const tail = this.#takeTail()!;
+    const position = segment * segments.size + offset;
+    const bytes = new Uint8Array(tail.length + length);
+    bytes.set(tail);
+    bytes.set(segments.bytes.subarray(position, position + length), tail.length);
+    segments.release(segment, offset, length);
+    const window = segmentsOutside(bytes, segments.development).borrow(0, 0, bytes.length);
+    engine.window = window;
+    this.#callData(window);
+  }
+
+  #callData(window: Window): void {
+    const { handlers, engine } = this.config;
+    let result;
+    try {
+      // Inside the try, because even the table's getters belong to the application.
+      result = handlers.data?.(this, window);
+    } catch (error) {
+      window.endBorrow();
+      engine.window = undefined;
+      return this.handlerFailed(error);
+    }
+    window.endBorrow();
+    engine.window = undefined;
+    if (result !== undefined) this.settleData(result, window);
+  }
+
+  unread(window: Window, start: number): void {
+    if (!(window instanceof Window) || this.config.engine.window !== window) {
+      throw new OptionError(
+        "unread",
+        "window",
+        "bytes can be given back only within their data callback",
+      );
+    }
+    if (!Number.isInteger(start) || start < 0 || start > window.length) {
+      throw new OptionError("unread", "start", `the position must be a whole number up to ${window.length}`);
+    }
+    const { bufferLimit } = this.config;
+    const length = window.length - start;
+    if (length > bufferLimit) {
+      throw new LimitError(`unread: ${length} bytes are above the bufferLimit of ${bufferLimit}`, {
+        code: "ERR_UNREAD_LIMIT",
+        operation: "unread",
+        origin: "application",
+        connectionId: this.id,
+      });
+    }
+    if (length === 0) return void this.#takeTail();
+    this.needRare().tail = window.slice(start);
+    this.flags |= Flag.tailed;
+  }
+
+  /** Takes the bytes that were given back; undefined where there are none. */
+  #takeTail(): Uint8Array<ArrayBuffer> | undefined {
+    const rare = this.rare;
+    const tail = rare?.tail;
+    if (tail === undefined) return undefined;
+    rare!.tail = undefined;
+    this.flags &= ~Flag.tailed;
+    return tail;
+  }
+
+  /**
+   * Within the `data` callback of a paused connection: the bytes of the window from `position` on come again
+   * when reading goes on. They are held in place.
+   */
+  putBack(window: Window, position: number): void {
+    const { size } = this.config.segments;
+    const segment = Math.floor(position / size);
+    const length = window.length - (position - window.segment * size - window.offset);
+    window.passHoldFrom(position);
+    this.#needStash().putBack(segment, position - segment * size, length);
+  }
+
+  /** Reading is over. */
+  receiveEnded(status: number, systemError: number): void {
+    if ((this.flags & Flag.greeting) !== 0) return this.origin?.greeting?.ended(status);
+    // An error does not wait: it is told once, and a writer that paused until `drain` would wait for ever.
+    if (status !== Status.endOfStream) return this.failed("receive", status, systemError);
+    const { flags } = this;
+    // The peer's FIN waits its turn behind what came while paused.
+    const waits = (flags & Flag.paused) !== 0 ||
+      // A handler at work may still answer, unless this side has ended or the handler waits for the end.
+      ((flags & Flag.handling) !== 0 && this.stateNumber === State.open && !this.closedIsWaitedFor);
+    if (!waits || (flags & Flag.discarding) !== 0) return this.#peerEnded();
+    this.#needStash().ended = true;
+    if ((flags & Flag.paused) === 0) this.#setPaused(true);
+  }
+
+  #peerEnded(): void {
+    const { config } = this;
+    const before = this.stateNumber;
+    if (before !== State.open && before !== State.writeEnded) {
+      // Closing: the peer's end was all it waited for.
+      if (before === State.closing) this.#closeNatively();
+      return;
+    }
+    this.note("peer");
+    const reader = (this.flags & Flag.streaming) === 0 ? undefined : this.rare!.reader;
+    const streaming = reader !== undefined && !reader.over;
+    if (before === State.open) this.stateNumber = State.readEnded;
+    if (streaming) reader.end();
+    const handled = config.handlers.end !== undefined;
+    if (handled) this.call("end");
+    if (this.stateNumber === State.writeEnded) {
+      // Both sides have ended.
+      this.stateNumber = State.closing;
+      this.#closeNatively();
+    } else if (this.stateNumber === State.readEnded && !handled && !streaming && !config.allowHalfOpen) {
+      this.end();
+    }
+  }
+
+  /**
+   * The same follows as without a stream when the peer ends. Whoever has taken `writable` ends this side by
+   * closing that.
+   */
+  readToTheEnd(): void {
+    if (!this.#endsByItself) return;
+    // After the reader has gone on: it may still write an answer, or end in its own way.
+    setImmediate(() => {
+      this.needRare().endDue = true;
+      this.endIfDue();
+    });
+  }
+
+  /** Ends this side where that is due, and no handler is at work that may still answer. */
+  protected endIfDue(): void {
+    const rare = this.rare;
+    if (rare === undefined || !rare.endDue || this.tasksAtWork > 0) return;
+    rare.endDue = false;
+    if (this.#endsByItself) this.end();
+  }
+
+  get #endsByItself(): boolean {
+    const { config } = this;
+    return this.stateNumber === State.readEnded && config.handlers.end === undefined &&
+      !config.allowHalfOpen && this.rare?.writer === undefined;
+  }
+
+  // Pausing.
+
+  pause(): void {
+    this.pauseFor(Flag.pausedByApplication);
+    this.flags &= ~Flag.unread;
+  }
+
+  /** What others have paused stays paused. */
+  resume(): void {
+    if ((this.flags & (Flag.tailed | Flag.paused)) === (Flag.tailed | Flag.paused)) {
+      this.#needStash().addFirst(this.#takeTail()!);
+    }
+    this.resumeFrom(Flag.pausedByApplication | Flag.unread);
+  }
+
+  /** Stops reading for one of the {@linkcode pauseReasons}. */
+  pauseFor(reason: number): void {
+    const { flags } = this;
+    if ((flags & Flag.discarding) !== 0 || !this.#readsOn) return;
+    this.flags = (flags | reason) & ~Flag.resuming;
+    if ((flags & Flag.paused) !== 0) return;
+    this.#setPaused(true);
+    this.config.engine.submit(Operation.pause, this.number);
+  }
+
+  /** Takes reasons back. When none is left reading goes on, beginning with what came in while paused. */
+  resumeFrom(reasons: number): void {
+    if ((this.flags & reasons) === 0) return;
+    this.flags &= ~reasons;
+    if ((this.flags & pauseReasons) !== 0 || (this.flags & Flag.paused) === 0) return;
+    const stash = this.rare?.stash;
+    if (stash !== undefined && (!stash.empty || stash.ended)) {
+      this.flags |= Flag.resuming;
+      return this.waitForPoll();
+    }
+    this.#setPaused(false);
+    this.#submitWhileReading(Operation.resumeReading);
+  }
+
+  /** Hands over what came in while paused, until it is done or paused again. */
+  #deliverStash(stash: Stash): void {
+    while ((this.flags & Flag.resuming) !== 0 && !stash.empty) {
+      const piece = stash.next();
+      if (piece === undefined) return this.waitForPoll();
+      // Not paused while the handler runs, so that it can pause again.
+      this.#setPaused(false);
+      this.#deliverSpecially(piece.segment, piece.offset, piece.length);
+      if ((this.flags & Flag.paused) !== 0) return;
+      // The handler has closed it: the library reads on, for the peer's end.
+      if ((this.flags & Flag.discarding) !== 0) return this.#submitWhileReading(Operation.resumeReading);
+      this.#setPaused(true);
+      // The handler is at work on these.
+      if ((this.flags & Flag.handling) !== 0) this.flags &= ~Flag.resuming;
+    }
+    if ((this.flags & Flag.resuming) === 0) return;
+    this.#setPaused(false);
+    this.flags &= ~Flag.resuming;
+    if (!stash.ended) return this.#submitWhileReading(Operation.resumeReading);
+    stash.ended = false;
+    this.#peerEnded();
+  }
+
+  /** From now on what comes is thrown away; reading goes on, so that the peer's end is seen. */
+  discard(): void {
+    if ((this.flags & Flag.discarding) !== 0) return;
+    const paused = (this.flags & Flag.paused) !== 0;
+    this.flags |= Flag.discarding;
+    if (paused) this.#setPaused(false);
+    this.flags &= ~(pauseReasons | Flag.resuming);
+    const ended = this.rare?.stash?.drop() ?? false;
+    if (paused) this.#submitWhileReading(Operation.resumeReading);
+    if (ended) this.#peerEnded();
+  }
+
+  /** The time of what comes in stands still while paused. */
+  #setPaused(on: boolean): void {
+    const { timeLimits } = this.config;
+    const watched = (this.flags & Flag.watched) !== 0;
+    if (on) {
+      this.flags |= Flag.paused;
+      if (watched) timeLimits.paused(this);
+    } else {
+      if (watched) timeLimits.resumed(this);
+      this.flags &= ~Flag.paused;
+    }
+  }
+
+  #submitWhileReading(operation: number): void {
+    if (this.#readsOn) this.config.engine.submit(operation, this.number);
+  }
+
+  /** True while the library may still report bytes or an end. */
+  get #readsOn(): boolean {
+    const { stateNumber } = this;
+    return (stateNumber === State.open || stateNumber === State.writeEnded ||
+      stateNumber === State.closing) && (this.flags & Flag.closeSubmitted) === 0;
+  }
+
+  #needStash(): Stash {
+    return this.needRare().stash ??= new Stash(this.config.engine);
+  }
+
+  /** What came and waits in the connection, a reader or a framing: nobody has handled it. */
+  get hasUnread(): boolean {
+    if ((this.flags & (Flag.discarding | Flag.resuming)) !== 0 || this.framing !== undefined) return true;
+    const rare = this.rare;
+    if (rare === undefined) return false;
+    const { stash, reader } = rare;
+    return (stash !== undefined && (!stash.empty || stash.ended)) || (reader?.bufferedBytes ?? 0) > 0;
+  }
+
+  /** Takes what waits outside of the ring; nothing of it is left here. */
+  takeCopies(): Uint8Array[] {
+    const stash = this.rare?.stash;
+    const copies = [...stash?.copies() ?? []];
+    stash?.drop();
+    return copies;
+  }
+
+  // Readers and streams.
+
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const rare = this.needRare();
+    if (rare.readable !== undefined) return rare.readable;
+    this.#checkUnhandled("readable");
+    const read = rare.reader === undefined ? noBytes : rare.reader.leave();
+    if (read === undefined) {
+      throw stateError(this.id, "readable", "another read of the connection is in progress");
+    }
+    const reader = new StreamReader(this, read);
+    rare.reader = reader;
+    const over = !this.#takesReader();
+    const stream = reader.stream(over);
+    this.resumeFrom(Flag.unread | Flag.pausedByStream);
+    return rare.readable = stream;
+  }
+
+  get writable(): WritableStream<Uint8Array | string> {
+    const rare = this.needRare();
+    if (rare.writable !== undefined) return rare.writable;
+    rare.writer = new StreamWriter(this);
+    return rare.writable = rare.writer.stream();
+  }
+
+  readExactly(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return readExactly(this.id, length, () => this.pullReader("readExactly"));
+  }
+
+  /** The reader behind reads of a given size. Throws if somebody else takes what comes. */
+  pullReader(operation: string): PullReader {
+    const rare = this.needRare();
+    if (rare.reader instanceof PullReader) return rare.reader;
+    this.#checkUnhandled(operation);
+    if (rare.readable !== undefined) {
+      throw stateError(this.id, operation, "the connection's stream is being read and receives the data");
+    }
+    const reader = new PullReader(this);
+    rare.reader = reader;
+    if (this.#takesReader()) this.resumeFrom(Flag.unread);
+    else reader.fail(rare.error);
+    return reader;
+  }
+
+  #checkUnhandled(operation: string): void {
+    if (this.config.handlers.data === undefined) return;
+    throw stateError(this.id, operation, "the connection has a data handler, which receives the data");
+  }
+
+  /** From now on what comes goes to the reader; false where nothing comes any more. */
+  #takesReader(): boolean {
+    const { stateNumber } = this;
+    if (stateNumber !== State.open && stateNumber !== State.writeEnded) return false;
+    this.flags = (this.flags | Flag.streaming) & ~Flag.discarding;
+    return true;
+  }
+
+  /** Somebody takes what comes: a handler or the stream. */
+  get hasReader(): boolean {
+    return this.config.handlers.data !== undefined || (this.flags & Flag.streaming) !== 0;
+  }
+
+  /** Ends reader and streams, so that code that still holds them does not touch the next lease. */
+  detachStreams(): void {
+    const { rare } = this;
+    if (rare === undefined) return;
+    rare.reader?.detach();
+    rare.writer?.fail(released);
+    rare.reader = undefined;
+    rare.readable = undefined;
+    rare.writer = undefined;
+    rare.writable = undefined;
+    this.flags &= ~(Flag.streaming | Flag.drainOwed);
+  }
+
+  // Writing.
+
+  write(bytes: Writable): WriteResult {
+    const { config, stateNumber } = this;
+    if (stateNumber === State.open || stateNumber === State.readEnded) {
+      return config.sender.write(this, bytes);
+    }
+    if (typeof bytes === "object" && "live" in bytes) bytes.checkLive();
+    else if (typeof bytes !== "string") asBytes(bytes);
+    config.engine.writesAfterEnd += 1;
+    return "refused";
+  }
+
+  get bufferedBytes(): number {
+    return this.stateNumber === State.closed ? 0 : this.config.sender.bufferedBytes(this);
+  }
+
+  get outbox(): Outbox | undefined {
+    return this.rare?.outbox;
+  }
+
+  needOutbox(): Outbox {
+    return this.needRare().outbox;
+  }
+
+  refused(length: number): void {
+    this.needRare().refusedBytes += length;
+  }
+
+  mustWait(length: number): boolean {
+    return this.config.sender.mustWait(this, length);
+  }
+
+  /** The library's queue has drained, or sending has failed. */
+  sent(status: number, systemError: number): void {
+    if (status !== Status.ok) return this.failed("send", status, systemError);
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
+    this.#goOn();
   }
 
   /** Sends on what waits, and calls `drain` when it is owed and due. */
-  goOn(): void {
+  #goOn(): void {
     if (this.stateNumber === State.closed || this.stateNumber === State.aborting) return;
-    if (feed(this)) outboxEmptied(this);
+    const { config } = this;
+    if (config.sender.feed(this)) this.#outboxEmptied();
     if ((this.flags & Flag.drainOwed) === 0) return;
-    const buffered = bufferedBytes(this);
-    if (buffered > this.config.lowWaterMark) {
+    if (config.sender.bufferedBytes(this) > config.lowWaterMark) {
       // Bytes of this very turn may go out without a completion.
-      if (this.config.engine.sendPending[this.slot] === 0) this.waitForPoll();
+      if (config.engine.sendPending[this.slot] === 0) this.waitForPoll();
       return;
     }
     this.flags &= ~Flag.drainOwed;
-    this.extras?.writer?.drained();
-    if (this.extras !== undefined && heedsDrain(this.config.handlers)) this.extras.refusedBytes = 0;
-    if (this.stateNumber === State.open || this.stateNumber === State.readEnded) callHandler(this, "drain");
+    const { rare } = this;
+    rare?.writer?.drained();
+    if (rare !== undefined && heedsDrain(config.handlers)) rare.refusedBytes = 0;
+    if (this.stateNumber === State.open || this.stateNumber === State.readEnded) this.call("drain");
     // After the handler, which may have filled the buffer again.
-    if ((this.flags & Flag.drainOwed) === 0) resumeFrom(this, Flag.pausedByWriting);
+    if ((this.flags & Flag.drainOwed) === 0) this.resumeFrom(Flag.pausedByWriting);
+  }
+
+  /** The outbox is empty: what waited for that. */
+  #outboxEmptied(): void {
+    if ((this.flags & Flag.finWanted) !== 0) {
+      this.flags &= ~Flag.finWanted;
+      this.config.engine.submit(Operation.shutdownWrite, this.number);
+    }
+    if ((this.flags & Flag.closeWanted) !== 0) {
+      this.flags &= ~Flag.closeWanted;
+      this.#closeNatively();
+    }
   }
 
   /** After the next poll, {@linkcode tryAgain}. */
@@ -340,26 +570,126 @@ export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget
   tryAgain(): void {
     this.flags &= ~Flag.waiting;
     if (this.stateNumber === State.closed) return;
-    if ((this.flags & Flag.resuming) !== 0) deliverStash(this);
-    this.goOn();
+    if ((this.flags & Flag.resuming) !== 0) this.#deliverStash(this.rare!.stash!);
+    this.#goOn();
   }
 
-  timerDue(timer: number): void {
-    if (this.extras?.lingerTimer === timer) lingerDue(this);
-    else this.config.timeLimits.due(this);
+  // Ending.
+
+  end(bytes?: Writable): WriteResult {
+    const result = bytes === undefined ? "sent" : this.write(bytes);
+    if (result === "refused") return result;
+    this.#endWriting(true);
+    return result;
   }
 
-  /** Somebody takes what comes: a handler or the stream. */
-  get hasReader(): boolean {
-    return this.config.handlers.data !== undefined || (this.flags & Flag.streaming) !== 0;
+  shutdownWrite(): void {
+    this.#endWriting(false);
   }
 
-  get slot(): number {
-    return slotOf(this.number);
+  /** FIN after everything written; reading goes on. With `waiting` the linger timer watches the peer. */
+  #endWriting(waiting: boolean): void {
+    const { config, stateNumber } = this;
+    if (stateNumber === State.readEnded) {
+      this.note("local");
+      this.stateNumber = State.closing;
+      // Nothing is on its way out: the library's close ends it at once, and there is nobody to wait for.
+      if (this.bufferedBytes > 0) this.#startLinger();
+      return this.#closeNatively();
+    }
+    if (stateNumber === State.open) {
+      this.note("local");
+      if (waiting && config.lingerTimeout === 0) {
+        this.stateNumber = State.closing;
+        return this.#closeNatively();
+      }
+      this.stateNumber = State.writeEnded;
+      if (this.#hasOutbox) this.flags |= Flag.finWanted;
+      else config.engine.submit(Operation.shutdownWrite, this.number);
+    }
+    if (!waiting || this.stateNumber !== State.writeEnded) return;
+    this.#startLinger();
+    // Where nobody reads, the peer's end would never be seen.
+    if (!this.hasReader) this.discard();
   }
 
-  needExtras(): Extras {
-    return this.extras ??= new Extras();
+  /** FIN after everything written, throw away what comes, gone at the peer's end. */
+  close(): void {
+    const { stateNumber } = this;
+    if (stateNumber !== State.open && stateNumber !== State.writeEnded && stateNumber !== State.readEnded) {
+      return;
+    }
+    const atOnce = stateNumber === State.readEnded || this.config.lingerTimeout === 0;
+    if (atOnce) this.note("local");
+    else this.#endWriting(false);
+    this.stateNumber = State.closing;
+    this.#startLinger();
+    if (atOnce) this.#closeNatively();
+    this.discard();
+  }
+
+  /** RST by the application: whatever the peer did before, this side has ended it. */
+  abort(): void {
+    if (this.stateNumber === State.closed || this.stateNumber === State.aborting) return;
+    if (this.error === undefined) this.flags = withEndedBy(this.flags, "local");
+    this.cut("local");
+  }
+
+  /** RST at once. */
+  cut(by: CloseReason["by"], error?: Error): void {
+    const { stateNumber } = this;
+    if (stateNumber >= State.aborting || stateNumber === State.connecting) return;
+    this.note(by, error);
+    this.stateNumber = State.aborting;
+    this.flags |= Flag.closeSubmitted | Flag.muted;
+    // What the library has received already is not delivered any more.
+    this.discard();
+    this.config.engine.submit(Operation.abort, this.number);
+  }
+
+  /** The library's close, once the outbox is empty. */
+  #closeNatively(): void {
+    if ((this.flags & (Flag.closeSubmitted | Flag.closeWanted)) !== 0) return;
+    if (this.#hasOutbox) {
+      this.flags |= Flag.closeWanted;
+      return;
+    }
+    this.flags |= Flag.closeSubmitted;
+    this.config.engine.submit(Operation.close, this.number);
+  }
+
+  get #hasOutbox(): boolean {
+    return this.rare !== undefined && this.rare.outbox.length > 0;
+  }
+
+  /** FIN is out, or not. */
+  writeEnded(status: number, systemError: number): void {
+    if (status !== Status.ok) this.failed("shutdown_write", status, systemError);
+  }
+
+  /** The kernel or the library has given the connection up. */
+  failed(operation: string, status: number, systemError: number): void {
+    const { stateNumber } = this;
+    if (stateNumber === State.aborting || stateNumber === State.closed) return;
+    // Once the library has been told to close, only a break of the connection itself is news.
+    const closes = (this.flags & Flag.closeSubmitted) !== 0;
+    if (closes && (this.error !== undefined || answersClose.includes(status))) return;
+    const { engine } = this.config;
+    engine.failures[status] += 1;
+    const error = engine.errorOf(status, systemError, operation, this.id);
+    this.note(status === Status.timedOut ? "timeout" : "error", error);
+    // What this side wrote before its end may be lost, even where the kernel had taken all of it.
+    if (stateNumber === State.writeEnded || stateNumber === State.closing) this.needRare().undelivered = true;
+    // The application has let go of a closing connection: the close reason tells it of the failure.
+    if (stateNumber !== State.closing) this.callError(error);
+    if (!closes) this.cut("error", error);
+  }
+
+  /** Handling what came for it has thrown: nobody knows how far it got. */
+  broken(error: Error): void {
+    this.note("error", error);
+    this.callError(error);
+    this.cut("error", error);
   }
 
   /** Remembers who ended the connection: the first one to do so, or the first error. */
@@ -368,33 +698,128 @@ export class StreamConnection<D = unknown> implements Connection<D>, TimerTarget
       if ((this.flags & endedByMask) === 0) this.flags = withEndedBy(this.flags, by);
       return;
     }
-    const extras = this.needExtras();
-    if (extras.error !== undefined) return;
+    const rare = this.needRare();
+    if (rare.error !== undefined) return;
     this.flags = withEndedBy(this.flags, by);
-    extras.error = error;
+    rare.error = error;
   }
 
-  /** Handling what came for it has thrown: nobody knows how far it got. */
-  broken(error: Error): void {
-    this.note("error", error);
-    callError(this, error);
-    this.cut("error", error);
+  #startLinger(): void {
+    this.flags |= Flag.lingering;
+    if (this.config.lingerTimeout === 0) return;
+    const linger = this.needRare().linger ??= new Linger();
+    if (linger.timer >= 0) return;
+    linger.begin();
+    this.#armLinger(linger);
   }
 
-  /** The loop is gone, and the connection with it. */
+  #armLinger(linger: Linger): void {
+    const { engine, lingerTimeout } = this.config;
+    this.flags &= ~Flag.alive;
+    linger.timer = engine.timers.arm(Math.ceil(lingerTimeout / lingerRounds), this);
+  }
+
+  timerDue(timer: number): void {
+    const linger = this.rare?.linger;
+    if (linger !== undefined && linger.timer === timer) this.#lingerDue(linger);
+    else this.config.timeLimits.due(this);
+  }
+
+  /**
+   * A round of the linger timer is over. A peer that was silent for all of them is given up. One that was
+   * closed and has flushed everything does not wait for the peer's end: it goes after a silent round, or when
+   * the time is over.
+   */
+  #lingerDue(linger: Linger): void {
+    linger.timer = -1;
+    const { flags, limits, bufferedBytes } = this;
+    const { engine } = this.config;
+    const alive = (flags & Flag.alive) !== 0;
+    const waitsForFin = this.stateNumber === State.closing && (flags & Flag.closeSubmitted) === 0;
+    if (waitsForFin && bufferedBytes === 0 && linger.flushed(alive)) return this.#closeNatively();
+    // Reading is paused on this side's own account; bytes that wait for a handler are a sign of life.
+    const held = (flags & (Flag.pausedByApplication | Flag.pausedByStream)) !== 0 ||
+      ((flags & Flag.handling) !== 0 && (flags & Flag.paused) !== 0);
+    // On a link that loses much TCP is silent for longer than a living peer: where there is a limit for that,
+    // what is still to go out is its business alone.
+    const watched = bufferedBytes > 0 && limits.writeStall > 0;
+    const onTheirWay = bufferedBytes + engine.unacknowledged(this.number);
+    if (!linger.silent(held || alive || watched, onTheirWay)) return this.#armLinger(linger);
+    engine.timeouts.linger += 1;
+    this.flags = withEndedBy(this.flags, "timeout");
+    // What the kernel has taken it may still be delivering, over a slow link for a minute: a reset would take
+    // it away from the peer.
+    if (bufferedBytes === 0 && (flags & Flag.closeSubmitted) === 0) return this.#closeNatively();
+    this.cut("timeout");
+  }
+
+  /** The loop was taken away: the library has aborted the connection and says no more. */
   lost(error: Error): void {
-    lost(this, error);
+    this.note("error", error);
+    this.callError(error);
+    this.left(this.config.sender.submittedBytes(this));
   }
 
-  closeNatively(): void {
-    closeNatively(this);
+  /** The last completion. */
+  left(bytesLost: number): void {
+    const { config } = this;
+    if ((this.flags & Flag.watched) !== 0) config.timeLimits.end(this);
+    this.rare?.stash?.drop();
+    this.takePeerAlong();
+    this.framing?.forget();
+    const { rare } = this;
+    const reason = rare === undefined && bytesLost === 0
+      ? this.#reasonInOrder()
+      : this.#reasonOf(this.needRare(), bytesLost);
+    this.stateNumber = State.closed;
+    rare?.reader?.fail(rare.error);
+    rare?.writer?.fail(reason);
+    this.flags |= Flag.muted;
+    this.callClose(reason);
+    this.endHasCome();
+    // The handler may have asked for it.
+    this.rare?.resolveClosed?.(reason);
+    this.unref();
+    this.config.owner?.left(this);
   }
 
-  cut(by: CloseReason["by"], error?: Error): void {
-    cut(this, by, error);
+  /** Of a connection that lost nothing, failed at nothing and needed nothing special: most of them. */
+  #reasonInOrder(): CloseReason {
+    return { by: endedBy(this.flags), bytesLost: 0, flushed: true };
   }
 
-  failed(operation: string, status: number, systemError: number): void {
-    failed(this, operation, status, systemError);
+  #reasonOf(rare: RareState, bytesLost: number): CloseReason {
+    const { engine, sender } = this.config;
+    if (rare.linger !== undefined && rare.linger.timer >= 0) {
+      engine.timers.cancel(rare.linger.timer);
+      rare.linger.timer = -1;
+    }
+    const lost = bytesLost + sender.drop(this) + rare.refusedBytes;
+    const flushed = lost === 0 && !rare.undelivered;
+    const reason: CloseReason = { by: endedBy(this.flags), bytesLost: lost, flushed };
+    if (rare.error !== undefined) reason.error = rare.error;
+    return rare.reason = reason;
+  }
+
+  get closed(): Promise<CloseReason> {
+    const rare = this.needRare();
+    if (this.stateNumber === State.closed) rare.reason ??= this.#reasonInOrder();
+    if (rare.reason !== undefined) return Promise.resolve(rare.reason);
+    this.askedForClosed();
+    return rare.closed ??= new Promise((resolve) => rare.resolveClosed = resolve);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    if (this.stateNumber !== State.closed) this.discard();
+    await this.closed;
   }
 }
+
+/** What the library answers to operations that a close has overtaken. */
+const answersClose: readonly number[] = [Status.canceled, Status.invalidId, Status.invalidState];
+
+/** The error of the writable stream after its lease is over: it sends nothing more. */
+const released = { by: "local", bytesLost: 0, flushed: false } as const;
+
+const noBytes = new Uint8Array(0);

@@ -6,10 +6,7 @@
 import { OptionError, StateError } from "../base/errors.ts";
 import { limitedTo } from "../memory/window_part.ts";
 import type { Window } from "../memory/window.ts";
-import { askedForClosed } from "./calling.ts";
 import { StreamConnection } from "./connection.ts";
-import { checkOpen, handOn } from "./hand_on.ts";
-import { dropStash, pauseFor, putBack, resumeFrom } from "./reading.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
 import type { CloseReason, Connection, SocketHandlers } from "./types.ts";
 
@@ -78,7 +75,7 @@ export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pump
     throw new OptionError("pump", "connection", "a connection cannot be pumped to itself");
   }
   for (const core of cores) {
-    checkOpen(core, "pump");
+    core.checkOpen("pump");
     if (core.stateNumber !== State.writeEnded) continue;
     throw new StateError("pump: writing has already ended on the connection", {
       code: "ERR_STATE",
@@ -92,7 +89,7 @@ export function pump<A, B>(from: Connection<A>, to: Connection<B>): Promise<Pump
   sides[1].other = sides[0];
   for (const side of sides) side.begin();
   // A handler that waits for this waits for its own connection.
-  for (const core of cores) askedForClosed(core, core.needExtras());
+  for (const core of cores) core.askedForClosed();
   for (const side of sides) side.flow();
   return Promise.all(sides.map((side) => side.closed)).then(([first, second]) => ({
     forward: sides[0].passed,
@@ -126,18 +123,17 @@ class Side implements SocketHandlers<unknown> {
     const { core } = this;
     const root = core.config.root ?? core.config;
     // A side that reads nothing while its own peer is slow would make two pumps wait for each other.
-    handOn(core, root.with(this, { autoPause: false, allowHalfOpen: true }), "pump");
+    core.handOn(root.with(this, { autoPause: false, allowHalfOpen: true }), "pump");
   }
 
   /** Both sides are there. */
   flow(): void {
-    if (!this.#endedBefore) return resumeFrom(this.core, pauseReasons);
+    if (!this.#endedBefore) return this.core.resumeFrom(pauseReasons);
     // Nothing more comes, and what came lies here: at most what was read ahead.
     const { core } = this;
-    for (const { bytes } of core.extras?.stash ?? []) {
-      if (bytes !== undefined && this.other.core.write(bytes) !== "refused") this.passed += bytes.length;
+    for (const bytes of core.takeCopies()) {
+      if (this.other.core.write(bytes) !== "refused") this.passed += bytes.length;
     }
-    dropStash(core);
     this.other.core.shutdownWrite();
   }
 
@@ -156,16 +152,16 @@ class Side implements SocketHandlers<unknown> {
       if (result === "sent") continue;
       // What writes no more closes this side as well.
       if (to.stateNumber !== State.open && to.stateNumber !== State.readEnded) return;
-      pauseFor(core, Flag.pausedByPump);
+      core.pauseFor(Flag.pausedByPump);
       if (position < window.length) {
-        putBack(core, window, window.segment * window.segments.size + window.offset + position);
+        core.putBack(window, window.segment * window.segments.size + window.offset + position);
       }
       return;
     }
   }
 
   drain(): void {
-    resumeFrom(this.other.core, Flag.pausedByPump);
+    this.other.core.resumeFrom(Flag.pausedByPump);
   }
 
   end(): void {

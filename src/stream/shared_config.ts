@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Role } from "../base/role.ts";
 import {
   bufferLimitDefaultBytes,
   highWaterMarkDefaultBytes,
@@ -13,18 +14,24 @@ import {
 import type { SocketAddress } from "../base/address.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Engine } from "../loop/engine.ts";
-import type { StreamConnection } from "./connection.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
-import type { Role } from "../base/role.ts";
-import type { ConnectionTable } from "./table.ts";
-import type { ConnectionOptions, SocketHandlers } from "./types.ts";
+import type { PeerTable } from "./peer_address.ts";
+import type { Sender } from "./sender.ts";
+import type { Connection, ConnectionOptions, SocketHandlers } from "./types.ts";
 import { configuredLimits, isLimited, type Limits } from "./time_limits/table.ts";
 import type { TimeLimits } from "./time_limits/time_limits.ts";
 
 /** Told when a connection of the configuration is gone. */
-export interface SharedConfigOwner<D> {
+interface SharedConfigOwner<D> {
   /** The connection is gone; its `close` handler has been called. */
-  left(connection: StreamConnection<D>): void;
+  left(connection: Connection<D>): void;
+}
+
+/** What all connections of a loop share. */
+export interface LoopShared {
+  readonly timeLimits: TimeLimits;
+  readonly peers: PeerTable;
+  readonly sender: Sender;
 }
 
 /** The first `data` of one connection, of the option of that name. */
@@ -37,7 +44,6 @@ export class SharedConfig<D = unknown> {
   readonly loop: EventLoop;
   readonly engine: Engine;
   readonly segments: Segments;
-  readonly table: ConnectionTable;
   /** The first value of `connection.data`, or what makes it for each connection. */
   readonly data: D | (() => D);
   readonly allowHalfOpen: boolean;
@@ -53,6 +59,8 @@ export class SharedConfig<D = unknown> {
   /** Whether any of the limits is set. */
   readonly limited: boolean;
   readonly timeLimits: TimeLimits;
+  readonly peers: PeerTable;
+  readonly sender: Sender;
   handlers: SocketHandlers<D>;
   /** True when the application gave a handler table: without one, bytes wait for somebody who reads. */
   handled: boolean;
@@ -70,11 +78,10 @@ export class SharedConfig<D = unknown> {
   /** Exceptions of handlers that no `error` handler took. */
   unhandledErrors = 0;
 
-  constructor(loop: EventLoop, engine: Engine, table: ConnectionTable, options: ConnectionOptions<D>) {
+  constructor(loop: EventLoop, engine: Engine, shared: LoopShared, options: ConnectionOptions<D>) {
     this.loop = loop;
     this.engine = engine;
     this.segments = engine.segments;
-    this.table = table;
     this.data = options.data as D | (() => D);
     this.allowHalfOpen = options.allowHalfOpen ?? false;
     this.bufferLimit = options.bufferLimit ?? Math.max(bufferLimitDefaultBytes, options.highWaterMark ?? 0);
@@ -85,7 +92,9 @@ export class SharedConfig<D = unknown> {
     this.autoPause = options.autoPause ?? true;
     this.limits = configuredLimits(options);
     this.limited = isLimited(this.limits);
-    this.timeLimits = table.timeLimits;
+    this.timeLimits = shared.timeLimits;
+    this.peers = shared.peers;
+    this.sender = shared.sender;
     this.handlers = options.socket ?? {};
     this.handled = options.socket !== undefined;
   }

@@ -10,10 +10,13 @@ import {
   formatHostAndPort,
   isUnixPath,
   parseAddress,
+  type SocketAddress,
+  unixAddress,
   unixPathBytes,
 } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import { Status } from "../base/layout.ts";
+import { AddressFamily, Status } from "../base/layout.ts";
+import type { Engine } from "../loop/engine.ts";
 import type { StatusPlace } from "../loop/native_errors.ts";
 import { currentFolder, interfaceIndex } from "../loop/native.ts";
 
@@ -90,6 +93,17 @@ export function refuseOptions(
 ): void {
   const key = keys.find((key) => options[key] !== undefined && options[key] !== false);
   if (key !== undefined) throw new OptionError(operation, key, `option "${key}" ${why}`);
+}
+
+/** One end's address, as text. */
+export function readAddress(engine: Engine, id: number, end: "local" | "remote"): SocketAddress {
+  const { family, bytes, scope, port, path } = engine.address(id, end);
+  if (family === AddressFamily.unix) return unixAddress(path);
+  return {
+    hostname: formatAddress({ family, bytes, scope }),
+    port,
+    family: family === AddressFamily.ipv4 ? "IPv4" : "IPv6",
+  };
 }
 
 /** The place as messages name it. */

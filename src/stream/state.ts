@@ -101,9 +101,9 @@ export const pauseReasons = Flag.unread | Flag.heldBack | Flag.pausedByApplicati
  * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end
  * in order, which most connections come to, then needs no object of its own. Zero: nobody yet.
  */
-export const endedByShift = 24;
+const endedByShift = 24;
 export const endedByMask = 7 << endedByShift;
-export const endedByNames: readonly CloseReason["by"][] = ["local", "peer", "error", "timeout"];
+const endedByNames: readonly CloseReason["by"][] = ["local", "peer", "error", "timeout"];
 
 /** The flags with the one who ended the connection. */
 export function withEndedBy(flags: number, by: CloseReason["by"]): number {

@@ -13,7 +13,8 @@ import type { Engine } from "../loop/engine.ts";
 import type { EventLoop, LoopSockets } from "../loop/event_loop.ts";
 import type { SocketRole } from "../loop/trace.ts";
 import type { StreamConnection } from "./connection.ts";
-import type { SharedConfig } from "./shared_config.ts";
+import { Sender } from "./sender.ts";
+import type { LoopShared, SharedConfig } from "./shared_config.ts";
 import type { Connection } from "./types.ts";
 import { PeerTable } from "./peer_address.ts";
 import { TimeLimits } from "./time_limits/time_limits.ts";
@@ -64,11 +65,13 @@ export function socketsOf(loop: EventLoop): ConnectionTable {
 /** Slots the table has room for at first; it doubles as needed. */
 const slotsAtFirst = 64;
 
-export class ConnectionTable implements CompletionSink, LoopSockets {
+export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared {
   /** Watches over the time of the loop's connections. */
   readonly timeLimits: TimeLimits;
   /** Peers' addresses that do not fit the connections themselves. */
   readonly peers: PeerTable = new PeerTable();
+  /** Submits what the connections write. */
+  readonly sender: Sender;
   readonly #engine: Engine;
   #slots: (StreamConnection | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
@@ -84,6 +87,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.timeLimits = new TimeLimits(engine);
+    this.sender = new Sender(engine);
     engine.attach(this);
   }
 

@@ -17,7 +17,7 @@ import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import { findInherited, readInherited } from "../base/inherited_sockets.ts";
 import { addressWithZone } from "../stream/socket_address.ts";
 import type { AddressAndPort } from "../stream/requests.ts";
-import { readAddress } from "../stream/socket_options.ts";
+import { readAddress } from "../stream/socket_address.ts";
 import { checkUdpOptions } from "./options.ts";
 import { openDatagramNow } from "./requests.ts";
 import { UdpSocket } from "./socket.ts";

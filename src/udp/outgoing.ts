@@ -9,7 +9,7 @@ import { ADDRESS_SIZE, DATAGRAM_BYTES_MAX, Status } from "../base/layout.ts";
 import type { Engine, Waiter } from "../loop/engine.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
-import { asBytes } from "../stream/writing.ts";
+import { asBytes } from "../stream/sender.ts";
 import type { Datagram } from "./datagram.ts";
 
 const encoder = new TextEncoder();

@@ -8,7 +8,7 @@ import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
-import { readAddress } from "../stream/socket_options.ts";
+import { readAddress } from "../stream/socket_address.ts";
 import { type DatagramPort, socketsOf } from "../stream/table.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
 import { HandlerTable } from "./calling.ts";

@@ -6,8 +6,9 @@
 import type { EventLoop } from "../../src/loop/event_loop.ts";
 import { slotOf } from "../../src/base/ids.ts";
 import { StreamConnection } from "../../src/stream/connection.ts";
-import { SharedConfig } from "../../src/stream/shared_config.ts";
-import type { ConnectionTable } from "../../src/stream/table.ts";
+import { type LoopShared, SharedConfig } from "../../src/stream/shared_config.ts";
+import { PeerTable } from "../../src/stream/peer_address.ts";
+import { Sender } from "../../src/stream/sender.ts";
 import { TimeLimits } from "../../src/stream/time_limits/time_limits.ts";
 import type { Engine } from "../../src/loop/engine.ts";
 import { noTimeouts } from "../../src/loop/timeout_counts.ts";
@@ -18,7 +19,7 @@ import type { ConnectionOptions, TimeoutKind } from "../../src/mod.ts";
 const CAPACITY = 512;
 
 /** A loop without a library: the clock, the timers and the kernel's appetite are the test's. */
-export class StillLoop {
+export class StillLoop implements LoopShared {
   clock = { now: 0 };
   readonly timeouts = noTimeouts();
   readonly sendPending = new Uint32Array(CAPACITY);
@@ -35,6 +36,8 @@ export class StillLoop {
   submitted = 0;
   readonly timers: TimerTable;
   readonly timeLimits: TimeLimits;
+  readonly peers: PeerTable = new PeerTable();
+  readonly sender: Sender;
   #time: number;
 
   constructor(start = 0, timers = CAPACITY) {
@@ -48,6 +51,7 @@ export class StillLoop {
       submitTimerCancel: (index) => void this.armed.delete(index),
     }, timers);
     this.timeLimits = new TimeLimits(this as unknown as Engine);
+    this.sender = new Sender(this as unknown as Engine);
   }
 
   ref(): void {}
@@ -59,7 +63,7 @@ export class StillLoop {
     const config = new SharedConfig<undefined>(
       undefined as unknown as EventLoop,
       this as unknown as Engine,
-      { timeLimits: this.timeLimits } as unknown as ConnectionTable,
+      this,
       { ...options, socket: { data() {}, ...options.socket } },
     );
     const connection = new StreamConnection<undefined>(config, number);

@@ -311,7 +311,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     if (core.stateNumber !== State.open) {
       // Cut by the peer before anybody had it.
       core.abort();
-      return this.#failed(destination, attempt, core.extras?.error ?? endedAtOnce(destination));
+      return this.#failed(destination, attempt, core.error ?? endedAtOnce(destination));
     }
     this.#attemptOver(destination, attempt);
     const pooled = new Pooled(core, destination, this);

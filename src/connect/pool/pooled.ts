@@ -7,11 +7,10 @@
 import { poolCheckAfterMilliseconds } from "../../base/limits.ts";
 import type { Waiter } from "../../loop/engine.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
-import { resetTimeouts } from "../../stream/socket_options.ts";
 import { State } from "../../stream/state.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
 import type { Destination } from "./destination.ts";
-import { detachStreams, handTo, uncleanBecause } from "./reuse.ts";
+import { handTo, uncleanBecause } from "./reuse.ts";
 import type { PoolEvictions } from "./types.ts";
 
 /** What a pooled connection tells its pool. */
@@ -93,9 +92,9 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
 
   /** Stands by without a lease; ready at once, or after a check where it did not read up to now. */
   settle(): void {
-    detachStreams(this.core);
+    this.core.detachStreams();
     this.core.config.generation += 1;
-    resetTimeouts(this.core);
+    this.core.resetTimeouts();
     this.core.data = undefined;
     this.core.unref();
     if (handTo(this.core, this)) this.check();
@@ -131,7 +130,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
     if (this.standing === "leaving") return;
     const wasLeased = this.standing === "leased";
     this.#leave(reason);
-    detachStreams(this.core);
+    this.core.detachStreams();
     this.core.config.handlers = this as SocketHandlers<unknown>;
     // What a lease has written keeps the process alive until it is out; an idle connection has nothing.
     if (!wasLeased) this.core.unref();

@@ -8,14 +8,11 @@
  */
 import { slotOf } from "../../base/ids.ts";
 import { pausedLooks, stallLooks } from "../../base/limits.ts";
-import type { StreamConnection } from "../connection.ts";
 import { Flag, State } from "../state.ts";
-import { tasksAtWork } from "../tasks.ts";
-import { bufferedBytes } from "../writing.ts";
+import type { LimitedConnection } from "./limited_connection.ts";
 import type { Limits } from "./table.ts";
 import type { TimeoutKind } from "./types.ts";
-import type { TimeLimits } from "./time_limits.ts";
-import { Rate, rateWords, saturated, unknown, Word, wordsOfSlot } from "./words.ts";
+import { Rate, rateWords, saturated, type TimeMarks, unknown, Word, wordsOfSlot } from "./words.ts";
 
 const millisecondsPerSecond = 1000;
 
@@ -30,24 +27,24 @@ const pausedByUse = Flag.unread | Flag.pausedByApplication | Flag.pausedByStream
 
 /** Looks at one connection after the other. */
 export class Examination {
-  readonly #limits: TimeLimits;
+  readonly #marks: TimeMarks;
   /** Milliseconds until the next look; Infinity where none is needed. */
   wait = Infinity;
   #now = 0;
   #reached: TimeoutKind | undefined = undefined;
 
-  constructor(limits: TimeLimits) {
-    this.#limits = limits;
+  constructor(marks: TimeMarks) {
+    this.#marks = marks;
   }
 
   /** The limit that is reached; undefined for none, and `wait` says when to look again. */
-  run<D>(connection: StreamConnection<D>, limits: Limits): TimeoutKind | undefined {
+  run(connection: LimitedConnection, limits: Limits): TimeoutKind | undefined {
     this.wait = Infinity;
-    this.#now = this.#limits.clock.now;
+    this.#now = this.#marks.clock.now;
     this.#reached = undefined;
     // Cut: whatever is buffered goes nowhere.
     if (connection.stateNumber >= State.aborting) return undefined;
-    const buffered = bufferedBytes(connection);
+    const buffered = connection.bufferedBytes;
     this.#sending(connection, limits, buffered);
     const { stateNumber } = connection;
     const leaving = stateNumber >= State.closing || (connection.flags & Flag.lingering) !== 0;
@@ -55,13 +52,13 @@ export class Examination {
     if (leaving) return this.#reached;
     if (stateNumber !== State.readEnded) this.#receiving(connection, limits);
     this.#idling(connection, limits, buffered);
-    const opened = this.#limits.words[slotOf(connection.number) * wordsOfSlot + Word.opened];
+    const opened = this.#marks.words[slotOf(connection.number) * wordsOfSlot + Word.opened];
     if (limits.lifetime > 0) this.#count("lifetime", limits.lifetime, this.#since(opened));
     return this.#reached;
   }
 
-  #receiving<D>(connection: StreamConnection<D>, limits: Limits): void {
-    const { words, rates } = this.#limits;
+  #receiving(connection: LimitedConnection, limits: Limits): void {
+    const { words, rates } = this.#marks;
     const slot = slotOf(connection.number);
     const at = slot * wordsOfSlot;
     const inMessage = (connection.flags & Flag.inMessage) !== 0;
@@ -98,7 +95,7 @@ export class Examination {
     this.#within(limits.rateGrace + 1);
   }
 
-  #sending<D>(connection: StreamConnection<D>, limits: Limits, buffered: number): void {
+  #sending(connection: LimitedConnection, limits: Limits, buffered: number): void {
     if (limits.writeStall > 0) {
       if (buffered > 0) this.#stalling(connection, limits.writeStall, buffered);
       else this.#within(Math.ceil(limits.writeStall / 2));
@@ -110,8 +107,8 @@ export class Examination {
   }
 
   /** Bytes the peer took between two looks show at the second: from there on it may stall. */
-  #stalling<D>(connection: StreamConnection<D>, limit: number, buffered: number): void {
-    const { words } = this.#limits;
+  #stalling(connection: LimitedConnection, limit: number, buffered: number): void {
+    const { words } = this.#marks;
     const at = slotOf(connection.number) * wordsOfSlot;
     if (this.#moved(connection, buffered)) words[at + Word.stallAt] = this.#now;
     this.#count("writeStall", limit, this.#since(words[at + Word.stallAt]));
@@ -122,8 +119,8 @@ export class Examination {
    * Whether the peer has acknowledged anything since the last look. What the kernel takes would not do: a
    * full buffer takes nothing before a third of it is free, which a slow peer needs many seconds for.
    */
-  #moved<D>(connection: StreamConnection<D>, buffered: number): boolean {
-    const { words, engine } = this.#limits;
+  #moved(connection: LimitedConnection, buffered: number): boolean {
+    const { words, engine } = this.#marks;
     const at = slotOf(connection.number) * wordsOfSlot;
     const taken = (words[at + Word.written] - buffered - engine.unacknowledged(connection.number)) | 0;
     const moved = taken !== words[at + Word.stallTaken];
@@ -135,14 +132,14 @@ export class Examination {
    * Fast enough is what either the kernel or the peer takes at the rate; the kernel's is known without
    * asking.
    */
-  #judgeSending<D>(connection: StreamConnection<D>, limits: Limits, buffered: number): void {
-    const rates = this.#limits.rates!;
+  #judgeSending(connection: LimitedConnection, limits: Limits, buffered: number): void {
+    const rates = this.#marks.rates!;
     const at = slotOf(connection.number) * rateWords;
     const elapsed = this.#since(rates[at + Rate.sendAt]);
     if (elapsed <= limits.rateGrace) return this.#within(limits.rateGrace + 1 - elapsed);
     const sent = rates[at + Rate.sent];
     const before = rates[at + Rate.unacknowledged];
-    const unacknowledged = this.#limits.engine.unacknowledged(connection.number);
+    const unacknowledged = this.#marks.engine.unacknowledged(connection.number);
     // Where it is not known how much the peer had still to take, the next span is the first to be judged.
     const known = before !== unknown || unacknowledged === 0;
     const acknowledged = Math.max(before, 0) + sent - buffered - unacknowledged;
@@ -162,15 +159,15 @@ export class Examination {
    * What a handler, a pause, or another limit watches over is not idle, and neither are bytes that go out:
    * watched by `writeStall`, or otherwise in use as long as the peer takes some.
    */
-  #idling<D>(connection: StreamConnection<D>, limits: Limits, buffered: number): void {
+  #idling(connection: LimitedConnection, limits: Limits, buffered: number): void {
     if (limits.idle === 0) return;
-    const { words } = this.#limits;
+    const { words } = this.#marks;
     const at = slotOf(connection.number) * wordsOfSlot;
     const { flags } = connection;
     const wasBuffered = (flags & Flag.wasBuffered) !== 0;
     if (buffered > 0) connection.flags |= Flag.wasBuffered;
     else connection.flags &= ~Flag.wasBuffered;
-    const busy = words[at + Word.replies] > 0 || tasksAtWork(connection) > 0 ||
+    const busy = words[at + Word.replies] > 0 || connection.tasksAtWork > 0 ||
       (flags & pausedByUse) !== 0 ||
       (limits.message > 0 && (flags & Flag.inMessage) !== 0) ||
       (buffered > 0 ? limits.writeStall > 0 || this.#moved(connection, buffered) : wasBuffered);

@@ -3,42 +3,32 @@
  *
  * @module
  */
-import { handlerFailed, settle, tableWith } from "../calling.ts";
-import type { StreamConnection } from "../connection.ts";
 import { Flag, State } from "../state.ts";
 import { timeoutError } from "./errors.ts";
+import type { LimitedConnection } from "./limited_connection.ts";
 import { type Limits, limitTable } from "./table.ts";
 import type { TimeoutKind } from "./types.ts";
 
 /**
  * Asks the `timeout` handler, and ends the connection unless it is to be kept or the handler has ended it
- * itself.
+ * itself. True when the limit counts anew.
  */
-export function expire<D>(connection: StreamConnection<D>, kind: TimeoutKind, limits: Limits): void {
-  const { engine, timeLimits } = connection.config;
-  engine.timeouts[kind] += 1;
+export function expire(connection: LimitedConnection, kind: TimeoutKind, limits: Limits): boolean {
   const way = wayOf(connection);
-  let answer: unknown;
-  try {
-    if ((connection.flags & Flag.muted) === 0) {
-      answer = tableWith(connection, "timeout").timeout?.(connection, kind);
-    }
-  } catch (thrown) {
-    return handlerFailed(connection, thrown);
-  }
-  if (answer === "keep") return timeLimits.restart(connection, kind);
-  if (answer !== undefined) settle(connection, answer);
+  const answer = connection.tellTimeout(kind);
+  if (answer !== "told") return answer === "keep";
   const { stateNumber } = connection;
-  if (stateNumber === State.aborting || stateNumber === State.closed) return;
+  if (stateNumber === State.aborting || stateNumber === State.closed) return false;
   const error = timeoutError(kind, limits, connection.id);
   connection.note("timeout", error);
-  if (wayOf(connection) !== way) return timeLimits.restart(connection, kind);
+  if (wayOf(connection) !== way) return true;
   if (limitTable[kind].gentle) connection.close();
   else connection.cut("timeout", error);
+  return false;
 }
 
 /** Changes when the application begins to end the connection. */
-function wayOf<D>(connection: StreamConnection<D>): number {
+function wayOf(connection: LimitedConnection): number {
   return connection.stateNumber | (connection.flags & Flag.lingering) << lingeringShift;
 }
 

@@ -10,21 +10,20 @@ import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import { heldUpGraceMilliseconds, heldUpMilliseconds, timerStepMaxMilliseconds } from "../../base/limits.ts";
 import type { Clock } from "../../loop/clock.ts";
 import type { Engine } from "../../loop/engine.ts";
-import type { StreamConnection } from "../connection.ts";
 import { Flag, State } from "../state.ts";
-import { bufferedBytes } from "../writing.ts";
 import { timersExhausted } from "./errors.ts";
 import { Examination } from "./examination.ts";
 import { expire } from "./expire.ts";
+import type { LimitedConnection } from "./limited_connection.ts";
 import { isRated, type Limits, limitTable } from "./table.ts";
-import { Rate, rateWords, saturated, unknown, Word, wordsOfSlot } from "./words.ts";
+import { Rate, rateWords, saturated, type TimeMarks, unknown, Word, wordsOfSlot } from "./words.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
 
 /** Slots there is room for at first; it doubles as needed. */
 const slotsAtFirst = 64;
 
 /** The watch of one loop. */
-export class TimeLimits {
+export class TimeLimits implements TimeMarks {
   readonly engine: Engine;
   readonly clock: Clock;
   /** What is known of each watched connection, by slot; see {@linkcode Word}. */
@@ -39,7 +38,7 @@ export class TimeLimits {
   }
 
   /** From now on the connection is watched, which lasts until it is closed. */
-  begin<D>(connection: StreamConnection<D>): void {
+  begin(connection: LimitedConnection): void {
     const slot = slotOf(connection.number);
     this.#makeRoom(slot);
     const { words } = this;
@@ -52,9 +51,9 @@ export class TimeLimits {
     words[at + Word.message] = now;
     words[at + Word.pausedAt] = now;
     words[at + Word.stallAt] = now;
-    words[at + Word.written] = bufferedBytes(connection);
+    words[at + Word.written] = connection.bufferedBytes;
     connection.flags |= Flag.watched | Flag.unheard;
-    if (isRated(limitsFor(connection))) this.#makeRateRoom();
+    if (isRated(connection.limits)) this.#makeRateRoom();
     if (this.rates !== undefined) {
       this.restart(connection, "receiveRate");
       this.restart(connection, "sendRate");
@@ -63,8 +62,8 @@ export class TimeLimits {
   }
 
   /** The connection has other limits now: those that are given count from now on. */
-  limitsChanged<D>(connection: StreamConnection<D>, given: ConnectionTimeoutOptions & RateOptions): void {
-    if (isRated(limitsFor(connection))) this.#makeRateRoom();
+  limitsChanged(connection: LimitedConnection, given: ConnectionTimeoutOptions & RateOptions): void {
+    if (isRated(connection.limits)) this.#makeRateRoom();
     for (const [kind, limit] of Object.entries(given)) {
       if (limit !== undefined && kind !== "rateGrace") this.restart(connection, kind as TimeoutKind);
     }
@@ -73,14 +72,14 @@ export class TimeLimits {
     if ((connection.flags & Flag.telling) === 0) this.#lookAnew(connection);
   }
 
-  #lookAnew<D>(connection: StreamConnection<D>): void {
-    const limits = limitsFor(connection);
+  #lookAnew(connection: LimitedConnection): void {
+    const limits = connection.limits;
     this.#disarm(connection);
     this.#look(connection, limits, false);
   }
 
   /** Bytes have come. */
-  received<D>(connection: StreamConnection<D>, length: number): void {
+  received(connection: LimitedConnection, length: number): void {
     const slot = slotOf(connection.number);
     if ((connection.flags & Flag.unheard) !== 0) connection.flags &= ~Flag.unheard;
     this.words[slot * wordsOfSlot + Word.received] = this.clock.now;
@@ -91,7 +90,7 @@ export class TimeLimits {
   }
 
   /** `length` bytes were accepted by `write`; `first` of them where nothing was buffered before. */
-  written<D>(connection: StreamConnection<D>, length: number, first: boolean): void {
+  written(connection: LimitedConnection, length: number, first: boolean): void {
     const slot = slotOf(connection.number);
     const { words, rates } = this;
     const at = slot * wordsOfSlot;
@@ -113,12 +112,12 @@ export class TimeLimits {
   }
 
   /** Something else has happened that shows the connection is in use. */
-  active<D>(connection: StreamConnection<D>): void {
+  active(connection: LimitedConnection): void {
     this.words[slotOf(connection.number) * wordsOfSlot + Word.active] = this.clock.now;
   }
 
   /** The first byte of a message. */
-  messageBegan<D>(connection: StreamConnection<D>): void {
+  messageBegan(connection: LimitedConnection): void {
     const slot = slotOf(connection.number);
     const now = this.clock.now;
     this.words[slot * wordsOfSlot + Word.message] = now;
@@ -127,7 +126,7 @@ export class TimeLimits {
   }
 
   /** A framed handler owes a reply, or no longer. */
-  replies<D>(connection: StreamConnection<D>, change: 1 | -1): void {
+  replies(connection: LimitedConnection, change: 1 | -1): void {
     if (connection.stateNumber === State.closed) return;
     const at = slotOf(connection.number) * wordsOfSlot;
     this.words[at + Word.replies] += change;
@@ -135,12 +134,12 @@ export class TimeLimits {
   }
 
   /** Reading has stopped. */
-  paused<D>(connection: StreamConnection<D>): void {
+  paused(connection: LimitedConnection): void {
     this.words[slotOf(connection.number) * wordsOfSlot + Word.pausedAt] = this.clock.now;
   }
 
   /** Reading goes on: what counts only while bytes may come is moved by the time between. */
-  resumed<D>(connection: StreamConnection<D>): void {
+  resumed(connection: LimitedConnection): void {
     const slot = slotOf(connection.number);
     const { words } = this;
     const at = slot * wordsOfSlot;
@@ -153,7 +152,7 @@ export class TimeLimits {
   }
 
   /** The limit counts anew from now. */
-  restart<D>(connection: StreamConnection<D>, kind: TimeoutKind): void {
+  restart(connection: LimitedConnection, kind: TimeoutKind): void {
     const slot = slotOf(connection.number);
     const now = this.clock.now;
     const at = slot * wordsOfSlot;
@@ -164,22 +163,22 @@ export class TimeLimits {
     if (kind === "receiveRate" && this.rates !== undefined) this.#beginReceiveWindow(slot);
     if (kind === "sendRate" && this.rates !== undefined) {
       this.rates[slot * rateWords + Rate.sendAt] = now;
-      this.rates[slot * rateWords + Rate.sent] = bufferedBytes(connection);
+      this.rates[slot * rateWords + Rate.sent] = connection.bufferedBytes;
       this.rates[slot * rateWords + Rate.unacknowledged] = unknown;
     }
   }
 
   /** The connection's timer is due. */
-  due<D>(connection: StreamConnection<D>): void {
+  due(connection: LimitedConnection): void {
     const at = slotOf(connection.number) * wordsOfSlot;
     this.words[at + Word.timer] = 0;
-    const limits = limitsFor(connection);
+    const limits = connection.limits;
     const late = (this.clock.now - this.words[at + Word.deadline]) | 0;
     this.#look(connection, limits, late > limits.step + heldUpMilliseconds);
   }
 
   /** The connection is gone. */
-  end<D>(connection: StreamConnection<D>): void {
+  end(connection: LimitedConnection): void {
     this.#disarm(connection);
   }
 
@@ -187,7 +186,7 @@ export class TimeLimits {
    * Ends the connection where a limit is reached, and arms the timer for the next look. `heldUp`: the thread
    * was held up, so what the peer has sent may not have been received: it gets a grace once.
    */
-  #look<D>(connection: StreamConnection<D>, limits: Limits, heldUp: boolean): void {
+  #look(connection: LimitedConnection, limits: Limits, heldUp: boolean): void {
     const examination = this.#examination;
     for (let round = 0; round < kindsMax; round++) {
       const kind = examination.run(connection, limits);
@@ -200,18 +199,19 @@ export class TimeLimits {
         return this.#arm(connection, Math.min(late, heldUpGraceMilliseconds), limits.step);
       }
       connection.flags |= Flag.telling;
-      expire(connection, kind, limits);
+      this.engine.timeouts[kind] += 1;
+      if (expire(connection, kind, limits)) this.restart(connection, kind);
       connection.flags &= ~Flag.telling;
       const state = connection.stateNumber;
       if (state === State.aborting || state === State.closed) return;
       // The handler has set other limits.
-      if (limitsFor(connection) !== limits) return this.#lookAnew(connection);
+      if (connection.limits !== limits) return this.#lookAnew(connection);
     }
     connection.flags &= ~Flag.granted;
     if (examination.wait !== Infinity) this.#arm(connection, examination.wait, limits.step);
   }
 
-  #arm<D>(connection: StreamConnection<D>, wait: number, step: number): void {
+  #arm(connection: LimitedConnection, wait: number, step: number): void {
     const { words, engine } = this;
     const at = slotOf(connection.number) * wordsOfSlot;
     const now = this.clock.now;
@@ -222,7 +222,7 @@ export class TimeLimits {
     words[at + Word.deadline] = deadline;
   }
 
-  #disarm<D>(connection: StreamConnection<D>): void {
+  #disarm(connection: LimitedConnection): void {
     const at = slotOf(connection.number) * wordsOfSlot + Word.timer;
     const timer = this.words[at];
     if (timer !== 0) this.engine.timers.cancel(timer - 1);
@@ -246,11 +246,6 @@ export class TimeLimits {
   #makeRateRoom(): void {
     this.rates ??= new Int32Array(this.words.length / wordsOfSlot * rateWords);
   }
-}
-
-/** The limits of a watched connection: its own, or those of its configuration. */
-export function limitsFor<D>(connection: StreamConnection<D>): Limits {
-  return connection.extras?.limits ?? connection.config.limits;
 }
 
 /** Milliseconds of the longest wait: rounded up it is still one the wheel takes. */

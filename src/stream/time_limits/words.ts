@@ -4,6 +4,18 @@
  *
  * @module
  */
+import type { Clock } from "../../loop/clock.ts";
+import type { Engine } from "../../loop/engine.ts";
+
+/** Where the numbers of all connections of a loop lie. */
+export interface TimeMarks {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** {@linkcode wordsOfSlot} for each slot; see {@linkcode Word}. */
+  readonly words: Int32Array;
+  /** {@linkcode rateWords} for each slot; there once a connection has a rate. */
+  readonly rates: Int32Array | undefined;
+}
 
 /** The words of one slot. */
 export const Word = {

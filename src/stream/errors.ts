@@ -1,0 +1,16 @@
+/**
+ * Errors of connections that are asked for what they cannot do now.
+ *
+ * @module
+ */
+import { StateError } from "../base/errors.ts";
+
+/** The application has asked a connection for something that its state does not allow. */
+export function stateError(connectionId: number, operation: string, why: string): StateError {
+  return new StateError(`${operation}: ${why}`, {
+    code: "ERR_STATE",
+    operation,
+    origin: "application",
+    connectionId,
+  });
+}

@@ -1,0 +1,424 @@
+/**
+ * The way of written bytes into the submission ring: as windows where they lie, copied into free segments,
+ * or, while none is free, by way of the connection's outbox.
+ *
+ * Every write is submitted where it is made; the library sees a turn's submissions together at the next poll
+ * and gathers what belongs to one connection into one system call.
+ *
+ * @module
+ */
+import { LimitError, OptionError } from "../base/errors.ts";
+import { slotOf } from "../base/ids.ts";
+import { Flags } from "../base/layout.ts";
+import { crowdedCopyShare, pieceCopyMaxBytes } from "../base/limits.ts";
+import type { Engine } from "../loop/engine.ts";
+import type { Segments } from "../memory/segments.ts";
+import { Window } from "../memory/window.ts";
+import type { Outbox } from "./outbox.ts";
+import { Flag } from "./state.ts";
+import type { LimitedConnection } from "./time_limits/limited_connection.ts";
+import type { TimeLimits } from "./time_limits/time_limits.ts";
+import type { Writable, WriteResult } from "./types.ts";
+
+/** A handler table as a sender sees it. */
+interface DrainHandlers {
+  readonly drain?: unknown;
+}
+
+/** What connections have in common, as their sender sees it. */
+interface SendConfig {
+  readonly highWaterMark: number;
+  readonly bufferLimit: number;
+  readonly autoPause: boolean;
+  readonly handlers: DrainHandlers;
+  readonly loop: { readonly development: boolean };
+  readonly timeLimits: TimeLimits;
+}
+
+/**
+ * A connection as its sender sees it. The numbers lie in the connection itself: an object of their own would
+ * cost every idle connection memory.
+ */
+export interface SendTarget extends LimitedConnection {
+  readonly config: SendConfig;
+  /** Bytes submitted in `turn`, which the library may not have seen yet. */
+  turnBytes: number;
+  turn: number;
+  /** Segments submitted since the library's queue was last seen empty. */
+  inFlight: number;
+  /** What found no room in the ring. */
+  readonly outbox: Outbox | undefined;
+  needOutbox(): Outbox;
+  /** Calls {@linkcode Sender.feed} after the next poll. */
+  waitForPoll(): void;
+  pauseFor(reason: number): void;
+  /** Counts bytes that were refused until the application hears `drain`. */
+  refused(length: number): void;
+}
+
+/** Of a send record: its completion is wanted. */
+const { notify } = Flags;
+
+const encoder = new TextEncoder();
+/** Characters up to which text is encoded by hand: a call of the encoder costs more than such a loop. */
+const shortTextMax = 64;
+/** Bytes of UTF-8 one UTF-16 unit can become. */
+const utf8BytesPerUnitMax = 3;
+
+/** Bytes given as a view or a buffer; throws for anything else. */
+export function asBytes(bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  throw new OptionError(
+    "write",
+    "bytes",
+    `the bytes must be a Window, a Uint8Array, an ArrayBuffer or a string, not ${typeof bytes}`,
+  );
+}
+
+/** Handler tables whose `drain` is the framework's own: nobody behind it hears it. */
+const drainsOfTheFramework = new WeakSet<object>();
+
+/** Marks a table whose `drain` handler the application does not hear. */
+export function drainUnheard(handlers: object): void {
+  drainsOfTheFramework.add(handlers);
+}
+
+/** Whether the application hears of `drain`, and so can write again what was refused. */
+export function heedsDrain(handlers: DrainHandlers): boolean {
+  return handlers.drain !== undefined && !drainsOfTheFramework.has(handlers);
+}
+
+/** Sends for the connections of one loop. */
+export class Sender {
+  readonly #engine: Engine;
+  readonly #segments: Segments;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#segments = engine.segments;
+  }
+
+  /** Writes to a connection whose state allows it. */
+  write(target: SendTarget, bytes: Writable): WriteResult {
+    if (bytes instanceof Window) return this.#writeWindow(target, bytes);
+    if (typeof bytes === "string") return this.#writeText(target, bytes);
+    return this.#writeBytes(target, asBytes(bytes));
+  }
+
+  #writeWindow(target: SendTarget, window: Window): WriteResult {
+    const { config } = target;
+    const engine = this.#engine;
+    const segments = this.#segments;
+    const { length } = window;
+    if (engine.crowded && length * crowdedCopyShare <= segments.size) {
+      return this.#writeBytes(target, window.bytes);
+    }
+    const submitted = this.submittedBytes(target);
+    // The usual case first: a window of this ring, little buffered, nothing aside.
+    if (
+      submitted + length <= config.highWaterMark && length > 0 && window.segments === segments &&
+      this.#sendWindow(target, window, submitted, 0)
+    ) {
+      if ((target.flags & Flag.watched) !== 0) config.timeLimits.written(target, length, submitted === 0);
+      return "sent";
+    }
+    window.checkLive();
+    if (length === 0) return "sent";
+    // Of another loop, or outside every ring.
+    if (window.segments !== segments) return this.#writeBytes(target, window.bytes);
+    const result = this.#admit(target, length);
+    if (result === "refused") return result;
+    const sent = this.#sendWindow(target, window, submitted, result === "queued" ? notify : 0);
+    if (!sent) this.#setAside(target, window.bytes);
+    return result;
+  }
+
+  #writeText(target: SendTarget, text: string): WriteResult {
+    if (text.length === 0) return "sent";
+    const bound = text.length * utf8BytesPerUnitMax;
+    const position = this.#copySpace(target, bound);
+    if (position < 0) return this.#writeBytes(target, encoder.encode(text));
+    const length = this.#encodeAt(position, bound, text);
+    const result = this.#admit(target, length);
+    if (result !== "refused") this.#sendCopied(target, position, length, result);
+    return result;
+  }
+
+  #writeBytes(target: SendTarget, bytes: Uint8Array): WriteResult {
+    const { length } = bytes;
+    if (length === 0) return "sent";
+    const result = this.#admit(target, length);
+    if (result === "refused") return result;
+    const position = this.#copySpace(target, length);
+    if (position >= 0) {
+      this.#segments.bytes.set(bytes, position);
+      this.#sendCopied(target, position, length, result);
+      return result;
+    }
+    const sent = this.#sendRuns(target, bytes, result === "queued" ? notify : 0);
+    if (sent < length) this.#setAside(target, sent === 0 ? bytes : bytes.subarray(sent));
+    return result;
+  }
+
+  /**
+   * Writes pieces one after the other, all of them or none. Small ones are gathered in one segment; the bytes
+   * of a larger window go as they are.
+   */
+  writePieces(
+    target: SendTarget,
+    head: Uint8Array,
+    body: Window | Uint8Array,
+    tail: Uint8Array,
+  ): WriteResult {
+    const length = head.length + body.length + tail.length;
+    // Decided over all of them here: what then follows is not refused in part.
+    if (this.bufferedBytes(target) + length > target.config.bufferLimit) return this.#admit(target, length);
+    const inPlace = body instanceof Window &&
+      (body.segments !== this.#segments || body.length > pieceCopyMaxBytes);
+    const position = inPlace || length === 0 ? -1 : this.#copySpace(target, length);
+    if (position >= 0) {
+      this.#copyAt(position, head, body, tail);
+      const result = this.#admit(target, length);
+      this.#sendCopied(target, position, length, result);
+      return result;
+    }
+    let result: WriteResult = "sent";
+    if (head.length > 0) result = this.#writeBytes(target, head);
+    if (body.length > 0) result = this.write(target, body);
+    return tail.length > 0 ? this.#writeBytes(target, tail) : result;
+  }
+
+  /** Decides over `length` further bytes; notes that `drain` is owed where it is. */
+  #admit(target: SendTarget, length: number): WriteResult {
+    const { highWaterMark, bufferLimit, timeLimits } = target.config;
+    const total = this.bufferedBytes(target) + length;
+    if ((target.flags & Flag.watched) !== 0 && total <= Math.max(highWaterMark, bufferLimit)) {
+      timeLimits.written(target, length, total === length);
+    }
+    if (total <= highWaterMark) return "sent";
+    if (total > bufferLimit) return this.refuse(target, length);
+    this.#oweDrain(target);
+    return "queued";
+  }
+
+  /** From here on the peer is behind, until the buffer has fallen to its low mark. */
+  #oweDrain(target: SendTarget): void {
+    target.flags |= Flag.drainOwed;
+    if (target.config.autoPause) target.pauseFor(Flag.pausedByWriting);
+  }
+
+  /**
+   * Whether `length` bytes would be refused now. If so a `drain` is owed, for writers that wait for it.
+   */
+  mustWait(target: SendTarget, length: number): boolean {
+    const buffered = this.bufferedBytes(target);
+    if (buffered === 0 || buffered + length <= target.config.bufferLimit) return false;
+    this.#oweDrain(target);
+    return true;
+  }
+
+  /**
+   * Takes nothing of a write, since it would exceed `bufferLimit`. Throws in development mode, where nobody
+   * listens for the `drain` that says when to write again: those bytes are lost.
+   */
+  refuse(target: SendTarget, length: number): "refused" {
+    const { config } = target;
+    const engine = this.#engine;
+    engine.writesRefused += 1;
+    // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.
+    const waits = this.bufferedBytes(target) > 0;
+    if (waits) this.#oweDrain(target);
+    const heeded = heedsDrain(config.handlers);
+    // Whoever hears `drain` writes again then; until it comes these bytes went nowhere.
+    if (waits || !heeded) target.refused(length);
+    if (heeded) return "refused";
+    const message = `write: ${length} bytes would exceed the ${config.bufferLimit} bytes of "bufferLimit"`;
+    engine.writeLost(message, target.id);
+    if (!config.loop.development) return "refused";
+    throw new LimitError(`${message}, and there is no "drain" handler to write them again`, {
+      code: "ERR_WRITE_REFUSED",
+      operation: "write",
+      origin: "application",
+      connectionId: target.id,
+    });
+  }
+
+  /** Bytes submitted and not yet known to be with the kernel. */
+  submittedBytes(target: SendTarget): number {
+    const engine = this.#engine;
+    return (target.turn === engine.turn ? target.turnBytes : 0) + engine.sendPending[slotOf(target.number)];
+  }
+
+  /** Bytes accepted and not yet known to be with the kernel. */
+  bufferedBytes(target: SendTarget): number {
+    const { outbox } = target;
+    return this.submittedBytes(target) + (outbox === undefined ? 0 : outbox.length);
+  }
+
+  /**
+   * Submits a window of this ring as it lies; false, and nothing done, where there is no room.
+   * `submitted`: what {@linkcode submittedBytes} is.
+   */
+  #sendWindow(target: SendTarget, window: Window, submitted: number, flags: number): boolean {
+    const engine = this.#engine;
+    const { length } = window;
+    const { outbox } = target;
+    if (engine.sendBudget <= 0 || (outbox !== undefined && outbox.length > 0)) return false;
+    const covered = this.#segments.covered(window.offset, length);
+    const inFlight = (submitted === 0 ? 0 : target.inFlight) + covered;
+    if (inFlight > engine.inFlightMax || covered > engine.segmentBudget || !window.passHold()) return false;
+    engine.submitSend(target.number, window.segment, window.offset, length, flags, covered);
+    this.#countInTurn(target, length);
+    target.inFlight = inFlight;
+    return true;
+  }
+
+  /** Where `length` bytes can be copied for a copied send; -1 where they must go another way. */
+  #copySpace(target: SendTarget, length: number): number {
+    if (length > this.#segments.size || !this.#canSubmit(target, 1)) return -1;
+    return this.#segments.copySpace(length);
+  }
+
+  /** Writes text as UTF-8 at `position`, where `bound` bytes are free. Returns how many it took. */
+  #encodeAt(position: number, bound: number, text: string): number {
+    const target = this.#segments.bytes;
+    const units = text.length;
+    if (units <= shortTextMax) {
+      let index = 0;
+      for (; index < units; index++) {
+        const unit = text.charCodeAt(index);
+        if (unit > 0x7f) break;
+        target[position + index] = unit;
+      }
+      if (index === units) return units;
+    }
+    return encoder.encodeInto(text, target.subarray(position, position + bound)).written;
+  }
+
+  /** Copies three pieces to `position`, one behind the other. */
+  #copyAt(position: number, head: Uint8Array, body: Window | Uint8Array, tail: Uint8Array): void {
+    const { bytes, size } = this.#segments;
+    let target = position;
+    for (let index = 0; index < head.length; index++) bytes[target++] = head[index];
+    if (body instanceof Window) {
+      const start = body.segment * size + body.offset;
+      bytes.copyWithin(target, start, start + body.length);
+    } else {
+      bytes.set(body, target);
+    }
+    target += body.length;
+    for (let index = 0; index < tail.length; index++) bytes[target++] = tail[index];
+  }
+
+  /** Submits bytes that were copied to where there was space for them. */
+  #sendCopied(target: SendTarget, position: number, length: number, result: WriteResult): void {
+    const segments = this.#segments;
+    const segment = Math.floor(position / segments.size);
+    const offset = position - segment * segments.size;
+    segments.copied(length);
+    if (result === "sent" && this.#engine.extendSend(target.number, segment, offset, length)) {
+      return this.#countInTurn(target, length);
+    }
+    segments.hold(segment, offset, length);
+    this.#submit(target, segment, offset, length, result === "queued" ? notify : 0);
+  }
+
+  /** Keeps bytes for which there is no room now. */
+  #setAside(target: SendTarget, bytes: Uint8Array): void {
+    target.needOutbox().push(bytes);
+    const engine = this.#engine;
+    engine.outboxBytes += bytes.length;
+    // No turn need follow: the library has enough to do with what it was given.
+    engine.pressure?.check();
+    if (this.#nothingComes(target)) target.waitForPoll();
+  }
+
+  /**
+   * Moves bytes from the outbox into free segments, as many as may be in flight. True when the outbox is
+   * empty. Where it is not, a completion or the next poll brings the connection back here.
+   */
+  feed(target: SendTarget): boolean {
+    const { outbox } = target;
+    if (outbox === undefined || outbox.length === 0) return true;
+    const engine = this.#engine;
+    const segments = this.#segments;
+    let fed = false;
+    while (outbox.length > 0 && engine.sendBudget > 0) {
+      const room = Math.min(engine.segmentBudget, engine.inFlightMax - this.#inFlight(target));
+      if (room <= 0) break;
+      const segment = segments.takeRun(Math.min(room, Math.ceil(outbox.length / segments.size)));
+      if (segment < 0) break;
+      const start = segment * segments.size;
+      const length = outbox.take(segments.bytes, start, segments.runLength * segments.size);
+      engine.outboxBytes -= length;
+      this.#submit(target, segment, 0, length, notify);
+      fed = true;
+    }
+    if (outbox.length === 0) return true;
+    if (!fed && this.#nothingComes(target)) target.waitForPoll();
+    return false;
+  }
+
+  /** Throws the outbox away. Returns how many bytes were in it. */
+  drop({ outbox }: SendTarget): number {
+    if (outbox === undefined) return 0;
+    const { length } = outbox;
+    this.#engine.outboxBytes -= length;
+    outbox.clear();
+    return length;
+  }
+
+  /** Copies into runs of free segments and submits each run. Returns how many bytes found room. */
+  #sendRuns(target: SendTarget, bytes: Uint8Array, flags: number): number {
+    const engine = this.#engine;
+    const segments = this.#segments;
+    const { size } = segments;
+    let sent = 0;
+    while (sent < bytes.length && this.#canSubmit(target, 1)) {
+      const room = Math.min(engine.segmentBudget, engine.inFlightMax - this.#inFlight(target));
+      const segment = segments.takeRun(Math.min(room, Math.ceil((bytes.length - sent) / size)));
+      if (segment < 0) break;
+      const length = Math.min(segments.runLength * size, bytes.length - sent);
+      segments.bytes.set(bytes.subarray(sent, sent + length), segment * size);
+      this.#submit(target, segment, 0, length, flags);
+      sent += length;
+    }
+    return sent;
+  }
+
+  /** Whether a send of so many segments may be submitted now: nothing waits before it, and there is room. */
+  #canSubmit(target: SendTarget, covered: number): boolean {
+    const engine = this.#engine;
+    const { outbox } = target;
+    if (engine.sendBudget <= 0 || covered > engine.segmentBudget) return false;
+    if (outbox !== undefined && outbox.length > 0) return false;
+    return this.#inFlight(target) + covered <= engine.inFlightMax;
+  }
+
+  /** Segments of the connection that may still be on their way; zero is sure, more is an upper bound. */
+  #inFlight(target: SendTarget): number {
+    if (target.turn !== this.#engine.turn && this.#nothingComes(target)) target.inFlight = 0;
+    return target.inFlight;
+  }
+
+  /** True when no completion of the connection will come to go on with. */
+  #nothingComes(target: SendTarget): boolean {
+    return this.#engine.sendPending[slotOf(target.number)] === 0;
+  }
+
+  #submit(target: SendTarget, segment: number, offset: number, length: number, flags: number): void {
+    const before = this.#inFlight(target);
+    const covered = this.#segments.covered(offset, length);
+    this.#engine.submitSend(target.number, segment, offset, length, flags, covered);
+    this.#countInTurn(target, length);
+    target.inFlight = before + covered;
+  }
+
+  #countInTurn(target: SendTarget, length: number): void {
+    const { turn } = this.#engine;
+    target.turnBytes = target.turn === turn ? target.turnBytes + length : length;
+    target.turn = turn;
+  }
+}
