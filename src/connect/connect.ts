@@ -30,7 +30,7 @@ import { addressWithZone, type Endpoint, type UnixEndpoint, unixEndpoint } from 
 import { checkUnixConnect } from "./options.ts";
 import { applySocketOptions, applyUnixOptions } from "../stream/socket_options.ts";
 import { State } from "../stream/state.ts";
-import type { Pending } from "../stream/table.ts";
+import type { PendingSocket } from "../stream/table.ts";
 import type { Connection } from "../stream/types.ts";
 import type { ConnectOptions } from "./types.ts";
 
@@ -153,7 +153,7 @@ function candidateOf<D>(
 }
 
 /** One `connect`, until there is a connection or an error. */
-class Connecting<D> implements RaceOwner, TimerTarget, Pending {
+class Connecting<D> implements RaceOwner, TimerTarget, PendingSocket {
   readonly #loop: EventLoop;
   readonly #options: ConnectOptions<D>;
   readonly #plan: Plan;

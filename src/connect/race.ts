@@ -13,7 +13,7 @@ import { errorOfStatus } from "../loop/native_errors.ts";
 import type { TimerTarget } from "../loop/timers.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { type Endpoint, statusPlace, type UnixEndpoint } from "../stream/socket_address.ts";
-import { textOf } from "../stream/socket_address.ts";
+import { placeText } from "../stream/socket_address.ts";
 import { segmentsExhausted } from "../stream/requests.ts";
 import { type AttemptOwner, ConnectAttempt } from "./attempt.ts";
 
@@ -221,7 +221,7 @@ export class AddressRace implements AttemptOwner, TimerTarget {
 }
 
 function noAnswer({ candidate }: WorkerServer): TimeoutError {
-  const address = textOf(candidate.place);
+  const address = placeText(candidate.place);
   return new TimeoutError(`connect ${address}: no answer: ETIMEDOUT`, {
     code: "ETIMEDOUT",
     operation: "connect",

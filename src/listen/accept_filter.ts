@@ -173,7 +173,7 @@ export class AcceptFilter<D> {
 
   #readHeader(connection: StreamConnection<D>): void {
     connection.stateNumber = State.open;
-    (connection.origin ??= new Origin()).greeting = new ProxyReader(
+    (connection.origin ??= new Origin()).headerReader = new ProxyReader(
       connection as unknown as StreamConnection,
       this.#proxyTimeout,
       (header) => this.#introduced(connection, header),
@@ -208,7 +208,7 @@ export class AcceptFilter<D> {
   }
 
   #left(connection: StreamConnection<D>): void {
-    connection.origin?.greeting?.end();
+    connection.origin?.headerReader?.end();
     if (this.#admission !== undefined) this.#giveBack(connection, this.#admission);
     this.#events.left();
   }

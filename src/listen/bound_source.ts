@@ -10,7 +10,7 @@ import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { statusPlace } from "../stream/socket_address.ts";
 import { applySocketOptions } from "../stream/socket_options.ts";
-import { readAddress } from "../stream/socket_address.ts";
+import { socketAddress } from "../stream/socket_address.ts";
 import { type AcceptManner, AcceptSource } from "./accept_source.ts";
 import { type BindOptions, checkInheritedUnix, placeOfListen } from "./listen_address.ts";
 import { writeListenRequest } from "./listen_request.ts";
@@ -171,7 +171,7 @@ function bind(
 /** Sets the options of a bound socket and returns its address; closes it if that fails. */
 function configure(engine: Engine, id: number, options: BindOptions): SocketAddress {
   try {
-    const bound = readAddress(engine, id, "local");
+    const bound = socketAddress(engine, id, "local");
     // The library binds a relative path from the root; it is told as it was given.
     const address = options.unix === undefined ? bound : { ...bound, path: options.unix };
     if (address.family === "Unix") checkInheritedUnix(options);

@@ -132,8 +132,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   #deliverSpecially(segment: number, offset: number, length: number): void {
     const { segments } = this.config;
     const { flags } = this;
-    const greeting = (flags & Flag.greeting) === 0 ? undefined : this.origin?.greeting;
-    if (greeting !== undefined) return greeting.take(segment, offset, length);
+    const reader = (flags & Flag.beforeHeader) === 0 ? undefined : this.origin?.headerReader;
+    if (reader !== undefined) return reader.take(segment, offset, length);
     if ((flags & Flag.lingering) !== 0) this.flags |= Flag.alive;
     if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
     if ((flags & (Flag.paused | Flag.handling)) !== 0) {
@@ -230,7 +230,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
 
   /** Reading is over. */
   receiveEnded(status: number, systemError: number): void {
-    if ((this.flags & Flag.greeting) !== 0) return this.origin?.greeting?.ended(status);
+    if ((this.flags & Flag.beforeHeader) !== 0) return this.origin?.headerReader?.ended(status);
     // An error does not wait: it is told once, and a writer that paused until `drain` would wait for ever.
     if (status !== Status.endOfStream) return this.failed("receive", status, systemError);
     const { flags } = this;

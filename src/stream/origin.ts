@@ -7,7 +7,7 @@ import type { SocketAddress } from "../base/address.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 
 /** Takes what comes on a connection before its application knows of it. */
-export interface Greeting {
+export interface HeaderReader {
   /** Bytes have come, with one hold. */
   take(segment: number, offset: number, length: number): void;
   /** The peer has ended its side, or reading has failed. */
@@ -20,7 +20,7 @@ export class Origin {
   /** What admission is given back when the connection is gone, -1 for nothing. */
   ticket = -1;
   /** Reading of its PROXY header, while that lasts. */
-  greeting: Greeting | undefined = undefined;
+  headerReader: HeaderReader | undefined = undefined;
   header: ProxyHeader | undefined = undefined;
   /** The peer's address where no number holds it. */
   peer: SocketAddress | undefined = undefined;

@@ -20,7 +20,7 @@ import { noPeer } from "./peer_address.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { RareState } from "./rare_state.ts";
 import { firstDataOf, type SharedConfig } from "./shared_config.ts";
-import { readAddress } from "./socket_address.ts";
+import { socketAddress } from "./socket_address.ts";
 import * as socketOptions from "./socket_options.ts";
 import { Flag, State, stateNames } from "./state.ts";
 import type {
@@ -211,7 +211,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
 
   /** One end of the open socket. IPv4 addresses mapped into IPv6 become IPv4, as in accept records. */
   #readAddress(end: "local" | "remote"): SocketAddress {
-    return unmapped(readAddress(this.config.engine, this.number, end));
+    return unmapped(socketAddress(this.config.engine, this.number, end));
   }
 
   setNoDelay(on = true): void {

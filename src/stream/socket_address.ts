@@ -35,7 +35,7 @@ export interface UnixEndpoint {
 }
 
 /** A socket that listens already. */
-export interface Inherited {
+interface Inherited {
   readonly kind: "inherited";
   readonly descriptor: number;
   /** The descriptor stays with whoever has it. */
@@ -96,7 +96,7 @@ export function refuseOptions(
 }
 
 /** One end's address, as text. */
-export function readAddress(engine: Engine, id: number, end: "local" | "remote"): SocketAddress {
+export function socketAddress(engine: Engine, id: number, end: "local" | "remote"): SocketAddress {
   const { family, bytes, scope, port, path } = engine.address(id, end);
   if (family === AddressFamily.unix) return unixAddress(path);
   return {
@@ -107,13 +107,13 @@ export function readAddress(engine: Engine, id: number, end: "local" | "remote")
 }
 
 /** The place as messages name it. */
-export function textOf(place: Place): string {
+export function placeText(place: Place): string {
   return place.kind === "internet" ? formatHostAndPort(formatAddress(place.address), place.port) : place.text;
 }
 
 /** The place of an error that a listen or connect there met, with what the statuses mean in this case. */
 export function statusPlace(operation: string, place: Place): StatusPlace {
-  return { operation, address: textOf(place), meanings: meanings[place.kind] };
+  return { operation, address: placeText(place), meanings: meanings[place.kind] };
 }
 
 const meanings: Readonly<Record<Place["kind"], Readonly<Record<number, string>>>> = {

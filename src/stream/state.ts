@@ -68,7 +68,7 @@ export const Flag = {
   /** Does not keep the process alive. */
   unreferenced: 1 << 12,
   /** Its PROXY header is read; the application does not know it yet. */
-  greeting: 1 << 20,
+  beforeHeader: 1 << 20,
   /** Paused by the framing, which has enough in work, not by the application. */
   heldBack: 1 << 10,
   /** Paused by the application's `pause`. */
@@ -117,5 +117,5 @@ export function endedBy(flags: number): CloseReason["by"] {
 
 /** Any of these, and received bytes do not simply go to the `data` handler. */
 export const readingSpecial = Flag.paused | Flag.discarding | Flag.streaming | Flag.lingering |
-  Flag.greeting |
+  Flag.beforeHeader |
   Flag.tailed | Flag.handling;

@@ -20,7 +20,7 @@ import { PeerTable } from "./peer_address.ts";
 import { TimeLimits } from "./time_limits/time_limits.ts";
 
 /** A listener as the table knows it. */
-export interface Acceptor {
+interface Acceptor {
   /** The listener's id as a signed number; undefined where it has no socket of its own. */
   readonly number: number | undefined;
   /** A connection has come, as in {@linkcode CompletionSink.accepted}. */
@@ -39,7 +39,7 @@ export interface Attempt {
 }
 
 /** Something under way on the loop that has no socket yet, and is to be given up when the loop ends. */
-export interface Pending {
+export interface PendingSocket {
   loopEnds(): void;
 }
 
@@ -76,7 +76,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
   #slots: (StreamConnection | undefined)[] = new Array(slotsAtFirst).fill(undefined);
   readonly #acceptors = new Map<number, Acceptor>();
   readonly #attempts = new Map<number, Attempt>();
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new Set<PendingSocket>();
   readonly #datagramPorts = new Map<number, DatagramPort>();
   #lastTag = 0;
   /** A listener that cannot accept was reported. */
@@ -112,11 +112,11 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
   }
 
   /** `pending` hears of the loop's end until it is removed. */
-  addPending(pending: Pending): void {
+  addPending(pending: PendingSocket): void {
     this.#pending.add(pending);
   }
 
-  removePending(pending: Pending): void {
+  removePending(pending: PendingSocket): void {
     this.#pending.delete(pending);
   }
 

@@ -17,7 +17,7 @@ import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import { findInherited, readInherited } from "../base/inherited_sockets.ts";
 import { addressWithZone } from "../stream/socket_address.ts";
 import type { AddressAndPort } from "../stream/requests.ts";
-import { readAddress } from "../stream/socket_address.ts";
+import { socketAddress } from "../stream/socket_address.ts";
 import { checkUdpOptions } from "./options.ts";
 import { openDatagramNow } from "./requests.ts";
 import { UdpSocket } from "./socket.ts";
@@ -166,7 +166,7 @@ function open<D>(
   try {
     const connected = remote !== undefined;
     const isBound = descriptor !== undefined;
-    const familyThere = isBound && readAddress(engine, id, "local").family === "IPv6" ? 6 : family;
+    const familyThere = isBound && socketAddress(engine, id, "local").family === "IPv6" ? 6 : family;
     return new UdpSocket<D>(
       { loop, id, family: familyThere, connected, marks: { high, low, limit } },
       options,

@@ -8,7 +8,7 @@ import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
-import { readAddress } from "../stream/socket_address.ts";
+import { socketAddress } from "../stream/socket_address.ts";
 import { type DatagramPort, socketsOf } from "../stream/table.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
 import { HandlerTable } from "./calling.ts";
@@ -75,8 +75,8 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     this.#family = family;
     this.#connected = connected;
     settings.applyUdpOptions(this.#place("udpSocket"), options);
-    this.address = readAddress(this.#engine, id, "local");
-    this.remoteAddress = connected ? readAddress(this.#engine, id, "remote") : undefined;
+    this.address = socketAddress(this.#engine, id, "local");
+    this.remoteAddress = connected ? socketAddress(this.#engine, id, "remote") : undefined;
     this.#table = new HandlerTable<D>(this, this.#engine, options.socket ?? {});
     this.#receivers = new Receivers(family);
     this.#outgoing = new Outgoing(this.#engine, id, opened.marks, {

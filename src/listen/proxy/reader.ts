@@ -9,10 +9,10 @@ import type { TimerTarget } from "../../loop/timers.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
 import type { ProxyHeader } from "../../stream/proxy_header.ts";
 import { ProxyParser } from "./proxy_protocol.ts";
-import type { Greeting } from "../../stream/origin.ts";
+import type { HeaderReader } from "../../stream/origin.ts";
 import { Flag, State } from "../../stream/state.ts";
 
-export class ProxyReader implements Greeting, TimerTarget {
+export class ProxyReader implements HeaderReader, TimerTarget {
   readonly #connection: StreamConnection;
   readonly #milliseconds: number;
   readonly #read: (header: ProxyHeader) => void;
@@ -34,7 +34,7 @@ export class ProxyReader implements Greeting, TimerTarget {
     this.#milliseconds = milliseconds;
     this.#read = read;
     this.#failed = failed;
-    connection.flags |= Flag.greeting;
+    connection.flags |= Flag.beforeHeader;
     this.#timer = connection.config.engine.timers.arm(milliseconds, this);
   }
 
@@ -85,8 +85,8 @@ export class ProxyReader implements Greeting, TimerTarget {
     const connection = this.#connection;
     if (this.#timer >= 0) connection.config.engine.timers.cancel(this.#timer);
     this.#timer = -1;
-    connection.flags &= ~Flag.greeting;
-    if (connection.origin !== undefined) connection.origin.greeting = undefined;
+    connection.flags &= ~Flag.beforeHeader;
+    if (connection.origin !== undefined) connection.origin.headerReader = undefined;
   }
 
   #fail(message: string): void {
