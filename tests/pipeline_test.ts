@@ -93,7 +93,7 @@ describe("replies", () => {
     expect(errors.length).toBe(4);
     for (const error of errors) {
       expect(error).toBeInstanceOf(StateError);
-      expect((error as StateError).message).toContain("answered already");
+      expect((error as StateError).message).toContain("already answered");
     }
     expect(log.reason).toBe(undefined);
     peer.close();
