@@ -223,9 +223,15 @@ describe("the limits of the loop", () => {
     await until(() => server.listener.refusals.limit === 1, "it was cut");
     expect(server.logs.length).toBe(2);
     gate.resolve();
-    await delay(50);
-    const late = await server.connectPeer();
-    for (const one of [...peers, beyond, late.peer]) one?.close();
+    const late: (Peer | undefined)[] = [];
+    await until(async () => {
+      const cut = server.listener.refusals.limit;
+      late.push(await tryPeer(server.port));
+      const isCut = () => server.listener.refusals.limit > cut;
+      await until(() => server.logs.length > 2 || isCut(), "it is accepted or cut");
+      return server.logs.length > 2;
+    }, "accepting went on");
+    for (const one of [...peers, beyond, ...late]) one?.close();
   });
 
   it("accepting pauses while too much memory is held, and goes on after", async () => {

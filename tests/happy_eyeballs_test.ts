@@ -24,7 +24,8 @@ import { createPool } from "../src/pool.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";
 import { closedPort } from "./helpers/peer.ts";
 import { openDescriptors, system } from "./helpers/runtime.ts";
-import { delay, errorOf, until, within } from "./helpers/wait.ts";
+import { silentPort } from "./helpers/silent.ts";
+import { errorOf, until, within } from "./helpers/wait.ts";
 
 /** What the fake kernel's network does with each, see `helpers/fake.ts`. */
 const SILENT = "192.0.2.1";
@@ -477,17 +478,7 @@ describe("localhost", () => {
   });
 
   it("is reached at its second address while the first does not answer", async () => {
-    const silentLoop = createEventLoop({ connectionSlots: 128 });
-    const silent = listen({ hostname: HERE, backlog: 1, loop: silentLoop });
-    silent.pause();
-    const stop = new AbortController();
-    const fill = Array.from(
-      { length: 60 },
-      () =>
-        connect({ hostname: HERE, port: silent.port, loop: silentLoop, signal: stop.signal })
-          .then((connection) => connection.abort(), () => {}),
-    );
-    await delay(100);
+    const silent = await silentPort(HERE);
     await using loop = createEventLoop();
     {
       await using listener = listen({
@@ -505,10 +496,7 @@ describe("localhost", () => {
       expect(await textOf(connection)).toBe("second");
       await expectEmpty(loop);
     }
-    stop.abort();
-    await Promise.all(fill);
-    silent.stop(true);
-    await silentLoop.close();
+    await silent.close();
   });
 });
 

@@ -6,9 +6,10 @@ import { createLog } from "../src/server/log/log.ts";
 import { logEvents } from "../src/server/log/events.ts";
 import { CommandServer, type Entry } from "./helpers/commands.ts";
 import { Folder } from "./helpers/folder.ts";
+import { Hold } from "./helpers/hold.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
-import { delay, errorOf, until } from "./helpers/wait.ts";
+import { errorOf, until } from "./helpers/wait.ts";
 
 const patience = scaled(30_000, 120_000);
 const debug = { logLevel: "debug" } as const;
@@ -49,7 +50,7 @@ const signals: Scene = async () => {
   return output.trim().split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
 };
 
-const supervisor = { interval: 50, slowAfter: 200, stuckAfter: scaled(700, 2_500), backOff: 10 };
+const supervisor = { interval: 50, slowAfter: 200, stuckAfter: scaled(2_000, 5_000), backOff: 10 };
 
 const death = withServer({ supervisor }, async (fixture) => {
   const client = await fixture.connect();
@@ -73,9 +74,13 @@ const deaths = withServer({ supervisor: { maxDeaths: 1, backOff: 10 } }, async (
 
 const stuck = withServer({ supervisor }, async (fixture) => {
   const short = await fixture.connect();
-  short.tell(`spin ${scaled(450, 1_200)}`);
+  await using hold = await Hold.make();
+  short.tell(hold.command);
+  await fixture.event("worker.slow", patience);
+  await hold.release();
   await fixture.event("worker.recovered", patience);
-  short.tell(`spin ${scaled(3_000, 8_000)}`);
+  await hold.again();
+  short.tell(hold.command);
   await fixture.event("worker.killed", patience);
 });
 
@@ -160,8 +165,8 @@ const refusedWrite = withServer({ bufferLimit: 65_536, sendBuffer: 4_096 }, asyn
 const messages = withServer({}, async (fixture) => {
   const client = await fixture.connect();
   await client.ask("who", patience);
-  client.tell(`spin ${scaled(1_000, 4_000)}`);
-  await delay(scaled(150, 500));
+  await using hold = await Hold.make();
+  await fixture.heard(client, hold.command);
   for (let count = 0; count < 30; count++) fixture.server.broadcast("x".repeat(200_000));
   await fixture.event("worker.messagesDropped", patience);
 });

@@ -280,6 +280,8 @@ describe("a connection that was closed by what had waited while it was paused", 
     const listener = listen({
       hostname: "127.0.0.1",
       loop,
+      // Should it not see the end, it waits for longer than this test.
+      lingerTimeout: 600_000,
       socket: logging(logs, {
         data(connection) {
           calls += 1;
@@ -293,13 +295,11 @@ describe("a connection that was closed by what had waited while it was paused", 
     client.write(new Uint8Array(24 * 1024));
     await until(() => calls === 1, "the first part came");
     await delay(20);
-    const begin = performance.now();
     logs[0].connection.resume();
     await until(() => calls === 2, "the next part came");
     for await (const _ of client.readable);
     client.end();
-    await logs[0].closed();
-    expect(performance.now() - begin).toBeLessThan(1_000);
+    expect((await logs[0].closed()).by).not.toBe("timeout");
     await loop.close();
   });
 });

@@ -1,19 +1,12 @@
 /** The pool of outgoing connections: idle ones, limits, the order of those who wait, failures. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import {
-  connect,
-  ConnectionRefusedError,
-  createLoop,
-  LimitError,
-  listen,
-  type RingportError,
-  TimeoutError,
-} from "../src/mod.ts";
+import { ConnectionRefusedError, LimitError, type RingportError, TimeoutError } from "../src/mod.ts";
 import { createPool } from "../src/pool.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { listenPeer } from "./helpers/peer.ts";
 import { ask, freePort, setUp } from "./helpers/pool.ts";
+import { silentPort } from "./helpers/silent.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -250,15 +243,7 @@ describe("a destination that fails", () => {
   });
 
   it("does not answer: the connect has its own time", async () => {
-    await using loop = createLoop({ connectionSlots: 128 });
-    const silent = listen({ hostname: LOOPBACK, port: 0, backlog: 1, loop });
-    silent.pause();
-    const stop = new AbortController();
-    // More than the queue holds: whoever comes after these gets no answer.
-    for (let count = 0; count < 60; count++) {
-      connect({ hostname: LOOPBACK, port: silent.port, loop, signal: stop.signal }).catch(() => {});
-    }
-    await delay(100);
+    const silent = await silentPort();
     await using pool = createPool({ connectTimeout: 150, connectionsPerHost: 1 });
     const target = { hostname: LOOPBACK, port: silent.port };
     const errors = [1, 2].map(() => errorOf(() => pool.acquire(target)) as Promise<RingportError>);
@@ -270,7 +255,7 @@ describe("a destination that fails", () => {
     expect(late.operation).toBe("acquire");
     expect(pool.stats()).toMatchObject({ failures: 2, timeouts: 1, waiting: 0 });
     await until(() => pool.stats().connecting === 0, "its connect to be given up");
-    stop.abort();
+    await silent.close();
   });
 
   it("gives the error of the resolver for a name nobody has", async () => {

@@ -162,7 +162,7 @@ describe("sendRate", () => {
   });
 
   it("cuts a peer that does not read on a real socket, and spares one that does", async () => {
-    const limits = { sendRate: 1000, rateGrace: scaled(300, 600) };
+    const limits = { sendRate: 1000, rateGrace: scaled(600, 1_200) };
     await using server = new TestServer({}, { limits, sendBuffer: 16 * 1024 });
     const slow = await server.connectPeer();
     const quick = await server.connectPeer();
@@ -178,7 +178,7 @@ describe("sendRate", () => {
     expect(reason.by).toBe("timeout");
     expect((reason.error as TimeoutError).code).toBe("ERR_TIMEOUT_SEND_RATE");
     expect(reason.bytesLost).toBeGreaterThan(0);
-    await delay(limits.rateGrace * 3);
+    await delay(limits.rateGrace * 1.5);
     expect(quick.log.connection.state).toBe("open");
     slow.peer.close();
     quick.peer.close();

@@ -357,16 +357,24 @@ describeWorkers("a worker that has taken on too much", (isolation) => {
 async function fillTasks(fixture: CommandServer): Promise<void> {
   const clients = [await fixture.connect(), await fixture.connect(), await fixture.connect()];
   for (const client of clients) expect(await served(client)).toBe(true);
-  for (const client of clients) client.tell(`later ${scaled(800, 2_500)}`);
-  await delay(scaled(200, 600));
+  for (const client of clients) await fixture.heard(client, "wait");
+  await fixture.event("limit.reached", patience);
   const late = await fixture.connect();
   late.tell("echo hello");
-  await delay(scaled(200, 600));
-  expect(late.lines).toEqual([]);
-  expect(fixture.server.stats().listeners[0].waiting).toBe(0);
-  await until(() => late.lines[0] === "hello", "it was served", patience);
   // Accepting goes on once three quarters of the limit are left: that is one of the three.
-  expect(clients.filter(({ lines }) => lines.includes("later")).length).toBeGreaterThanOrEqual(2);
+  for (let went = 0; went < 2; went++) {
+    await until(
+      () => clients.filter(({ lines }) => lines.includes("went")).length === went,
+      "it went",
+      patience,
+    );
+    await delay(scaled(100, 400));
+    expect(late.lines).toEqual([]);
+    expect(fixture.server.stats().listeners[0].waiting).toBe(0);
+    fixture.server.broadcast("go");
+  }
+  await until(() => late.lines[0] === "hello", "it was served", patience);
+  fixture.server.broadcast("go");
 }
 
 describeWorkers("a server behind a balancer", (isolation) => {

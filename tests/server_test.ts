@@ -3,8 +3,9 @@ import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
 import { AddressInUseError, listen, OptionError, RingportError, Server } from "../src/mod.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, errorOf, until } from "./helpers/wait.ts";
+import { errorOf, until } from "./helpers/wait.ts";
 import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const application = new URL("./applications/commands.ts", import.meta.url).href;
@@ -38,7 +39,8 @@ describeWorkers("a server", (isolation) => {
     const leaving = clients.filter((_, index) => answers[index] === "1.0");
     for (const client of leaving) client.connection.end();
     for (const client of leaving) await client.closed();
-    await delay(scaled(100, 500));
+    const open = () => fixture.server.stats().total.connections.open;
+    await until(() => open() === 20, "those that left are counted out", patience);
     const fresh = await Promise.all(Array.from({ length: 6 }, () => fixture.connect()));
     const next = await Promise.all(fresh.map((client) => client.ask("who")));
     expect(next.filter((answer) => answer === "1.0").length).toBeGreaterThanOrEqual(5);
@@ -143,10 +145,11 @@ describeWorkers("a worker that fails", (isolation) => {
 
   it("is replaced when it does not come back, and loses its connections", async () => {
     if (isolation === "thread") leavesThreadBehind();
+    await using hold = await Hold.make();
     await using fixture = await CommandServer.start({ isolation, workers: 2, supervisor: quick });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     const [index] = (await one.ask("who")).split(".");
-    one.tell(`spin ${4 * quick.stuckAfter}`);
+    one.tell(hold.command);
     await fixture.event("worker.stuck", patience);
     await fixture.event("worker.killed", patience);
     await one.closed(patience);
@@ -161,8 +164,11 @@ describeWorkers("a worker that fails", (isolation) => {
     const supervisor = { ...quick, slowAfter: 300, stuckAfter: 60_000 };
     await using fixture = await CommandServer.start({ isolation, workers: 1, supervisor });
     const client = await fixture.connect();
-    expect(await client.ask("spin 1500", patience)).toBe("spun");
+    await using hold = await Hold.make();
+    const answer = client.ask(hold.command, patience);
     await fixture.event("worker.slow", patience);
+    await hold.release();
+    expect(await answer).toBe("let go");
     await fixture.event("worker.recovered", patience);
     expect(fixture.events("worker.stuck")).toEqual([]);
   });

@@ -8,6 +8,7 @@ import { udpOptionPaths } from "../src/server/options/table.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Folder } from "./helpers/folder.ts";
+import { Hold } from "./helpers/hold.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
 
@@ -69,14 +70,18 @@ const noDrops = { ignore: system === "windows" && "Windows tells nothing of drop
 describeWorkers("a server of datagrams", (isolation) => {
   it("counts what the kernel drops while a worker is busy", noDrops, async () => {
     const udp = [{ hostname, receiveBuffer: 4096 }];
-    await using fixture = await start({ workers: 1, isolation, udp });
+    const supervisor = { interval: 50, slowAfter: 200, stuckAfter: 600_000 };
+    await using fixture = await start({ workers: 1, isolation, udp, supervisor });
     await using client = await Client.connect(fixture.server.port);
     expect(await client.ask("who")).toBe("0.0");
-    client.socket.send(`spin ${scaled(500, 1_500)}`);
-    await delay(50);
+    await using hold = await Hold.make();
+    client.socket.send(hold.command);
+    await fixture.event("worker.slow");
     for (let count = 0; count < 200; count++) client.socket.send("x".repeat(500));
+    await until(() => client.socket.bufferedBytes === 0, "all are sent");
+    await hold.release();
     const dropped = () => fixture.server.stats().total.datagramsDropped;
-    await until(() => dropped() > 100, "the drops are counted", scaled(10_000, 30_000));
+    await until(() => dropped() > 100, "the drops are counted");
     expect(dropped()).toBeLessThanOrEqual(200);
   });
 
@@ -109,7 +114,7 @@ describeWorkers("a server of datagrams", (isolation) => {
     await using client = await Client.connect(fixture.server.port);
     expect(await client.ask("hello")).toBe("hello");
     client.socket.send("later 300");
-    await delay(50);
+    await until(() => fixture.messages.includes("owes an answer"), "the worker owes an answer");
     const report = fixture.server.shutdown();
     // The worker's own word: the server's log may be ahead of it.
     await until(() => fixture.messages.includes("stopping: draining"), "the worker drains");
@@ -123,10 +128,11 @@ describeWorkers("a server of datagrams", (isolation) => {
 
 describe("a server of datagrams", () => {
   it("gives a stuck worker's port to its replacement", async () => {
-    const supervisor = { interval: 50, slowAfter: 100, stuckAfter: 300 };
+    const supervisor = { interval: 50, slowAfter: 100, stuckAfter: scaled(1_000, 3_000) };
+    await using hold = await Hold.make();
     await using fixture = await start({ workers: 1, supervisor });
     await using client = await Client.connect(fixture.server.port);
-    client.socket.send("spin 1500");
+    client.socket.send(hold.command);
     await answeredBy("0.1", fixture.server.port);
   });
 
@@ -135,7 +141,7 @@ describe("a server of datagrams", () => {
     await using fixture = await start({ workers: 1, shutdown });
     await using client = await Client.connect(fixture.server.port);
     client.socket.send("later 60000");
-    await delay(50);
+    await until(() => fixture.messages.includes("owes an answer"), "the worker owes an answer");
     await within(fixture.server.shutdown(), "the shutdown");
   });
 

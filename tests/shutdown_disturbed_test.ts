@@ -3,6 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { ShutdownReport } from "../src/mod.ts";
 import { CommandServer } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { until, within } from "./helpers/wait.ts";
 import { leavesThreadBehind } from "./stand_in/leaks.ts";
@@ -91,7 +92,7 @@ describe("an application that", () => {
 });
 
 describe("a worker that", () => {
-  const supervisor = { backOff: 10, interval: 50, slowAfter: 200, stuckAfter: scaled(500, 2_000) };
+  const supervisor = { backOff: 10, interval: 50, slowAfter: 200, stuckAfter: scaled(1_000, 3_000) };
 
   for (const command of ["crash", "leave"]) {
     it(`dies while it drains (${command}) is not waited for, and not replaced`, async () => {
@@ -191,7 +192,8 @@ describe("a worker that", () => {
     const options = { workers: 1, argument: "start fail-first-replaced", supervisor };
     await using fixture = await CommandServer.start(options, "moody.ts");
     const one = await fixture.connect();
-    one.tell(`spin ${scaled(4_000, 16_000)}`);
+    await using hold = await Hold.make();
+    one.tell(hold.command);
     await fixture.event("worker.stuck", patience);
     await fixture.event("worker.failed", patience);
     await one.closed(patience);

@@ -3,9 +3,10 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, type ShutdownReport } from "../src/mod.ts";
 import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
-import { delay, errorOf, until } from "./helpers/wait.ts";
+import { errorOf, until } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 
@@ -55,11 +56,10 @@ describeWorkers("a shutdown", (isolation) => {
   });
 
   it("finishes what handlers have begun", async () => {
-    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 5_000 } });
+    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 60_000 } });
     const client = await fixture.connect();
     await client.ask("who");
-    client.tell("later 400");
-    await delay(50);
+    await fixture.heard(client, "later 400");
     const ended = fixture.server.shutdown();
     await until(() => client.lines.includes("later"), "the answer came", patience);
     client.connection.end();
@@ -108,8 +108,10 @@ describeWorkers("a shutdown", (isolation) => {
     const size = 8_000_000;
     const client = await connect({ hostname: "127.0.0.1", port: fixture.server.port, receiveBuffer: 16_384 });
     // Nobody reads.
-    client.write(`bytes ${size}\n`);
-    await delay(scaled(300, 1_000));
+    const line = `bytes ${size}\n`;
+    client.write(line);
+    const received = () => fixture.server.stats().total.bytesReceived;
+    await until(() => received() === line.length, "the worker answers", patience);
     const report = await fixture.server.shutdown();
     expect(phasesOf(report)).toEqual(["refusing", "draining", "closing", "aborting"]);
     expect(report.aborted).toBe(1);
@@ -119,17 +121,30 @@ describeWorkers("a shutdown", (isolation) => {
     await client.closed;
   });
 
-  it("keeps a half-sent message's connection until its time is over", async () => {
-    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 300 } });
+  // The half that is sent comes with a whole line, which the application tells of.
+  const half = "log half is there\necho half a li";
+
+  it("keeps a half-sent message's connection, and answers the whole of it", async () => {
+    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 60_000 } });
     const client = await fixture.connect();
-    await client.ask("who");
-    client.connection.write("echo half a li");
-    await delay(50);
+    client.connection.write(half);
+    await until(() => fixture.messages.includes("half is there"), "the half has come", patience);
     const ended = fixture.server.shutdown();
     await until(() => fixture.server.phase === "draining", "draining began");
     expect(await client.ask("ne")).toBe("half a line");
-    const report = await ended;
-    expect(report).toMatchObject({ closed: 1, bytesLost: 0 });
+    client.connection.end();
+    expect(await ended).toMatchObject({ drained: 1, closed: 0, aborted: 0, bytesLost: 0 });
+  });
+
+  it("closes a half-sent message's connection when its time is over", async () => {
+    const fixture = await CommandServer.start({ isolation, workers: 1, shutdown: { draining: 100 } });
+    const client = await fixture.connect();
+    client.connection.write(half);
+    await until(() => fixture.messages.includes("half is there"), "the half has come", patience);
+    const report = await fixture.server.shutdown();
+    expect(phasesOf(report)).toEqual(["refusing", "draining", "closing"]);
+    expect(report).toMatchObject({ drained: 0, closed: 1, aborted: 0, bytesLost: 0 });
+    await client.closed();
   });
 
   it("gives the same promise twice, and can be hurried", async () => {
@@ -147,16 +162,16 @@ describeWorkers("a shutdown", (isolation) => {
   });
 
   it("takes the sockets of a worker that does not come back", async () => {
+    await using hold = await Hold.make();
     const fixture = await CommandServer.start({
       isolation,
       workers: 2,
-      shutdown: { draining: 200, closing: 200, aborting: scaled(500, 2_000) },
+      shutdown: { draining: 200, closing: 200, aborting: 200 },
     });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     await one.ask("who");
     await other.ask("who");
-    one.tell(`spin ${scaled(3_000, 12_000)}`);
-    await delay(100);
+    await fixture.heard(one, hold.command);
     const report = await fixture.server.shutdown();
     expect(report.workersKilled).toBe(1);
     await one.closed(patience);
@@ -213,6 +228,8 @@ describe("a server's program", () => {
       RINGPORT_SHUTDOWN_DRAINING: "200",
       RINGPORT_SHUTDOWN_CLOSING: "200",
       RINGPORT_SHUTDOWN_ABORTING: "500",
+      RINGPORT_SUPERVISOR_INTERVAL: "100",
+      RINGPORT_SUPERVISOR_SLOW_AFTER: "300",
       RINGPORT_SUPERVISOR_STUCK_AFTER: "1000000",
       STOP_AT_LINE: "1",
     };
@@ -220,7 +237,7 @@ describe("a server's program", () => {
     const [, port] = await child.line(/port (\d+)/);
     const client = await LineClient.connect(Number(port));
     client.tell("spin 1000000000");
-    await delay(200);
+    await child.line(/slow/, patience);
     child.send("stop\n");
     const { code, output } = await child.end(patience);
     expect(output).toContain("killed 1");

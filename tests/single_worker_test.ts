@@ -6,6 +6,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, type ServerOptions } from "../src/mod.ts";
 import { CommandServer, type LineClient } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
@@ -96,10 +97,11 @@ for (const spreading of ways) {
     it("lets connections wait for the worker that replaces one that is stuck", async () => {
       leavesThreadBehind();
       const supervisor = { interval: 100, slowAfter: scaled(300, 900), stuckAfter: scaled(1_000, 3_000) };
+      await using hold = await Hold.make();
       await using fixture = await start({ supervisor });
       const client = await fixture.connect();
       expect(await client.ask("who", patience)).toBe("0.0");
-      client.tell(`spin ${4 * supervisor.stuckAfter}`);
+      client.tell(hold.command);
       await fixture.event("worker.slow", patience);
       const waiting = [await fixture.connect(), await fixture.connect()];
       await Promise.all(waiting.map(async (one) => expect(await one.ask("who", patience)).toBe("0.1")));
@@ -118,8 +120,7 @@ for (const spreading of ways) {
     it("refuses connections from the first phase of its end on", async () => {
       const fixture = await start({ shutdown: { draining: 20_000, maxDraining: 20_000 } });
       const client = await fixture.connect();
-      client.tell(`later ${scaled(1_000, 4_000)}`);
-      await delay(scaled(100, 400));
+      await fixture.heard(client, `later ${scaled(1_000, 4_000)}`);
       const report = fixture.server.shutdown();
       await until(() => fixture.server.phase === "draining", "it drains", patience);
       const error = await errorOf(() => connect({ hostname: "127.0.0.1", port: fixture.server.port }));

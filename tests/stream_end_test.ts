@@ -81,9 +81,8 @@ describe("a stream read to its end", () => {
     await ask(it.peer, "slowly");
     const reader = it.connection.readable.getReader();
     expect((await within(reader.read(), "the bytes")).value!.length).toBe(6);
-    await delay(50);
     // The peer has ended, but who reads has not asked what follows.
-    expect(it.connection.state).toBe("read-ended");
+    await until(() => it.connection.state === "read-ended", "the peer's end came");
     expect(it.connection.write("still here")).toBe("sent");
     expect((await within(reader.read(), "the end")).done).toBe(true);
     await it.closed();
@@ -154,8 +153,7 @@ describe("a stream read to its end", () => {
       await using it = await pair(options);
       await ask(it.peer, "half");
       expect(await textOf(it.connection)).toBe("half");
-      await delay(50);
-      expect(it.connection.state).toBe("read-ended");
+      await until(() => it.connection.state === "read-ended", "the peer's end came");
       it.connection.end("late");
       expect(await readAllText(it.peer)).toBe("late");
       await it.closed();

@@ -6,7 +6,7 @@ import { hashOf, StreamHash } from "./helpers/hash.ts";
 import { connectPeer, listenPeer, type Peer, readAll, readAllText, readText } from "./helpers/peer.ts";
 import { Random } from "./helpers/random.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, errorOf, within } from "./helpers/wait.ts";
+import { delay, errorOf, standsStill, within } from "./helpers/wait.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -131,10 +131,7 @@ describe("writable", () => {
         }
         await writer.close();
       })();
-      await delay(300);
-      const firstStop = written;
-      await delay(150);
-      expect(written).toBe(firstStop);
+      await standsStill(() => written, "the writer");
       expect(connection.bufferedBytes).toBeLessThanOrEqual(2 * piece.length + connection.highWaterMark);
       stop = true;
       const rest = await readAll(peer);

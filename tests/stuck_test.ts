@@ -3,22 +3,21 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { RingportError } from "../src/mod.ts";
 import { CommandServer, describeWorkers, LineClient } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { runScript } from "./helpers/process.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { errorOf, until } from "./helpers/wait.ts";
 import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const patience = scaled(20_000, 60_000);
-const quick = { backOff: 10, interval: 50, slowAfter: 200, stuckAfter: scaled(400, 2_000) };
+const quick = { backOff: 10, interval: 50, slowAfter: 200, stuckAfter: scaled(1_000, 3_000) };
 const shutdown = { draining: 100, closing: 100, aborting: 200 };
-/** Milliseconds a handler spins: longer than it takes to be given up, so short that the test ends. */
-const spinning = 5 * quick.stuckAfter;
 
-/** Sends a worker into a loop; resolves when it is called stuck and its connection is cut. */
-async function stick(fixture: CommandServer): Promise<void> {
+/** Sends a worker into a handler that does not return; resolves when it is called stuck and cut. */
+async function stick(fixture: CommandServer, hold: Hold): Promise<void> {
   const before = fixture.events("worker.stuck").length;
   const client = await fixture.connect();
-  client.tell(`spin ${spinning}`);
+  client.tell(hold.command);
   await until(() => fixture.events("worker.stuck").length > before, "the worker was stuck", patience);
   await client.closed(patience);
 }
@@ -27,13 +26,14 @@ describeWorkers("a worker that does not come back", (isolation) => {
   it("is a death, of which a server survives only so many", async () => {
     if (isolation === "thread") leavesThreadBehind();
     const supervisor = { ...quick, maxDeaths: 1, maxAbandoned: 100 };
+    await using hold = await Hold.make();
     const fixture = await CommandServer.start({ isolation, workers: 2, supervisor, shutdown });
     const ended = errorOf(() => fixture.server.finished);
-    await stick(fixture);
+    await stick(fixture, hold);
     await until(() => fixture.events("worker.replaced").length === 1, "the first was replaced", patience);
     expect(fixture.server.stats().deaths).toBe(1);
     const client = await fixture.connect();
-    client.tell(`spin ${spinning}`);
+    client.tell(hold.command);
     const error = await ended as RingportError;
     expect(error.code).toBe("ERR_WORKERS_DIE");
     expect(error.message).toContain("the last one: stuck");
@@ -47,16 +47,14 @@ describe("a thread that does not come back", () => {
   it("is borne only so many times", async () => {
     leavesThreadBehind();
     const supervisor = { ...quick, maxDeaths: 100, maxAbandoned: 1 };
+    await using hold = await Hold.make();
     const fixture = await CommandServer.start({ workers: 2, supervisor, shutdown });
     const ended = errorOf(() => fixture.server.finished);
-    const sticking = async () => {
-      // On a busy machine the first may have come back before the next one is given up.
-      while (fixture.server.phase === "running") await stick(fixture);
-    };
-    // The last of them finds the server gone.
-    void sticking().catch(() => {});
+    await stick(fixture, hold);
     await fixture.event("worker.killed", patience);
     expect(fixture.server.stats().abandonedThreads).toBe(1);
+    const client = await fixture.connect();
+    client.tell(hold.command);
     const error = await ended as RingportError;
     expect(error.code).toBe("ERR_THREADS_STUCK");
     expect(fixture.events("server.failed")).toHaveLength(1);
@@ -66,11 +64,15 @@ describe("a thread that does not come back", () => {
   it("is forgotten when it comes back after all, and ends", async () => {
     leavesThreadBehind();
     const supervisor = { ...quick, maxDeaths: 100, maxAbandoned: 1 };
+    await using hold = await Hold.make();
     await using fixture = await CommandServer.start({ workers: 2, supervisor, shutdown });
     for (let round = 1; round <= 3; round++) {
-      await stick(fixture);
+      await stick(fixture, hold);
       await until(() => fixture.events("worker.killed").length === round, "it was given up", patience);
+      expect(fixture.server.stats().abandonedThreads).toBe(1);
+      await hold.release();
       await until(() => fixture.server.stats().abandonedThreads === 0, "the thread came back", patience);
+      await hold.again();
     }
     expect(fixture.events("server.failed")).toEqual([]);
     expect(fixture.server.stats().deaths).toBe(3);

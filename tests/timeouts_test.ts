@@ -69,12 +69,12 @@ describe("a connection", () => {
   });
 
   it("that has said something is past firstByte", async () => {
-    const { server, kinds } = watchedServer({ firstByte: SHORT });
+    const { server, kinds } = watchedServer({ firstByte: SHORT * 4 });
     await using _ = server;
     const { peer, log } = await server.connectPeer();
     await peer.write("x");
     await log.gotText("x");
-    await delay(SHORT * 2);
+    await delay(SHORT * 5);
     expect(kinds).toEqual([]);
     expect(log.connection.state).toBe("open");
     peer.close();
@@ -97,13 +97,13 @@ describe("a connection", () => {
   });
 
   it("that only writes now and then is not idle", async () => {
-    const { server, kinds } = watchedServer({ idle: SHORT * 3 });
+    const { server, kinds } = watchedServer({ idle: SHORT * 6 });
     await using _ = server;
     const { peer, log } = await server.connectPeer();
-    for (let event = 0; event < 9; event++) {
+    for (let event = 0; event < 16; event++) {
       log.connection.write("event");
       expect(await readText(peer, "event")).toBe("event");
-      await delay(SHORT);
+      await delay(SHORT / 2);
     }
     expect(kinds).toEqual([]);
     peer.close();
@@ -169,7 +169,7 @@ describe("a connection", () => {
         }
       },
     };
-    const { server, kinds } = watchedServer({ message: SHORT * 4 }, own);
+    const { server, kinds } = watchedServer({ message: SHORT * 5 }, own);
     await using _ = server;
     const { peer, log } = await server.connectPeer();
     for (let message = 0; message < 12; message++) {
@@ -178,21 +178,24 @@ describe("a connection", () => {
       await peer.write("c.");
     }
     await log.gotText("abc.".repeat(12));
-    await delay(SHORT * 5);
+    await delay(SHORT * 6);
     expect(kinds).toEqual([]);
     peer.close();
   });
 
   it("whose peer does not read is aborted after writeStall", async () => {
-    const { server, kinds } = watchedServer({ writeStall: SHORT * 2, idle: SHORT / 2 }, {}, {
+    let written = "";
+    // More than the kernels of both ends take.
+    const own = {
+      open: (connection: Connection<Log>) => void (written = connection.write(new Uint8Array(14 << 20))),
+    };
+    const { server, kinds } = watchedServer({ writeStall: SHORT * 2, idle: SHORT / 2 }, own, {
       sendBuffer: 16 * 1024,
     });
     await using _ = server;
-    const { peer, log } = await server.connectPeer();
-    const { connection } = log;
     const elapsed = stopwatch();
-    // More than the kernels of both ends take.
-    expect(connection.write(new Uint8Array(14 << 20))).toBe("queued");
+    const { peer, log } = await server.connectPeer();
+    expect(written).toBe("queued");
     const reason = await log.closed();
     expect(elapsed()).toBeGreaterThan(SHORT * 2);
     expect(reason.by).toBe("timeout");
@@ -327,10 +330,10 @@ describe("an async handler", () => {
 
 describe("a paused connection", () => {
   it("is neither idle nor silent until it is resumed", async () => {
-    const { server, kinds } = watchedServer({ firstByte: SHORT, idle: SHORT });
+    const own = { open: (connection: Connection<Log>) => connection.pause() };
+    const { server, kinds } = watchedServer({ firstByte: SHORT, idle: SHORT }, own);
     await using _ = server;
     const { peer, log } = await server.connectPeer();
-    log.connection.pause();
     await peer.write("unseen");
     await delay(SHORT * 4);
     expect(kinds).toEqual([]);
@@ -358,10 +361,10 @@ describe("setTimeouts", () => {
   });
 
   it("lengthens and shortens from the call on", async () => {
-    const { server, kinds } = watchedServer({ idle: SHORT, lifetime: NEVER });
+    const own = { open: (connection: Connection<Log>) => connection.setTimeouts({ idle: NEVER }) };
+    const { server, kinds } = watchedServer({ idle: SHORT, lifetime: NEVER }, own);
     await using _ = server;
     const { peer, log } = await server.connectPeer();
-    log.connection.setTimeouts({ idle: NEVER });
     await delay(SHORT * 2);
     expect(kinds).toEqual([]);
     const elapsed = stopwatch();

@@ -25,7 +25,7 @@ async function hasMulticast(): Promise<boolean> {
   } catch {
     return false;
   }
-  for (let count = 0; count < 40 && !came; count++) await delay(5);
+  for (let count = 0; count < 400 && !came; count++) await delay(5);
   return came;
 }
 

@@ -3,6 +3,7 @@ import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
 import type { OptionError, RingportError } from "../src/mod.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { scaled } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
 
@@ -106,8 +107,8 @@ describeWorkers("messages between workers", (isolation) => {
     await using fixture = await start({ workers: 2 });
     const client = await fixture.connect();
     const [index] = (await client.ask("who")).split(".").map(Number);
-    client.tell(`spin ${scaled(1_500, 6_000)}`);
-    await delay(scaled(150, 500));
+    await using hold = await Hold.make();
+    await fixture.heard(client, hold.command);
     const big = "x".repeat(200_000);
     let reached = 0;
     for (let number = 0; number < 60; number++) {
@@ -121,6 +122,7 @@ describeWorkers("messages between workers", (isolation) => {
     expect(reached + messagesDropped).toBe(120);
     expect(fixture.events("worker.messagesDropped")[0].worker).toBe(index);
     // There is room again when it has come back.
+    await hold.release();
     await until(
       () => {
         fixture.server.broadcast({ text: "later" });

@@ -1,5 +1,6 @@
 /** An application whose workers talk: each line of a client is told to all, and what is heard is logged. */
 import type { Application, Connection, Window, WorkerContext } from "../../src/mod.ts";
+import { spinWhileThere } from "../helpers/hold.ts";
 
 export default class Chatty implements Application {
   #worker: WorkerContext | undefined;
@@ -29,11 +30,9 @@ export default class Chatty implements Application {
         case "flood":
           connection.write(`${this.#flood(Number(words[0]))}\n`);
           break;
-        case "spin": {
-          const end = performance.now() + Number(words[0]);
-          while (performance.now() < end);
+        case "hold":
+          spinWhileThere(words.join(" "));
           break;
-        }
         case "crash":
           setTimeout(() => {
             throw new Error("somebody asked for it");

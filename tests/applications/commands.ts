@@ -8,6 +8,7 @@ import {
   type Window,
   type WorkerContext,
 } from "../../src/mod.ts";
+import { spin, spinWhileThere } from "../helpers/hold.ts";
 
 /** What is kept for a connection: the beginning of a line, and whether a stream is on its way. */
 export interface State {
@@ -17,10 +18,14 @@ export interface State {
 
 export default class Commands implements Application<State> {
   #worker: WorkerContext | undefined;
+  readonly #waiting: (() => void)[] = [];
 
   start(worker: WorkerContext): void {
     if (worker.argument === "fail") throw new Error("this application does not start");
     this.#worker = worker;
+    worker.onMessage((message) => {
+      if (message === "go") this.#waiting.shift()?.();
+    });
     // The log puts equal entries together: the generation tells a replacement from the worker before it.
     worker.log("started", { generation: worker.generation });
   }
@@ -72,7 +77,7 @@ export default class Commands implements Application<State> {
     other.abort();
   }
 
-  /** What concerns addresses and the log. */
+  /** What concerns addresses and the log, and the rest. */
   async #judge(connection: Connection<State>, name: string, words: string[]): Promise<void> {
     const worker = this.#worker!;
     switch (name) {
@@ -86,6 +91,8 @@ export default class Commands implements Application<State> {
       case "log-errors":
         logErrors(worker);
         return void connection.write("logged\n");
+      case "bytes":
+        return void connection.write(new Uint8Array(Number(words[0])));
       default:
         connection.write(`unknown ${name}\n`);
     }
@@ -101,14 +108,20 @@ export default class Commands implements Application<State> {
         return void connection.write(`${worker.index}.${worker.generation}\n`);
       case "pid":
         return void connection.write(`${host.pid}\n`);
+      case "wait":
+        // For a message "go"; each lets one of those that wait go on.
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+        return void connection.write("went\n");
       case "later":
         await new Promise((resolve) => setTimeout(resolve, Number(words[0])));
         return void connection.write("later\n");
-      case "spin": {
-        const end = performance.now() + Number(words[0]);
-        while (performance.now() < end);
+      case "spin":
+        spin(Number(words[0]));
         return void connection.write("spun\n");
-      }
+      case "hold":
+        // Does not come back before the file is gone.
+        spinWhileThere(words.join(" "));
+        return void connection.write("let go\n");
       case "throw":
         throw new Error("a handler threw");
       case "crash":
@@ -119,8 +132,6 @@ export default class Commands implements Application<State> {
       case "reject":
         void Promise.reject(new Error("nobody awaits this"));
         return;
-      case "bytes":
-        return void connection.write(new Uint8Array(Number(words[0])));
       case "try": {
         // More than a limit lets through, or an address that does not answer: how it ended is the answer.
         const outcome = words[0] === "to"

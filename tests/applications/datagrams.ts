@@ -1,6 +1,7 @@
 /** An application of datagrams alone: it answers what each one asks for. */
 import type { Application, Phase, WorkerContext } from "../../src/mod.ts";
 import type { Datagram, DatagramSender, UdpSocket } from "../../src/udp.ts";
+import { spinWhileThere } from "../helpers/hold.ts";
 
 export default class Datagrams implements Application {
   #worker: WorkerContext | undefined;
@@ -22,11 +23,8 @@ export default class Datagrams implements Application {
         return void worker.udpSocket("udp")!.send("by name", sender);
       case "name":
         return void worker.udpSocket(words[0])!.send(words[0], sender);
-      case "spin": {
-        const end = performance.now() + Number(words[0]);
-        while (performance.now() < end);
-        return;
-      }
+      case "hold":
+        return void spinWhileThere(words.join(" "));
       case "crash":
         setTimeout(() => {
           throw new Error("nobody catches this");
@@ -48,6 +46,7 @@ export default class Datagrams implements Application {
   }
 
   async #later(socket: UdpSocket, to: { hostname: string; port: number }, milliseconds: number) {
+    this.#worker!.log("owes an answer");
     await new Promise((resolve) => setTimeout(resolve, milliseconds));
     const answer = socket.send("later", to.port, to.hostname);
     this.#worker!.log(`answered: ${answer}`);

@@ -1,17 +1,23 @@
 /** A server as a program that logs more than anybody reads: bans of peers, and lines of its application. */
-import { connect, type Connection, Server, type WorkerContext } from "../../src/mod.ts";
+import { connect, type Connection, Server, type Window, type WorkerContext } from "../../src/mod.ts";
+import { until } from "../helpers/wait.ts";
 
 /** Lines the application logs when it starts: some megabytes, many times what a pipe holds. */
 const LINES = 20_000;
 const PEERS = 20;
 
 export default class Chatty {
+  #worker: WorkerContext | undefined;
+
   start(worker: WorkerContext): void {
+    this.#worker = worker;
     for (let index = 0; index < LINES; index++) worker.log(`line ${index} `.padEnd(200, "x"));
   }
 
-  data(connection: Connection): void {
-    connection.write("here");
+  data(connection: Connection, window: Window): void {
+    if (window.text() !== "offend") return void connection.write("here");
+    this.#worker!.offend(connection);
+    connection.end();
   }
 }
 
@@ -22,7 +28,6 @@ if (import.meta.main) {
     workers: 1,
     segmentCount: 256,
     connectionSlots: 1024,
-    timeouts: { firstByte: 50 },
     limits: { banAfter: 1, banTime: 60_000 },
     log: "json",
   }, { started: (server) => void serve(server) });
@@ -32,11 +37,13 @@ if (import.meta.main) {
 async function serve(server: Server): Promise<void> {
   console.log("serves");
   const place = { hostname: "127.0.0.1", port: server.port };
-  const silent = [];
   for (let index = 0; index < PEERS; index++) {
-    silent.push(await connect({ ...place, localAddress: `127.0.1.${index + 1}` }));
+    const localAddress = `127.0.1.${index + 1}`;
+    const offender = await connect({ ...place, localAddress, socket: { data() {} } });
+    offender.write("offend");
+    await offender.closed;
   }
-  while (server.bans.list().length < PEERS) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => server.bans.list().length === PEERS, "all are banned");
   console.log(`banned ${server.bans.list().length}`);
   const client = await connect(place);
   client.write("?");
@@ -44,7 +51,8 @@ async function serve(server: Server): Promise<void> {
     console.log(`answered ${new TextDecoder().decode(bytes)}`);
     break;
   }
-  const { logDropped } = server.stats();
-  console.log(`dropped ${logDropped > 0}`);
+  await until(() => server.stats().logDropped > 0, "entries are dropped");
+  console.log("dropped true");
+  client.abort();
   await server.shutdown();
 }

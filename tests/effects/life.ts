@@ -7,7 +7,6 @@ import { type CommandServer, LineClient } from "../helpers/commands.ts";
 import { Folder } from "../helpers/folder.ts";
 import { runScript } from "../helpers/process.ts";
 import { fileExists, pathOf, system } from "../helpers/runtime.ts";
-import { delay } from "../helpers/wait.ts";
 import { happens, onlyLinux, type Probe, type Probes, tells } from "./probe.ts";
 
 const folder = await Folder.make();
@@ -29,12 +28,10 @@ function sizesOf({ engine: { native } }: EventLoop): unknown {
 }
 
 /** Sends a line that does something to its worker. */
-async function tell({ server }: CommandServer, line: string): Promise<LineClient> {
-  const client = await LineClient.connect(server.port);
+async function tell(fixture: CommandServer, line: string): Promise<LineClient> {
+  const client = await LineClient.connect(fixture.server.port);
   await client.ask("who");
-  client.tell(line);
-  // It does so in one of its next turns.
-  await delay(100);
+  await fixture.heard(client, line);
   return client;
 }
 

@@ -58,6 +58,14 @@ export class CommandServer implements AsyncDisposable {
     return this.events(event)[0];
   }
 
+  /** Writes a line and waits until the worker has read it: the handler runs in the same turn. */
+  async heard(client: LineClient, line: string): Promise<void> {
+    const received = () => this.server.stats().total.bytesReceived;
+    const all = received() + new TextEncoder().encode(line).length + 1;
+    client.tell(line);
+    await until(() => received() >= all, `a worker read "${line}"`);
+  }
+
   /** To the first listener, or to a port. */
   connect(port?: number): Promise<LineClient> {
     return LineClient.connect(port ?? this.server.listeners[0].address.path ?? this.server.port);

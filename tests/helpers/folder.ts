@@ -44,6 +44,14 @@ export class Folder implements AsyncDisposable {
     return text.replace(/^regular (empty )?file/, "file");
   }
 
+  /** Writes a file of one letter, on Windows as well. */
+  async mark(name: string): Promise<string> {
+    const path = this.file(name);
+    if (bun !== undefined) await bun.write(path, "x");
+    else await Deno.writeTextFile(path, "x");
+    return path;
+  }
+
   /** Writes a text file. */
   async write(name: string, text: string): Promise<void> {
     await runCommand("sh", "-c", `printf %s "$2" > "$1"`, "sh", this.file(name), text);

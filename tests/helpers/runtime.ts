@@ -11,7 +11,7 @@ export interface BunRuntime {
   connect(options: unknown): Promise<BunSocket>;
   spawn(command: string[], options: unknown): BunProcess;
   serve(options: unknown): { port: number; stop(closeActive?: boolean): void };
-  file(path: string): { text(): Promise<string>; exists(): Promise<boolean> };
+  file(path: string): { readonly size: number; text(): Promise<string>; exists(): Promise<boolean> };
   write(path: string, bytes: Uint8Array | string): Promise<number>;
   gc(synchronous: boolean): void;
 }
@@ -136,6 +136,16 @@ export async function fileExists(path: string): Promise<boolean> {
   if (bun !== undefined) return await bun.file(path).exists();
   try {
     return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** The same while nothing else can run, in a handler that does not return. Empty files do not count. */
+export function isFileThere(path: string): boolean {
+  if (bun !== undefined) return bun.file(path).size > 0;
+  try {
+    return Deno.statSync(path).size > 0;
   } catch {
     return false;
   }

@@ -5,8 +5,8 @@
  */
 import { system } from "./runtime.ts";
 
-/** Milliseconds any single wait may last before the test fails; Wine is an order slower. */
-export const PATIENCE_MILLISECONDS = system === "windows" ? 30_000 : 10_000;
+/** Milliseconds any single wait may last before the test fails: for hangs only, on the busiest machine. */
+export const PATIENCE_MILLISECONDS = system === "windows" ? 90_000 : 45_000;
 
 /** Resolves after some milliseconds. */
 export function delay(milliseconds: number): Promise<void> {
@@ -39,6 +39,21 @@ export async function until(
     if (performance.now() > end) throw new Error(`waited ${milliseconds} ms in vain until ${what}`);
     await delay(5);
   }
+}
+
+/** Milliseconds without a change after which something counts as standing still. */
+const STILL_MILLISECONDS = 200;
+
+/** Waits until what is read has begun to change and then does not any more. */
+export async function standsStill(read: () => number, what: string, atFirst = 0): Promise<void> {
+  let before = atFirst;
+  await until(async () => {
+    const now = read();
+    const isStill = now === before && now !== atFirst;
+    before = now;
+    if (!isStill) await delay(STILL_MILLISECONDS);
+    return isStill;
+  }, `${what} stood still`);
 }
 
 /** A promise with its two ends. */

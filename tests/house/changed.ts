@@ -86,18 +86,29 @@ function graphOf(sources: Sources): Map<string, Set<string>> {
       needed.push(...names.map(([name]) => originOf(`${target} ${name}`)));
     }
     if (path.startsWith("tests/")) {
-      for (const [, specifier] of text.matchAll(PROGRAM)) needed.push(resolve(path, specifier));
+      const programs = [...text.matchAll(PROGRAM)].map(([, specifier]) => resolve(path, specifier));
+      needed.push(...programs.filter((program) => !pages.has(program)));
     }
     return [path, new Set(needed)];
   }));
 }
 
-/** Steps from each module that leads to a changed one to that one. */
-function distancesTo(changed: string[], sources: Sources): Map<string, number> {
-  const importers = new Map<string, string[]>();
+const known = new WeakMap<Sources, Map<string, string[]>>();
+
+/** For each module those that need it. */
+function importersIn(sources: Sources): Map<string, string[]> {
+  const importers = known.get(sources) ?? new Map<string, string[]>();
+  if (known.has(sources)) return importers;
+  known.set(sources, importers);
   for (const [path, needed] of graphOf(sources)) {
     for (const target of needed) importers.set(target, [...(importers.get(target) ?? []), path]);
   }
+  return importers;
+}
+
+/** Steps from each module that leads to a changed one to that one. */
+function distancesTo(changed: string[], sources: Sources): Map<string, number> {
+  const importers = importersIn(sources);
   const distances = new Map(changed.map((path) => [path, 0]));
   const queue = [...changed];
   for (const path of queue) {
