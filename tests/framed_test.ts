@@ -20,6 +20,8 @@ import { delay, until } from "./helpers/wait.ts";
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
+/** Pauses between the pieces of a stream, about. */
+const PAUSES_MAX = 100;
 
 /** Sends a stream in random pieces and gives what comes back for it. */
 async function throughEcho(
@@ -29,11 +31,13 @@ async function throughEcho(
   pieceMax: number,
 ): Promise<string> {
   const answer = readExactly(peer, stream.length);
+  // A long stream in tiny pieces pauses as often as a short one.
+  const writesPerPause = Math.max(4, Math.ceil(stream.length / pieceMax / PAUSES_MAX));
   for (let sent = 0; sent < stream.length;) {
     const length = random.between(1, pieceMax);
     await peer.write(stream.subarray(sent, sent + length));
     sent += length;
-    if (random.oneIn(4)) await delay(1);
+    if (random.oneIn(writesPerPause)) await delay(1);
   }
   return hashOf(await answer);
 }

@@ -23,6 +23,13 @@ const probes: Probes = {
   ...life.endProbes,
   ...life.outsideProbes,
 };
+/** Those whose two servers share no file and no descriptor: one waits while the other does. */
+const besideEachOther: Probes = {
+  ...limitProbes,
+  ...life.workerProbes,
+  ...life.supervisorProbes,
+  ...life.endProbes,
+};
 const paths = [...new Set([...serverOptionPaths, ...listenerOptionPaths])];
 
 /** What is seen with one value, as text. A server that does not start is seen as its error's code. */
@@ -73,7 +80,9 @@ describe("the option", () => {
     const probe = probes[path];
     if (probe === undefined) continue;
     it(`${path} has an effect`, { ignore: Object.values(probe)[0].skip || false }, async () => {
-      const [first, second] = [await seen(path, probe, true), await seen(path, probe, false)];
+      const [first, second] = path in besideEachOther
+        ? await Promise.all([seen(path, probe, true), seen(path, probe, false)])
+        : [await seen(path, probe, true), await seen(path, probe, false)];
       expect(first, path).not.toBe(second);
     });
   }

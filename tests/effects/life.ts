@@ -214,7 +214,7 @@ export const supervisorProbes: Probes = {
       beside: { workers: 1, supervisor: { interval: 50, slowAfter: 100, stuckAfter: 200 } },
       async see(fixture, isFirst) {
         fixture.server.finished.catch(() => {});
-        const client = await tell(fixture, "spin 2000");
+        const client = await tell(fixture, "spin 1200");
         await tells(fixture, "worker.killed", true);
         const failed = await tells(fixture, "server.failed", isFirst);
         client.end();
@@ -239,7 +239,7 @@ export const endProbes: Probes = {
       skip: onlyLinux,
       async see(fixture) {
         const client = await tell(fixture, "spin 600");
-        const { phases } = await fixture.server.shutdown({ draining: 2_000, closing: 100 });
+        const { phases } = await fixture.server.shutdown({ draining: 10, closing: 10 });
         client.end();
         return phases[0].finished;
       },
@@ -248,15 +248,15 @@ export const endProbes: Probes = {
   "shutdown.draining": shutsDown("who", [50, 60_000], { maxDraining: 60_000 }),
   "shutdown.maxDraining": {
     server: {
-      values: [1_000, 60_000],
-      beside: { workers: 1, shutdown: { draining: 1_000 } },
+      values: [400, 60_000],
+      beside: { workers: 1, shutdown: { draining: 400 } },
       async see(fixture, isFirst) {
         const client = await tell(fixture, "who");
         // Data that moves puts the end of the phase off, up to the limit.
         const talk = setInterval(() => client.tell("echo on"), 50);
         const ended = fixture.server.shutdown();
         const stops = () => ["closing", "aborting", "stopped"].includes(fixture.server.phase);
-        const byItself = await happens(stops, isFirst, 3_000);
+        const byItself = await happens(stops, isFirst, 1_500);
         clearInterval(talk);
         void fixture.server.abort();
         await ended;
@@ -271,7 +271,7 @@ export const endProbes: Probes = {
       values: [50, 60_000],
       beside: { workers: 1, shutdown: { refusing: 10, draining: 10, closing: 10 } },
       async see(fixture) {
-        const client = await tell(fixture, "spin 1500");
+        const client = await tell(fixture, "spin 1000");
         const { workersKilled } = await fixture.server.shutdown();
         client.end();
         return workersKilled;
