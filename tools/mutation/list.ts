@@ -41,6 +41,24 @@ export const MUTATIONS: Mutation[] = [
     tests: ["write"],
   },
   {
+    file: "zig/src/timer_wheel.zig",
+    from: "if (delay_ms == 0) now else now + delay_ms + 1;",
+    to: "if (delay_ms == 0) now else now + delay_ms;",
+    tests: ["timers"],
+  },
+  {
+    file: "zig/src/loop/receive.zig",
+    from: "if (loop.segments.find_run() == null) return look_at_starved(loop);",
+    to: "if (loop.segments.find_run() == null) return;",
+    tests: ["exhaustion"],
+  },
+  {
+    file: "zig/src/segments.zig",
+    from: "const end = self.headroom + bytes;",
+    to: "const end = bytes;",
+    tests: ["window"],
+  },
+  {
     file: "src/loop/engine.ts",
     from: "return this.#submissions.extendSend(id, segment, offset, length);",
     to: "return this.#submissions.extendSend(id, segment, offset, length) && false;",
@@ -60,8 +78,8 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     file: "src/loop/event_loop.ts",
-    from: "return { ...sizes, slots: connections };",
-    to: "return { ...sizes, completionsPerTurn: undefined, slots: connections };",
+    from: "return { ...sizes, slots };",
+    to: "return { ...sizes, completionsPerTurn: undefined, slots };",
     tests: ["loop"],
   },
 ];
