@@ -1,77 +1,76 @@
 /**
- * A chat of lines: `bun run examples/chat.ts [port]`, then `nc localhost 7000` from several terminals. The
- * first line somebody sends is the name; every further one goes to all others.
+ * A chat: `bun run chat.ts --port=7000`, then `nc localhost 7000` in several terminals. The first line of a
+ * guest is the name; each further line goes to all others.
  *
  * @module
  */
 // deno-lint-ignore-file no-console
-import { type Connection, listen } from "../src/mod.ts";
-import { environment, onStop, scriptArguments } from "./runtime.ts";
+import { type Application, type Connection, Server, type ServerOptions } from "@ringport/ringport";
+import { framed, lines, sendMessage } from "@ringport/ringport/framing";
 
-/** Bytes a line may have; somebody who sends more without a line's end is shown out. */
-const LINE_BYTES_MAX = 1024;
-/** Bytes that may wait for one slow reader before the chat goes on without it. */
-const BACKLOG_BYTES_MAX = 64 * 1024;
-
-/** Somebody in the chat. */
+/** A guest without a name has not introduced itself yet. */
 interface Guest {
   name: string;
-  /** The beginning of a line whose end has not come yet. */
-  line: string;
-  decoder: TextDecoder;
 }
 
+/** A guest who sends more bytes without an end of line is cut off. */
+const line = lines({ maxMessage: 1024 });
 const guests = new Set<Connection<Guest>>();
 
-function broadcast(text: string, from: Connection<Guest>): void {
+function tellOthers(text: string, from: Connection<Guest>): void {
   for (const guest of guests) {
     if (guest === from || guest.data.name === "") continue;
-    // All or nothing: what a slow reader has no room for is not queued anywhere, so memory stays bounded.
-    if (guest.write(text) === "refused") leave(guest, "reads too slowly");
+    // All or nothing: a message for which a slow reader has no room is not kept, so memory stays bounded.
+    if (sendMessage(guest, line, text) === "refused") leave(guest, "reads too slowly");
   }
 }
 
 function leave(guest: Connection<Guest>, why: string): void {
   if (!guests.delete(guest)) return;
   guest.abort();
-  if (guest.data.name !== "") broadcast(`* ${guest.data.name} ${why}\n`, guest);
+  if (guest.data.name !== "") tellOthers(`* ${guest.data.name} ${why}`, guest);
 }
 
-function say(guest: Connection<Guest>, line: string): void {
-  if (line === "") return;
-  if (guest.data.name !== "") return broadcast(`${guest.data.name}: ${line}\n`, guest);
-  for (const other of guests) {
-    if (other.data.name === line) return void guest.write(`* ${line} is taken, what else?\n`);
-  }
-  guest.data.name = line;
-  guest.write(`* welcome, ${line}; ${guests.size} here\n`);
-  broadcast(`* ${line} came\n`, guest);
+function introduce(guest: Connection<Guest>, name: string): string {
+  for (const other of guests) if (other.data.name === name) return `* ${name} is taken, choose another name`;
+  guest.data.name = name;
+  tellOthers(`* ${name} came`, guest);
+  return `* welcome, ${name}; ${guests.size} here`;
 }
 
-const listener = listen<Guest>({
-  port: Number(scriptArguments[0] ?? environment("PORT") ?? 7000),
-  bufferLimit: BACKLOG_BYTES_MAX,
-  data: () => ({ name: "", line: "", decoder: new TextDecoder() }),
-  socket: {
-    open(guest) {
-      guests.add(guest);
-      guest.write("* your name?\n");
-    },
-    data(guest, bytes) {
-      const lines = (guest.data.line + guest.data.decoder.decode(bytes.bytes, { stream: true })).split("\n");
-      guest.data.line = lines.pop() ?? "";
-      for (const line of lines) say(guest, line.trim());
-      if (guest.data.line.length > LINE_BYTES_MAX) leave(guest, "wrote too long a line");
-    },
-    close(guest) {
-      leave(guest, "left");
-    },
+const chat: Application<Guest> = framed<Guest>(line, {
+  open(guest) {
+    guest.data = { name: "" };
+    guests.add(guest);
+    sendMessage(guest, line, "* your name?");
+  },
+  message(guest, window, reply) {
+    const text = window.text().trim();
+    if (text === "") return;
+    if (guest.data.name === "") reply.send(introduce(guest, text));
+    else tellOthers(`${guest.data.name}: ${text}`, guest);
+  },
+  error(guest, error) {
+    leave(guest, error.message);
+  },
+  close(guest) {
+    leave(guest, "left");
   },
 });
+export default chat;
 
-console.log(`chat listens on ${listener.hostname}:${listener.port}`);
+/** One worker, so that all guests are in one place. Several would tell each other by `worker.broadcast`. */
+export const options: ServerOptions = {
+  hostname: "127.0.0.1",
+  port: 7000,
+  workers: 1,
+  bufferLimit: 64 * 1024,
+  shutdown: { draining: 1_000 },
+};
 
-onStop(() => {
-  listener.stop(true);
+if (import.meta.main) {
+  await Server.run(import.meta.url, {}, {
+    started: (server) => console.log(`chat listens on ${server.hostname}:${server.port}`),
+  });
   console.log("chat stopped");
-});
+}

@@ -1,54 +1,37 @@
 /**
- * Sends back whatever it receives: `bun run examples/echo.ts [port]`.
+ * Sends back what it receives: `bun run echo.ts [port]` or `deno run -A echo.ts [port]`.
  *
- * The bytes are written back out of the memory they arrived in. A client that sends faster than it reads is
- * not read from until it has caught up.
+ * The bytes are written back from the memory they arrived in. A client that sends without reading is not read
+ * until it catches up.
  *
  * @module
  */
 // deno-lint-ignore-file no-console
-import { listen, type Listener, type ListenOptions, RingportError } from "../src/mod.ts";
-import { environment, exit, onStop, scriptArguments } from "./runtime.ts";
+import { listen, RingportError } from "@ringport/ringport";
 
-const PORT_MAX = 65_535;
+const [port = process.env.PORT ?? "7000"] = process.argv.slice(2);
 
-/** Ends the program with one line that says what is wrong. */
-function fail(reason: string): never {
-  console.error(`echo server: ${reason}`);
-  return exit(1);
-}
-
-function portOf(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= PORT_MAX) return port;
-  return fail(`the port is a number from 0 to ${PORT_MAX}, not "${text}"`);
-}
-
-function start(options: ListenOptions): Listener {
-  try {
-    return listen(options);
-  } catch (error) {
-    return fail(error instanceof RingportError ? error.message : String(error));
+try {
+  const listener = listen({
+    hostname: "127.0.0.1",
+    port: Number(port),
+    socket: {
+      data(connection, window) {
+        connection.write(window);
+      },
+    },
+  });
+  console.log(`echo server listens on ${listener.hostname}:${listener.port}`);
+  console.log(`try it:  nc ${listener.hostname} ${listener.port}    stop it:  Ctrl+C`);
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.on(signal, async () => {
+      await listener.stop(true);
+      console.log("echo server stopped");
+      process.exit();
+    });
   }
+} catch (error) {
+  if (!(error instanceof RingportError)) throw error;
+  console.error(`echo server: ${error.message}`);
+  process.exitCode = 1;
 }
-
-const listener = start({
-  hostname: "127.0.0.1",
-  port: portOf(scriptArguments[0] ?? environment("PORT") ?? "7000"),
-  socket: {
-    data(connection, bytes) {
-      if (connection.write(bytes) !== "sent") connection.pause();
-    },
-    drain(connection) {
-      connection.resume();
-    },
-  },
-});
-
-console.log(`echo server listens on ${listener.hostname}:${listener.port}`);
-console.log(`try it:  nc ${listener.hostname} ${listener.port}    stop it:  Ctrl+C`);
-
-onStop(() => {
-  listener.stop(true);
-  console.log("echo server stopped");
-});

@@ -9,10 +9,9 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { type Connection, listen } from "../src/mod.ts";
-import { createPool, type Lease } from "../src/pool.ts";
-import { lines, readMessages } from "../src/framing.ts";
-import { exit, onStop, scriptArguments } from "./runtime.ts";
+import { type Connection, listen } from "@ringport/ringport";
+import { createPool, type Lease } from "@ringport/ringport/pool";
+import { lines, readMessages } from "@ringport/ringport/framing";
 
 /** The longest question, in bytes: a client that sends no end of line must not fill the memory. */
 const QUESTION_MAX = 65_536;
@@ -24,10 +23,10 @@ interface Client {
   gone?: () => void;
 }
 
-const [port, targetPort, targetHostname = "127.0.0.1", connections = "4"] = scriptArguments;
+const [port, targetPort, targetHostname = "127.0.0.1", connections = "4"] = process.argv.slice(2);
 if (port === undefined || targetPort === undefined) {
   console.error("usage: pool_proxy.ts <port> <target port> [target hostname] [connections]");
-  exit(2);
+  process.exit(2);
 }
 const target = { hostname: targetHostname, port: Number(targetPort) };
 const pool = createPool({ connectionsPerHost: Number(connections), maxFailures: 3 });
@@ -104,9 +103,12 @@ const listener = listen<Client>({
 
 console.log(`pool proxy listens on ${listener.hostname}:${listener.port}`);
 
-onStop(async () => {
-  listener.stop(true);
-  await pool.close();
-  const { created, reused } = pool.stats();
-  console.log(`pool proxy stopped: ${created} connections to the target, ${reused} times one was used again`);
-});
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, async () => {
+    await listener.stop(true);
+    await pool.close();
+    const { created, reused } = pool.stats();
+    console.log(`pool proxy stopped: ${created} connections to the target, used again ${reused} times`);
+    process.exit();
+  });
+}

@@ -1,40 +1,47 @@
 /**
- * A server as it runs in production: workers under a supervisor, limits, figures over HTTP, an orderly end.
+ * A server as it runs in production: workers under a supervisor, timeouts, metrics over HTTP, a phased
+ * shutdown. It echoes; a line `crash` crashes the worker that gets it, to see the supervisor at work, and a
+ * line `stop` shuts the server down, as Ctrl+C does.
  *
- *     bun run examples/supervised.ts
- *     deno run -A examples/supervised.ts
+ *     bun run supervised.ts --port=3000 --workers=4
+ *     deno run -A supervised.ts --port=3000 --workers=4
  *
- * It echoes, and a line `crash` kills the worker that gets it, to see the supervisor at work. Its options
- * can be set from outside: `RINGPORT_PORT=3000 RINGPORT_WORKERS=4`. Ctrl+C ends it in order, a second one at
- * once.
+ * @module
  */
-import { type Application, type Connection, Server, type Window, type WorkerContext } from "../src/mod.ts";
-import { environment } from "./runtime.ts";
+// deno-lint-ignore-file no-console
+import {
+  type Application,
+  type Connection,
+  Server,
+  type Window,
+  type WorkerContext,
+} from "@ringport/ringport";
 
 /** The same file is the program and, in each worker, the application. */
 export default class Echo implements Application {
+  #worker!: WorkerContext;
+
   start(worker: WorkerContext): void {
+    this.#worker = worker;
     worker.log(`worker ${worker.index} is there`);
   }
 
   data(connection: Connection, window: Window): void {
-    if (window.length === 6 && window.text() === "crash\n") {
-      setTimeout(() => {
-        throw new Error("somebody asked for it");
-      }, 0);
-      return;
-    }
-    // A peer that does not read makes itself wait.
-    if (connection.write(window) === "queued") connection.pause();
-  }
-
-  drain(connection: Connection): void {
-    connection.resume();
+    const text = window.length < 10 ? window.text() : "";
+    if (text === "stop\n") return this.#worker.shutdown();
+    if (text === "crash\n") return crash();
+    connection.write(window);
   }
 
   timeout(connection: Connection, kind: string): void {
     console.log(`${connection.remoteAddress.hostname} has kept us waiting (${kind})`);
   }
+}
+
+function crash(): void {
+  setTimeout(() => {
+    throw new Error("somebody asked for it");
+  }, 0);
 }
 
 if (import.meta.main) {
@@ -46,12 +53,7 @@ if (import.meta.main) {
     metrics: { port: 0 },
     shutdown: { draining: 1_000 },
   }, {
-    started(server) {
-      console.log(`supervised server listens on ${server.hostname}:${server.port}`);
-      // Lets the example end by itself where no signal can be sent.
-      const milliseconds = Number(environment("STOP_AFTER_MS") ?? 0);
-      if (milliseconds > 0) setTimeout(() => void server.shutdown(), milliseconds);
-    },
+    started: (server) => console.log(`supervised server listens on ${server.hostname}:${server.port}`),
   });
   console.log(`served ${report.drained + report.closed} to the end, cut ${report.aborted}: ${report.reason}`);
 }

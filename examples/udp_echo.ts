@@ -6,16 +6,15 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { udpSocket } from "../src/udp.ts";
-import { environment, onStop, scriptArguments } from "./runtime.ts";
+import { udpSocket } from "@ringport/ringport/udp";
 
 const reportMilliseconds = 1000;
 let datagrams = 0;
 let bytes = 0;
 
 const socket = await udpSocket({
-  hostname: environment("HOSTNAME_TO_BIND") ?? "127.0.0.1",
-  port: Number(scriptArguments[0] ?? environment("PORT") ?? 7000),
+  hostname: process.env.HOSTNAME_TO_BIND ?? "127.0.0.1",
+  port: Number(process.argv[2] ?? process.env.PORT ?? 7000),
   socket: {
     data(socket, datagram) {
       datagrams += 1;
@@ -36,9 +35,12 @@ const timer = setInterval(() => {
   bytes = 0;
 }, reportMilliseconds);
 
-onStop(async () => {
-  clearInterval(timer);
-  socket.close();
-  await socket.closed;
-  console.log("udp echo stopped");
-});
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, async () => {
+    clearInterval(timer);
+    socket.close();
+    await socket.closed;
+    console.log("udp echo stopped");
+    process.exit();
+  });
+}

@@ -79,7 +79,7 @@ if (system === "windows") {
 
 function testExample(): void {
   it("stops cleanly at Ctrl+C with a client connected", async () => {
-    const options = { arguments: ["0"], environment: { STOP_AFTER_MS: "60000" } };
+    const options = { arguments: ["0"] };
     await using child = runInConsole("../examples/echo.ts", import.meta.url, options);
     const [, port] = await child.line(/listens on .*:(\d+)/, patience);
     const client = await LineClient.connect(Number(port));

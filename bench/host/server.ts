@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { scriptArguments } from "../../examples/runtime.ts";
 import { openNative } from "../../ffi/mod.ts";
 import { listen } from "../../src/mod.ts";
 import { type Percentiles, percentiles, Sampler } from "./samples.ts";
 
-const [fetchUrl, millisecondsText] = scriptArguments;
+const [fetchUrl, millisecondsText] = process.argv.slice(2);
 const milliseconds = Number(millisecondsText);
 /** Rings of the doorbell that are measured, and the share of the time they may take. */
 const RINGS = 200;

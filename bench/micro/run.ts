@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { scriptArguments } from "../../examples/runtime.ts";
 import { Micro } from "./bench.ts";
 import { crossing, turns } from "./crossing.ts";
 import { framing } from "./framing.ts";
@@ -23,8 +22,8 @@ const GROUPS: Record<string, (micro: Micro) => Promise<void>> = {
   framing,
 };
 
-const toy = scriptArguments.includes("--toy");
-const filter = scriptArguments.find((argument) => !argument.startsWith("--")) ?? "";
+const toy = process.argv.includes("--toy");
+const filter = process.argv.slice(2).find((argument) => !argument.startsWith("--")) ?? "";
 const micro = new Micro(toy, filter);
 const heads = ["p50 ns", "mean ns", "p99 ns"].map((head) => head.padStart(10));
 console.log(`${"group".padEnd(10)} ${"what".padEnd(44)} ${heads.join(" ")}`);

@@ -1,7 +1,6 @@
 /** A program as an example of the documentation may be: how it ends is its argument. */
 import { listen, Server } from "../../src/mod.ts";
-import { onStop } from "../../examples/runtime.ts";
-import { scriptArguments } from "../helpers/runtime.ts";
+import { ignoreSignals, scriptArguments } from "../helpers/runtime.ts";
 
 const [way] = scriptArguments();
 if (way === "ends") await listen({ hostname: "127.0.0.1", port: 0 }).close();
@@ -13,6 +12,6 @@ if (way === "serves") {
 }
 if (way === "serves on") {
   listen({ hostname: "127.0.0.1", port: 0 });
-  onStop(() => {});
+  ignoreSignals();
   console.log("listening on");
 }

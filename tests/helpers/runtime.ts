@@ -52,6 +52,7 @@ interface ProcessGlobal {
   memoryUsage(): { rss: number };
   exit(code: number): never;
   chdir(path: string): void;
+  on(signal: string, action: () => void): void;
 }
 
 const globals = globalThis as unknown as { Bun?: BunRuntime; process?: ProcessGlobal };
@@ -109,6 +110,14 @@ export function prepareSignals(): void {
   const listener = () => {};
   Deno.addSignalListener("SIGUSR1", listener);
   Deno.removeSignalListener("SIGUSR1", listener);
+}
+
+/** Stays alive at the signals that end a program. */
+export function ignoreSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    if (bun === undefined) Deno.addSignalListener(signal, () => {});
+    else hostProcess().on(signal, () => {});
+  }
 }
 
 /** Changes the current folder of this process. */
