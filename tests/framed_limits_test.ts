@@ -68,7 +68,7 @@ describe("limits of framed connections", () => {
       },
     });
     const { peer, log } = await server.connect();
-    await writeSlowly(peer, ["\x01a\x80", "\x00"]);
+    await writeSlowly(server, peer, ["\x01a\x80", "\x00"]);
     await peer.endWriting();
     expect(await within(readAllText(peer), "the end")).toBe("\x01asorry");
     const { error } = await log.closed();

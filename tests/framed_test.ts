@@ -117,10 +117,10 @@ describe("framed connections", () => {
     const { peer } = await server.connect();
     const stream = framesOf(framer, ["first", "", "second"]);
     const pieces = Array.from(stream, (_, index) => stream.subarray(index, index + 1));
-    await writeSlowly(peer, pieces);
+    await writeSlowly(server, peer, pieces);
     expect(hashOf(await readExactly(peer, stream.length))).toBe(hashOf(stream));
     for (let cut = 1; cut < stream.length; cut++) {
-      await writeSlowly(peer, [stream.subarray(0, cut), stream.subarray(cut)]);
+      await writeSlowly(server, peer, [stream.subarray(0, cut), stream.subarray(cut)]);
       expect(hashOf(await readExactly(peer, stream.length)), `cut at ${cut}`).toBe(hashOf(stream));
     }
     expect(seen.length).toBe(3 * stream.length);
@@ -136,7 +136,7 @@ describe("framed connections", () => {
     await peer.write(small);
     await readExactly(peer, small.length);
     expect(server.loop.stats().messageBytesCopied).toBe(0);
-    await writeSlowly(peer, [new Uint8Array([5, 0, 0, 0, 1]), new Uint8Array([2, 3, 4, 5])]);
+    await writeSlowly(server, peer, [new Uint8Array([5, 0, 0, 0, 1]), new Uint8Array([2, 3, 4, 5])]);
     await readExactly(peer, 9);
     expect(server.loop.stats().messagesJoinedByCopy).toBe(1);
     expect(server.loop.stats().messageBytesCopied).toBe(9);
@@ -246,7 +246,7 @@ describe("framed connections", () => {
       message: (_connection, window) => void kept.push(window.keep()),
     }, { loop: { development: true } });
     const { peer } = await server.connect();
-    await writeSlowly(peer, ["one\ntwo\nthr", "ee\nfour\n"]);
+    await writeSlowly(server, peer, ["one\ntwo\nthr", "ee\nfour\n"]);
     await until(() => kept.length === 4, "four messages came");
     for (let round = 0; round < 5; round++) await peer.write(`${"x".repeat(3000)}\n`);
     await until(() => kept.length === 9, "all messages came");
@@ -262,7 +262,7 @@ describe("framed connections", () => {
       message: (_connection, window) => void late.push(window),
     }, { loop: { development: true } });
     const { peer } = await server.connect();
-    await writeSlowly(peer, ["one\ntwo\nthr", "ee\n"]);
+    await writeSlowly(server, peer, ["one\ntwo\nthr", "ee\n"]);
     await until(() => late.length === 3, "three messages came");
     for (const window of late) {
       expect(window.live).toBe(false);

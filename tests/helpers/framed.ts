@@ -14,8 +14,7 @@ import {
 } from "../../src/mod.ts";
 import { framed, type FramedOptions, type Framer, type MessageHandlers } from "../../src/framing.ts";
 import { connectPeer, type Peer } from "./peer.ts";
-import { scaled } from "./runtime.ts";
-import { delay, until, within } from "./wait.ts";
+import { until, within } from "./wait.ts";
 
 /** What happened to one framed connection. */
 export class FramedLog {
@@ -125,10 +124,16 @@ export const echo: MessageHandlers<FramedLog> = {
   message: (_connection, window, reply) => void reply.send(window),
 };
 
-/** Writes in pieces with a pause behind each, so that they come in receives of their own. */
-export async function writeSlowly(peer: Peer, pieces: (string | Uint8Array)[]): Promise<void> {
+/** Writes in pieces, each of which comes in a receive of its own. */
+export async function writeSlowly(
+  { loop }: Pick<FramedServer, "loop">,
+  peer: Peer,
+  pieces: (string | Uint8Array)[],
+): Promise<void> {
   for (const piece of pieces) {
-    await peer.write(piece);
-    await delay(scaled(8, 40));
+    const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
+    const all = loop.stats().bytesReceived + bytes.length;
+    await peer.write(bytes);
+    await until(() => loop.stats().bytesReceived >= all, "the piece was received");
   }
 }
