@@ -99,6 +99,6 @@ export const TARGETS: Target[] = [
   { file: "src/stream/sender.ts", tests: ["write", "outbox", "slow_readers", "window"] },
   { file: "src/framing/delimiter.ts", tests: ["framers", "framed"] },
   { file: "src/loop/overflow.ts", tests: ["overflow"] },
-  { file: "src/worker/supervision/supervisor.ts", tests: ["worker_parts"] },
+  { file: "src/worker/supervision/supervisor.ts", tests: ["worker_parts", "in_step"] },
   { file: "ffi/submission_ring.ts", tests: ["rings"] },
 ];
