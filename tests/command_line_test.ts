@@ -216,7 +216,7 @@ describe("the URL of a module", () => {
       ["jsr:@a/b", "/srv", "jsr:@a/b"],
     ];
     for (const [name, folder, url] of cases) {
-      expect(moduleUrl(name, folder), `${name} from ${folder}`).toBe(url);
+      expect(moduleUrl(name, () => folder), `${name} from ${folder}`).toBe(url);
     }
   });
 });

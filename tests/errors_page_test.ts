@@ -14,7 +14,7 @@ const SYSTEM_NAMES = "ffi/system_error.ts";
 /** Errors of the language, which say neither what failed nor where. */
 const FOREIGN = /new (Error|TypeError|RangeError|SyntaxError|DOMException)\(/;
 /** Caught where they are thrown and told in the text of a RingportError. */
-const CAUGHT = /^(ffi\/(bun_files|deno)|src\/cli\/.*|src\/worker\/(restart|supervision|metrics)\/.*)\.ts$/;
+const CAUGHT = /^(ffi\/(bun_files|deno)|src\/cli\/.*)\.ts$/;
 
 const documented = new Map(
   [...(await readSource("docs/errors.md")).matchAll(/^\| `(E[A-Z_]+)` \| (?:`(\w+)` )?\| (.+) \| (.+) \|$/gm)]

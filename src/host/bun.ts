@@ -121,7 +121,7 @@ export const host: Host = {
     delete bun.env[name];
     return value;
   },
-  moduleUrl: (name) => moduleUrl(name, self.cwd()),
+  moduleUrl: (name) => moduleUrl(name, () => self.cwd()),
   command,
   spawn,
   exit: (code) => self.exit(code),

@@ -192,7 +192,7 @@ export const host: Host = {
     Deno.env.delete(name);
     return value;
   },
-  moduleUrl: (name) => moduleUrl(name, Deno.cwd()),
+  moduleUrl: (name) => moduleUrl(name, Deno.cwd),
   command,
   spawn,
   exit: (code) => Deno.exit(code),

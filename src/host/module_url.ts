@@ -4,6 +4,9 @@
  * @module
  */
 
+import { AccessDeniedError, OptionError } from "../base/errors.ts";
+import { messageOf } from "../base/thrown.ts";
+
 /** Letters and digits before a colon; one letter alone is a drive. */
 const scheme = /^[a-z][a-z0-9+.-]+:/i;
 const drive = /^[a-z]:[\\/]/i;
@@ -16,15 +19,30 @@ function encodePath(path: string, separator: RegExp): string {
 }
 
 /**
- * The URL of a module: a URL stays as it is, a path is taken from `folder`, which is absolute. Whether `\`
- * separates folders is seen by whether `folder` begins with a drive.
+ * The URL of a module: a URL stays as it is, a path is taken from the current folder. Whether `\` separates
+ * folders is seen by whether that begins with a drive.
  */
-export function moduleUrl(name: string, folder: string): string {
-  if (scheme.test(name)) return new URL(name).href;
+export function moduleUrl(name: string, currentFolder: () => string): string {
+  if (scheme.test(name)) {
+    const url = URL.parse(name);
+    if (url !== null) return url.href;
+    throw new OptionError("server", "application", `"${name}" is not a valid URL`);
+  }
+  const folder = folderFor(name, currentFolder);
   const onWindows = drive.test(folder);
   const separator = onWindows ? /[\\/]/ : /\//;
   const path = encodePath(name, separator);
   const folderPath = encodePath(folder, separator).replace(/^\/+|\/+$/g, "");
   const base = `file:///${folderPath}${folderPath === "" ? "" : "/"}`;
   return new URL(onWindows && drive.test(name) ? `file:///${path}` : path, base).href;
+}
+
+/** Deno needs a permission to tell the current folder. */
+function folderFor(name: string, currentFolder: () => string): string {
+  try {
+    return currentFolder();
+  } catch (cause) {
+    const message = `server: "${name}" cannot be found from the current folder: ${messageOf(cause)}`;
+    throw new AccessDeniedError(message, { code: "EACCES", operation: "server", cause });
+  }
 }

@@ -96,6 +96,14 @@ type MakeSource = (manner: AcceptManner) => AcceptSource;
 let makeListener: <D>(loop: EventLoop, options: ListenOptions<D>, make: MakeSource) => Listener<D>;
 /** Calls back for each connection that a listener accepts, before it is judged. */
 export let watchAccepts: <D>(listener: Listener<D>, accepted: (() => void) | undefined) => void;
+/** Connections about to be opened: another loop has accepted them. */
+export let pendingCountOf: <D>(listener: Listener<D>) => number;
+/** Connections that another loop has accepted and that were closed without being opened. */
+export let discardedCountOf: <D>(listener: Listener<D>) => number;
+/** Whether a listener has as many connections as its limit allows. */
+export let isAtLimit: <D>(listener: Listener<D>) => boolean;
+/** Whether a listener has accepted a connection, which may be gone. */
+export let hasAccepted: <D>(listener: Listener<D>, connection: Connection<D>) => boolean;
 /** The system's number of the listening socket, so that it can be given to another process. */
 export let descriptorOf: <D>(listener: Listener<D>) => number;
 
@@ -109,6 +117,10 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   static {
     makeListener = (loop, options, make) => new Listener(loop, options, make);
     watchAccepts = (listener, accepted) => listener.#whenAccepted = accepted;
+    pendingCountOf = (listener) => listener.#source.pending;
+    discardedCountOf = (listener) => listener.#source.discarded;
+    isAtLimit = (listener) => listener.#count >= listener.#maxConnections;
+    hasAccepted = (listener, connection) => listener.#filter.owns(connection);
     descriptorOf = (listener) => listener.#source.descriptor;
   }
 
@@ -201,21 +213,6 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#count;
   }
 
-  /** Connections about to be opened: another loop has accepted them. @internal */
-  get pendingCount(): number {
-    return this.#source.pending;
-  }
-
-  /** Connections that another loop has accepted and that were closed without being opened. @internal */
-  get discardedCount(): number {
-    return this.#source.discarded;
-  }
-
-  /** Whether it has as many connections as it may have. @internal */
-  get isFull(): boolean {
-    return this.#count >= this.#maxConnections;
-  }
-
   /** Connections that were cut before the application saw them, by reason. */
   get refusals(): Refusals {
     const counted = this.#filter.counted();
@@ -235,11 +232,6 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   /** The connections open now, in no particular order. */
   connections(): Connection<D>[] {
     return this.#filter.connections();
-  }
-
-  /** Whether it has accepted a connection, which may be gone. @internal */
-  hasAccepted(connection: Connection<D>): boolean {
-    return this.#filter.owns(connection);
   }
 
   /**

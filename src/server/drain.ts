@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { discardedCountOf, pendingCountOf } from "../listen/listener.ts";
 import { withTimeout } from "../base/with_timeout.ts";
 import { closeAfterReplies, isBetweenMessages } from "../framing/framed.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
@@ -106,7 +107,7 @@ export class Drain {
 
   /** The loop is closed, and with it the descriptors that the library had not answered. */
   loopClosed(): void {
-    const pending = this.#parts.listeners.reduce((sum, { listener }) => sum + listener.pendingCount, 0);
+    const pending = this.#parts.listeners.reduce((sum, { listener }) => sum + pendingCountOf(listener), 0);
     this.counts.aborted += this.#unopened - this.#unopenedBefore + pending;
   }
 
@@ -146,7 +147,7 @@ export class Drain {
 
   /** Connections handed over that were closed and never opened. */
   get #unopened(): number {
-    return this.#parts.listeners.reduce((sum, { listener }) => sum + listener.discardedCount, 0);
+    return this.#parts.listeners.reduce((sum, { listener }) => sum + discardedCountOf(listener), 0);
   }
 
   #empty(): Promise<void> {

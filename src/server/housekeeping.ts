@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isAtLimit } from "../listen/listener.ts";
 import { Counters } from "../loop/counters.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { stateNames } from "../stream/state.ts";
@@ -103,7 +104,8 @@ export class Housekeeping {
   }
 
   #tellLimits(): void {
-    this.#parts.listeners.forEach(({ listener: { isFull }, info }, index) => {
+    this.#parts.listeners.forEach(({ listener, info }, index) => {
+      const isFull = isAtLimit(listener);
       if (isFull === this.#full.has(index)) return;
       if (isFull) this.#full.add(index);
       else this.#full.delete(index);

@@ -7,7 +7,7 @@ import type { SocketAddress } from "../base/address.ts";
 import { isFramed } from "../framing/framed.ts";
 import type { Admission, Refusal } from "../listen/admission.ts";
 import type { HandedSource } from "../listen/handed_source.ts";
-import { listen, type Listener, listenHanded, watchAccepts } from "../listen/listener.ts";
+import { listen, type Listener, listenHanded, pendingCountOf, watchAccepts } from "../listen/listener.ts";
 import type { ListenOptions } from "../listen/types.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import type { Application, ListenerInfo } from "./application.ts";
@@ -92,7 +92,7 @@ function openOwn(
 
 /** Connections a listener has and those about to be opened. */
 export function loadOf({ listener }: ServedListener): number {
-  return listener.connectionCount + listener.pendingCount;
+  return listener.connectionCount + pendingCountOf(listener);
 }
 
 /** Connections this worker may accept here: its share of what the server may have. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hasAccepted } from "../listen/listener.ts";
 import { textOf } from "../base/thrown.ts";
 import { parseAddressWords } from "../base/address_words.ts";
 import { OptionError } from "../base/errors.ts";
@@ -399,7 +400,7 @@ export class WorkerServer {
     if (!offenceWeight.accepts(weight)) {
       throw new OptionError("offend", "weight", `the weight of an offence must be ${offenceWeight.wants}`);
     }
-    const listener = this.listeners.findIndex((served) => served.listener.hasAccepted(connection));
+    const listener = this.listeners.findIndex((served) => hasAccepted(served.listener, connection));
     if (listener < 0) {
       throw new OptionError("offend", "connection", "no listener of this worker accepted the connection");
     }

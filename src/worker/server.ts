@@ -250,7 +250,6 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** Use {@linkcode Server.start}. @internal */
   private constructor(application: string, options: ResolvedServerOptions) {
     this.#application = application;
     this.#options = withModuleUrls(options);

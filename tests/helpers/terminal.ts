@@ -43,7 +43,7 @@ export class TestTerminal implements Terminal {
   }
 
   moduleUrl(name: string): string {
-    return moduleUrl(name, "/folder");
+    return moduleUrl(name, () => "/folder");
   }
 
   onKeys(handler: (keys: string) => void): () => void {

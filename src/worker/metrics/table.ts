@@ -7,12 +7,15 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "../../base/assert.ts";
 import type { Role } from "../../base/role.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
 import { type Gauges, timeoutGauges } from "../../server/gauges.ts";
 import { type Phase, phases } from "../../server/phases.ts";
 import { stateNames } from "../../stream/state.ts";
+
+const asserting = ASSERTIONS;
 
 /** The result of the supervisor's health checks of a worker. */
 export type Health = "healthy" | "slow" | "stuck";
@@ -484,8 +487,9 @@ export function isHistogram(value: unknown): value is Histogram {
 function addHistograms(first: Histogram, second: Histogram): Histogram {
   if (first.bounds.length === 0) return second;
   if (second.bounds.length === 0) return first;
-  if (first.bounds.some((bound, index) => bound !== second.bounds[index])) {
-    throw new Error("histograms of different bounds cannot be added");
+  if (asserting) {
+    const same = first.bounds.every((bound, index) => bound === second.bounds[index]);
+    assert(same, "histograms that are added have the same bounds");
   }
   return {
     bounds: first.bounds,

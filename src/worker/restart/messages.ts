@@ -5,6 +5,7 @@
  */
 import type { SocketAddress } from "../../base/address.ts";
 import { RingportError } from "../../base/errors.ts";
+import { messageOf } from "../../base/thrown.ts";
 
 /** Raised when the messages change in a way that older servers do not understand. */
 export const restartProtocol = 3;
@@ -41,7 +42,13 @@ export type ToSuccessor =
   /** It accepts no more. */
   | { kind: "done" };
 
-/** What went wrong between the two. */
+/** The error of something that was thrown between the two. */
+export function restartErrorOf(thrown: unknown): RingportError {
+  const isOne = thrown instanceof RingportError && thrown.code === "ERR_RESTART";
+  return isOne ? thrown : restartError(messageOf(thrown));
+}
+
+/** The error of a restart that fails. */
 export function restartError(message: string): RingportError {
   return new RingportError(
     `restartPath: the sockets of the running server were not passed on: ${message}`,

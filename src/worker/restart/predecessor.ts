@@ -5,7 +5,6 @@
  * @module
  */
 import type { EventLoop } from "../../loop/event_loop.ts";
-import { messageOf } from "../../base/thrown.ts";
 import { withTimeout } from "../../base/with_timeout.ts";
 import { host } from "../../host/mod.ts";
 import { discardDescriptor, type Lane, takeDescriptor, takeLane } from "../../loop/native.ts";
@@ -16,6 +15,7 @@ import {
   answerMilliseconds,
   type OfferedListener,
   restartError,
+  restartErrorOf,
   restartProtocol,
   type ToPredecessor,
   type ToSuccessor,
@@ -73,7 +73,7 @@ export class Predecessor {
         try {
           take(lane!, passed, message as ToSuccessor, all.resolve, done.resolve);
         } catch (error) {
-          all.reject(restartError(messageOf(error)));
+          all.reject(restartErrorOf(error));
         }
       },
       closed() {
@@ -144,7 +144,7 @@ export class Predecessor {
 function take(lane: Lane, passed: Passed, said: ToSuccessor, all: () => void, done: () => void): void {
   const descriptorOf = (ticket: string) => {
     const descriptor = takeDescriptor(Uint8Array.fromBase64(ticket), lane);
-    if (descriptor === "exhausted") throw new Error("this process has no descriptor left for them");
+    if (descriptor === "exhausted") throw restartError("this process has no file descriptor left for them");
     return descriptor;
   };
   switch (said.kind) {
@@ -158,7 +158,7 @@ function take(lane: Lane, passed: Passed, said: ToSuccessor, all: () => void, do
     case "done":
       return done();
     case "refused":
-      throw new Error(said.reason);
+      throw restartError(said.reason);
   }
 }
 

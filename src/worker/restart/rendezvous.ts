@@ -144,7 +144,7 @@ export class FileRendezvous implements Rendezvous {
       await host.writeText(this.#path, text);
     } catch (error) {
       await listener.close();
-      throw error;
+      throw restartError(`"${this.#path}" cannot be written: ${messageOf(error)}`);
     }
     return {
       descriptor: undefined,

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { TimeoutError } from "../../base/errors.ts";
 import { textOf } from "../../base/thrown.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
 import { giveDescriptor, type Lane, openLane } from "../../loop/native.ts";
@@ -104,7 +105,10 @@ export class Successor {
       if (ticket !== "busy") return ticket.toBase64();
       await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
     }
-    throw new Error("the successor takes none of the sockets");
+    throw new TimeoutError("the successor takes none of the sockets", {
+      code: "ETIMEDOUT",
+      operation: "give",
+    });
   }
 
   async #yield(channel: ProcessChannel, listeners: readonly number[]): Promise<void> {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { SocketAddress } from "../../base/address.ts";
+import { ConnectionAbortedError, TimeoutError } from "../../base/errors.ts";
 import { withTimeout } from "../../base/with_timeout.ts";
 import { connect } from "../../connect/connect.ts";
 import type { EventLoop } from "../../loop/event_loop.ts";
@@ -74,7 +75,8 @@ async function testOne(
       // The kernel connects before anybody has accepted.
       const accepted = whenAccepted(task, index, before, connection);
       if (!(await withTimeout(accepted, timeout - passed()))) {
-        throw new Error(`not accepted within ${timeout} ms`);
+        const details = { code: "ETIMEDOUT", operation: "selfTest" };
+        throw new TimeoutError(`selfTest: not accepted within ${timeout} ms`, details);
       }
     } finally {
       connection.abort();
@@ -93,7 +95,10 @@ async function whenAccepted(
   connection: Connection<unknown>,
 ): Promise<void> {
   while (accepted(index) === before) {
-    if (connection.state === "closed") throw new Error("the connection was cut");
+    if (connection.state === "closed") {
+      const details = { code: "ECONNABORTED", operation: "selfTest", connectionId: connection.id };
+      throw new ConnectionAbortedError("selfTest: the connection was closed before it was accepted", details);
+    }
     await Promise.race([accepts.next(), connection.closed]);
   }
 }
