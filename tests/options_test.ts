@@ -172,7 +172,7 @@ describe("-0 is the number 0", () => {
       backOff: -0,
       closeTimeout: -0,
     };
-    await using pool = createPool({ loop, ...zero, maxWaiting: -0, acquireTimeout: -0, connectTimeout: -0 });
+    await using pool = createPool({ loop, ...zero, maxWaiting: -0, acquireTimeout: -0 });
     const lease = await pool.acquire({ hostname: LOOPBACK, port: listener.port, timeout: -0 });
     lease.discard();
   });

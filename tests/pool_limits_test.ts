@@ -244,7 +244,7 @@ describe("a destination that fails", () => {
 
   it("does not answer: the connect has its own time", async () => {
     const silent = await silentPort();
-    await using pool = createPool({ connectTimeout: 150, connectionsPerHost: 1 });
+    await using pool = createPool({ connect: { timeouts: { connect: 150 } }, connectionsPerHost: 1 });
     const target = { hostname: LOOPBACK, port: silent.port };
     const errors = [1, 2].map(() => errorOf(() => pool.acquire(target)) as Promise<RingportError>);
     for (const error of await Promise.all(errors)) {

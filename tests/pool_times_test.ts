@@ -19,7 +19,11 @@ describe("the times of a target", () => {
       segmentCount: 128,
       connectionSlots: 64,
     });
-    await using pool = createPool({ loop, connectTimeout: 5_000, acquireTimeout: 60_000 });
+    await using pool = createPool({
+      loop,
+      connect: { timeouts: { connect: 5_000 } },
+      acquireTimeout: 60_000,
+    });
     const time = async (target: PoolTarget) => {
       const began = loop.engine.clock.polledAt;
       const error = await errorOf(() => pool.acquire(target));
@@ -29,9 +33,9 @@ describe("the times of a target", () => {
     const target = { hostname: SILENT, port: 9 };
     for (
       const [times, least, most] of [
-        [{ connectTimeout: 300 }, 300, 4500],
-        [{ timeouts: { connect: 400 } }, 400, 4500],
-        [{ connectTimeout: 200, retry: { attempts: 1000, delay: 10, attemptTimeout: 50 } }, 200, 4500],
+        [{ timeouts: { connect: 300 } }, 300, 4500],
+        [{ timeouts: { idle: 400 } }, 5_000, 50_000],
+        [{ timeouts: { connect: 200 }, retry: { attempts: 1000, delay: 10, attemptTimeout: 50 } }, 200, 4500],
         [{}, 5_000, 50_000],
       ] as [object, number, number][]
     ) {
@@ -81,7 +85,7 @@ describe("the times of a target", () => {
 
   it("make it a destination of its own, and share connections where they are the same", async () => {
     await using it = setUp();
-    const target = { ...it.target, connectTimeout: 500 };
+    const target = { ...it.target, timeouts: { connect: 500 } };
     (await it.pool.acquire(target)).release();
     expect((await it.pool.acquire({ ...target })).reused).toBe(true);
     expect((await it.pool.acquire(it.target)).reused).toBe(false);
@@ -90,10 +94,9 @@ describe("the times of a target", () => {
   it("are checked", async () => {
     await using it = setUp();
     const wrong: [object, string][] = [
-      [{ connectTimeout: -1 }, "connectTimeout"],
+      [{ timeouts: { connect: -1 } }, "timeouts.connect"],
       [{ idleTimeout: "1" }, "idleTimeout"],
       [{ lifetime: 0.5 }, "lifetime"],
-      [{ connectTimeout: 1, timeouts: { connect: 2 } }, "connectTimeout"],
       [{ retry: { attempts: 0 } }, "retry.attempts"],
     ];
     for (const [times, key] of wrong) {

@@ -283,10 +283,8 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     const attempt = new AbortController();
     destination.attempts.push(attempt);
     this.#connecting += 1;
-    const { options, times } = destination;
     connect({
-      ...options,
-      timeouts: { ...options.timeouts, connect: times.connectTimeout },
+      ...destination.options,
       loop: this.#loop,
       signal: attempt.signal,
     }).then(

@@ -19,20 +19,13 @@ function ownOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions & PoolTimeou
 
 /** The options of `connect` within a target. */
 export function connectOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions {
-  const { connectTimeout: _connect, idleTimeout: _idle, lifetime: _lifetime, ...options } = ownOptionsOf(
-    target,
-  );
+  const { idleTimeout: _idle, lifetime: _lifetime, ...options } = ownOptionsOf(target);
   return options;
 }
 
-/** The times of a destination: those of its target, of the options of `connect`, and of the pool. */
-export function timesOf<D>(
-  target: PoolTarget<D>,
-  { timeouts }: PoolConnectOptions,
-  limits: PoolLimits,
-): Required<PoolTimeouts> {
+/** The times of a destination: those of its target, or of the pool. */
+export function timesOf<D>(target: PoolTarget<D>, limits: PoolLimits): Required<PoolTimeouts> {
   return {
-    connectTimeout: target.connectTimeout ?? timeouts?.connect ?? limits.connectTimeout,
     idleTimeout: target.idleTimeout ?? limits.idleTimeout,
     lifetime: target.lifetime ?? limits.lifetime,
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import { LimitError } from "../../base/errors.ts";
+import { poolConnectTimeoutDefaultMilliseconds } from "../../base/limits.ts";
 import { checkConnectOptions } from "../options.ts";
 import { absoluteUnixPath } from "../../stream/socket_address.ts";
 import type { ConnectOptions } from "../types.ts";
@@ -41,13 +42,18 @@ export class Destinations {
     if (known !== undefined) return known;
     const options = connectOptionsOf(target);
     checkConnectKeys("acquire", options);
-    const merged = { ...this.#defaults, ...options };
+    const timeouts = {
+      connect: poolConnectTimeoutDefaultMilliseconds,
+      ...this.#defaults.timeouts,
+      ...options.timeouts,
+    };
+    const merged = { ...this.#defaults, ...options, timeouts };
     checkConnectOptions(merged as ConnectOptions<undefined>);
     if (this.#byKey.size >= this.#tidyAbove) {
       this.forget();
       this.#tidyAbove = Math.max(tidyFloor, this.#byKey.size * 2);
     }
-    const destination = new Destination(key, merged, timesOf(target, merged, this.#limits));
+    const destination = new Destination(key, merged, timesOf(target, this.#limits));
     this.#byKey.set(key, destination);
     return destination;
   }

@@ -10,7 +10,6 @@ import {
   poolCloseTimeoutDefaultMilliseconds,
   poolConnectionsDefault,
   poolConnectionsPerHostDefault,
-  poolConnectTimeoutDefaultMilliseconds,
   poolIdleTimeoutDefaultMilliseconds,
   poolWaitingMaxDefault,
 } from "../../base/limits.ts";
@@ -32,7 +31,6 @@ const poolSchema: OptionSchema = {
   idleTimeout: delay,
   lifetime: delay,
   acquireTimeout: delay,
-  connectTimeout: delay,
   maxWaiting: count,
   maxUses: count,
   maxFailures: count,
@@ -48,7 +46,6 @@ const leaseSchema: OptionSchema = {
   data: anything,
   signal: abortSignal,
   timeout: delay,
-  connectTimeout: delay,
   idleTimeout: delay,
   lifetime: delay,
 };
@@ -63,7 +60,6 @@ export interface PoolLimits {
   idleTimeout: number;
   lifetime: number;
   acquireTimeout: number;
-  connectTimeout: number;
   maxWaiting: number;
   maxUses: number;
   maxFailures: number;
@@ -82,7 +78,6 @@ export function poolLimits<D>(options: PoolOptions<D>): PoolLimits {
     idleTimeout: options.idleTimeout ?? poolIdleTimeoutDefaultMilliseconds,
     lifetime: options.lifetime ?? 0,
     acquireTimeout: options.acquireTimeout ?? poolAcquireTimeoutDefaultMilliseconds,
-    connectTimeout: options.connectTimeout ?? poolConnectTimeoutDefaultMilliseconds,
     maxWaiting: options.maxWaiting ?? poolWaitingMaxDefault,
     maxUses: options.maxUses ?? 0,
     maxFailures: options.maxFailures ?? 0,
@@ -96,17 +91,8 @@ export function checkLease<D>(target: PoolTarget<D>): void {
   if (typeof target !== "object" || target === null) {
     throw new OptionError("acquire", "target", "the target must be an object with hostname and port");
   }
-  const { socket, data, signal, timeout, connectTimeout, idleTimeout, lifetime } = target;
-  const times = { connectTimeout, idleTimeout, lifetime };
-  checkOptions("acquire", { socket, data, signal, timeout, ...times }, leaseSchema);
-  const alias = target.timeouts?.connect;
-  if (connectTimeout !== undefined && alias !== undefined && connectTimeout !== alias) {
-    throw new OptionError(
-      "acquire",
-      "connectTimeout",
-      'options "connectTimeout" and "timeouts.connect" are the same: give one',
-    );
-  }
+  const { socket, data, signal, timeout, idleTimeout, lifetime } = target;
+  checkOptions("acquire", { socket, data, signal, timeout, idleTimeout, lifetime }, leaseSchema);
   if (socket !== undefined) checkHandlers("acquire", socket);
 }
 

@@ -31,8 +31,6 @@ export interface PoolOptions<D = undefined> {
   lifetime?: number;
   /** How long an acquire may take, waiting and connecting together. 30,000 by default. */
   acquireTimeout?: number;
-  /** How long one connect may take. 10,000 by default. */
-  connectTimeout?: number;
   /** Acquires that may wait for a place; a further one fails with a LimitError. 1,024 by default. */
   maxWaiting?: number;
   /** Leases of one connection before it is closed. No limit (0) by default. */
@@ -49,9 +47,12 @@ export interface PoolOptions<D = undefined> {
   backOff?: number;
   /** How long `close` waits for leases before it aborts them. 5,000 by default; 0 does not wait. */
   closeTimeout?: number;
-  /** The handlers of a lease that brings none of its own. */
+  /** The callbacks of a lease that brings none of its own. */
   socket?: SocketHandlers<D>;
-  /** Options of `connect` for every destination, such as `noDelay` and the marks. */
+  /**
+   * Options of `connect` for every destination, such as `noDelay` and the marks. One connect may take 10,000
+   * ms by default (`timeouts.connect`), so that an acquire outlives one that gets no answer.
+   */
   connect?: Partial<PoolConnectOptions>;
   /** The loop to run on. Left out: the thread's own. */
   loop?: Loop;
@@ -59,8 +60,6 @@ export interface PoolOptions<D = undefined> {
 
 /** Times of one destination, instead of the pool's. In milliseconds; 0 turns a time off. */
 export interface PoolTimeouts {
-  /** How long one connect may take, retries included. The same as `timeouts.connect`. */
-  connectTimeout?: number;
   /** How long an idle connection is kept. */
   idleTimeout?: number;
   /** Age above which a connection is not used again. */
@@ -77,15 +76,15 @@ export interface PoolTimeouts {
  * import { createPool, type PoolTarget } from "@ringport/ringport/pool";
  *
  * await using listener = listen({ hostname: "127.0.0.1", socket: { data() {} } });
- * await using pool = createPool({ idleTimeout: 4_000, connectTimeout: 10_000 });
+ * await using pool = createPool({ idleTimeout: 4_000, connect: { timeouts: { connect: 5_000 } } });
  * const place = { hostname: "127.0.0.1", port: listener.port };
- * const near: PoolTarget = { ...place, connectTimeout: 500, idleTimeout: 60_000 };
+ * const near: PoolTarget = { ...place, timeouts: { connect: 500 }, idleTimeout: 60_000 };
  * const lease = await pool.acquire(near);
  * lease.release();
  * ```
  */
 export interface PoolTarget<D = undefined> extends PoolConnectOptions, PoolTimeouts {
-  /** The handlers of this lease; with a `data` handler, `connection.readable` cannot be read. */
+  /** The callbacks of this lease; with `data`, `connection.readable` cannot be read. */
   socket?: SocketHandlers<D>;
   /** First value of `connection.data` in this lease, or a function that makes it for each lease. */
   data?: D | (() => D);
