@@ -119,6 +119,21 @@ export function checkOrder(
   }
 }
 
+/** An object of objects, from values by path. */
+export function nested(flat: Iterable<readonly [path: string, value: unknown]>): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  for (const [path, value] of flat) {
+    const [group, key] = path.split(".");
+    if (key === undefined) {
+      object[group] = value;
+      continue;
+    }
+    object[group] ??= {};
+    (object[group] as Record<string, unknown>)[key] = value;
+  }
+  return object;
+}
+
 /** The keys that hold objects, by schema. */
 const knownGroups = new WeakMap<OptionSchema, ReadonlySet<string>>();
 

@@ -19,7 +19,7 @@ export interface WorkerContext {
   readonly generation: number;
   /** The loop: to be given to `listen`, `connect`, `udpSocket` and `createPool` as `loop`. */
   readonly loop: Loop;
-  /** Text the server was given for its applications: the option `argument`. */
+  /** The server's option `argument`: a text that its operator passes to the applications. */
   readonly argument: string | undefined;
   /** Aborted when the server begins to drain: for what the application does beside its connections. */
   readonly signal: AbortSignal;

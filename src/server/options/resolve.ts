@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../../base/errors.ts";
-import type { FlatOptions } from "../../base/options.ts";
+import { type FlatOptions, nested } from "../../base/options.ts";
 import { checkListenerObject, checkServerObject, checkUdpObject, optionOperation } from "./check.ts";
 import { checkRelations } from "./relations.ts";
 import type {
@@ -38,17 +38,6 @@ const singleUdpName = "udp";
 
 /** Ways to say where a listener listens, of which there can be one. */
 const addressKinds: readonly (readonly string[])[] = [["hostname", "port"], ["unix"], ["inherited"]];
-
-/** Turns flat paths into nested objects. */
-function nest(flat: ReadonlyMap<string, unknown>): Record<string, unknown> {
-  const options: Record<string, unknown> = {};
-  for (const [path, value] of flat) {
-    const [group, key] = path.split(".");
-    if (key === undefined) options[group] = value;
-    else (options[group] ??= {}, options[group] as Record<string, unknown>)[key] = value;
-  }
-  return options;
-}
 
 /** Throws an OptionError where a source says in two ways where to listen. */
 function checkAddress(source: FlatOptions, prefix: string): void {
@@ -88,7 +77,7 @@ function resolveListener(flat: FlatOptions, shared: FlatOptions, name: string): 
   own.set("name", flat.get("name") ?? name);
   // Who sets only the high mark has not asked for a low one above it.
   if (!flat.has("lowWaterMark") && !shared.has("lowWaterMark")) lowerLowMark(own);
-  return nest(own) as unknown as ResolvedListenerOptions;
+  return nested(own) as unknown as ResolvedListenerOptions;
 }
 
 function lowerLowMark(own: FlatOptions): void {
@@ -132,7 +121,7 @@ function resolveUdp(options: FlatOptions): ResolvedUdpOptions[] {
     });
     own.set("name", flat.get("name") ?? (entries.length === 1 ? singleUdpName : String(index)));
     if (!flat.has("lowWaterMark")) lowerLowMark(own);
-    return nest(own) as unknown as ResolvedUdpOptions;
+    return nested(own) as unknown as ResolvedUdpOptions;
   });
 }
 
@@ -220,7 +209,7 @@ export function resolveGiven(
   const rows = serverOptionTable as Readonly<Record<string, { fallback: unknown }>>;
   const paths = serverOptionPaths.filter((path) => !listenerOnly.has(path) && !path.startsWith("metrics."));
   const resolved = {
-    ...nest(filled(given, paths, (path) => rows[path].fallback)),
+    ...nested(filled(given, paths, (path) => rows[path].fallback)),
     ...resolveWorkers(given, cores),
     listeners,
     udp: resolveUdp(given),
@@ -246,5 +235,5 @@ export function checkServerOptions(options: ServerOptions): void {
 
 /** The options that flags give, as an object such as code would write. Throws an {@linkcode OptionError}. */
 export function serverOptionsOfFlags(flags: readonly WrittenFlag[]): ServerOptions {
-  return nest(optionsOfFlags(flags)) as ServerOptions;
+  return nested(optionsOfFlags(flags)) as ServerOptions;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { assert, ASSERTIONS } from "../../base/assert.ts";
+import { nested } from "../../base/options.ts";
 import type { Role } from "../../base/role.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
@@ -407,22 +408,17 @@ const activityTable: Readonly<Record<ActivityField, ActivityMetric>> = {
 
 const activityEntries = Object.entries(activityTable) as [ActivityField, ActivityMetric][];
 
-type Nested = Record<string, unknown>;
+type Fields = Readonly<Record<string, unknown>>;
 
 function activityFrom(valueOf: (metric: ActivityMetric) => unknown): ActivityStatistics {
-  const activity: Nested = {};
-  for (const [field, metric] of activityEntries) {
-    const [group, key] = field.split(".");
-    if (key === undefined) activity[group] = valueOf(metric);
-    else (activity[group] ??= {}, activity[group] as Nested)[key] = valueOf(metric);
-  }
-  return activity as unknown as ActivityStatistics;
+  const values = activityEntries.map(([field, metric]) => [field, valueOf(metric)] as const);
+  return nested(values) as unknown as ActivityStatistics;
 }
 
 function fieldOf(activity: ActivityStatistics, field: ActivityField): number | LabelledValues | Histogram {
   const [group, key] = field.split(".");
-  const value = (activity as unknown as Nested)[group];
-  return (key === undefined ? value : (value as Nested)[key]) as number | LabelledValues | Histogram;
+  const value = (activity as unknown as Fields)[group];
+  return (key === undefined ? value : (value as Fields)[key]) as number | LabelledValues | Histogram;
 }
 
 /** The activity of a worker before anything has happened. */
@@ -472,9 +468,9 @@ function add(first: unknown, second: unknown): unknown {
   if (first === undefined || second === undefined) return first ?? second;
   if (typeof first === "number") return first + (second as number);
   if (isHistogram(first)) return addHistograms(first, second as Histogram);
-  const names = new Set([...Object.keys(first as Nested), ...Object.keys(second as Nested)]);
+  const names = new Set([...Object.keys(first as Fields), ...Object.keys(second as Fields)]);
   return Object.fromEntries(
-    [...names].map((name) => [name, add((first as Nested)[name], (second as Nested)[name])]),
+    [...names].map((name) => [name, add((first as Fields)[name], (second as Fields)[name])]),
   );
 }
 
