@@ -30,7 +30,7 @@ interface DrainedParts {
   listeners: readonly ServedListener[];
   udp: readonly UdpListener[];
   applications: Applications;
-  board: Gauges;
+  gauges: Gauges;
   deadlines: ResolvedServerOptions["shutdown"];
   /** Takes the connections that were accepted for the worker. */
   adopt(): void;
@@ -169,12 +169,12 @@ export class Drain {
 
   /** A slow peer takes bytes long before the kernel takes further ones from here: that is movement, too. */
   #lookForMovement(): void {
-    const { loop, board } = this.#parts;
+    const { loop, gauges } = this.#parts;
     let unacknowledged = 0;
     for (const { number } of socketsOf(loop).connections()) {
       unacknowledged += loop.engine.unacknowledged(number);
     }
-    if (unacknowledged !== this.#unacknowledged) board.add("acknowledgements");
+    if (unacknowledged !== this.#unacknowledged) gauges.add("acknowledgements");
     this.#unacknowledged = unacknowledged;
   }
 

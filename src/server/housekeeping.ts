@@ -18,7 +18,7 @@ const idleInterval = 1_000;
 /** The parts of a worker that are looked after. */
 interface KeptParts {
   loop: EventLoop;
-  board: Gauges;
+  gauges: Gauges;
   /** Filled while the worker starts. */
   listeners: readonly ServedListener[];
   phase(): Phase;
@@ -62,8 +62,8 @@ export class Housekeeping {
 
   /** Publishes how many connections were refused, and why. */
   writeRefusals(): void {
-    const { board, listeners } = this.#parts;
-    listeners.forEach(({ listener }, index) => board.setRefusals(index, listener.refusals));
+    const { gauges, listeners } = this.#parts;
+    listeners.forEach(({ listener }, index) => gauges.setRefusals(index, listener.refusals));
   }
 
   #round(): void {
@@ -83,24 +83,24 @@ export class Housekeeping {
 
   /** What changes while nothing happens on the loop. */
   #writeAlways(): void {
-    const { board, loop } = this.#parts;
-    board.set("writtenAt", Date.now());
-    board.set("phase", phases.indexOf(this.#parts.phase()));
+    const { gauges, loop } = this.#parts;
+    gauges.set("writtenAt", Date.now());
+    gauges.set("phase", phases.indexOf(this.#parts.phase()));
     // Where nobody reads, the loop is quiet and the kernel drops.
     socketsOf(loop).countDrops();
-    board.setLoop(loop.engine);
+    gauges.setLoop(loop.engine);
   }
 
   #writeActivity(): void {
-    const { board, loop, listeners, tellLoad } = this.#parts;
+    const { gauges, loop, listeners, tellLoad } = this.#parts;
     this.writeRefusals();
     this.#tellLimits();
     const states = stateNames.map(() => 0);
     socketsOf(loop).countStates(states);
-    board.setStates(states);
+    gauges.setStates(states);
     tellLoad();
     // Last, so that a reader who sees this number sees the others at least as new.
-    board.set("connections", listeners.reduce((sum, { listener }) => sum + listener.connectionCount, 0));
+    gauges.set("connections", listeners.reduce((sum, { listener }) => sum + listener.connectionCount, 0));
   }
 
   #tellLimits(): void {

@@ -61,8 +61,8 @@ export interface WorkerServerSettings {
 
 /** Memory a worker shares with other threads or processes. */
 export interface WorkerServerMemory {
-  /** Its counters: see `board.ts`. */
-  board: ArrayBufferLike;
+  /** Its counters: see `gauges.ts`. */
+  gauges: ArrayBufferLike;
   /** The tables of addresses, and the number under which they count for this worker. */
   addressLimits: AddressLimitsMemory;
   tableIndex: number;
@@ -103,7 +103,7 @@ export class WorkerServer {
   readonly #emit: (event: WorkerServerEvent) => void;
   readonly #applications: Applications;
   readonly #context: WorkerContext;
-  readonly #board: Gauges;
+  readonly #gauges: Gauges;
   readonly #addressLimits: AddressLimits;
   readonly #tableIndex: number;
   readonly #drain: Drain;
@@ -134,7 +134,7 @@ export class WorkerServer {
     this.loop.ref();
     this.messages = new WorkerMessages(emit, (thrown) => this.loop.engine.exceptions.tell(thrown));
     this.#applications = new Applications((what, thrown) => this.#fault(what, thrown));
-    this.#board = new Gauges(memory?.board);
+    this.#gauges = new Gauges(memory?.gauges);
     this.#addressLimits = memory === undefined
       ? AddressLimits.create(options, 1)
       : AddressLimits.attach(memory.addressLimits);
@@ -144,7 +144,7 @@ export class WorkerServer {
       listeners: this.listeners,
       udp: this.udp,
       applications: this.#applications,
-      board: this.#board,
+      gauges: this.#gauges,
       deadlines: options.shutdown,
       adopt: () => this.#adopt(),
       refusing: () => emit({ kind: "refusing" }),
@@ -152,7 +152,7 @@ export class WorkerServer {
     this.#context = this.#makeContext();
     this.#housekeeping = new Housekeeping({
       loop: this.loop,
-      board: this.#board,
+      gauges: this.#gauges,
       listeners: this.listeners,
       phase: () => this.phase,
       tellLoad: () => this.#tellLoad(),
@@ -368,7 +368,7 @@ export class WorkerServer {
   }
 
   #accepted(listener: number): void {
-    this.#board.addAccepted(listener);
+    this.#gauges.addAccepted(listener);
     if (this.#tellsAccepts) this.#emit({ kind: "accepted" });
   }
 

@@ -636,10 +636,10 @@ export class Server implements AsyncDisposable {
     if (this.#processes !== undefined) {
       return this.#processes.start(tableIndex, addressLimits.ofListener, emit);
     }
-    const { shared, board } = worker;
+    const { shared, gauges } = worker;
     return new ThreadPort({
       name: `ringport worker ${worker.index}`,
-      memory: { queue: shared.buffer, board: board.buffer, addressLimits, tableIndex },
+      memory: { queue: shared.buffer, gauges: gauges.buffer, addressLimits, tableIndex },
       lost: this.#lostThreads,
       library: this.#options.library,
     }, emit);

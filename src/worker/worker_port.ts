@@ -81,11 +81,11 @@ export interface WorkerPort {
   /** How sockets come to it, where it is not by the shared memory. */
   readonly queue?: WorkerQueue;
   /** Where it writes what it does, where that is not memory of this process's own. */
-  readonly board?: Gauges;
+  readonly gauges?: Gauges;
   post(message: ToWorker): void;
   /** Wakes the worker's loop. */
   wake(loop: ShareableLoop): void;
-  /** The worker is gone, and what it wrote was read: its board and its loop's numbers are taken away. */
+  /** The worker is gone, and what it wrote was read: its gauges and its loop's numbers are taken away. */
   release?(): void;
   /**
    * Ends a worker that does not listen any more: a process is killed; a thread loses its sockets and is left

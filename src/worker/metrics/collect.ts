@@ -27,7 +27,7 @@ import {
 /** The metrics of one worker. */
 export function workerStatistics(worker: WorkerHandle, now: number): WorkerStatistics {
   const native = worker.statistics?.read();
-  const { board: gauges } = worker;
+  const { gauges } = worker;
   const used = (count: number | undefined, size: number | undefined) => ({
     used: count ?? 0,
     size: size ?? 0,
@@ -118,8 +118,8 @@ export class ListenerMetrics {
   /** Connections accepted and refused at one listener since the server began. */
   counts(index: number): ListenerCounts {
     let counts = this.#sources.past.listener(index);
-    for (const { board } of this.#sources.workers()) {
-      counts = addListenerCounts(counts, listenerCountsOf(board, index));
+    for (const { gauges } of this.#sources.workers()) {
+      counts = addListenerCounts(counts, listenerCountsOf(gauges, index));
     }
     if (!this.#isHandedOver) return counts;
     // Workers count what they are handed over only where they refuse it.

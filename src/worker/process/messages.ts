@@ -44,8 +44,8 @@ export interface Taken {
 
 /** The memory a process shares with others. */
 export interface ProcessMemory {
-  /** The numbers of its loop, and its board. */
-  figures: GivenParts;
+  /** The numbers of its loop, and its gauges. */
+  metrics: GivenParts;
   /** The tables of addresses of all workers, which of them each listener asks, this worker's number there. */
   tables: GivenParts;
   ofListener: readonly number[];

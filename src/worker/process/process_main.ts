@@ -105,13 +105,13 @@ export class ProcessMain implements ChannelHandlers {
   }
 
   /** Addresses are judged by the tables of all workers. What is taken here the process's end gives back. */
-  #means({ figures, tables, ofListener, tableIndex }: ProcessMemory): WorkerMeans {
-    const taken = [figures, tables].map((given) =>
+  #means({ metrics, tables, ofListener, tableIndex }: ProcessMemory): WorkerMeans {
+    const taken = [metrics, tables].map((given) =>
       SharedParts.take(given, this.#channel!.lane!, this.#start.library)
     );
-    const [[loop, board], shared] = taken.map(({ buffers }) => buffers);
+    const [[loop, gauges], shared] = taken.map(({ buffers }) => buffers);
     const addressLimits = { tables: [...shared], ofListener: [...ofListener] };
-    return { memory: { loop, board, addressLimits, tableIndex }, handOver: this.#inbox };
+    return { memory: { loop, gauges, addressLimits, tableIndex }, handOver: this.#inbox };
   }
 
   #post(message: FromProcess): void {

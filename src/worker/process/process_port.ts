@@ -54,7 +54,7 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
   readonly #child: ChildProcess;
   readonly #token: string | undefined;
   readonly #channelClosed = Promise.withResolvers<void>();
-  readonly #figures: ProcessMetrics | undefined;
+  readonly #metrics: ProcessMetrics | undefined;
   #late: ReturnType<typeof setTimeout>;
   #channel: ProcessChannel | undefined = undefined;
   /** The way of sockets and memory to it, once it has reported and until its channel closes. */
@@ -75,10 +75,10 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
       lost: (listener, count) => settings.lost(listener, count),
     });
     this.#token = this.#tried("be expected", () => listener.expect((channel) => this.#arrived(channel)));
-    this.#figures = this.#token === undefined
+    this.#metrics = this.#token === undefined
       ? undefined
       : this.#tried("have memory to share", () => new ProcessMetrics(settings.loop));
-    const child = this.#figures && this.#tried("be started", () => {
+    const child = this.#metrics && this.#tried("be started", () => {
       const start: ProcessStart = { ...listener.address, token: this.#token!, server: host.pid, library };
       return host.spawn(new URL("./entry.ts", import.meta.url), {
         environment: { [channelVariable]: JSON.stringify(start) },
@@ -105,8 +105,8 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
     return this.#child.pid;
   }
 
-  get board(): Gauges | undefined {
-    return this.#figures?.board;
+  get gauges(): Gauges | undefined {
+    return this.#metrics?.gauges;
   }
 
   wake(): void {
@@ -114,7 +114,7 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
   }
 
   release(): void {
-    this.#figures?.close();
+    this.#metrics?.close();
   }
 
   post(message: ToWorker): void {
@@ -128,7 +128,7 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
     const { tables, ofListener, tableIndex } = this.#settings;
     try {
       const shared = {
-        figures: await this.#given(this.#figures!),
+        metrics: await this.#given(this.#metrics!),
         tables: await this.#given(tables),
         ofListener,
         tableIndex,
@@ -167,7 +167,7 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
     const said = message as FromProcess;
     switch (said.kind) {
       case "ready":
-        return this.#emit({ ...said, loop: this.#figures!.loop });
+        return this.#emit({ ...said, loop: this.#metrics!.loop });
       case "message":
         return this.#emit({ ...said, body: Uint8Array.fromBase64(said.body) });
       case "took":

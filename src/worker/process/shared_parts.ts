@@ -89,11 +89,11 @@ export class SharedParts {
 }
 
 /**
- * The numbers of a worker's process: its loop's header and counters, and its board. They lie in memory that
+ * The numbers of a worker's process: its loop's header and counters, and its gauges. They lie in memory that
  * the supervisor sees as well, so that the process need not be asked.
  */
 export class ProcessMetrics {
-  readonly board: Gauges;
+  readonly gauges: Gauges;
   /** To be read as any loop's; its handle names none of this process. */
   readonly loop: ShareableLoop;
   readonly #parts: SharedParts;
@@ -102,9 +102,9 @@ export class ProcessMetrics {
   constructor(options: LoopOptions) {
     const measure = measureLoop(options);
     this.#parts = SharedParts.create([measure.sharedBytes, gaugesBytes], options.library);
-    const [loop, board] = this.#parts.buffers;
+    const [loop, gauges] = this.#parts.buffers;
     this.loop = loopElsewhere(measure, loop);
-    this.board = new Gauges(board);
+    this.gauges = new Gauges(gauges);
   }
 
   /** Gives them to the worker. "busy": it is behind with taking. */

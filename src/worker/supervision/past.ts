@@ -21,7 +21,7 @@ export class Past {
 
   /** A worker is gone. What it had open has ended with it, cut by the system. */
   add(worker: WorkerHandle): void {
-    const activity = activityOf(worker.board, worker.statistics?.read());
+    const activity = activityOf(worker.gauges, worker.statistics?.read());
     const { accepted, connected, handled, closed, aborted } = activity.connections;
     const { end } = activity.operations;
     const lostServer = Math.max(0, accepted - handled);
@@ -43,7 +43,10 @@ export class Past {
     });
     const listeners = worker.listenerCount;
     for (let index = 0; index < listeners; index++) {
-      this.#listeners[index] = addListenerCounts(this.listener(index), listenerCountsOf(worker.board, index));
+      this.#listeners[index] = addListenerCounts(
+        this.listener(index),
+        listenerCountsOf(worker.gauges, index),
+      );
     }
   }
 

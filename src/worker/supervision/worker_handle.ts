@@ -47,7 +47,7 @@ export class WorkerHandle {
   /** The memory for that, where it is a thread. */
   readonly shared: HandOverQueue = new HandOverQueue();
   /** What it tells of itself beside the library's own counters. */
-  board: Gauges = new Gauges();
+  gauges: Gauges = new Gauges();
   readonly health: HealthWatch;
   /** The addresses its listeners have, once it is ready. */
   addresses: SocketAddress[] = [];
@@ -93,7 +93,7 @@ export class WorkerHandle {
     this.loaded = Promise.race([this.#loaded.promise, this.gone]);
     this.port = makePort(this, (event) => this.received(event));
     this.queue = this.port.queue ?? this.shared;
-    this.board = this.port.board ?? this.board;
+    this.gauges = this.port.gauges ?? this.gauges;
   }
 
   /** Listeners of the server. */
@@ -163,7 +163,7 @@ export class WorkerHandle {
   get movements(): number {
     if (this.statistics === undefined) return 0;
     const { receives, sends, connectionsClosed, connectionsAborted } = this.statistics.read();
-    return receives + sends + connectionsClosed + connectionsAborted + this.board.get("acknowledgements");
+    return receives + sends + connectionsClosed + connectionsAborted + this.gauges.get("acknowledgements");
   }
 
   /** Something has come from its port. */
@@ -210,7 +210,7 @@ export class WorkerHandle {
   }
 
   #ended(end: WorkerEnd): void {
-    this.#keepFigures();
+    this.#keepMetrics();
     const asked = this.state === "ending" && end.reason === "stopped";
     const wasReady = this.state !== "starting";
     // Its connections went with it, and those that it did not take are cut unless another worker takes them.
@@ -224,9 +224,9 @@ export class WorkerHandle {
   }
 
   /** What a process has written goes with it: the last of it is kept. */
-  #keepFigures(): void {
+  #keepMetrics(): void {
     if (this.port.release === undefined) return;
-    this.board = new Gauges(this.board.buffer.slice(0));
+    this.gauges = new Gauges(this.gauges.buffer.slice(0));
     if (this.loop !== undefined) {
       this.loop = keepNumbers(this.loop);
       this.statistics = new RemoteStatistics(this.loop);
