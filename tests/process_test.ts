@@ -238,7 +238,7 @@ describe("a process that cannot be started", () => {
     await using child = new Child(command, { environment: { RINGPORT_ISOLATION: "process" } });
     const { code, errors } = await child.end(patience);
     expect(code).not.toBe(0);
-    expect(errors).toContain('cannot be had (option "isolation")');
+    expect(errors).toContain('is not available (option "isolation")');
     expect(errors).toContain("--allow-ffi for every library");
   });
 });

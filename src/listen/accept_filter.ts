@@ -29,9 +29,9 @@ export type AcceptFilterOptions<D> =
   & ConnectionOptions<D>
   & Pick<ListenOptions<D>, "admission" | "refused" | "proxyProtocol">;
 
-/** What becomes of connections. */
+/** Receives the results for connections. */
 export interface AcceptFilterEvents<D> {
-  /** A connection has passed and is to be opened. */
+  /** A connection has passed and can be opened. */
   opened(connection: StreamConnection<D>): void;
   /** A connection, opened or not, is gone. */
   left(): void;

@@ -114,7 +114,7 @@ export abstract class AcceptSource {
     this.stopWith(0);
   }
 
-  /** As `stop`, when another process has the listening socket and goes on with it. */
+  /** As `stop`, when another process continues with the listening socket. */
   handOn(): Promise<void> {
     this.stopWith(Flags.handedOn);
     return this.ended;

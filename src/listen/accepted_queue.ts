@@ -15,7 +15,7 @@ export class AcceptedQueue<D> {
   #ended = false;
   #full = false;
 
-  /** `setFull` is told when the queue becomes full and when it has room again. */
+  /** `setFull` is called when the queue becomes full and when it has room again. */
   constructor(setFull: (full: boolean) => void) {
     this.#setFull = setFull;
   }

@@ -68,7 +68,7 @@ export class BoundSource extends AcceptSource implements AsyncDisposable {
   /**
    * Binds. Throws what `listen` throws.
    *
-   * @param raw accepted sockets are told as descriptors; `paused` then concerns the listening socket.
+   * @param raw accepted sockets are reported as descriptors; `paused` then concerns the listening socket.
    */
   constructor(loop: EventLoop, options: BindOptions, manner: AcceptManner, raw = false) {
     super(loop, manner.accepts);
@@ -107,7 +107,7 @@ export class BoundSource extends AcceptSource implements AsyncDisposable {
     this.engine.submit(Operation.resumeReading, this.number);
   }
 
-  /** The library adds what it is told, in 32 bits, so that what it has accepted meanwhile is counted too. */
+  /** The library adds the number, in 32 bits, so that connections accepted meanwhile are counted too. */
   override allow(count: number): void {
     if (this.quota === undefined || this.isStopped || count === this.quota) return;
     this.engine.submit(Operation.allowAccepts, this.number, (count - this.quota) >>> 0);
@@ -172,7 +172,7 @@ function bind(
 function configure(engine: Engine, id: number, options: BindOptions): SocketAddress {
   try {
     const bound = socketAddress(engine, id, "local");
-    // The library binds a relative path from the root; it is told as it was given.
+    // The library binds a relative path from the root; the address contains it as it was given.
     const address = options.unix === undefined ? bound : { ...bound, path: options.unix };
     if (address.family === "Unix") checkInheritedUnix(options);
     else applySocketOptions(engine, id, "listen", options);

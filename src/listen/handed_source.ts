@@ -33,7 +33,7 @@ export class HandedSource extends AcceptSource {
   /**
    * Makes a connection out of the descriptor of an accepted socket, which belongs to this loop from now on:
    * one that cannot be a connection is closed. `peer` is the address that came with its accept; without it
-   * the system is asked, which knows it only as long as the peer is there. False: it was closed at once,
+   * the system is asked, which knows it only while the peer is connected. False: it was closed at once,
    * since the source has stopped or is at its limit.
    */
   adopt(descriptor: number, peer?: PeerWords): boolean {
@@ -52,7 +52,7 @@ export class HandedSource extends AcceptSource {
     return true;
   }
 
-  /** Nothing to pause: whoever accepts decides how much comes. */
+  /** Nothing to pause: the accepting thread decides how many connections arrive. */
   override pause(): void {}
 
   override resume(): void {}

@@ -28,7 +28,7 @@ export interface ListenRequest {
   reusePort: boolean;
   paused: boolean;
   noDelay: boolean;
-  /** Accepted sockets are told as raw descriptors. */
+  /** Accepted sockets are reported as raw descriptors. */
   handOver: boolean;
 }
 

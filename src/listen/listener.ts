@@ -23,7 +23,7 @@ import { checkListenOptions } from "./options.ts";
 import type { ListenOptions } from "./types.ts";
 
 /**
- * Where a listener stands. `"closing"`: it accepts no more, and the address or connections are still in use.
+ * The state of a listener. `"closing"`: it accepts no more, and the address or connections are still in use.
  * `"closed"`: the address is free and the last connection is gone.
  */
 export type ListenerState = "listening" | "paused" | "closing" | "closed";
@@ -194,7 +194,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.address.port;
   }
 
-  /** Where it stands. */
+  /** Its state. */
   get state(): ListenerState {
     if (this.#source.isStopped) return this.#isGone ? "closed" : "closing";
     return (this.#pausedBy & pausedByApplication) !== 0 ? "paused" : "listening";
@@ -268,8 +268,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   }
 
   /**
-   * As {@linkcode stop}, when another process has the listening socket and goes on with it: the path of a
-   * Unix socket stays, and whoever waits to be accepted is served there.
+   * As {@linkcode stop}, when another process continues with the listening socket: the path of a
+   * Unix socket stays, and clients that wait to be accepted are served there.
    *
    * @example
    * ```ts
@@ -284,7 +284,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#source.handOn();
   }
 
-  /** Takes other handlers, for the connections there are as well. */
+  /** Replaces the handlers, also those of open connections. */
   reload(options: { socket: SocketHandlers<D> }): void {
     if (typeof options !== "object" || options === null) {
       throw new OptionError("reload", "options", "options must be an object with socket");

@@ -76,7 +76,7 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
   limits?: ListenLimitOptions;
   /** Judges each connection by the address it comes from, before anything is made of it. */
   admission?: Admission;
-  /** Told of each connection that was cut before the application saw it. */
+  /** Called for each connection that was rejected before the application saw it. */
   refused?: (refusal: Refusal) => void;
   /**
    * The clients come through proxies that speak the PROXY protocol. Off by default: the peer is the client.
@@ -85,12 +85,12 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
 }
 
 /**
- * Who speaks the PROXY protocol to a listener (HAProxy's specification, versions 1 and 2).
+ * Proxies whose PROXY headers are trusted (HAProxy's specification, versions 1 and 2).
  *
  * Every connection of a trusted source must begin with a header; until it is read neither `open` nor `data`
- * is called. What comes from elsewhere is cut: the specification (section 2) forbids to guess whether a
- * header is there, because anybody could then give himself any address. Clients that come directly need
- * another listener.
+ * is called. Connections from other sources are rejected: the specification (section 2) forbids guessing
+ * whether a header is present, because any client could then claim any address. Clients that connect directly
+ * need another listener.
  *
  * @example
  * ```ts

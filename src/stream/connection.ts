@@ -52,7 +52,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (typeof config.data === "function" && !this.makeData()) return;
     this.call("open");
     if ((this.flags & Flag.unread) === 0) return;
-    // With handlers but without one for data, what comes is thrown away unless `open` has begun to read it.
+    // With handlers but without one for data, received bytes are discarded unless `open` has begun to read
+    // them.
     if (this.config.handlers.data !== undefined) this.resume();
     else if (this.config.handled && !given) this.discard();
   }
@@ -95,7 +96,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     throw stateError(this.id, operation, `the connection is ${this.state}`);
   }
 
-  /** What came and was not handled yet, in order; those who had it lose it. */
+  /** Received bytes that were not handled yet, in order; their former holders lose them. */
   #takeUnread(operation: string): Uint8Array[] {
     const rare = this.rare;
     let read: Uint8Array | undefined = noBytes;
@@ -139,7 +140,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if ((flags & (Flag.paused | Flag.handling)) !== 0) {
       this.#needStash().add(segment, offset, length);
       if ((flags & Flag.paused) !== 0) return;
-      // The `data` handler is at work: what comes behind these stays in the kernel.
+      // The `data` handler is running: bytes behind these stay in the kernel.
       this.#setPaused(true);
       return this.#submitWhileReading(Operation.pause);
     }
@@ -150,7 +151,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     window.endBorrow();
   }
 
-  /** Hands over what the application has given back together with what has come behind it. */
+  /** Delivers the bytes that the application returned, together with those received behind them. */
   #deliverWithTail(segment: number, offset: number, length: number): void {
     const { segments, engine } = this.config;
     const tail = this.#takeTail()!;
@@ -217,8 +218,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /**
-   * Within the `data` callback of a paused connection: the bytes of the window from `position` on come again
-   * when reading goes on. They are held in place.
+   * Within the `data` callback of a paused connection: the bytes of the window from `position` on are
+   * delivered again when reading continues. They are held in place.
    */
   putBack(window: Window, position: number): void {
     const { size } = this.config.segments;
@@ -231,12 +232,12 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   /** Reading is over. */
   receiveEnded(status: number, systemError: number): void {
     if ((this.flags & Flag.beforeHeader) !== 0) return this.origin?.headerReader?.ended(status);
-    // An error does not wait: it is told once, and a writer that paused until `drain` would wait for ever.
+    // An error does not wait: it is reported once, and a writer that paused until `drain` would wait forever.
     if (status !== Status.endOfStream) return this.failed("receive", status, systemError);
     const { flags } = this;
-    // The peer's FIN waits its turn behind what came while paused.
+    // The peer's FIN waits behind the bytes received while paused.
     const waits = (flags & Flag.paused) !== 0 ||
-      // A handler at work may still answer, unless this side has ended or the handler waits for the end.
+      // A running handler may still answer, unless this side has ended or the handler waits for the end.
       ((flags & Flag.handling) !== 0 && this.stateNumber === State.open && !this.closedIsWaitedFor);
     if (!waits || (flags & Flag.discarding) !== 0) return this.#peerEnded();
     this.#needStash().ended = true;
@@ -268,8 +269,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /**
-   * The same follows as without a stream when the peer ends. Whoever has taken `writable` ends this side by
-   * closing that.
+   * The same follows as without a stream when the peer ends. Code that has taken `writable` ends this side by
+   * closing it.
    */
   readToTheEnd(): void {
     if (!this.#endsByItself) return;
@@ -280,7 +281,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     });
   }
 
-  /** Ends this side where that is due, and no handler is at work that may still answer. */
+  /** Ends this side if that is due and no running handler may still answer. */
   protected endIfDue(): void {
     const rare = this.rare;
     if (rare === undefined || !rare.endDue || this.tasksAtWork > 0) return;
@@ -319,7 +320,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.config.engine.submit(Operation.pause, this.number);
   }
 
-  /** Takes reasons back. When none is left reading goes on, beginning with what came in while paused. */
+  /** Removes reasons. When none is left, reading continues with the bytes received while paused. */
   resumeFrom(reasons: number): void {
     if ((this.flags & reasons) === 0) return;
     this.flags &= ~reasons;
@@ -333,7 +334,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.#submitWhileReading(Operation.resumeReading);
   }
 
-  /** Hands over what came in while paused, until it is done or paused again. */
+  /** Delivers the bytes received while paused, until all are delivered or it is paused again. */
   #deliverStash(stash: Stash): void {
     while ((this.flags & Flag.resuming) !== 0 && !stash.empty) {
       const piece = stash.next();
@@ -345,7 +346,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
       // The handler has closed it: the library reads on, for the peer's end.
       if ((this.flags & Flag.discarding) !== 0) return this.#submitWhileReading(Operation.resumeReading);
       this.#setPaused(true);
-      // The handler is at work on these.
+      // The handler is processing these.
       if ((this.flags & Flag.handling) !== 0) this.flags &= ~Flag.resuming;
     }
     if ((this.flags & Flag.resuming) === 0) return;
@@ -356,7 +357,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.#peerEnded();
   }
 
-  /** From now on what comes is thrown away; reading goes on, so that the peer's end is seen. */
+  /** From now on received bytes are discarded; reading continues, so that the peer's end is seen. */
   discard(): void {
     if ((this.flags & Flag.discarding) !== 0) return;
     const paused = (this.flags & Flag.paused) !== 0;
@@ -368,7 +369,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (ended) this.#peerEnded();
   }
 
-  /** The time of what comes in stands still while paused. */
+  /** Time limits of input stop while paused. */
   #setPaused(on: boolean): void {
     const { timeLimits } = this.config;
     const watched = (this.flags & Flag.watched) !== 0;
@@ -396,7 +397,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     return this.needRare().stash ??= new Stash(this.config.engine);
   }
 
-  /** What came and waits in the connection, a reader or a framing: nobody has handled it. */
+  /** Unhandled bytes that wait in the connection, a reader or a framing. */
   get hasUnread(): boolean {
     if ((this.flags & (Flag.discarding | Flag.resuming)) !== 0 || this.framing !== undefined) return true;
     const rare = this.rare;
@@ -442,7 +443,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     return readExactly(this.id, length, () => this.pullReader("readExactly"));
   }
 
-  /** The reader behind reads of a given size. Throws if somebody else takes what comes. */
+  /** The reader behind reads of a given size. Throws if another reader takes the bytes. */
   pullReader(operation: string): PullReader {
     const rare = this.needRare();
     if (rare.reader instanceof PullReader) return rare.reader;
@@ -462,7 +463,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     throw stateError(this.id, operation, "the connection has a data handler, which receives the data");
   }
 
-  /** From now on what comes goes to the reader; false where nothing comes any more. */
+  /** From now on received bytes go to the reader; false if none will arrive any more. */
   #takesReader(): boolean {
     const { stateNumber } = this;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return false;
@@ -470,7 +471,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     return true;
   }
 
-  /** Somebody takes what comes: a handler or the stream. */
+  /** A handler or the stream takes received bytes. */
   get hasReader(): boolean {
     return this.config.handlers.data !== undefined || (this.flags & Flag.streaming) !== 0;
   }
@@ -587,7 +588,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.#endWriting(false);
   }
 
-  /** FIN after everything written; reading goes on. With `waiting` the linger timer watches the peer. */
+  /** FIN after everything written; reading continues. With `waiting` the linger timer watches the peer. */
   #endWriting(waiting: boolean): void {
     const { config, stateNumber } = this;
     if (stateNumber === State.readEnded) {
@@ -613,7 +614,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (!this.hasReader) this.discard();
   }
 
-  /** FIN after everything written, throw away what comes, gone at the peer's end. */
+  /** FIN after everything written, discard received bytes, gone at the peer's end. */
   close(): void {
     const { stateNumber } = this;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded && stateNumber !== State.readEnded) {
@@ -671,7 +672,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   failed(operation: string, status: number, systemError: number): void {
     const { stateNumber } = this;
     if (stateNumber === State.aborting || stateNumber === State.closed) return;
-    // Once the library has been told to close, only a break of the connection itself is news.
+    // Once the close is submitted, only a break of the connection itself matters.
     const closes = (this.flags & Flag.closeSubmitted) !== 0;
     if (closes && (this.error !== undefined || answersClose.includes(status))) return;
     const { engine } = this.config;
@@ -685,7 +686,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (!closes) this.cut("error", error);
   }
 
-  /** Handling what came for it has thrown: nobody knows how far it got. */
+  /** Handling a completion of it has thrown: its state is unknown. */
   broken(error: Error): void {
     this.note("error", error);
     this.callError(error);

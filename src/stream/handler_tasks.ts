@@ -1,6 +1,6 @@
 /**
  * Handlers that wait for a promise. One that waits for its own connection (a read of its stream, room for its
- * writes, its end) does no work: it is no task that the loop has taken on, and keeps no connection from being
+ * writes, its end) does not count as work: it is not a task of the loop, and keeps no connection from being
  * idle.
  *
  * @module
@@ -67,7 +67,7 @@ export class HandlerTasks {
     return this.atWork - before;
   }
 
-  /** The connection is gone: who has waited for that goes on. */
+  /** The connection is gone: handlers that waited for that continue. */
   endHasCome(): number {
     const before = this.atWork;
     this.#waitForClosed = 0;

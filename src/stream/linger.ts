@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Parts the linger time is divided into: so much later than asked for a silent peer may be cut. */
+/** Parts the linger time is divided into: a silent peer may be cut late by one of them. */
 export const lingerRounds = 4;
 
 /** The linger timer of one connection. */
@@ -27,7 +27,7 @@ export class Linger {
     this.#untaken = -1;
   }
 
-  /** A round is over after which everything is flushed. True when nothing more is to be waited for. */
+  /** A round is over after which everything is flushed. True when the wait is over. */
   flushed(alive: boolean): boolean {
     this.#flushed += 1;
     return !alive || this.#flushed >= lingerRounds;

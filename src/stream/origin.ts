@@ -6,7 +6,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 
-/** Takes what comes on a connection before its application knows of it. */
+/** Takes the bytes of a connection before its application sees it. */
 export interface HeaderReader {
   /** Bytes have come, with one hold. */
   take(segment: number, offset: number, length: number): void;

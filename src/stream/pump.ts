@@ -1,5 +1,5 @@
 /**
- * Two connections put together: what comes on one goes out on the other, both ways.
+ * Two connections joined: bytes received on one are sent on the other, both ways.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { StreamConnection } from "./connection.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
 import type { CloseReason, Connection, SocketHandlers } from "./types.ts";
 
-/** What became of two connections that were put together by {@linkcode pump}. */
+/** How two connections that were joined by {@linkcode pump} have ended. */
 export interface Pumped {
   /** Bytes that came from the first connection and were accepted for the second. */
   forward: number;
@@ -23,20 +23,20 @@ export interface Pumped {
 }
 
 /**
- * Puts two connections together, as a proxy does: what comes on one is written to the other, both ways, in
- * the memory it came in.
+ * Joins two connections, as a proxy does: bytes received on one are written to the other, both ways, from the
+ * memory they arrived in.
  *
  * Each is read only as fast as the other takes the bytes. The end of one side's stream is passed on while the
- * other direction goes on; when both have ended, both connections are closed. A connection that fails, is
- * reset or runs into a limit of time cuts the other one too; one that is closed by this side closes the other
- * after what was written to it.
+ * other direction continues; when both have ended, both connections are closed. If a connection fails, is
+ * reset or reaches a time limit, the other one is aborted too; if one is closed by this side, the other is
+ * closed after the bytes written to it.
  *
  * From this call on the connections' own `data`, `drain` and `end` handlers are not called any more; `close`,
  * `error` and `timeout` are. Bytes that have come and were not handled yet go along, also those behind a
  * header that was read with `readExactly`. A connection that is paused is resumed.
  *
  * @returns the bytes that went each way and how both connections ended, once both are closed. Never rejects.
- * @throws {OptionError} for what are not two connections of the library.
+ * @throws {OptionError} for anything but two connections of the library.
  * @throws {StateError} when one of them is closing or closed already or no longer writes, or its `readable`
  * is read.
  *
@@ -126,10 +126,10 @@ class Side implements SocketHandlers<unknown> {
     core.handOn(root.with(this, { autoPause: false, allowHalfOpen: true }), "pump");
   }
 
-  /** Both sides are there. */
+  /** Both sides are open. */
   flow(): void {
     if (!this.#endedBefore) return this.core.resumeFrom(pauseReasons);
-    // Nothing more comes, and what came lies here: at most what was read ahead.
+    // Nothing more arrives, and the received bytes lie here: at most those read ahead.
     const { core } = this;
     for (const bytes of core.takeCopies()) {
       if (this.other.core.write(bytes) !== "refused") this.passed += bytes.length;

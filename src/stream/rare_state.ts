@@ -25,7 +25,7 @@ export class RareState {
   /** Limits of its own, instead of those of the configuration. */
   limits: Limits | undefined = undefined;
   linger: Linger | undefined = undefined;
-  /** What comes was read to the end: this side ends when no handler is at work on it any more. */
+  /** The input was read to the end: this side ends when no handler runs any more. */
   endDue = false;
   reader: Reader | undefined = undefined;
   readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined = undefined;

@@ -1,5 +1,5 @@
 /**
- * Requests of sockets that are yet to be opened, written into a segment where the library reads them.
+ * Requests to open sockets, written into a segment where the library reads them.
  *
  * @module
  */

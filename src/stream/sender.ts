@@ -85,7 +85,7 @@ export function drainUnheard(handlers: object): void {
   drainsOfTheFramework.add(handlers);
 }
 
-/** Whether the application hears of `drain`, and so can write again what was refused. */
+/** Whether the application has a `drain` handler, and so can write refused bytes again. */
 export function heedsDrain(handlers: DrainHandlers): boolean {
   return handlers.drain !== undefined && !drainsOfTheFramework.has(handlers);
 }
@@ -231,7 +231,7 @@ export class Sender {
     const waits = this.bufferedBytes(target) > 0;
     if (waits) this.#oweDrain(target);
     const heeded = heedsDrain(config.handlers);
-    // Whoever hears `drain` writes again then; until it comes these bytes went nowhere.
+    // A `drain` handler is expected to write them again; until it is called these bytes count as lost.
     if (waits || !heeded) target.refused(length);
     if (heeded) return "refused";
     const message = `write: ${length} bytes would exceed the ${config.bufferLimit} bytes of "bufferLimit"`;
@@ -388,7 +388,10 @@ export class Sender {
     return sent;
   }
 
-  /** Whether a send of so many segments may be submitted now: nothing waits before it, and there is room. */
+  /**
+   * Whether a send of this number of segments may be submitted now: nothing waits before it, and there is
+   * room.
+   */
   #canSubmit(target: SendTarget, covered: number): boolean {
     const engine = this.#engine;
     const { outbox } = target;
@@ -403,7 +406,7 @@ export class Sender {
     return target.inFlight;
   }
 
-  /** True when no completion of the connection will come to go on with. */
+  /** True when no further completion of the connection will continue its writes. */
   #nothingComes(target: SendTarget): boolean {
     return this.#engine.sendPending[slotOf(target.number)] === 0;
   }

@@ -100,7 +100,7 @@ export class SharedConfig<D = unknown> {
   }
 
   /**
-   * The same for connections that go on with other handlers. They stay those of this configuration's owner,
+   * The same for connections with other handlers. They stay those of this configuration's owner,
    * whose `close` is called as well.
    */
   with(

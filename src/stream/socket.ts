@@ -40,7 +40,7 @@ import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./time_
 export interface FramingMemory {
   /** The connection is gone. */
   forget(): void;
-  /** The connection goes on without this framing: gives the bytes of a message that has not come whole. */
+  /** The connection leaves this framing: returns the bytes of an incomplete message. */
   leave(): Uint8Array;
 }
 
@@ -91,7 +91,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   abstract timerDue(timer: number): void;
   abstract resumeFrom(reasons: number): void;
   abstract discard(): void;
-  /** No handler is at work any more: ends this side where that has waited for it. */
+  /** No handler runs any more: ends this side if that has waited for it. */
   protected abstract endIfDue(): void;
 
   get id(): number {
@@ -136,7 +136,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     this.config.engine.unref();
   }
 
-  /** This end: where its listener listens, or what the system tells while the connection is there. */
+  /** This end: the address of its listener, or the system's answer while the connection is open. */
   get localAddress(): SocketAddress {
     const { localAddress } = this.config;
     return localAddress === undefined ? this.#askAddress("local") : { ...localAddress };
@@ -365,7 +365,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   /**
-   * Follows what a `data` handler returned for `window`. When it is a promise, what comes next waits until it
+   * Follows what a `data` handler returned for `window`. If it is a promise, further bytes wait until it
    * has settled, unless the handlers are to run beside each other or the handler waits for the end.
    */
   protected settleData(result: unknown, window: Window): void {
@@ -388,7 +388,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     this.flags |= Flag.handling;
   }
 
-  /** What came while a `data` handler worked may come now. */
+  /** Bytes that arrived while a `data` handler ran may be delivered now. */
   #handled(promise: number): void {
     const tasks = this.#tasks!;
     if (tasks.bytesWaitFor !== promise) return;
@@ -399,20 +399,20 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   #rejected(error: unknown, generation: number): void {
     const { config } = this;
     if (config.generation === generation) return this.handlerFailed(error);
-    // The connection has gone on to somebody whom this does not concern.
+    // The connection has other handlers now, which this does not concern.
     config.engine.handlerErrors += 1;
     this.#reportUnhandled(error);
   }
 
   /**
-   * A handler has thrown or rejected: `error` is told, and the connection is aborted, unless the `error`
+   * A handler has thrown or rejected: `error` is called, and the connection is aborted, unless the `error`
    * handler has itself ended it.
    */
   handlerFailed(thrown: unknown): void {
     const error = errorOf(thrown, this.id);
     this.config.engine.handlerErrors += 1;
     const { stateNumber } = this;
-    // The connection's own error, which a stream passes on to who reads or writes it, was told already.
+    // The connection's own error, which a stream passes on to its reader or writer, was reported already.
     const told = error === this.error;
     if (!this.callError(error) && !told) this.#reportUnhandled(error);
     if (this.stateNumber === stateNumber) this.cut("error", error);
@@ -462,7 +462,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     return this.#tasks !== undefined && this.#tasks.waitForClosed;
   }
 
-  /** The connection is gone: who has waited for that goes on. */
+  /** The connection is gone: handlers that waited for that continue. */
   protected endHasCome(): void {
     if (this.#tasks !== undefined) this.#tasksChanged(this.#tasks.endHasCome());
   }

@@ -38,7 +38,7 @@ export interface UnixEndpoint {
 interface Inherited {
   readonly kind: "inherited";
   readonly descriptor: number;
-  /** The descriptor stays with whoever has it. */
+  /** The descriptor stays the caller's. */
   readonly duplicate: boolean;
   readonly text: string;
 }
@@ -75,7 +75,7 @@ export function unixEndpoint(path: string): UnixEndpoint {
  * current folder. One that has no room from the root stays as it is.
  */
 export function absoluteUnixPath(path: string): string {
-  // Abstract names are no paths; those of Windows begin with a slash of either kind or with a drive.
+  // Abstract names are not paths; those of Windows begin with a slash of either kind or with a drive.
   if (/^([\0/\\]|[a-z]:)/i.test(path)) return path;
   const folder = currentFolder();
   if (folder === undefined) return path;

@@ -29,13 +29,13 @@ export const stateNames: readonly ConnectionState[] = [
 
 /** Flags beside the state. */
 export const Flag = {
-  /** Reading is paused, or what came in while paused is yet to be handed over. */
+  /** Reading is paused, or bytes received while paused are not delivered yet. */
   paused: 1 << 0,
   /** Paused by the framework because nobody reads yet, not by the application. */
   unread: 1 << 1,
-  /** What comes is thrown away. */
+  /** Received bytes are discarded. */
   discarding: 1 << 2,
-  /** What comes goes to the readable stream. */
+  /** Received bytes go to the readable stream. */
   streaming: 1 << 3,
   /** `end` or `close` waits for the peer: the linger timer runs, and signs of life count. */
   lingering: 1 << 4,
@@ -61,7 +61,7 @@ export const Flag = {
   granted: 1 << 18,
   /** Its `timeout` handler runs. */
   telling: 1 << 19,
-  /** Resumed, and what came in while paused is handed over after the next poll. */
+  /** Resumed, and bytes received while paused are delivered after the next poll. */
   resuming: 1 << 13,
   /** In the list of those who try again after the next poll. */
   waiting: 1 << 11,
@@ -81,25 +81,25 @@ export const Flag = {
   pausedByPump: 1 << 28,
   /** The application has given bytes back: they come again in front of the next ones. */
   tailed: 1 << 29,
-  /** Aborted, or its `error` handler was called: no handler hears of it any more but `close`. */
+  /** Aborted, or its `error` handler was called: only `close` is called from now on. */
   muted: 1 << 27,
   /**
-   * The promise of its `data` handler has not settled: what comes meanwhile waits. The library goes on
-   * reading until something does come, so that a handler that is soon done costs no submission.
+   * The promise of its `data` handler has not settled: bytes that arrive meanwhile wait. The library
+   * continues reading until some arrive, so that a handler that finishes soon costs no submission.
    */
   handling: 1 << 30,
 } as const;
 
 /**
  * Why reading is paused. Each part of the framework sets and takes back its own reason, so that none of them
- * resumes what another has paused; reading goes on when the last one is gone.
+ * resumes what another has paused; reading continues when no reason is left.
  */
 export const pauseReasons = Flag.unread | Flag.heldBack | Flag.pausedByApplication | Flag.pausedByWriting |
   Flag.pausedByStream | Flag.pausedByPump | Flag.handling;
 
 /**
- * Who ended the connection, as a place in {@linkcode endedByNames} from one on, in bits of the flags: an end
- * in order, which most connections come to, then needs no object of its own. Zero: nobody yet.
+ * The side that ended the connection, as an index into {@linkcode endedByNames} from one on, in bits of the
+ * flags: an end in order, which most connections come to, then needs no object of its own. Zero: nobody yet.
  */
 const endedByShift = 24;
 export const endedByMask = 7 << endedByShift;
@@ -110,7 +110,7 @@ export function withEndedBy(flags: number, by: CloseReason["by"]): number {
   return (flags & ~endedByMask) | (endedByNames.indexOf(by) + 1) << endedByShift;
 }
 
-/** Who ended the connection; this side where nobody was named. */
+/** The side that ended the connection; this side by default. */
 export function endedBy(flags: number): CloseReason["by"] {
   return endedByNames[((flags & endedByMask) >> endedByShift) - 1] ?? "local";
 }

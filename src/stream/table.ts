@@ -1,6 +1,6 @@
 /**
- * The connections and listeners of one loop by their ids: takes the loop's completions and hands each to whom
- * it concerns. An id of an earlier generation concerns nobody.
+ * The connections and listeners of one loop by their ids: takes the loop's completions and hands each to its
+ * socket. An id of an earlier generation belongs to none.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export interface Attempt {
   connected(id: number, status: number, systemError: number): void;
 }
 
-/** Something under way on the loop that has no socket yet, and is to be given up when the loop ends. */
+/** An operation in progress without a socket, which is canceled when the loop ends. */
 export interface PendingSocket {
   loopEnds(): void;
 }
@@ -111,7 +111,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
     this.#attempts.set(tag, attempt);
   }
 
-  /** `pending` hears of the loop's end until it is removed. */
+  /** `pending` is notified of the loop's end until it is removed. */
   addPending(pending: PendingSocket): void {
     this.#pending.add(pending);
   }
@@ -165,7 +165,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
     }
   }
 
-  /** What the socket of an id is; undefined of one that is gone or yet to be told of. */
+  /** What the socket of an id is; undefined if it is gone or was not reported yet. */
   roleOf(id: number): SocketRole | undefined {
     const connection = this.#find(id);
     if (connection !== undefined) return connection.role;
@@ -230,7 +230,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
   broken(id: number, error: Error): void {
     const connection = this.#find(id);
     if (connection !== undefined) return connection.broken(error);
-    // A listener or a datagram socket serves others as well and goes on.
+    // A listener or a datagram socket serves others as well and stays open.
     if (this.roleOf(id) === undefined) this.#engine.submit(Operation.abort, id);
   }
 
@@ -254,7 +254,7 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
     for (const attempt of attempts) this.#end(() => attempt.connected(noId, Status.canceled, 0));
   }
 
-  /** One end that fails must not keep the others from hearing of theirs. */
+  /** A failure of one must not keep the others from being notified. */
   #end(action: () => void): void {
     try {
       action();

@@ -11,9 +11,9 @@ import type { Role } from "../base/role.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./time_limits/types.ts";
 
 /**
- * Where a connection stands. `"connecting"`: not there yet. `"open"`: both ways. `"write-ended"`: this side
- * has ended writing, reading goes on. `"read-ended"`: the peer has ended writing, this side may still write.
- * `"closing"`: the last bytes go out, nothing is taken in. `"aborting"`: cut, waiting for the kernel.
+ * The state of a connection. `"connecting"`: not established yet. `"open"`: both ways. `"write-ended"`: this
+ * side has ended writing, reading continues. `"read-ended"`: the peer has ended writing, this side may still
+ * write. `"closing"`: the last bytes go out, nothing is taken in. `"aborting"`: cut, waiting for the kernel.
  * `"closed"`: gone.
  */
 export type ConnectionState =
@@ -26,10 +26,10 @@ export type ConnectionState =
   | "closed";
 
 /**
- * What `write` did, always with all of the bytes or with none. `"sent"`: taken, go on. `"queued"`: taken, but
- * the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because the buffer
- * would exceed `bufferLimit` or because the connection no longer writes; where it still writes, `drain` will
- * follow, and its handler is expected to write the bytes again. Refused writes are counted
+ * What `write` did, always with all of the bytes or with none. `"sent"`: accepted, continue. `"queued"`:
+ * accepted, but the buffer is above its high mark: wait for `drain`. `"refused"`: nothing was taken, because
+ * the buffer would exceed `bufferLimit` or because the connection no longer writes; where it still writes,
+ * `drain` will follow, and its handler is expected to write the bytes again. Refused writes are counted
  * (`loop.stats().writesRefused`); without a `drain` handler the first one is also logged, and in development
  * mode (`createLoop({ development: true })`) each one throws a {@linkcode LimitError} with the code
  * `ERR_WRITE_REFUSED`.
@@ -37,28 +37,28 @@ export type ConnectionState =
 export type WriteResult = "sent" | "queued" | "refused";
 
 /**
- * What can be written. Bytes are copied before `write` returns, but for those of a window, which go as they
- * are.
+ * What can be written. Bytes are copied before `write` returns, except those of a window, which are sent as
+ * they are.
  */
 export type Writable = Window | Uint8Array | ArrayBuffer | string;
 
 /** How a connection came to its end. */
 export interface CloseReason {
   /**
-   * Who ended it: this side, the peer by its FIN, an error (`error` says which: a reset, an exception of a
-   * handler), or a time that ran out.
+   * The cause of the end: this side, the peer by its FIN, an error (`error` says which: a reset, an exception
+   * of a handler), or a time that ran out.
    */
   by: "local" | "peer" | "error" | "timeout";
   /** The error, where one was the cause. */
   error?: Error;
   /**
    * Bytes given to `write` that were never handed to the kernel: those it accepted, and those it refused for
-   * want of room since the last `drain` that the application has heard.
+   * lack of room since the last `drain` that was called.
    */
   bytesLost: number;
   /**
    * True when `bytesLost` is 0 and the connection did not break after this side had ended: a reset then may
-   * take away what the kernel had yet to deliver or the peer had yet to read.
+   * destroy bytes that the kernel had not delivered or the peer had not read.
    */
   flushed: boolean;
 }
@@ -68,13 +68,13 @@ export interface CloseReason {
  * may be async. When one throws or rejects, `error` is called and that connection alone is aborted.
  */
 export interface SocketHandlers<D = undefined> {
-  /** The connection is there: accepted, or connected. */
+  /** The connection is established: accepted, or connected. */
   open?(connection: Connection<D>): void | Promise<void>;
   /**
    * Bytes have come. The window is borrowed until the callback returns or, in an async one, reaches its first
-   * `await`. While the promise of an async one has not settled, what comes next waits, and so does the peer's
-   * end (see `concurrent`). Without this handler what comes is thrown away, unless `connection.readable` is
-   * read.
+   * `await`. While the promise of an async one has not settled, further bytes wait, and so does the peer's
+   * end (see `concurrent`). Without this handler received bytes are discarded, unless `connection.readable`
+   * is read.
    */
   data?(connection: Connection<D>, data: Window): void | Promise<void>;
   /** After "queued" or "refused": the buffer has fallen to its low mark. */
@@ -87,7 +87,7 @@ export interface SocketHandlers<D = undefined> {
   /** The connection is gone: always called, once, last. */
   close?(connection: Connection<D>, reason: CloseReason): void | Promise<void>;
   /**
-   * A limit of `timeouts` or of the rates is reached. `"keep"`: it counts anew from now. Otherwise the
+   * A limit of `timeouts` or of the rates is reached. `"keep"`: it starts again from now. Otherwise the
    * connection is ended: gently for `"firstByte"`, `"idle"` and `"lifetime"`, by abort for the others, unless
    * the handler has ended it in its own way (`end` with a last answer). An async handler cannot keep it.
    */
@@ -158,7 +158,8 @@ export interface ConnectionOptions<D = undefined> {
   /**
    * Milliseconds a connection that was ended or closed waits for the peer to take bytes or to end its side,
    * counted from the last sign of life, before it is given up: what is still buffered here is lost, what the
-   * kernel has taken it goes on delivering. 5,000 by default; 0 does not wait for the peer's end at all.
+   * kernel continues to deliver the bytes it has accepted. 5,000 by default; 0 does not wait for the peer's
+   * end at all.
    */
   lingerTimeout?: number;
   /** Time limits. None by default. */
@@ -189,7 +190,7 @@ export interface ConnectionOptions<D = undefined> {
 export interface Connection<D = undefined> extends AsyncDisposable {
   /** A number of its own among the connections of its loop; used again only long after. */
   readonly id: number;
-  /** Where it stands. */
+  /** Its state. */
   readonly state: ConnectionState;
   /** `"server"` for an accepted connection, `"client"` for one made by `connect`. */
   readonly role: Role;
@@ -208,8 +209,8 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   readonly localAddress: SocketAddress;
   /**
    * The client: the peer's end, or what a trusted proxy has named. It is kept: `open` and `close` can read it
-   * when the peer has gone already, and so can anybody later. IPv4 clients of an IPv6 listener are told as
-   * IPv4.
+   * when the peer has gone already, and so can anybody later. IPv4 clients of an IPv6 listener are reported
+   * as IPv4.
    */
   readonly remoteAddress: SocketAddress;
   /** The peer's end of the socket, a proxy where there is one. Kept like `remoteAddress`. */
@@ -218,17 +219,17 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   readonly proxyHeader: ProxyHeader | undefined;
   /**
    * Writes all of the bytes or none. What is written in one turn goes out in one system call at its end.
-   * Throws an OptionError for a value that is no bytes, a WindowError for a window whose time is over.
+   * Throws an OptionError for a value that is not bytes, a WindowError for a window whose time is over.
    */
   write(bytes: Writable): WriteResult;
   /**
-   * Flushes, sends FIN and waits for the peer's FIN, while `data` goes on. A peer that shows no sign of life
-   * for `lingerTimeout` is cut; while reading is paused it is not. `bytes` are written before.
+   * Flushes, sends FIN and waits for the peer's FIN, while `data` continues. A peer that shows no sign of
+   * life for `lingerTimeout` is cut, but not while reading is paused. `bytes` are written before.
    *
    * @returns what `write` did with `bytes`, "sent" without any.
    */
   end(bytes?: Writable): WriteResult;
-  /** Flushes and sends FIN. Reading goes on for as long as the peer likes. */
+  /** Flushes and sends FIN. Reading continues until the peer ends. */
   shutdownWrite(): void;
   /**
    * Flushes, sends FIN, throws away what still comes, and is gone when the peer ends or `lingerTimeout` is
@@ -240,11 +241,11 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    */
   abort(): void;
   /**
-   * Reads exactly `length` bytes, as a copy. What comes behind them waits for the next read, `readable`,
+   * Reads exactly `length` bytes, as a copy. Bytes behind them wait for the next read, `readable`,
    * `reload` or `pump`. One read may wait at a time.
    *
-   * @throws {OptionError} for a length that is no whole number of bytes.
-   * @throws {StateError} where a `data` handler or `readable` takes what comes.
+   * @throws {OptionError} for a length that is not a whole number of bytes.
+   * @throws {StateError} if a `data` handler or `readable` takes the received bytes.
    * @returns a promise that rejects with the code `ERR_UNEXPECTED_END` when the peer ends before, and with
    * the connection's error when it fails.
    */
@@ -304,19 +305,19 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   setTimeouts(timeouts: ConnectionTimeoutOptions, limits?: RateOptions): void;
   /**
    * A message begins to come in: `timeouts.message` and `receiveRate` count until `messageEnded`. Called by
-   * whoever takes the bytes apart, at the first byte of a message that is not complete yet. Does nothing
+   * the code that parses the bytes, at the first byte of an incomplete message. Does nothing
    * while a message is in progress.
    */
   messageBegan(): void;
   /** The message in progress is complete. Does nothing where there is none. */
   messageEnded(): void;
   /**
-   * What comes, as a byte stream with backpressure. Reading it takes the place of a `data` handler: with one,
-   * it throws a StateError. It ends with the peer's FIN and fails with the connection.
+   * The received bytes, as a stream with backpressure. Reading it takes the place of a `data` handler: with
+   * one, it throws a StateError. It ends with the peer's FIN and fails with the connection.
    *
    * When it was read to its end, or canceled, and the peer has ended, this side ends too, as it does with
    * callbacks: unless `allowHalfOpen` or an `end` handler say otherwise, or `writable` was taken, whose
-   * closing ends this side. It waits for async handlers that are at work, or, without one, for the next turn
+   * closing ends this side. It waits for async handlers that are running, or, without one, for the next turn
    * of the runtime's event loop: what is written until then still goes out.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;

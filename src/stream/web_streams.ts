@@ -1,6 +1,6 @@
 /**
- * A connection as web streams, and the reading by asking for so many bytes at a time. All of them are pulled,
- * so that a slow reader makes the peer wait.
+ * A connection as web streams, and reading a given number of bytes. All of them are pulled, so that a slow
+ * reader makes the peer wait.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface ReadTarget {
   readonly error: Error | undefined;
   pauseFor(reason: number): void;
   resumeFrom(reasons: number): void;
-  /** What comes is thrown away from now on. */
+  /** Received bytes are discarded from now on. */
   discard(): void;
   /** The reader has read everything up to the peer's end. */
   readToTheEnd(): void;
@@ -34,7 +34,7 @@ export interface WriteTarget {
   readonly stateNumber: State;
   readonly config: { readonly bufferLimit: number };
   readonly hasReader: boolean;
-  /** Whether so many bytes would be refused now, and a `drain` is owed for them. */
+  /** Whether this number of bytes would be refused now, and a `drain` is owed for them. */
   mustWait(length: number): boolean;
   write(bytes: Uint8Array): WriteResult;
   end(): WriteResult;
@@ -44,7 +44,7 @@ export interface WriteTarget {
   waitsForConnection(change: 1 | -1): void;
 }
 
-/** Who reads a connection that has no `data` handler. */
+/** The reader of a connection without a `data` handler. */
 export interface Reader {
   /** Nobody reads any more: read to the end, canceled, failed or detached. */
   readonly over: boolean;
@@ -54,11 +54,11 @@ export interface Reader {
   take(window: Window): void;
   /** The peer has ended its side; what is buffered still comes. */
   end(): void;
-  /** The connection is gone; without an error what has come can still be read. */
+  /** The connection is gone; without an error, received bytes can still be read. */
   fail(error: Error | undefined): void;
-  /** The connection goes on to another lease. */
+  /** The connection passes to another lease. */
   detach(): void;
-  /** The connection goes on to other handlers: gives what was not read; undefined where it cannot be left. */
+  /** The connection passes to other handlers: returns unread bytes; undefined if it cannot be left. */
   leave(): Uint8Array<ArrayBuffer> | undefined;
 }
 
@@ -66,7 +66,7 @@ export interface Reader {
 export class StreamReader implements Reader {
   readonly #connection: ReadTarget;
   #controller: ReadableByteStreamController | undefined = undefined;
-  /** What has come and was not asked for yet. */
+  /** Received bytes that were not requested yet. */
   #queue: Uint8Array<ArrayBuffer>[] = [];
   #queuedBytes = 0;
   /** A read waits. */
@@ -90,7 +90,7 @@ export class StreamReader implements Reader {
         pull: () => this.#pull(),
         cancel: () => this.#cancel(),
       },
-      // The reader itself buffers what comes ahead. So a pull always means that somebody waits in a read, and
+      // The reader itself buffers bytes ahead. So a pull always means that a read waits, and
       // only a read behind the last bytes sees the end of the stream.
       { highWaterMark: 0 },
     );
@@ -124,7 +124,7 @@ export class StreamReader implements Reader {
     this.#controller!.error(error);
   }
 
-  /** The connection goes on to somebody else: the stream ends here. */
+  /** The connection passes to another reader: the stream ends here. */
   detach(): void {
     if (this.#over) return;
     this.#close();
@@ -211,7 +211,7 @@ export class StreamReader implements Reader {
   #tellEnd(): void {
     const controller = this.#controller!;
     controller.close();
-    // A reader that waits with its own buffer is told by an empty answer.
+    // A reader that waits with its own buffer gets an empty answer.
     controller.byobRequest?.respond(0);
   }
 }
@@ -349,7 +349,7 @@ const bufferMinBytes = 1024;
 /** A reader that is asked for each piece. */
 export class PullReader implements Reader {
   readonly #connection: ReadTarget;
-  /** What has come and was not taken lies between the two. */
+  /** Received bytes that were not taken lie between the two. */
   #bytes = new Uint8Array(0);
   #start = 0;
   #end = 0;
@@ -362,7 +362,7 @@ export class PullReader implements Reader {
     this.#connection = connection;
   }
 
-  /** Nobody reads any more: the end was told. */
+  /** Reading is over: the end was reported. */
   get over(): boolean {
     return this.#over;
   }
@@ -401,7 +401,7 @@ export class PullReader implements Reader {
     this.end();
   }
 
-  /** The connection goes on to somebody else. */
+  /** The connection passes to another reader. */
   detach(): void {
     const pull = this.#pull;
     this.#wait(undefined);

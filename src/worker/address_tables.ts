@@ -19,7 +19,7 @@ const ownIndex = 0;
 const indicesMax = addressWorkersMax;
 
 export class AddressTables {
-  /** Who may connect. */
+  /** The limits by address. */
   readonly limits: AddressLimits;
   /** The memory, where workers are processes. */
   readonly shared: SharedParts | undefined = undefined;

@@ -74,7 +74,7 @@ function readInThread(moduleUrl: string, over: AbortSignal): Promise<{ options: 
   });
 }
 
-/** In the thread: what is to be sent back. */
+/** In the thread: the value to send back. */
 export async function readOptions({ readOptionsOf: moduleUrl }: ReadOptions): Promise<OptionsRead> {
   try {
     const { options } = await importApplication(moduleUrl);

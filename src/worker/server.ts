@@ -175,9 +175,9 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Starts a server and serves until it is told to stop: by SIGTERM or SIGINT (Ctrl+C, on Windows Ctrl+Break
-   * and the closing of its window, too), a second one of which cuts everything, by the application, or
-   * because its workers keep dying. Resolves with the report of the shutdown; rejects when the server had
+   * Starts a server and serves until it is stopped: by SIGTERM or SIGINT (Ctrl+C, on Windows also Ctrl+Break
+   * and the closing of its window), where a second signal aborts everything; by the application; or because
+   * its workers keep dying. Resolves with the report of the shutdown; rejects when the server had
    * to stop for a fault.
    *
    * Options come from the module's export `options`, over which those given here win, then the environment,
@@ -223,7 +223,7 @@ export class Server implements AsyncDisposable {
     given: OptionSources,
   ): Promise<Server> {
     const moduleUrl = host.moduleUrl(String(application));
-    // What is wrong with flags and variables is told before the application is loaded.
+    // Errors in flags and variables are reported before the application is loaded.
     const sources = readSources({ ...hostSources(), flags: host.arguments, ...given });
     const exported = given.exported === undefined
       ? readExported(await exportedOptions(moduleUrl), moduleUrl)
@@ -299,7 +299,7 @@ export class Server implements AsyncDisposable {
     }).finally(() => this.#watchAccepts(-1));
   }
 
-  /** Where it stands. */
+  /** Its phase. */
   get phase(): Phase {
     return this.#phase;
   }
@@ -617,7 +617,7 @@ export class Server implements AsyncDisposable {
   }
 
   #udpPlans(): UdpPlan[] {
-    // Only Linux shares a port between sockets and spreads what comes there.
+    // Only Linux shares a port between sockets and spreads the connections.
     const reusePort = host.operatingSystem === "linux";
     return this.#udp.map(({ address: { port } }, index) => {
       const { inherited } = this.#options.udp[index];
@@ -654,7 +654,7 @@ export class Server implements AsyncDisposable {
     this.#heard({ kind: "failed", error: new RingportError(message, details) });
   }
 
-  /** Everything that is to be known of the workers comes here. */
+  /** Receives all events of the workers. */
   #heard(event: WorkerEvent): void {
     switch (event.kind) {
       case "gone":

@@ -1,5 +1,5 @@
 /**
- * What a service manager is told of the server: by systemd's protocol, in the sockets and variables of
+ * Notifications to the service manager, by systemd's protocol, in the sockets and variables of
  * sd_notify(3) and sd_watchdog_enabled(3).
  *
  * @module
@@ -8,7 +8,7 @@ import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import { host } from "../host/mod.ts";
 import { notifyManager } from "../loop/native.ts";
 
-/** Milliseconds until a manager that had no room for a notice is told again. */
+/** Milliseconds until a notification is sent again to a manager that had no room for it. */
 const retryMilliseconds = 50;
 /** Notices that wait for room at most: more than a server has to tell in its life. */
 const maxWaiting = 32;
@@ -67,7 +67,7 @@ export class ServiceManager {
     return variables && new ServiceManager(variables, unreachable);
   }
 
-  /** `unreachable`: called once where it cannot be told. */
+  /** `unreachable`: called once if it cannot be notified. */
   constructor({ path, watchdog }: ManagerVariables, unreachable: () => void) {
     this.#path = path;
     this.#watchdog = watchdog;

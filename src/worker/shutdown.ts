@@ -1,5 +1,5 @@
 /**
- * The phases of a shutdown, each with its deadline, and the report of what became of everything.
+ * The phases of a shutdown, each with its deadline, and the report of how everything has ended.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export interface PhaseReport {
   finished: boolean;
 }
 
-/** What became of a server and its connections. */
+/** How a server and its connections have ended. */
 export interface ShutdownReport extends DrainCounts {
   /** Why it was shut down: `"SIGTERM"`, `"shutdown"`, or the fault that stopped it. */
   reason: string;
@@ -150,7 +150,7 @@ async function drain(task: ShutdownTask): Promise<boolean> {
     let { movements } = worker;
     let deadline = performance.now() + draining;
     for (;;) {
-      // The counters that tell of movement are memory that the worker writes: nothing tells of a change.
+      // The counters that show progress are memory that the worker writes: no event reports a change.
       if (await withTimeout(emptied, movementInterval, task.hurry)) return true;
       const now = performance.now();
       if (worker.movements !== movements) deadline = now + draining;

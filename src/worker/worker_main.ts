@@ -134,9 +134,9 @@ export class WorkerMain {
 }
 
 /**
- * What goes to the server's log, as plain data: an error that is sent to another thread loses its code, its
- * cause and the name of its class, and not every value can be sent. An error in place of the message is told
- * as one.
+ * The fields of a log entry as plain data: an error that is sent to another thread loses its code, its
+ * cause and the name of its class, and not every value can be sent. An error in place of the message is
+ * logged as an error.
  */
 function plainLog(message: unknown, fields: Record<string, unknown> = {}): FromWorker {
   const text = typeof message === "string" ? message : messageOf(message);

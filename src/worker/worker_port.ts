@@ -22,7 +22,7 @@ export type ToWorker =
   | { kind: "message"; body: Uint8Array<ArrayBuffer>; from: number | undefined }
   /** `count` of this worker's messages were passed on. */
   | { kind: "passed"; count: number; bytes: number }
-  /** Tell of accepted connections from now on, or no more. */
+  /** Turns the report of accepted connections on or off. */
   | { kind: "tellAccepts"; on: boolean }
   /** All workers have drained: free everything and end. */
   | { kind: "stop" };
@@ -50,7 +50,7 @@ export interface WorkerEnd {
   message: string;
 }
 
-/** What comes out of a port. The end comes once, and last. */
+/** The events of a port. The end is emitted once, and last. */
 export type PortEvent = FromWorker | { kind: "ended"; end: WorkerEnd };
 
 /** Accepted sockets on their way to a worker. */
@@ -66,7 +66,7 @@ export interface WorkerQueue {
   /** False: too many are on their way. */
   give(handed: HandedOver): boolean;
   /**
-   * Resolves when nothing is on its way any more; left out where the worker takes what there is with its next
+   * Resolves when nothing is on its way any more; undefined if the worker takes everything with its next
    * message.
    */
   emptied?(): Promise<void>;

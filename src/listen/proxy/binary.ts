@@ -32,7 +32,7 @@ export function readBinaryLength(bytes: Uint8Array): number | string {
   const command = bytes[commandByte] & 0xf;
   if (command > commandProxy) return `has the unknown command ${command}`;
   const length = bytes[lengthByte] << 8 | bytes[lengthByte + 1];
-  // What follows a local one is to be ignored, family and all.
+  // Everything after a local command must be ignored, the family included.
   if (command !== commandProxy) return length;
   const family = bytes[familyByte] >> 4;
   const transport = bytes[familyByte] & 0xf;

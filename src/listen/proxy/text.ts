@@ -15,7 +15,7 @@ const fieldCount = 6;
 export function readProxyLine(line: string): ProxyHeader | string {
   const fields = line.split(" ");
   const protocol = fields[1];
-  // Whatever follows is to be ignored: the proxy does not know the addresses.
+  // The rest must be ignored: the proxy does not know the addresses.
   if (protocol === "UNKNOWN") return new ProxyHeader(1, "proxy");
   if (protocol !== "TCP4" && protocol !== "TCP6") return "names no protocol of TCP4, TCP6 and UNKNOWN";
   if (fields.length !== fieldCount) return "has not two addresses and two ports, one space apart";
@@ -29,9 +29,9 @@ export function readProxyLine(line: string): ProxyHeader | string {
 
 function readEndpoint(family: 4 | 6, text: string, portText: string): SocketAddress | string {
   const address = text.includes("%") ? undefined : parseAddress(text);
-  if (address === undefined || address.family !== family) return `that is no IPv${family} address`;
+  if (address === undefined || address.family !== family) return `that is not an IPv${family} address`;
   const port = Number(portText);
   // Leading zeros are not allowed: some would read them as octal.
-  if (!/^(0|[1-9][0-9]{0,4})$/.test(portText) || port > portMax) return "port that is none";
+  if (!/^(0|[1-9][0-9]{0,4})$/.test(portText) || port > portMax) return "port that is invalid";
   return unmapped({ hostname: formatAddress(address), port, family: family === 4 ? "IPv4" : "IPv6" });
 }

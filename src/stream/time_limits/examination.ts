@@ -16,7 +16,7 @@ import { Rate, rateWords, saturated, type TimeMarks, unknown, Word, wordsOfSlot 
 
 const millisecondsPerSecond = 1000;
 
-/** So many milliseconds have not passed: what was noted while the loop slept may lie a little ahead. */
+/** A span this long has not passed: times recorded while the loop slept may lie a little ahead. */
 const backwards = 0xc000_0000;
 
 /**
@@ -48,7 +48,7 @@ export class Examination {
     this.#sending(connection, limits, buffered);
     const { stateNumber } = connection;
     const leaving = stateNumber >= State.closing || (connection.flags & Flag.lingering) !== 0;
-    // Whoever leaves is watched by the linger timer; only what is still to go out counts here.
+    // The linger timer watches a closing connection; only bytes that are still to be sent count here.
     if (leaving) return this.#reached;
     if (stateNumber !== State.readEnded) this.#receiving(connection, limits);
     this.#idling(connection, limits, buffered);

@@ -10,8 +10,8 @@ import { type Limits, limitTable } from "./table.ts";
 import type { TimeoutKind } from "./types.ts";
 
 /**
- * Asks the `timeout` handler, and ends the connection unless it is to be kept or the handler has ended it
- * itself. True when the limit counts anew.
+ * Asks the `timeout` handler, and ends the connection unless it is kept or the handler has ended it
+ * itself. True when the limit starts again.
  */
 export function expire(connection: LimitedConnection, kind: TimeoutKind, limits: Limits): boolean {
   const way = wayOf(connection);

@@ -115,7 +115,7 @@ const rates = {
     operation: "receive",
     text: (limit, grace) => `a message arrived with less than ${limit} bytes per second over ${grace} ms`,
     offence: true,
-    // Rates have words of their own; a judgement is no sign of life, so this one is spare.
+    // Rates have words of their own; a check of a rate is not a sign of life, so this one is spare.
     from: Word.spare,
   },
   sendRate: {

@@ -68,7 +68,7 @@ export class TimeLimits implements TimeMarks {
       if (limit !== undefined && kind !== "rateGrace") this.restart(connection, kind as TimeoutKind);
     }
     if (given.firstByte !== undefined) connection.flags |= Flag.unheard;
-    // From within the `timeout` handler: the look that called it goes on after it.
+    // From within the `timeout` handler: the check that called it continues after it.
     if ((connection.flags & Flag.telling) === 0) this.#lookAnew(connection);
   }
 
@@ -138,7 +138,7 @@ export class TimeLimits implements TimeMarks {
     this.words[slotOf(connection.number) * wordsOfSlot + Word.pausedAt] = this.clock.now;
   }
 
-  /** Reading goes on: what counts only while bytes may come is moved by the time between. */
+  /** Reading continues: limits that count only while bytes may arrive are moved by the time between. */
   resumed(connection: LimitedConnection): void {
     const slot = slotOf(connection.number);
     const { words } = this;
@@ -151,7 +151,7 @@ export class TimeLimits implements TimeMarks {
     if (this.rates !== undefined) this.#beginReceiveWindow(slot);
   }
 
-  /** The limit counts anew from now. */
+  /** The limit starts again from now. */
   restart(connection: LimitedConnection, kind: TimeoutKind): void {
     const slot = slotOf(connection.number);
     const now = this.clock.now;
@@ -251,7 +251,7 @@ export class TimeLimits implements TimeMarks {
 /** Milliseconds of the longest wait: rounded up it is still one the wheel takes. */
 const waitMax = TIMER_DELAY_MAX_MS - timerStepMaxMilliseconds;
 
-/** Kinds of limits: so many may be reached at one look. */
+/** Kinds of limits: the number that one check may find reached. */
 const kindsMax = Object.keys(limitTable).length;
 
 function grown(words: Int32Array, length: number): Int32Array {

@@ -67,5 +67,5 @@ export const rateWords = 5;
 /** A count of bytes nobody has asked the system for. */
 export const unknown = -1;
 
-/** Where the counts of bytes under judgement stop: nobody who moved so many is slow. */
+/** Where the counts of bytes under judgement stop: a peer that moved this many is not slow. */
 export const saturated = 0x7fff_ffff;

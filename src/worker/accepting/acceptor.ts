@@ -33,7 +33,7 @@ interface AcceptorSettings {
   /** The workers that serve, and all that have connections. */
   supervisor: Pick<Supervisor, "serving" | "workers">;
   limits: AddressLimits;
-  /** By listener, sockets that another server has passed and goes on with until this one serves. */
+  /** By listener, sockets that another server has passed and uses until this one serves. */
   passed: readonly (number | undefined)[];
   /** Called for each connection accepted, before it is judged. */
   accepted(): void;
@@ -41,7 +41,7 @@ interface AcceptorSettings {
 
 /** Connections a listener may accept before the acceptor looks again: some turns of the library. */
 const acceptedAheadMax = 256;
-/** Milliseconds between two looks whether accepting may go on, while it does not. */
+/** Milliseconds between two checks whether accepting may continue, while it is paused. */
 const retryInterval = 10;
 /** Milliseconds for those that wait to find room, before a server that hands its listeners on cuts them. */
 const waitingMilliseconds = 500;
@@ -164,7 +164,7 @@ export class Acceptor {
     refused.undelivered = (refused.undelivered ?? 0) + count;
   }
 
-  /** Accepts no more; resolves when the addresses are free, but for those that another server has. */
+  /** Accepts no more; resolves when the addresses are free, except those that another server has. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     // A successor must not be blamed for connections that were accepted here at the last moment.
@@ -205,7 +205,7 @@ export class Acceptor {
     // One that refuses has room again; one that pauses is looked at in its turn.
     if (this.#listeners[handed.listener].allowed === Infinity) this.#tellLimit(handed.listener, false);
     this.#next = this.#supervisor.serving.indexOf(best) + 1;
-    // A process is told of each socket by a message.
+    // Each socket is announced to a process by a message.
     if (this.#settings.options.isolation === "thread") best.wake();
     return true;
   }
@@ -232,7 +232,9 @@ export class Acceptor {
     return this.#waiting.reduce((count, handed) => count + (handed.listener === listener ? 1 : 0), 0);
   }
 
-  /** Connections the server may have beside those that workers have; what waits here is yet to be given. */
+  /**
+   * Connections the server may have beyond those of its workers; those that wait here are not counted yet.
+   */
   #roomOfAll(): number {
     return this.#connectionsMax - this.#supervisor.workers.reduce((sum, { load }) => sum + load, 0);
   }
@@ -337,7 +339,7 @@ export class Acceptor {
     if (isRationed ? part === 0 : isNobodyThere) {
       this.#paused.add(index);
       if (isRationed) this.#tellLimit(index, this.#isFull(index));
-      // What comes now need not wake this thread.
+      // Arriving connections need not wake this thread now.
       listener.pause();
     } else {
       this.#paused.delete(index);
@@ -348,7 +350,7 @@ export class Acceptor {
   }
 }
 
-/** Whether a worker is to be preferred: it wants connections and the other does not, or it has fewer. */
+/** Whether a worker is preferred: it wants connections and the other does not, or it has fewer. */
 function isBetter(worker: WorkerHandle, other: WorkerHandle): boolean {
   if (worker.queue.pressure !== other.queue.pressure) return other.queue.pressure;
   return worker.load < other.load;

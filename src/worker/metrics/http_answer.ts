@@ -15,7 +15,7 @@ export interface HttpRequest {
   readonly path: string;
 }
 
-/** What came so far: not all of the head yet, a request, or something that is answered by an error. */
+/** The bytes received so far: an incomplete head, a request, or a fault to answer with an error. */
 export type HttpHead =
   | { readonly kind: "more" }
   | { readonly kind: "request"; readonly request: HttpRequest }
@@ -106,14 +106,14 @@ export function answerBytes(answer: HttpAnswer, withBody = true): Uint8Array<Arr
   return bytes;
 }
 
-/** The answer to a request that is none, or that is not served. */
+/** The answer to an invalid request, or one that is not served. */
 export function errorAnswer(status: number): HttpAnswer {
   const headers = status === 405 ? { Allow: "GET, HEAD" } : undefined;
   return { status, body: `${status} ${reasons[status] ?? ""}\n`, headers };
 }
 
 /**
- * The bytes that answer what came so far; undefined while there is more to come. Only GET and HEAD are
+ * The bytes that answer the request; undefined while it is incomplete. Only GET and HEAD are
  * served; `route` gives the answer for a path, or undefined where there is nothing.
  */
 export function answerFor(

@@ -70,8 +70,8 @@ interface Exchange {
 }
 
 /**
- * The connections there are, the oldest first. When there are too many, the oldest of the address that has
- * most is cut: so slow clients displace each other and not a scraper, which has its answer within a turn.
+ * The open connections, the oldest first. When there are too many, the oldest of the address with the most is
+ * closed: slow clients displace each other, and not a scraper, which has its answer within a turn.
  */
 class Crowd {
   readonly #connections = new Set<Connection<Exchange | undefined>>();
@@ -176,7 +176,7 @@ export function serveMetrics(
         clearTimeout(connection.data?.timer);
         crowd.delete(connection);
       },
-      // A client that resets is no fault of the server.
+      // A client that resets is not an error of the server.
       error: () => {},
     },
   };

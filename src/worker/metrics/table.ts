@@ -101,7 +101,7 @@ export interface ActivityStatistics {
 export interface WorkerStatistics extends ActivityStatistics {
   /** The worker's number; a replacement has the number of the one it replaces. */
   readonly worker: number;
-  /** Where it stands between its start and its end. */
+  /** Its phase. */
   readonly phase: Phase;
   /** What the supervisor's health checks found. */
   readonly health: Health;
@@ -201,9 +201,9 @@ export interface ServerStatistics {
   readonly runtime: string;
   /** `"linux"` or `"windows"`. */
   readonly operatingSystem: string;
-  /** Where the server stands between its start and its end. */
+  /** The phase of the server. */
   readonly phase: Phase;
-  /** All workers that are there, stuck ones included. */
+  /** All current workers, including stuck ones. */
   readonly workers: readonly WorkerStatistics[];
   /** Workers that died or were given up since the start. */
   readonly deaths: number;

@@ -10,7 +10,7 @@ import type { CloseReason, Connection, SocketHandlers } from "../../stream/types
 import type { ConnectOptions } from "../../connect/types.ts";
 import type { Lane } from "../../loop/native.ts";
 
-/** Whom a channel tells. */
+/** Receives the events of a channel. */
 export interface ChannelHandlers {
   received(message: unknown): void;
   /** The other side is gone, or this one has ended. Called once, last. */
@@ -79,7 +79,7 @@ export class ProcessChannel {
 /** Bytes a channel may have on their way: sixteen of the longest messages. */
 const bufferLimitBytes = 16 * 1024 * 1024;
 
-/** How the connections of channels are set up; a connection without a channel throws away what comes. */
+/** How the connections of channels are set up; a connection without a channel discards received bytes. */
 export const channelHandlers: SocketHandlers<ProcessChannel> = {
   data: (connection, window) => connection.data?.push(window.bytes),
   close: (connection: Connection<ProcessChannel>, _: CloseReason) => connection.data?.ended(),

@@ -19,7 +19,7 @@ import { type Arrival, ChannelTokens, type TokenMessage } from "./channel_tokens
 /** Where processes report; `address` is good while one is expected. */
 export interface ChannelListener {
   readonly address: ChannelAddress;
-  /** A token that lets one process in, once. Throws where nobody can be let in. */
+  /** A token that admits one process, once. Throws if none can be admitted. */
   expect(arrived: Arrival): string;
   /** The token lets nobody in any more. */
   forget(token: string): void;
@@ -33,7 +33,7 @@ interface ChannelAddress {
   readonly port?: number;
 }
 
-/** Who reports where, and to which process. */
+/** Where processes report, and which one each token admits. */
 export interface Report extends ChannelAddress, TokenMessage {
   /** The server's process. */
   server: number;
@@ -196,7 +196,7 @@ class UnixChannelListener implements ChannelListener {
   }
 }
 
-/** In the first folder that takes one. Which ones there are depends on how the system was set up. */
+/** In the first usable folder. Which folders exist depends on the system's configuration. */
 function makeFolder(library: string | undefined): string {
   const parents = [host.variable("XDG_RUNTIME_DIR"), host.variable("TMPDIR"), "/tmp", "/dev/shm"];
   const refused: string[] = [];

@@ -1,8 +1,8 @@
 /**
- * Accepted sockets as they come to a worker in a process of its own.
+ * Accepted sockets as they arrive at a worker process.
  *
- * The supervisor hears of each before it is touched: should this process die, it knows which peers have
- * been spoken to and which have not.
+ * Each is reported to the supervisor before it is used: if this process dies, the supervisor knows which
+ * connections were begun and which were not.
  *
  * @module
  */
@@ -18,9 +18,9 @@ interface InboxTransport {
   take(ticket: Uint8Array): number | "exhausted";
   /** Tells the supervisor. */
   tell(taken: Taken): void;
-  /** Polls of the channel's loop so far: what was told before the last one has left this process. */
+  /** Polls of the channel's loop so far: messages sent before the last one have left this process. */
   polls(): number;
-  /** The worker's loop is to look for what has come. */
+  /** Wakes the worker's loop to take the sockets that have arrived. */
   wake(): void;
 }
 
@@ -29,7 +29,7 @@ const tellInterval = 5;
 /** Milliseconds until a socket is taken that there was no descriptor for. */
 const retryInterval = 10;
 
-/** A socket as it was told of. */
+/** A socket as it was announced. */
 interface Coming {
   ticket: string;
   where: Omit<HandedOver, "descriptor">;
@@ -37,7 +37,7 @@ interface Coming {
 
 export class ProcessInbox implements HandOver {
   readonly #transport: InboxTransport;
-  /** Told of, and left where they are while there is no descriptor for the first one. */
+  /** Announced, and left on the lane while there is no descriptor for the first one. */
   readonly #coming: Coming[] = [];
   /** Taken, and the supervisor not yet told. */
   #fresh: HandedOver[] = [];
@@ -53,7 +53,7 @@ export class ProcessInbox implements HandOver {
   readonly #unadopted: number[] = [];
   #pressure = false;
   #closed = false;
-  /** No descriptor is left, and others should get what comes. */
+  /** No descriptor is left: other workers should receive new connections. */
   #starved = false;
   /** About to tell, at the end of this task. */
   #telling = false;
@@ -78,7 +78,7 @@ export class ProcessInbox implements HandOver {
     if (this.#coming.length === 1) this.#take();
   }
 
-  /** Takes no more. The supervisor still has what was not taken. */
+  /** Takes no more. The supervisor still has the sockets that were not taken. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retryTimer);
@@ -130,7 +130,7 @@ export class ProcessInbox implements HandOver {
     this.#tell();
   }
 
-  /** What comes in one task is told in one message. */
+  /** Sockets that arrive in one task are reported in one message. */
   #tellSoon(): void {
     if (this.#telling) return;
     this.#telling = true;

@@ -30,13 +30,13 @@ export type FromProcess =
   | { kind: "ready"; addresses: SocketAddress[] }
   | { kind: "took" } & Taken;
 
-/** What has become of the sockets that were given to a worker. */
+/** The fate of the sockets that were given to a worker. */
 export interface Taken {
   /** Since the start, those included that did not arrive. */
   taken: number;
   /** Since the start, by listener: those that did not arrive. */
   lost: readonly number[];
-  /** Connections there are now, by listener. */
+  /** Open connections, by listener. */
   open: readonly number[];
   /** Whether no more are wanted for now. */
   pressure: boolean;

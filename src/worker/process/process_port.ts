@@ -42,12 +42,12 @@ export interface ProcessSettings {
 const startMilliseconds = 120_000;
 /** Milliseconds until a process that is behind with taking is tried again. */
 const retryInterval = 20;
-/** Milliseconds a process may go on without its channel, and the channel without its process. */
+/** Milliseconds a process may outlive its channel, and a channel its process. */
 const partingMilliseconds = 1_000;
 
 export class ProcessPort implements WorkerPort, ChannelHandlers {
   readonly queue: ProcessQueue;
-  /** Resolves when the process is gone and that was told. */
+  /** Resolves when the process is gone and that was reported. */
   readonly gone: Promise<unknown>;
   readonly #settings: ProcessSettings;
   readonly #emit: (event: PortEvent) => void;

@@ -131,7 +131,7 @@ export class ProcessQueue {
       if (!this.#transport.reachable()) return false;
       ticket = this.#transport.give(descriptor);
     } catch {
-      // The worker is gone; its port hears of it next.
+      // The worker is gone; its port is notified next.
       return false;
     }
     if (ticket === "busy") return false;

@@ -54,12 +54,12 @@ export class SharedParts {
     }
   }
 
-  /** Makes buffers of these sizes, all zero. Where none are to be had, the error is ERR_SHARED_MEMORY. */
+  /** Makes buffers of these sizes, all zero. If none is available, the error is ERR_SHARED_MEMORY. */
   static create(sizes: readonly number[], library?: string): SharedParts {
     try {
       return new SharedParts(createSharedMemory(roomOfAll(sizes), library), sizes, library);
     } catch (cause) {
-      throw failure("cannot be had", cause);
+      throw failure("is not available", cause);
     }
   }
 

@@ -84,7 +84,7 @@ export async function dialUnixChannel(
   });
 }
 
-/** Rethrows an error that says more than that nobody is there. */
+/** Rethrows an error, unless it only says that there is no listener. */
 function isNobody(error: unknown): undefined {
   const errors = [NotFoundError, ConnectionRefusedError, ConnectionResetError];
   if (!errors.some((known) => error instanceof known)) throw error;
@@ -113,7 +113,7 @@ function tryToDial(path: string, processId?: number, library?: string): number |
   }
 }
 
-/** Looks until there is an answer: the kernel tells of it, but to no loop that has the socket yet. */
+/** Polls until there is an answer: no loop has the socket yet that the kernel could notify. */
 async function patiently<T>(path: string, end: number, look: () => T | undefined): Promise<T> {
   for (let delay = lookMilliseconds;; delay = Math.min(2 * delay, lookMillisecondsMax)) {
     const found = look();

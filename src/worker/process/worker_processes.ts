@@ -30,7 +30,7 @@ export class WorkerProcesses {
 
   /**
    * @param tables the memory of the tables of addresses.
-   * @param lost told of sockets that did not arrive at their worker.
+   * @param lost called for sockets that did not arrive at their worker.
    */
   constructor(
     loop: EventLoop,

@@ -15,7 +15,7 @@ export const answerMilliseconds = 10_000;
 /** Bytes of a successor's messages at most. */
 export const successorBytesMax = 4096;
 
-/** A listener as its server tells of it: how it was asked for, and where it is. */
+/** A listener as its server describes it: how it was configured, and its address. */
 export interface OfferedListener {
   name: string;
   hostname: string;

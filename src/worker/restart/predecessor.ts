@@ -39,8 +39,8 @@ interface Passed {
 
 /**
  * Nothing on Windows promises that accept does not wait where the connection it was called for has gone to
- * another process meanwhile. So two servers never accept from one queue there: what comes while the one has
- * ceased and the other not yet begun waits in it for a few milliseconds.
+ * another process meanwhile. So two servers never accept from one queue there: connections that arrive after
+ * one has stopped and before the other has begun wait in it for a few milliseconds.
  */
 const oneAccepts = host.operatingSystem === "windows";
 
@@ -132,7 +132,7 @@ export class Predecessor {
     if (oneAccepts) accept();
   }
 
-  /** This server does not start: the predecessor goes on. */
+  /** This server does not start: the predecessor continues. */
   giveUp(): void {
     this.#channel.abort();
     // The sockets that listen are closed with their listeners; nobody waits at this one yet.
@@ -194,7 +194,7 @@ function isSame(wanted: ResolvedListenerOptions, offered: OfferedListener): bool
   return wanted.port === address.port;
 }
 
-/** A relative path is told as it was given where it was bound, and from the root where it was inherited. */
+/** A relative path is reported as given where it was bound, and as absolute where it was inherited. */
 function isSamePath(one: string, other: string): boolean {
   return absoluteUnixPath(one) === absoluteUnixPath(other);
 }

@@ -29,7 +29,7 @@ export interface Rendezvous {
   /**
    * Waits there from now on. Throws where another server does.
    *
-   * @param arrived told of each channel that comes.
+   * @param arrived called for each channel that connects.
    * @param descriptor the predecessor's socket, where it passed one.
    */
   wait(loop: EventLoop, arrived: Arrival, descriptor?: number): Promise<WaitingServer>;
@@ -37,7 +37,7 @@ export interface Rendezvous {
 
 /** A server that waits. */
 export interface WaitingServer {
-  /** The socket with which a successor goes on; undefined where it makes one of its own. */
+  /** The socket that a successor continues with; undefined if it creates its own. */
   readonly descriptor: number | undefined;
   /** Waits no more; what stands at the path goes. */
   close(): Promise<void>;

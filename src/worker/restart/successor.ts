@@ -14,7 +14,7 @@ import type { Rendezvous, WaitingServer } from "./rendezvous.ts";
 import { type OfferedListener, restartProtocol, type ToPredecessor, type ToSuccessor } from "./messages.ts";
 import { UnidentifiedChannels } from "../process/channel_tokens.ts";
 
-/** How a successor fares: it has come, has failed, or serves. */
+/** The progress of a successor: it has connected, has failed, or serves. */
 type SuccessorEvent = "come" | "failed" | "ready";
 
 /** What a server does for its successor. */

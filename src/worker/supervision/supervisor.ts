@@ -94,7 +94,7 @@ export class Supervisor {
       for (let index = 0; index < count && !this.#ending; index++) {
         // One after the other: a runtime may crash when several threads open the library for the first time.
         const worker = this.#slots[index] = this.#make(index);
-        // A worker hears of the shutdown once it is loaded, which is our own code and does not take long.
+        // A worker is notified of the shutdown once it is loaded, which is our own code and quick.
         await Promise.race([worker.ready, this.#startEnded.promise.then(() => worker.loaded)]);
       }
     } catch (error) {
@@ -288,7 +288,7 @@ export class Supervisor {
     const { minWorkers, maxWorkers } = this.#settings.options;
     const workers = this.#serving.length;
     if (minWorkers === maxWorkers || this.#changing || this.#ending || workers === 0) return;
-    // Short bursts between two rounds are told apart from load by the times a decision has to hold.
+    // The hold times of a decision separate load from short bursts between two rounds.
     const sum = this.#serving.reduce((total, { utilisation }) => total + utilisation, 0);
     const load = { workers, utilisation: sum / workers, backlog: this.#settings.backlog() };
     const change = this.#scaling.decide(load);
@@ -318,7 +318,7 @@ export class Supervisor {
     await withTimeout(worker.stop(), closing);
     if (worker.state !== "gone") this.#unretired += 1;
     this.#kill(worker, "did not retire");
-    // One that died on the way was told of as lost.
+    // One that died on the way was reported as lost.
     if (this.#leaving.delete(worker)) this.#lost(worker);
   }
 

@@ -14,29 +14,29 @@ import type { WorkerServerEvent, WorkerServerSettings } from "../../server/worke
 import { HandOverQueue } from "../accepting/hand_over_queue.ts";
 import type { FromWorker, PortEvent, WorkerEnd, WorkerPort, WorkerQueue } from "../worker_port.ts";
 
-/** Where a worker stands. */
+/** The state of a worker. */
 type WorkerState = "starting" | "ready" | "serving" | "ending" | "gone";
 
-/** All that a server hears of its workers. */
+/** All events of a server's workers. */
 export type WorkerEvent =
   /** A worker has said so. */
   | { worker: WorkerHandle } & Exclude<Extract<FromWorker, WorkerServerEvent>, { kind: "refusing" }>
   /**
-   * A worker is gone, however that came: what it has done is to be kept, and what is on its way to it to be
-   * taken back. `died`: nobody asked it to go. Comes once for each worker.
+   * A worker is gone, for whatever reason: its counts must be kept, and connections on their way to it taken
+   * back. `died`: nobody asked it to end. Emitted once for each worker.
    */
   | { kind: "gone"; worker: WorkerHandle; end: WorkerEnd; died: boolean }
-  /** A worker was lost: what was counted for it is to be taken back. Comes after "gone". */
+  /** A worker was lost: its counts must be taken back. Emitted after "gone". */
   | { kind: "lost"; worker: WorkerHandle }
   /** Other workers serve than before, or they want connections that wanted none. */
   | { kind: "changed" }
-  /** The server cannot go on. */
+  /** The server cannot continue. */
   | { kind: "failed"; error: RingportError };
 
 /** Milliseconds a worker may take for what was accepted before a shutdown. */
 const takingMilliseconds = 250;
 
-/** Starts a worker; its port gives to `emit` what comes from it. */
+/** Starts a worker; its port passes the worker's events to `emit`. */
 export type PortMaker = (handle: WorkerHandle, emit: (event: PortEvent) => void) => WorkerPort;
 
 export class WorkerHandle {
@@ -46,7 +46,7 @@ export class WorkerHandle {
   readonly queue: WorkerQueue;
   /** The memory for that, where it is a thread. */
   readonly shared: HandOverQueue = new HandOverQueue();
-  /** What it tells of itself beside the library's own counters. */
+  /** Its own gauges, in addition to the library's counters. */
   gauges: Gauges = new Gauges();
   readonly health: HealthWatch;
   /** The addresses its listeners have, once it is ready. */
@@ -75,9 +75,9 @@ export class WorkerHandle {
   readonly #gone = Promise.withResolvers<WorkerEnd>();
   readonly #refusing = Promise.withResolvers<void>();
   #serving: (() => void) | undefined = undefined;
-  /** The latest phase it was told to go into. */
+  /** The latest phase it was asked to enter. */
   #phase: Phase = "running";
-  /** Who waits until no connection is left since a phase began. */
+  /** Resolves when no connection is left since a phase began. */
   #emptied: { phase: Phase; resolve: () => void }[] = [];
 
   constructor(settings: WorkerServerSettings, emit: (event: WorkerEvent) => void, makePort: PortMaker) {
@@ -217,7 +217,7 @@ export class WorkerHandle {
     const cut = end.reason === "stopped" ? this.queue.length : this.load;
     this.counts = { ...this.counts, aborted: this.counts.aborted + cut };
     this.state = "gone";
-    // A worker that never was ready is the concern of whoever starts it.
+    // A worker that never was ready is reported to the code that starts it.
     this.#emit({ kind: "gone", worker: this, end, died: !asked && wasReady });
     this.#ready.reject(this.#failure("ERR_WORKER", end.message));
     this.#gone.resolve(end);
@@ -275,9 +275,9 @@ export class HealthWatch {
   }
 
   /**
-   * Takes in a reading. True: the loop has not beaten since the last one, and is to be woken. `expected`:
-   * when this reading should have come at the latest; what is later is the observer's own delay and not held
-   * against the worker.
+   * Takes in a reading. True: the loop has not polled since the last one, and must be woken. `expected`: when
+   * this reading should have come at the latest; a later reading is the observer's own delay and does not
+   * count against the worker.
    */
   observe(polls: number, now: number, expected: number): boolean {
     const late = Math.max(0, now - Math.max(expected, this.#observedAt));

@@ -42,7 +42,7 @@ export class LostThreads {
   readonly #library: string | undefined;
   /** Called when a thread runs on that nobody can end. */
   readonly #abandoned: (count: number) => void;
-  /** Whatever becomes of its thread, the library may look into this memory as long as the process lives. */
+  /** Whatever happens to its thread, the library may read this memory as long as the process lives. */
   readonly #loops = new Set<ShareableLoop>();
   /** Those that have not come back since. */
   count = 0;
