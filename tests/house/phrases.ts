@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { blankSource } from "./blank.ts";
+import { blankTypeScript } from "./blank.ts";
 import type { Sources } from "./files.ts";
 
 /** A phrase, and what to write instead. */
@@ -67,9 +67,15 @@ function proseOfDocument(text: string): string {
     .replace(/\]\([^)\n]*\)/g, blank);
 }
 
-/** The prose of a source: its comments, and its strings. */
-function proseOfSource(path: string, text: string): string {
-  const code = blankSource(path, text, "blank strings");
+/** The comments and strings of a line of Zig. */
+function proseOfZig(line: string): string {
+  if (/^\s*(\/\/|\\\\)/.test(line)) return line.replace(/^\s*\/\/[/!]?\s?/, "");
+  return [...line.matchAll(/"(?:[^"\\]|\\.)*"|\/\/.*$/g)].map(([found]) => found).join(" ");
+}
+
+/** The prose of TypeScript: its comments, and its strings. */
+function proseOfTypeScript(text: string): string {
+  const code = blankTypeScript(text, "blank strings");
   let prose = "";
   for (let at = 0; at < text.length; at += 1) {
     prose += text[at] === "\n" || code[at] !== text[at] ? text[at] : " ";
@@ -77,11 +83,17 @@ function proseOfSource(path: string, text: string): string {
   return prose.replace(/`[^`\n]*`/g, (quoted) => quoted.includes(" ") ? quoted : " ".repeat(quoted.length));
 }
 
+function proseOf(path: string, text: string): string {
+  if (path.endsWith(".md")) return proseOfDocument(text);
+  if (path.endsWith(".zig")) return text.split("\n").map(proseOfZig).join("\n");
+  return proseOfTypeScript(text);
+}
+
 /** Every phrase in these files, with its place and what to write instead. */
 export function phraseFaults(sources: Sources): string[] {
   const faults: string[] = [];
   for (const [path, text] of sources) {
-    const prose = path.endsWith(".md") ? proseOfDocument(text) : proseOfSource(path, text);
+    const prose = proseOf(path, text);
     for (const [index, line] of prose.split("\n").entries()) {
       // Tags and their types are no prose, and a starred line is one.
       const words = line.replace(/^\s*\/?\*+\s?/, "").trim();
