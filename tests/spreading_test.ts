@@ -105,7 +105,7 @@ describe("a group on one port", () => {
       port: undefined,
     } as const;
     const error = await errorOf(() => CommandServer.start(options)) as Error;
-    expect(error.message).toContain("for ports only");
+    expect(error.message).toContain("has no port");
   });
 });
 
