@@ -13,4 +13,4 @@ export {
 } from "./server/address_limits/table.ts";
 export type { Ban, BanList } from "./server/address_limits/bans.ts";
 export type { ServerBans } from "./server/address_limits/tables.ts";
-export { TableAdmission } from "./server/admission.ts";
+export { TableAdmission } from "./server/address_limits/admission.ts";

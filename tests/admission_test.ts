@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { createLoop, listen, OptionError, type Window } from "../src/mod.ts";
 import type { Refusal } from "../src/admission.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
-import { TableAdmission } from "../src/server/admission.ts";
+import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { connectionsPerWorker } from "../src/server/descriptor_budget.ts";
 import { TestServer } from "./helpers/log.ts";
 import { connectPeer, type Peer, readText, tryPeer } from "./helpers/peer.ts";

@@ -5,7 +5,7 @@ import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
-import { TableAdmission } from "../src/server/admission.ts";
+import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { type Log, logging } from "./helpers/log.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
 import { clientHeader } from "./helpers/proxy.ts";

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { createLoop, listen, type Listener, OptionError, RingportError } from "../src/mod.ts";
 import type { Refusal } from "../src/admission.ts";
 import { AddressTable } from "../src/server/address_limits/table.ts";
-import { TableAdmission } from "../src/server/admission.ts";
+import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
 import { binaryHeader, clientHeader, lineHeader } from "./helpers/proxy.ts";

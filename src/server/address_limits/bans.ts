@@ -12,7 +12,7 @@ import type { AddressEntries } from "./entries.ts";
 import { Head, headWords } from "./layout.ts";
 import type { BannedNetworks } from "./networks.ts";
 import { banLeft } from "./offences.ts";
-import { readText, writeText } from "../shared_text.ts";
+import { readText, writeText } from "./shared_text.ts";
 import { tableNow } from "./table_clock.ts";
 
 /** One ban. */

@@ -41,7 +41,7 @@ import {
 import { BanList } from "./bans.ts";
 import { BannedNetworks } from "./networks.ts";
 import { banLeft, banWord, countOffence, offencesMax, windowOver } from "./offences.ts";
-import { writeText } from "../shared_text.ts";
+import { writeText } from "./shared_text.ts";
 import { tableNow } from "./table_clock.ts";
 import { bucketRate, isFull, takeToken } from "./tokens.ts";
 

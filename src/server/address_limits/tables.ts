@@ -6,7 +6,7 @@
  */
 import type { Admission } from "../../listen/admission.ts";
 import type { AddressWords } from "../../base/address_words.ts";
-import { TableAdmission } from "../admission.ts";
+import { TableAdmission } from "./admission.ts";
 import { AddressTable, type AddressTableOptions } from "./table.ts";
 import type { Ban } from "./bans.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions } from "../options/mod.ts";

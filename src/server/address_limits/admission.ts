@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { AddressWords } from "../base/address_words.ts";
-import type { PeerAddress } from "../base/peer_address.ts";
-import type { Admission, AdmissionVerdict } from "../listen/admission.ts";
-import type { AddressTable } from "./address_limits/table.ts";
-import { tableNow } from "./address_limits/table_clock.ts";
+import { AddressWords } from "../../base/address_words.ts";
+import type { PeerAddress } from "../../base/peer_address.ts";
+import type { Admission, AdmissionVerdict } from "../../listen/admission.ts";
+import type { AddressTable } from "./table.ts";
+import { tableNow } from "./table_clock.ts";
 
 /** Given to `listen` as `admission`. */
 export class TableAdmission implements Admission {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { reasonBytes } from "./address_limits/layout.ts";
+import { reasonBytes } from "./layout.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
