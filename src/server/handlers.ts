@@ -9,11 +9,12 @@ import { drainUnheard, heedsDrain } from "../stream/sender.ts";
 import { limitTable } from "../stream/time_limits/table.ts";
 import type { Application, ListenerInfo } from "./application.ts";
 
-/** Called for connections that are gone. */
-export interface CloseSink {
-  gone(reason: CloseReason): void;
+/** What the worker's server learns of a listener's connections. */
+export interface ConnectionReports {
+  /** A connection is gone. */
+  closed(reason: CloseReason): void;
   /** A peer has kept the server waiting too long or was too slow; left out where nobody counts. */
-  offended?: (hostname: string) => void;
+  offended: ((hostname: string) => void) | undefined;
 }
 
 /**
@@ -23,20 +24,20 @@ export interface CloseSink {
 export function handlersOf(
   application: Application<unknown>,
   listener: () => ListenerInfo,
-  sink: CloseSink,
+  reports: ConnectionReports,
 ): SocketHandlers<unknown> {
   const handlers: SocketHandlers<unknown> = {
     close(connection: Connection<unknown>, reason: CloseReason) {
-      sink.gone(reason);
+      reports.closed(reason);
       return application.close?.(connection, reason);
     },
   };
   if (application.open !== undefined) {
     handlers.open = (connection) => application.open!(connection, listener());
   }
-  if (application.timeout !== undefined || sink.offended !== undefined) {
+  if (application.timeout !== undefined || reports.offended !== undefined) {
     handlers.timeout = (connection, kind) => {
-      if (limitTable[kind].offence) tellOffence(connection, sink);
+      if (limitTable[kind].offence) tellOffence(connection, reports);
       return application.timeout?.(connection, kind);
     };
   }
@@ -52,7 +53,7 @@ export function handlersOf(
 /** Callbacks that go to the application as they are. */
 const passedOn = ["data", "drain", "end", "error"] as (keyof Application<unknown>)[];
 
-function tellOffence(connection: Connection<unknown>, sink: CloseSink): void {
+function tellOffence(connection: Connection<unknown>, reports: ConnectionReports): void {
   const { remoteAddress } = connection;
-  if (remoteAddress.family !== "Unix") sink.offended?.(remoteAddress.hostname);
+  if (remoteAddress.family !== "Unix") reports.offended?.(remoteAddress.hostname);
 }

@@ -11,7 +11,7 @@ import { listen, type Listener, listenHanded, pendingCountOf, watchAccepts } fro
 import type { ListenOptions } from "../listen/types.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import type { Application, ListenerInfo } from "./application.ts";
-import { type CloseSink, handlersOf } from "./handlers.ts";
+import { type ConnectionReports, handlersOf } from "./handlers.ts";
 import { bindingOptionsOf, connectionOptionsOf } from "./options/listener_options.ts";
 import type { ResolvedListenerOptions } from "./options/mod.ts";
 
@@ -25,7 +25,7 @@ export type ListenerPlan =
   | { kind: "adopt"; address: SocketAddress };
 
 /** What the connections of one listener meet. */
-export interface ListenerTerms {
+export interface ListenerTerms extends ConnectionReports {
   application: Application<unknown>;
   /** Judges connections by address, where that is done in the worker. */
   admission: Admission | undefined;
@@ -38,7 +38,6 @@ export interface ListenerTerms {
   accepted: () => void;
   /** Called for each refused connection, if refusals are logged. */
   refused: ((refusal: Refusal) => void) | undefined;
-  sink: CloseSink;
 }
 
 /** One listener of the server in one worker. */
@@ -59,11 +58,11 @@ export function openListener(
   plan: ListenerPlan,
   terms: ListenerTerms,
 ): ServedListener {
-  const { application, admission, refused, sink } = terms;
+  const { application, admission, refused } = terms;
   const { name, proxyProtocol } = options;
   const common = {
     ...connectionOptionsOf(options),
-    socket: handlersOf(application, () => info, sink),
+    socket: handlersOf(application, () => info, terms),
     loop,
     admission,
     refused,

@@ -18,7 +18,6 @@ import { Applications } from "./application.ts";
 import { Gauges } from "./gauges.ts";
 import { Drain } from "./drain.ts";
 import type { HandOver } from "./hand_over.ts";
-import type { CloseSink } from "./handlers.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type ListenerPlan, loadOf, openListener, type ServedListener } from "./listeners.ts";
 import { AddressLimits, type AddressLimitsMemory, isJudgedInWorker } from "./address_limits/tables.ts";
@@ -349,7 +348,7 @@ export class WorkerServer {
 
   #openListener(options: ResolvedListenerOptions, listener: number): ServedListener {
     const plan = this.#settings.listeners[listener];
-    const { connectionsPerWorker } = this.#settings.options.limits;
+    const { connectionsPerWorker, banAfter } = this.#settings.options.limits;
     const admission = plan.kind !== "adopt" || isJudgedInWorker(options)
       ? this.#addressLimits.admission(listener, this.#tableIndex)
       : undefined;
@@ -363,7 +362,8 @@ export class WorkerServer {
         ? (refusal) => this.#tell("connection.refused", { listener: options.name, ...refusal })
         : undefined,
       connectionsPerWorkerMax: connectionsPerWorker === 0 ? Infinity : connectionsPerWorker,
-      sink: this.#sink(listener),
+      closed: (reason) => this.#closed(reason),
+      offended: banAfter === 0 ? undefined : (hostname) => void this.#offended(listener, hostname),
     });
   }
 
@@ -376,14 +376,6 @@ export class WorkerServer {
   tellAccepts(on: boolean): void {
     this.#tellsAccepts = on;
     if (on) this.#emit({ kind: "accepted" });
-  }
-
-  #sink(listener: number): CloseSink {
-    const { banAfter } = this.#settings.options.limits;
-    return {
-      gone: (reason) => this.#gone(reason),
-      offended: banAfter === 0 ? undefined : (hostname) => void this.#offended(listener, hostname),
-    };
   }
 
   /** A peer that reaches a timeout or is slower than allowed has committed an offence. */
@@ -409,7 +401,7 @@ export class WorkerServer {
     return family !== "Unix" && this.#offended(listener, hostname, weight);
   }
 
-  #gone(reason: CloseReason): void {
+  #closed(reason: CloseReason): void {
     // The listener counts it out after this callback; those of one turn are counted together.
     if (!this.#countDue) queueMicrotask(this.#counted);
     this.#countDue = true;

@@ -54,7 +54,7 @@ import { Successor } from "./restart/successor.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { deadlinesWithin, emptyReport, runShutdown, type ShutdownReport } from "./shutdown.ts";
 import { listenForSignals, type SignalEvent } from "./signals.ts";
-import { Past } from "./supervision/past.ts";
+import { Past } from "./metrics/collect.ts";
 import { Supervisor } from "./supervision/supervisor.ts";
 import type { WorkerEvent, WorkerHandle } from "./supervision/worker_handle.ts";
 import { connectionsMaxOf } from "../server/descriptor_budget.ts";
