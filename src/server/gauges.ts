@@ -54,17 +54,17 @@ export type GaugeName = typeof names[number];
 /** The kinds of timeouts among the gauges. */
 export const timeoutGauges = countedTimeouts.filter((kind) => kind !== "linger");
 
-const places: Readonly<Record<GaugeName, number>> = Object.fromEntries(
-  names.map((name, place) => [name, place]),
+const indices: Readonly<Record<GaugeName, number>> = Object.fromEntries(
+  names.map((name, index) => [name, index]),
 ) as Record<GaugeName, number>;
 
-const timeoutsPlace = names.length;
-const statesPlace = timeoutsPlace + timeoutGauges.length;
-const errorsPlace = statesPlace + stateNames.length;
-const listenersPlace = errorsPlace + statusesMax;
+const timeoutsStart = names.length;
+const statesStart = timeoutsStart + timeoutGauges.length;
+const errorsStart = statesStart + stateNames.length;
+const listenersStart = errorsStart + statusesMax;
 /** Of each listener: connections accepted, and refused by each reason. */
 const listenerNumbers = 1 + refusalReasons.length;
-const gaugeNumbers = listenersPlace + LISTENERS_MAX * listenerNumbers;
+const gaugeNumbers = listenersStart + LISTENERS_MAX * listenerNumbers;
 /** Bytes of the gauges of a worker. */
 export const gaugesBytes = gaugeNumbers * Float64Array.BYTES_PER_ELEMENT;
 
@@ -83,55 +83,55 @@ export class Gauges {
   }
 
   get(name: GaugeName): number {
-    return this.#numbers[places[name]];
+    return this.#numbers[indices[name]];
   }
 
   set(name: GaugeName, value: number): void {
-    this.#numbers[places[name]] = value;
+    this.#numbers[indices[name]] = value;
   }
 
   add(name: GaugeName, amount = 1): void {
-    this.#numbers[places[name]] += amount;
+    this.#numbers[indices[name]] += amount;
   }
 
   /** Writes the numbers that the loop keeps. */
   setLoop(engine: Engine): void {
     for (const name of loopGaugeNames) this.set(name, loopGauges[name](engine));
-    timeoutGauges.forEach((kind, index) => this.#numbers[timeoutsPlace + index] = engine.timeouts[kind]);
-    this.#numbers.set(engine.failures, errorsPlace);
+    timeoutGauges.forEach((kind, index) => this.#numbers[timeoutsStart + index] = engine.timeouts[kind]);
+    this.#numbers.set(engine.failures, errorsStart);
   }
 
   /** Time limits that were reached, in the order of `timeoutGauges`. */
   get timeouts(): readonly number[] {
-    return [...this.#numbers.subarray(timeoutsPlace, statesPlace)];
+    return [...this.#numbers.subarray(timeoutsStart, statesStart)];
   }
 
   /** Connections by state, in the order of `stateNames`. */
   get states(): readonly number[] {
-    return [...this.#numbers.subarray(statesPlace, errorsPlace)];
+    return [...this.#numbers.subarray(statesStart, errorsStart)];
   }
 
   setStates(counts: readonly number[]): void {
-    this.#numbers.set(counts, statesPlace);
+    this.#numbers.set(counts, statesStart);
   }
 
   /** Errors of connections, by the library's status. */
   get errors(): readonly number[] {
-    return [...this.#numbers.subarray(errorsPlace)];
+    return [...this.#numbers.subarray(errorsStart)];
   }
 
   /** A listener of the worker's own has accepted a connection. */
   addAccepted(listener: number): void {
-    this.#numbers[listenersPlace + listener * listenerNumbers] += 1;
+    this.#numbers[listenersStart + listener * listenerNumbers] += 1;
   }
 
   /** Connections that the worker accepted at a listener. */
   accepted(listener: number): number {
-    return this.#numbers[listenersPlace + listener * listenerNumbers];
+    return this.#numbers[listenersStart + listener * listenerNumbers];
   }
 
   setRefusals(listener: number, refusals: Refusals): void {
-    const at = listenersPlace + listener * listenerNumbers + 1;
+    const at = listenersStart + listener * listenerNumbers + 1;
     refusalReasons.forEach((reason, index) => this.#numbers[at + index] = refusals[reason]);
   }
 
@@ -148,7 +148,7 @@ export class Gauges {
   #refusals(first: number, end: number): Refusals {
     const sums = new Array<number>(refusalReasons.length).fill(0);
     for (let listener = first; listener < end; listener++) {
-      const at = listenersPlace + listener * listenerNumbers + 1;
+      const at = listenersStart + listener * listenerNumbers + 1;
       for (let index = 0; index < sums.length; index++) sums[index] += this.#numbers[at + index];
     }
     const entries = refusalReasons.map((reason, index) => [reason, sums[index]]);

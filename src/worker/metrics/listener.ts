@@ -153,10 +153,10 @@ export function serveMetrics(
 ): Listener {
   const { hostname = "127.0.0.1", port = 0, unix, loop, error: failed } = options;
   const { timeout = exchangeTimeoutMilliseconds } = options;
-  const place = unix === undefined ? { hostname, port } : { unix };
+  const binding = unix === undefined ? { hostname, port } : { unix };
   const crowd = new Crowd();
   const listening: ListenOptions<Exchange | undefined> = {
-    ...place,
+    ...binding,
     loop,
     limits: { connections: acceptedMax },
     lingerTimeout: timeout,
