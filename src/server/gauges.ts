@@ -49,7 +49,7 @@ const names = [
 ] as const;
 
 /** The name of a single number. */
-export type GaugeName = typeof names[number];
+type GaugeName = typeof names[number];
 
 /** The kinds of timeouts among the gauges. */
 export const timeoutGauges = countedTimeouts.filter((kind) => kind !== "linger");

@@ -25,7 +25,7 @@ export type ListenerPlan =
   | { kind: "adopt"; address: SocketAddress };
 
 /** What the connections of one listener meet. */
-export interface ListenerTerms extends ConnectionReports {
+interface ListenerTerms extends ConnectionReports {
   application: Application<unknown>;
   /** Judges connections by address, where that is done in the worker. */
   admission: Admission | undefined;

@@ -88,7 +88,7 @@ export const connectionsMask = pinUnit - 1;
 export const reasonBytes = 48;
 
 /** Where the parts begin, in bytes. */
-export interface TableLayout {
+interface TableLayout {
   networks: number;
   heads: number;
   counters: number;

@@ -32,7 +32,7 @@ export interface ServerBans {
 }
 
 /** Gives memory of these sizes, all zero. */
-export type MemoryMaker = (sizes: readonly number[]) => ArrayBufferLike[];
+type MemoryMaker = (sizes: readonly number[]) => ArrayBufferLike[];
 
 export class AddressLimits implements ServerBans {
   #memory: AddressLimitsMemory;

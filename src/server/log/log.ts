@@ -23,7 +23,7 @@ export type { LogEntry, LogEvent, LogFields, LogLevel, LogSink } from "./events.
 export { humanLine, jsonLine } from "./lines.ts";
 
 /** The runtime's side of a log: where lines are written. */
-export interface LogOutput {
+interface LogOutput {
   isTerminal(stream: "stderr"): boolean;
   /** Resolves when the bytes have been taken. */
   write(stream: "stderr", bytes: Uint8Array<ArrayBuffer>): Promise<void>;

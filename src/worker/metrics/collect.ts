@@ -79,7 +79,7 @@ export function skewOf(counts: readonly number[]): number {
 }
 
 /** Where the metrics of listeners come from. */
-export interface ListenerSources {
+interface ListenerSources {
   readonly options: ResolvedServerOptions;
   readonly spreading: Spreading;
   readonly past: Past;

@@ -9,14 +9,14 @@
 export const headMaxBytes = 8 * 1024;
 
 /** A request, as far as it matters. */
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: string;
   /** The path, without a query. */
   readonly path: string;
 }
 
 /** The bytes received so far: an incomplete head, a request, or a fault to answer with an error. */
-export type HttpHead =
+type HttpHead =
   | { readonly kind: "more" }
   | { readonly kind: "request"; readonly request: HttpRequest }
   | { readonly kind: "error"; readonly status: number };

@@ -13,7 +13,7 @@ import { prometheusContentType, renderPrometheus } from "./prometheus.ts";
 import type { ServerStatistics } from "./table.ts";
 
 /** Milliseconds an exchange may take: the metrics are a few kilobytes, and scrapers are near. */
-export const exchangeTimeoutMilliseconds = 5_000;
+const exchangeTimeoutMilliseconds = 5_000;
 
 /** Connections at once: scrapers are few, and no crowd there may take descriptors from the application. */
 export const metricsConnectionsMax = 16;

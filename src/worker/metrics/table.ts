@@ -22,7 +22,7 @@ const asserting = ASSERTIONS;
 export type Health = "healthy" | "slow" | "stuck";
 
 /** All healths, best first. */
-export const healths: readonly Health[] = ["healthy", "slow", "stuck"];
+const healths: readonly Health[] = ["healthy", "slow", "stuck"];
 
 /** Counts by name, such as those of errors by their code. */
 export type CountsByName = Readonly<Record<string, number>>;
@@ -259,7 +259,7 @@ type ActivityField =
   | `connections.${keyof ConnectionCounts}`;
 
 /** What a worker writes into shared memory: its gauges, and the library's counters. */
-export interface ActivitySource {
+interface ActivitySource {
   readonly gauges: Gauges;
   readonly native: NativeStatistics;
 }
