@@ -44,7 +44,7 @@ export type {
   TimeoutOptions,
 } from "./stream/time_limits/types.ts";
 export type { SocketAddress } from "./base/address.ts";
-export { Window } from "./memory/window.ts";
+export type { Window } from "./memory/window.ts";
 
 // The loop.
 export { createLoop } from "./loop/event_loop.ts";

@@ -20,7 +20,7 @@
  */
 export { udpSocket } from "./udp/open.ts";
 export { UdpSocket } from "./udp/socket.ts";
-export { Datagram, DatagramSender } from "./udp/datagram.ts";
+export type { Datagram, DatagramSender } from "./udp/datagram.ts";
 export type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./udp/types.ts";
 export type { UdpInfo } from "./server/application.ts";
 export type { UdpListenerOptions } from "./server/options/mod.ts";

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { HEADER_SEGMENTS_HELD, HEADER_WORDS } from "../ffi/layout.gen.ts";
 import type { Engine } from "../src/loop/engine.ts";
 import { Segments } from "../src/memory/segments.ts";
-import type { Window } from "../src/memory/window.ts";
+import type { RingWindow } from "../src/memory/window.ts";
 import { HandlerTasks } from "../src/stream/handler_tasks.ts";
 import { Linger, lingerRounds } from "../src/stream/linger.ts";
 import { Stash } from "../src/stream/stash.ts";
@@ -143,7 +143,7 @@ describe("handlers at work", () => {
 
   it("remember in which callback the end was asked for, once and for its turn alone", () => {
     const tasks = new HandlerTasks();
-    const [first, second] = [{} as Window, {} as Window];
+    const [first, second] = [{} as RingWindow, {} as RingWindow];
     tasks.askedForClosed(first, 7);
     expect(tasks.hasAskedForClosed(second, 7)).toBe(false);
     expect(tasks.hasAskedForClosed(first, 7)).toBe(true);

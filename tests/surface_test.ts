@@ -32,7 +32,6 @@ const PAGES: Record<string, Page> = {
       "StateError",
       "TimeoutError",
       "UnreachableError",
-      "Window",
       "WindowError",
       "checkServerOptions",
       "connect",
@@ -85,6 +84,7 @@ const PAGES: Record<string, Page> = {
       "SupervisorOptions",
       "TimeoutKind",
       "TimeoutOptions",
+      "Window",
       "WorkerContext",
       "WorkerMessageHandler",
       "Writable",
@@ -92,8 +92,10 @@ const PAGES: Record<string, Page> = {
     ],
   },
   udp: {
-    values: ["Datagram", "DatagramSender", "UdpSocket", "udpSocket"],
+    values: ["UdpSocket", "udpSocket"],
     types: [
+      "Datagram",
+      "DatagramSender",
       "ReceivedDatagram",
       "UdpHandlers",
       "UdpInfo",

@@ -6,7 +6,7 @@
  * @module
  */
 import { StateError } from "../base/errors.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 import type { FramingMemory } from "../stream/socket.ts";
 import { Flag, State } from "../stream/state.ts";
@@ -237,8 +237,8 @@ export class MessageReply<D = unknown> implements Reply {
   #connection: StreamConnection<D>;
   #state = fresh;
   /** The message, and the whole frame where the message is all that a receive brought. */
-  #message: Window | undefined = undefined;
-  #frame: Window | undefined = undefined;
+  #message: RingWindow | undefined = undefined;
+  #frame: RingWindow | undefined = undefined;
   /** The message in work behind this one. */
   next: MessageReply<D> | undefined = undefined;
   /** The bytes to write in their turn. */
@@ -254,7 +254,7 @@ export class MessageReply<D = unknown> implements Reply {
   }
 
   /** Begins with another message. */
-  renew(connection: StreamConnection<D>, message: Window, frame: Window | undefined): this {
+  renew(connection: StreamConnection<D>, message: RingWindow, frame: RingWindow | undefined): this {
     this.#connection = connection;
     this.#state = fresh;
     this.#message = message;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RingWindow } from "../memory/window.ts";
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { flag, wholeNumber } from "../base/option_kinds.ts";
@@ -82,7 +83,8 @@ export function framed<D = undefined>(
   const framing = new Framing<D>(framer, handlers, options);
   const core = (connection: Connection<D>) => connection as StreamConnection<D>;
   const table: SocketHandlers<D> = {
-    data: (connection, window) => framing.data(core(connection), window),
+    // The library calls it, with windows of its own.
+    data: (connection, window) => framing.data(core(connection), window as RingWindow),
     drain: (connection) => framing.drain(core(connection)),
     end: (connection) => framing.end(core(connection)),
     close: (connection, reason) => framing.close(core(connection), reason),

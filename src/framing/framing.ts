@@ -14,7 +14,7 @@ import type { StreamConnection } from "../stream/connection.ts";
 import { Flag, State } from "../stream/state.ts";
 import type { CloseReason } from "../stream/types.ts";
 import type { Segments } from "../memory/segments.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import { Channel, type ChannelOwner } from "./channel.ts";
 import { faultOf } from "./faults.ts";
 import type { Framer } from "./framer.ts";
@@ -46,7 +46,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** Bytes have come. */
-  data(core: StreamConnection<D>, window: Window): void {
+  data(core: StreamConnection<D>, window: RingWindow): void {
     if (core.framing !== undefined) this.#forgetOther(core);
     const { config } = core;
     const { segments } = config;
@@ -76,7 +76,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** The message's handler has handed the connection on: what is left of the window comes to the new ones. */
-  #handRest(core: StreamConnection<D>, window: Window, position: number, end: number): void {
+  #handRest(core: StreamConnection<D>, window: RingWindow, position: number, end: number): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     if (position === end || (core.flags & Flag.discarding) !== 0) return;
@@ -150,7 +150,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     core: StreamConnection<D>,
     channel: Channel<D>,
     pending: Pending,
-    window: Window,
+    window: RingWindow,
     start: number,
     end: number,
   ): number {
@@ -187,7 +187,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
     start: number,
     after: number,
     state: ScanState,
-    whole: Window | undefined,
+    whole: RingWindow | undefined,
     alone: boolean,
   ): void {
     const framer = this.#framer;
@@ -256,7 +256,13 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** A scan has ended without a message. */
-  #unfinished(core: StreamConnection<D>, after: number, window: Window, position: number, end: number): void {
+  #unfinished(
+    core: StreamConnection<D>,
+    after: number,
+    window: RingWindow,
+    position: number,
+    end: number,
+  ): void {
     if (after !== incomplete) return this.#faulty(core, after);
     const { segments, engine } = core.config;
     const pending = new Pending(segments);
@@ -285,7 +291,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   /** Messages wait: what is left of the window comes again, or never. */
-  #stop(core: StreamConnection<D>, window: Window, position: number, end: number): void {
+  #stop(core: StreamConnection<D>, window: RingWindow, position: number, end: number): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
     const channel = core.framing as Channel<D> | undefined;

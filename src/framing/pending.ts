@@ -9,7 +9,7 @@
  */
 import { joinBufferMinBytes, joinHeldShare } from "../base/limits.ts";
 import { type Segments, segmentsOutside } from "../memory/segments.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import { ScanState } from "./scan.ts";
 
 /** The received part of one message. */
@@ -37,7 +37,7 @@ export class Pending {
   }
 
   /** Takes the bytes of a window from `from` to its end, `end`. `crowded`: the ring is short of segments. */
-  add(window: Window, from: number, end: number, crowded: boolean): void {
+  add(window: RingWindow, from: number, end: number, crowded: boolean): void {
     if (!crowded && this.#canHold(from, end)) {
       const ring = this.#ring;
       window.passHoldFrom(from);

@@ -8,7 +8,7 @@ import { StreamConnection } from "../stream/connection.ts";
 import { State } from "../stream/state.ts";
 import type { Connection, Writable, WriteResult } from "../stream/types.ts";
 import { asBytes } from "../stream/sender.ts";
-import { Window } from "../memory/window.ts";
+import { RingWindow } from "../memory/window.ts";
 import { Framer } from "./framer.ts";
 
 const encoder = new TextEncoder();
@@ -71,8 +71,8 @@ export function writeMessage<D>(
   framer: Framer,
   message: Writable,
 ): WriteResult {
-  let body: Window | Uint8Array;
-  if (message instanceof Window) {
+  let body: RingWindow | Uint8Array;
+  if (message instanceof RingWindow) {
     message.checkLive();
     const { segments, segment, offset, length } = message;
     const start = segment * segments.size + offset;
@@ -89,12 +89,12 @@ export function writeMessage<D>(
 
 /** A message with what frames it, as a copy. */
 export function encodeMessage(framer: Framer | null, message: Writable): Uint8Array {
-  const bytes = message instanceof Window ? message.bytes : contentOf(message);
+  const bytes = message instanceof RingWindow ? message.bytes : contentOf(message);
   return framer === null ? bytes.slice() : framer.encode(bytes);
 }
 
 /** The bytes of a message; those of a short text are valid until the next call. */
-function contentOf(message: Exclude<Writable, Window>): Uint8Array {
+function contentOf(message: Exclude<Writable, RingWindow>): Uint8Array {
   if (typeof message !== "string") return asBytes(message);
   if (message.length > scratchUnits) return encoder.encode(message);
   return scratch.subarray(0, encoder.encodeInto(message, scratch).written);

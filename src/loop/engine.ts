@@ -29,7 +29,7 @@ import {
   submissionReserveShare,
 } from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import { errorOf } from "../base/thrown.ts";
 import { Clock } from "./clock.ts";
 import { company } from "./company.ts";
@@ -111,7 +111,7 @@ export class Engine {
   trace: Trace | undefined = undefined;
   readonly timeouts: TimeoutCounts = noTimeouts();
   /** The window of the running `data` callback. */
-  window: Window | undefined = undefined;
+  window: RingWindow | undefined = undefined;
 
   readonly #native: NativeLoop;
   readonly #header: Int32Array;

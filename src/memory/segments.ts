@@ -8,7 +8,7 @@
  */
 import { assert, ASSERTIONS } from "../base/assert.ts";
 import { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } from "../base/layout.ts";
-import { Window, type WindowMemory } from "./window.ts";
+import { RingWindow, type WindowMemory } from "./window.ts";
 
 /** What a byte of a released segment becomes in development mode, so that late readers see it at once. */
 const poison = 0xdd;
@@ -56,12 +56,12 @@ export class Segments implements WindowMemory {
   readonly #holds: Uint16Array;
   readonly #header: Int32Array;
   /** One window object for each segment, made on first use; unused in development mode. */
-  readonly #windows: (Window | undefined)[];
+  readonly #windows: (RingWindow | undefined)[];
   /** Segment small writes are gathered in until the next poll; -1 for none. */
   #copySegment = -1;
   #copyTail = 0;
   /** The window of the last part that was lent; unused in development mode. */
-  #part: Window | undefined = undefined;
+  #part: RingWindow | undefined = undefined;
 
   constructor(memory: SegmentMemory, development: boolean) {
     this.bytes = memory.bytes;
@@ -70,7 +70,7 @@ export class Segments implements WindowMemory {
     this.development = development;
     this.#holds = memory.holds;
     this.#header = memory.header;
-    this.#windows = new Array<Window | undefined>(memory.segmentCount).fill(undefined);
+    this.#windows = new Array<RingWindow | undefined>(memory.segmentCount).fill(undefined);
     if (asserting) {
       assert(this.bytes.length >= this.size * this.count, "every segment has its bytes");
       assert(this.#holds.length >= this.count, "every segment has a count of holds");
@@ -94,13 +94,13 @@ export class Segments implements WindowMemory {
    * The window of received bytes, whose one hold it takes over. In production there is one object a segment,
    * used again and again; in development each is new, so that a window kept too long is always found out.
    */
-  borrow(segment: number, offset: number, length: number): Window {
+  borrow(segment: number, offset: number, length: number): RingWindow {
     const window = this.#windows[segment];
     if (window !== undefined) {
       window.renew(segment, offset, length);
       return window;
     }
-    const made = new Window(this, segment, offset, length);
+    const made = new RingWindow(this, segment, offset, length);
     if (!this.development) this.#windows[segment] = made;
     return made;
   }
@@ -109,16 +109,16 @@ export class Segments implements WindowMemory {
    * A window on some of the bytes of `whole` for one callback; where there is none, on bytes the caller holds
    * until {@linkcode takeBack}. In production it is one object for all parts, in development each is new.
    */
-  lend(whole: Window | undefined, position: number, length: number): Window {
+  lend(whole: RingWindow | undefined, position: number, length: number): RingWindow {
     const segment = Math.floor(position / this.size);
     const offset = position - segment * this.size;
-    const part = this.#part ?? new Window(this, segment, offset, length);
+    const part = this.#part ?? new RingWindow(this, segment, offset, length);
     this.#part = undefined;
     return part.renewPart(whole, segment, offset, length);
   }
 
   /** The callback of a lent part is over; one that was kept stays its keeper's. */
-  takeBack(part: Window): void {
+  takeBack(part: RingWindow): void {
     part.endBorrow();
     if (!this.development && !part.live) this.#part = part;
   }

@@ -33,11 +33,11 @@ const asserting = ASSERTIONS;
 
 /**
  * Received bytes, in place. A window given to `data` is valid until the callback returns (for an async
- * handler: until its first `await`). What is needed longer is copied with {@linkcode slice}, or held with
- * {@linkcode keep} and given back with {@linkcode release}.
+ * handler: until its first `await`). To use the bytes longer, copy them with {@linkcode Window.slice}, or
+ * hold them with {@linkcode Window.keep} and give them back with {@linkcode Window.release}.
  *
- * Writing the window to a connection sends the same memory without a copy. Changing {@linkcode bytes} changes
- * what is sent, until the callback ends.
+ * Writing the window to a connection sends the same memory without a copy. Changing
+ * {@linkcode Window.bytes} changes what is sent, until the callback ends.
  *
  * Use after its time throws a WindowError. Window objects are used again, so in production a window that was
  * kept in a variable without `keep` may instead show the bytes of a later message; in development mode it
@@ -59,7 +59,41 @@ const asserting = ASSERTIONS;
  * console.log(listener.port);
  * ```
  */
-export class Window {
+export interface Window extends Disposable {
+  /** Number of bytes. */
+  readonly length: number;
+  /** The bytes in place, not a copy. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether the window may be used. */
+  readonly live: boolean;
+  /** The byte at `index`, counted from the end if negative; undefined outside. */
+  at(index: number): number | undefined;
+  /** The bytes as UTF-8 text; invalid sequences become U+FFFD. */
+  text(): string;
+  /** A copy of the bytes from `start` to before `end`, counted as in `Uint8Array.slice`. */
+  slice(start?: number, end?: number): Uint8Array<ArrayBuffer>;
+  /**
+   * A window on the bytes from `start` to before `end`, counted as in `Uint8Array.subarray`. It is borrowed
+   * as this one is, and lives no longer unless it is kept itself.
+   */
+  subarray(start?: number, end?: number): Window;
+  /**
+   * Holds the bytes beyond the callback, until {@linkcode Window.release} is called as often as `keep` was. A
+   * kept window pins whole segments of the ring: copy small messages instead if you keep many.
+   *
+   * @returns this window.
+   * @throws {WindowError} after its time.
+   */
+  keep(): this;
+  /**
+   * Gives up the window, or one `keep` of it. Without any `keep` it ends the window before its callback does.
+   * On an expired window it does nothing. `using window = data.keep()` calls it at the end of the scope.
+   */
+  release(): void;
+}
+
+/** A {@linkcode Window} as the library handles it: a span of the segments of a ring, with its holds. */
+export class RingWindow implements Window {
   readonly #segments: WindowMemory;
   #segment: number;
   #offset: number;
@@ -69,10 +103,9 @@ export class Window {
   #keeps = 0;
   #view: Uint8Array<ArrayBuffer> | undefined = undefined;
   /** Of a part: the window it is a part of, which must live as long. */
-  #whole: Window | undefined;
+  #whole: RingWindow | undefined;
 
-  /** Windows are made by the library. @internal */
-  constructor(segments: WindowMemory, segment: number, offset: number, length: number, whole?: Window) {
+  constructor(segments: WindowMemory, segment: number, offset: number, length: number, whole?: RingWindow) {
     this.#segments = segments;
     this.#segment = segment;
     this.#offset = offset;
@@ -80,12 +113,10 @@ export class Window {
     this.#whole = whole;
   }
 
-  /** Number of bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** The bytes in place, not a copy. */
   get bytes(): Uint8Array<ArrayBuffer> {
     this.#checkLive();
     const { bytes, size } = this.#segments;
@@ -98,7 +129,6 @@ export class Window {
     return this.#view = bytes.subarray(start, start + this.#length);
   }
 
-  /** The byte at `index`, counted from the end where negative; undefined outside. */
   at(index: number): number | undefined {
     this.#checkLive();
     const position = index < 0 ? index + this.#length : index;
@@ -106,28 +136,22 @@ export class Window {
     return this.#segments.bytes[this.#segment * this.#segments.size + this.#offset + position];
   }
 
-  /** The bytes as UTF-8 text; invalid bytes become U+FFFD. */
   text(): string {
     return decoder.decode(this.bytes);
   }
 
-  /** A copy of the bytes from `start` to before `end`, counted as in `Uint8Array.slice`. */
   slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(start, end);
   }
 
-  /**
-   * A window on the bytes from `start` to before `end`, counted as in `Uint8Array.subarray`. It is borrowed
-   * as this one is, and lives no longer unless it is itself kept.
-   */
-  subarray(start = 0, end: number = this.#length): Window {
+  subarray(start = 0, end: number = this.#length): RingWindow {
     this.#checkLive();
     const from = clamp(start, this.#length);
     const to = Math.max(from, clamp(end, this.#length));
     const size = this.#segments.size;
     const position = this.#offset + from;
     const skipped = Math.floor(position / size);
-    return new Window(
+    return new RingWindow(
       this.#segments,
       this.#segment + skipped,
       position - skipped * size,
@@ -136,12 +160,6 @@ export class Window {
     ).#asPart();
   }
 
-  /**
-   * Holds the bytes beyond the callback, until {@linkcode release} is called as often as `keep` was. A kept
-   * window pins whole segments of the ring: copy small messages instead if you keep many.
-   *
-   * @returns this window.
-   */
   keep(): this {
     this.#checkLive();
     if (this.#keeps === 0 && this.#state !== borrowed) this.#hold();
@@ -150,10 +168,6 @@ export class Window {
     return this;
   }
 
-  /**
-   * Gives up the window, or one `keep` of it. Without any `keep` it ends the window before its callback
-   * does. On an expired window it does nothing.
-   */
   release(): void {
     if (this.#state === expired) return;
     if (this.#keeps > 0) {
@@ -167,32 +181,30 @@ export class Window {
     this.#state = expired;
   }
 
-  /** The same as {@linkcode release}: `using window = data.keep()`. */
   [Symbol.dispose](): void {
     this.release();
   }
 
-  /** True while the window may be used. */
   get live(): boolean {
     return this.#state !== expired && (this.#keeps > 0 || this.#whole === undefined || this.#whole.live);
   }
 
-  /** First segment of the bytes. @internal */
+  /** First segment of the bytes. */
   get segment(): number {
     return this.#segment;
   }
 
-  /** Offset of the bytes in their first segment. @internal */
+  /** Offset of the bytes in their first segment. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** The ring the bytes lie in. @internal */
+  /** The ring the bytes lie in. */
   get segments(): WindowMemory {
     return this.#segments;
   }
 
-  /** Uses the object again for other bytes. @internal */
+  /** Uses the object again for other bytes. */
   renew(segment: number, offset: number, length: number): void {
     if (asserting) {
       assert(offset >= 0 && offset < this.#segments.size, "a window begins within its first segment");
@@ -207,9 +219,9 @@ export class Window {
 
   /**
    * Uses the object for a part of other bytes, which live as long as `whole` does, or, where there is none,
-   * until {@linkcode endBorrow}. A part has no hold of its own: a send and `keep` take one. @internal
+   * until {@linkcode endBorrow}. A part has no hold of its own: a send and `keep` take one.
    */
-  renewPart(whole: Window | undefined, segment: number, offset: number, length: number): this {
+  renewPart(whole: RingWindow | undefined, segment: number, offset: number, length: number): this {
     this.renew(segment, offset, length);
     this.#whole = whole;
     return this.#asPart();
@@ -217,7 +229,7 @@ export class Window {
 
   /**
    * Gives one hold on the bytes to a send: this window's own where it can be spared, otherwise a new one.
-   * False when the segments carry no further hold. @internal
+   * False when the segments carry no further hold.
    */
   passHold(): boolean {
     if (this.#state === borrowed && this.#keeps === 0) {
@@ -230,7 +242,7 @@ export class Window {
 
   /**
    * Within the callback of a window that nobody keeps: its hold on the bytes from `position` in the ring on
-   * goes to the caller, that on the segments before ends. @internal
+   * goes to the caller, that on the segments before ends.
    */
   passHoldFrom(position: number): void {
     if (asserting) {
@@ -249,7 +261,7 @@ export class Window {
     if (before > 0) this.#segments.release(this.#segment, 0, before * size);
   }
 
-  /** The callback is over. @internal */
+  /** The callback is over. */
   endBorrow(): void {
     if (asserting) assert(this.#state !== kept, "a callback ends once");
     if (this.#keeps > 0) {
@@ -262,13 +274,13 @@ export class Window {
 
   /**
    * The ring is about to be given to the library within the callback: bytes whose hold went away with a
-   * write are no longer safe to look at. @internal
+   * write are no longer safe to look at.
    */
   endSpent(): void {
     if (this.#state === spent && this.#keeps === 0) this.#state = expired;
   }
 
-  /** Throws a WindowError unless the window may be used. @internal */
+  /** Throws a WindowError unless the window may be used. */
   checkLive(): void {
     this.#checkLive();
   }

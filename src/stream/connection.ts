@@ -8,7 +8,7 @@ import { LimitError, OptionError } from "../base/errors.ts";
 import { Operation, Status } from "../base/layout.ts";
 import type { Waiter } from "../loop/engine.ts";
 import { segmentsOutside } from "../memory/segments.ts";
-import { Window } from "../memory/window.ts";
+import { RingWindow } from "../memory/window.ts";
 import { stateError } from "./errors.ts";
 import { Linger, lingerRounds } from "./linger.ts";
 import { checkHandlers } from "./options.ts";
@@ -165,7 +165,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.#callData(window);
   }
 
-  #callData(window: Window): void {
+  #callData(window: RingWindow): void {
     const { handlers, engine } = this.config;
     let result;
     try {
@@ -181,8 +181,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (result !== undefined) this.settleData(result, window);
   }
 
-  unread(window: Window, start: number): void {
-    if (!(window instanceof Window) || this.config.engine.window !== window) {
+  unread(window: RingWindow, start: number): void {
+    if (!(window instanceof RingWindow) || this.config.engine.window !== window) {
       throw new OptionError(
         "unread",
         "window",
@@ -221,7 +221,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
    * Within the `data` callback of a paused connection: the bytes of the window from `position` on are
    * delivered again when reading continues. They are held in place.
    */
-  putBack(window: Window, position: number): void {
+  putBack(window: RingWindow, position: number): void {
     const { size } = this.config.segments;
     const segment = Math.floor(position / size);
     const length = window.length - (position - window.segment * size - window.offset);
@@ -496,7 +496,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (stateNumber === State.open || stateNumber === State.readEnded) {
       return config.sender.write(this, bytes);
     }
-    if (typeof bytes === "object" && "live" in bytes) bytes.checkLive();
+    if (bytes instanceof RingWindow) bytes.checkLive();
     else if (typeof bytes !== "string") asBytes(bytes);
     config.engine.writesAfterEnd += 1;
     return "refused";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 
 /** The handlers of one connection. What changes it returns by how much {@linkcode atWork} has changed. */
 export class HandlerTasks {
@@ -17,7 +17,7 @@ export class HandlerTasks {
   #waitForClosed = 0;
   /** Times `closed` was asked for, and the `data` callback in which it last was: its window and turn. */
   closedAsked = 0;
-  #askedIn: Window | undefined = undefined;
+  #askedIn: RingWindow | undefined = undefined;
   #askedTurn = 0;
   /** Number of the promise that further bytes wait for, of {@linkcode nextPromise}; 0 for none. */
   bytesWaitFor = 0;
@@ -75,14 +75,14 @@ export class HandlerTasks {
   }
 
   /** `closed` was asked for, in the `data` callback of `window` if there is one. */
-  askedForClosed(window: Window | undefined, turn: number): void {
+  askedForClosed(window: RingWindow | undefined, turn: number): void {
     this.closedAsked += 1;
     this.#askedIn = window;
     this.#askedTurn = turn;
   }
 
   /** Whether the `data` callback of `window` has asked for `closed`, since that was last looked at. */
-  hasAskedForClosed(window: Window, turn: number): boolean {
+  hasAskedForClosed(window: RingWindow, turn: number): boolean {
     if (this.#askedIn !== window) return false;
     this.#askedIn = undefined;
     return this.#askedTurn === turn;

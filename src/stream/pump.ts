@@ -5,7 +5,7 @@
  */
 import { OptionError, StateError } from "../base/errors.ts";
 import { limitedTo } from "../memory/window_part.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import { StreamConnection } from "./connection.ts";
 import { Flag, pauseReasons, State } from "./state.ts";
 import type { CloseReason, Connection, SocketHandlers } from "./types.ts";
@@ -137,7 +137,7 @@ class Side implements SocketHandlers<unknown> {
     this.other.core.shutdownWrite();
   }
 
-  data(_connection: Connection<unknown>, window: Window): void {
+  data(_connection: Connection<unknown>, window: RingWindow): void {
     const { core } = this;
     const to = this.other.core;
     const { bufferLimit } = to.config;

@@ -13,7 +13,7 @@ import { Flags } from "../base/layout.ts";
 import { crowdedCopyShare, pieceCopyMaxBytes } from "../base/limits.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { Segments } from "../memory/segments.ts";
-import { Window } from "../memory/window.ts";
+import { RingWindow } from "../memory/window.ts";
 import type { Outbox } from "./outbox.ts";
 import { Flag } from "./state.ts";
 import type { LimitedConnection } from "./time_limits/limited_connection.ts";
@@ -102,12 +102,12 @@ export class Sender {
 
   /** Writes to a connection whose state allows it. */
   write(target: SendTarget, bytes: Writable): WriteResult {
-    if (bytes instanceof Window) return this.#writeWindow(target, bytes);
+    if (bytes instanceof RingWindow) return this.#writeWindow(target, bytes);
     if (typeof bytes === "string") return this.#writeText(target, bytes);
     return this.#writeBytes(target, asBytes(bytes));
   }
 
-  #writeWindow(target: SendTarget, window: Window): WriteResult {
+  #writeWindow(target: SendTarget, window: RingWindow): WriteResult {
     const { config } = target;
     const engine = this.#engine;
     const segments = this.#segments;
@@ -169,13 +169,13 @@ export class Sender {
   writePieces(
     target: SendTarget,
     head: Uint8Array,
-    body: Window | Uint8Array,
+    body: RingWindow | Uint8Array,
     tail: Uint8Array,
   ): WriteResult {
     const length = head.length + body.length + tail.length;
     // Decided over all of them here: what then follows is not refused in part.
     if (this.bufferedBytes(target) + length > target.config.bufferLimit) return this.#admit(target, length);
-    const inPlace = body instanceof Window &&
+    const inPlace = body instanceof RingWindow &&
       (body.segments !== this.#segments || body.length > pieceCopyMaxBytes);
     const position = inPlace || length === 0 ? -1 : this.#copySpace(target, length);
     if (position >= 0) {
@@ -261,7 +261,7 @@ export class Sender {
    * Submits a window of this ring as it lies; false, and nothing done, where there is no room.
    * `submitted`: what {@linkcode submittedBytes} is.
    */
-  #sendWindow(target: SendTarget, window: Window, submitted: number, flags: number): boolean {
+  #sendWindow(target: SendTarget, window: RingWindow, submitted: number, flags: number): boolean {
     const engine = this.#engine;
     const { length } = window;
     const { outbox } = target;
@@ -298,11 +298,11 @@ export class Sender {
   }
 
   /** Copies three pieces to `position`, one behind the other. */
-  #copyAt(position: number, head: Uint8Array, body: Window | Uint8Array, tail: Uint8Array): void {
+  #copyAt(position: number, head: Uint8Array, body: RingWindow | Uint8Array, tail: Uint8Array): void {
     const { bytes, size } = this.#segments;
     let target = position;
     for (let index = 0; index < head.length; index++) bytes[target++] = head[index];
-    if (body instanceof Window) {
+    if (body instanceof RingWindow) {
       const start = body.segment * size + body.offset;
       bytes.copyWithin(target, start, start + body.length);
     } else {

@@ -12,7 +12,7 @@ import { AddressFamily } from "../base/layout.ts";
 import { checkOptions } from "../base/options.ts";
 import { PeerAddress, type PeerWords } from "../base/peer_address.ts";
 import { errorOf } from "../base/thrown.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import { stateError } from "./errors.ts";
 import { HandlerTasks, nextPromise } from "./handler_tasks.ts";
 import { Origin } from "./origin.ts";
@@ -81,7 +81,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   abstract close(): void;
   abstract abort(): void;
   abstract readExactly(length: number): Promise<Uint8Array<ArrayBuffer>>;
-  abstract unread(window: Window, start: number): void;
+  abstract unread(window: RingWindow, start: number): void;
   abstract reload(options: { socket: SocketHandlers<D> }): void;
   abstract pause(): void;
   abstract resume(): void;
@@ -368,7 +368,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
    * Follows what a `data` handler returned for `window`. If it is a promise, further bytes wait until it
    * has settled, unless the handlers are to run beside each other or the handler waits for the end.
    */
-  protected settleData(result: unknown, window: Window): void {
+  protected settleData(result: unknown, window: RingWindow): void {
     const { generation, concurrent } = this.config;
     const waitsForClosed = this.hasAskedForClosed(window);
     const promise = nextPromise();
@@ -452,7 +452,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   /** Whether the `data` callback of `window` has asked for `closed`, since that was last looked at. */
-  hasAskedForClosed(window: Window | undefined = this.config.engine.window): boolean {
+  hasAskedForClosed(window: RingWindow | undefined = this.config.engine.window): boolean {
     if (window === undefined || this.#tasks === undefined) return false;
     return this.#tasks.hasAskedForClosed(window, this.config.engine.turn);
   }

@@ -7,7 +7,7 @@
 import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { bufferLimitMaxBytes, readableHighWaterMarkBytes } from "../base/limits.ts";
 import { bytes } from "../base/option_kinds.ts";
-import type { Window } from "../memory/window.ts";
+import type { RingWindow } from "../memory/window.ts";
 import { stateError } from "./errors.ts";
 import { Flag, State } from "./state.ts";
 import type { CloseReason, WriteResult } from "./types.ts";
@@ -51,7 +51,7 @@ export interface Reader {
   /** Bytes taken in ahead of the reader. */
   readonly bufferedBytes: number;
   /** Bytes have come. */
-  take(window: Window): void;
+  take(window: RingWindow): void;
   /** The peer has ended its side; what is buffered still comes. */
   end(): void;
   /** The connection is gone; without an error, received bytes can still be read. */
@@ -105,7 +105,7 @@ export class StreamReader implements Reader {
   }
 
   /** Bytes have come: into the reader's own buffer where it gave one, otherwise as a copy. */
-  take(window: Window): void {
+  take(window: RingWindow): void {
     if (this.#over) return;
     if (this.#asked) this.#give(window);
     else this.#put(window.slice());
@@ -165,7 +165,7 @@ export class StreamReader implements Reader {
   }
 
   /** Answers the read that waits. */
-  #give(bytes: Window | Uint8Array<ArrayBuffer>): void {
+  #give(bytes: RingWindow | Uint8Array<ArrayBuffer>): void {
     const controller = this.#controller!;
     // Before the answer, which may bring the next pull.
     this.#ask(false);
@@ -383,7 +383,7 @@ export class PullReader implements Reader {
   }
 
   /** Bytes have come: copied together with those that wait. */
-  take(window: Window): void {
+  take(window: RingWindow): void {
     this.#append(window.bytes);
     this.#serve();
     if (this.#pull === undefined && this.bufferedBytes >= readableHighWaterMarkBytes) {

@@ -13,40 +13,62 @@ import {
   AddressFamily,
 } from "../base/layout.ts";
 import type { Segments } from "../memory/segments.ts";
-import { Window } from "../memory/window.ts";
+import { RingWindow, type Window } from "../memory/window.ts";
 
-/** A datagram: a window on its bytes, which knows its sender. */
-export class Datagram extends Window {
+/** A received datagram: a window on its bytes that knows its sender. */
+export interface Datagram extends Window {
   /** The address of the sender. */
   readonly sender: DatagramSender;
   /**
-   * Its length as it was sent, where its end was cut off and the system tells; otherwise the length it has.
+   * Bytes of the datagram as it was sent, if its end was cut off and the system tells; otherwise the bytes of
+   * this window.
    */
+  readonly originalLength: number;
+  /** Whether its end was cut off because it is longer than `datagramSize` of the socket. */
+  readonly truncated: boolean;
+}
+
+/**
+ * The sender of a datagram, read from the ring at each access, and valid as long as its datagram is. To keep
+ * it, copy the fields: `const { hostname, port } = sender`.
+ */
+export interface DatagramSender extends SocketAddress {
+  /** The address as text; of IPv4 on a socket of IPv6 as `"::ffff:127.0.0.1"`. */
+  readonly hostname: string;
+  /** The port. */
+  readonly port: number;
+  /** The kind of address. */
+  readonly family: "IPv4" | "IPv6";
+  /** A copy as plain values, which remains valid. */
+  toJSON(): SocketAddress;
+}
+
+/** A {@linkcode Datagram} as the library handles it. */
+export class RingDatagram extends RingWindow implements Datagram {
+  readonly sender: RingSender;
   originalLength: number;
-  /** True where its end was cut off, being longer than the socket's `datagramSize`. */
   truncated: boolean;
 
-  /** Datagrams are made by the library. @internal */
   constructor(segments: Segments, segment: number, offset: number, length: number, originalLength: number) {
     super(segments, segment, offset, length);
-    this.sender = new DatagramSender(this);
+    this.sender = new RingSender(this);
     this.truncated = originalLength >= 0;
     this.originalLength = originalLength > 0 ? originalLength : length;
   }
 
-  /** Uses the object again for another datagram. @internal */
+  /** Uses the object again for another datagram. */
   receive(segment: number, offset: number, length: number, originalLength: number): void {
     this.renew(segment, offset, length);
     this.truncated = originalLength >= 0;
     this.originalLength = originalLength > 0 ? originalLength : length;
   }
 
-  /** Where the sender's address lies in the ring. @internal */
+  /** Where the sender's address lies in the ring. */
   get addressPosition(): number {
     return this.segment * this.segments.size + this.offset - ADDRESS_SIZE;
   }
 
-  /** The sender's address as it lies in the ring. @internal */
+  /** The sender's address as it lies in the ring. */
   get addressRecord(): Uint8Array {
     this.checkLive();
     const at = this.addressPosition;
@@ -54,22 +76,17 @@ export class Datagram extends Window {
   }
 }
 
-/**
- * The sender of a datagram, read from the ring when asked for, and valid as long as its datagram is. To keep
- * it, copy the fields: `const { hostname, port } = sender`.
- */
-export class DatagramSender implements SocketAddress {
-  readonly #datagram: Datagram;
+/** A {@linkcode DatagramSender}: the address in front of its datagram. */
+export class RingSender implements DatagramSender {
+  readonly #datagram: RingDatagram;
   /** The address last written as text: that of the same peer most often. */
   #text = "";
   readonly #textOf = new Uint8Array(ADDRESS_SIZE);
 
-  /** Senders are made by the library. @internal */
-  constructor(datagram: Datagram) {
+  constructor(datagram: RingDatagram) {
     this.#datagram = datagram;
   }
 
-  /** The address as text. Of IPv4 on a socket of IPv6 as `"::ffff:127.0.0.1"`. */
   get hostname(): string {
     const { bytes, position } = this.#place();
     const known = this.#textOf;
@@ -83,25 +100,22 @@ export class DatagramSender implements SocketAddress {
     return same ? this.#text : this.#text = this.#format();
   }
 
-  /** The port. */
   get port(): number {
     const { bytes, position } = this.#place();
     return bytes[position + ADDRESS_PORT_BYTE] | bytes[position + ADDRESS_PORT_BYTE + 1] << 8;
   }
 
-  /** Which kind of address it is. */
   get family(): "IPv4" | "IPv6" {
     const { bytes, position } = this.#place();
     return bytes[position + ADDRESS_FAMILY_BYTE] === AddressFamily.ipv4 ? "IPv4" : "IPv6";
   }
 
-  /** A copy as plain values, which stays. */
   toJSON(): SocketAddress {
     return { hostname: this.hostname, port: this.port, family: this.family };
   }
 
-  /** Its datagram. @internal */
-  get datagram(): Datagram {
+  /** Its datagram. */
+  get datagram(): RingDatagram {
     return this.#datagram;
   }
 

@@ -10,7 +10,7 @@ import type { Engine, Waiter } from "../loop/engine.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
 import { asBytes } from "../stream/sender.ts";
-import type { Datagram } from "./datagram.ts";
+import type { RingDatagram } from "./datagram.ts";
 
 const encoder = new TextEncoder();
 
@@ -78,7 +78,7 @@ export class Outgoing implements Waiter {
   }
 
   /** Sends a received datagram as it lies to where it came from, or to the connected peer. */
-  sendInPlace(datagram: Datagram): WriteResult {
+  sendInPlace(datagram: RingDatagram): WriteResult {
     const engine = this.#engine;
     const { length } = datagram;
     const covered = this.#segments.covered(datagram.offset, length);

@@ -12,7 +12,7 @@ import { socketAddress } from "../stream/socket_address.ts";
 import { type DatagramPort, socketsOf } from "../stream/table.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
 import { HandlerTable } from "./calling.ts";
-import { Datagram, DatagramSender } from "./datagram.ts";
+import { type Datagram, RingDatagram, RingSender } from "./datagram.ts";
 import { checkUdpHandlers } from "./options.ts";
 import { type Marks, Outgoing, plainBytes } from "./outgoing.ts";
 import { DatagramQueue } from "./queue.ts";
@@ -58,7 +58,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.close();
   /** Used again for each datagram that was not kept; in development each one is new. */
-  #datagram: Datagram | undefined = undefined;
+  #datagram: RingDatagram | undefined = undefined;
   #state: UdpSocketState = "open";
   #reading = false;
   #referenced = true;
@@ -135,7 +135,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
    * @throws {RingportError} with code `EMSGSIZE` for more than 65,507 bytes.
    */
   send(bytes: Writable, port?: number | SocketAddress, hostname?: string): WriteResult {
-    if (bytes instanceof Datagram && (this.#connected || bytes.sender === port)) {
+    if (bytes instanceof RingDatagram && (this.#connected || bytes.sender === port)) {
       return this.reply(bytes);
     }
     const plain = plainBytes(bytes);
@@ -178,7 +178,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
    * copies nothing.
    */
   reply(datagram: Datagram, bytes?: Writable): WriteResult {
-    if (!(datagram instanceof Datagram)) {
+    if (!(datagram instanceof RingDatagram)) {
       throw new OptionError("reply", "datagram", "the datagram must be a received one");
     }
     if (bytes !== undefined) return this.send(bytes, this.#connected ? undefined : datagram.sender);
@@ -336,7 +336,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     if (this.#state !== "open") return segments.release(segment, offset, length);
     let datagram = this.#datagram;
     if (datagram === undefined || datagram.live) {
-      datagram = new Datagram(segments, segment, offset, length, originalLength);
+      datagram = new RingDatagram(segments, segment, offset, length, originalLength);
       this.#datagram = segments.development ? undefined : datagram;
     } else {
       datagram.receive(segment, offset, length, originalLength);
@@ -365,7 +365,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
         "a connected socket sends to its peer only: leave out the address",
       );
     }
-    if (port instanceof DatagramSender && hostname === undefined) return port.datagram.addressRecord;
+    if (port instanceof RingSender && hostname === undefined) return port.datagram.addressRecord;
     if (typeof port === "object" && port !== null) {
       const address = port as SocketAddress;
       return this.#receivers.record(operation, address.hostname, address.port);
