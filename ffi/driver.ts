@@ -1,6 +1,6 @@
 /**
- * What a runtime must give so that the library can be opened and used: the part of this folder that is
- * written twice, in `bun.ts` and in `deno.ts`. All else is written once, against this interface.
+ * The operations that a runtime must provide to open and use the library: the part of this folder that is
+ * written twice, in `bun.ts` and in `deno.ts`. Everything else is written once, against this interface.
  *
  * @module
  */

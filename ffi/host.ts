@@ -1,6 +1,6 @@
 /**
- * Which system this is. Bun has no such answer of its own outside Node's names, so the standard `navigator`
- * and, on Windows, the variable that describes the process are asked.
+ * The operating system. Bun reports it only through Node's names, so the standard `navigator` and, on
+ * Windows, the variable that describes the processor are used.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Where the library is: named by the caller or a variable, built in the checkout, or carried by the package.
+ * Finds the library: named by the caller or a variable, built in the checkout, or contained in the package.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with the library before it is used.
+ * The errors of the library before it is used.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The memory of one loop: all of it made here, owned here, and lent to the library from open to close.
+ * The memory of one loop: allocated and owned here, and lent to the library from open to close.
  *
  * @module
  */

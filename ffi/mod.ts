@@ -1,6 +1,6 @@
 /**
- * The native library, opened and checked: the only way from `src/` to it. Which runtime this is, is decided
- * here, once, by importing its driver; neither runtime could load the other's.
+ * The native library, opened and checked: the only way from `src/` to it. The runtime is detected here, once,
+ * by importing its driver; neither runtime could load the other's.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Sockets and memory to and from other processes, and the places where processes meet. Nothing here waits:
- * the giver hears when the taker is behind, and the taker knows the ticket before it asks.
+ * Passing sockets and memory between processes, and the addresses where processes meet. Nothing here waits:
+ * the giver is notified when the taker is behind, and the taker knows the ticket before it asks.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Looks at the records of a ring without taking them.
+ * Reads the records of a ring without taking them.
  *
  * @module
  */

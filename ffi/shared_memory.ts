@@ -1,5 +1,5 @@
 /**
- * Memory that several processes map: the one memory here that the system gives and not the runtime.
+ * Memory that several processes map: the only memory here that comes from the system instead of the runtime.
  *
  * Its parts are ArrayBuffers over an address. Neither engine frees or moves what it has not allocated, and
  * both carry out `Atomics` on them as on a SharedArrayBuffer, by the same instructions of the processor

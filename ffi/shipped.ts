@@ -1,6 +1,6 @@
 /**
- * The library a published package carries: as a file of its own, or as text that is written to a folder no
- * other user can change. A checkout has neither: they are made when the package is.
+ * The library in a published package: as a file, or as text that is written to a folder no other user can
+ * change. A checkout has neither; they are created with the package.
  *
  * @module
  */

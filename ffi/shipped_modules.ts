@@ -1,6 +1,6 @@
 /**
- * The modules that carry the library. The npm package has another version of this file, which names each of
- * them, so that bundlers find them (tools/npm_package.ts).
+ * The modules that contain the library. The npm package has another version of this file, which names each of
+ * them so that bundlers find them (tools/npm_package.ts).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a status number of the library means: its name, the code an error carries, a sentence. Total over
- * `Status` of `zig/src/abi.zig`; a number missing here does not compile.
+ * The meaning of a status number of the library: its name, the code of the error, a sentence. Total over
+ * `Status` of `zig/src/abi.zig`; a missing number does not compile.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * IP addresses as numbers: what the way of an accepted connection works with, where texts would cost.
+ * IP addresses as numbers, for the path of an accepted connection, where text would cost too much.
  *
  * @module
  */

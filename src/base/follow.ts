@@ -1,6 +1,6 @@
 /**
- * Following what a callback returned, which is the application's: a promise, something that only looks like
- * one, or anything else.
+ * Follows the result of a callback, which belongs to the application: a promise, something that only looks
+ * like one, or anything else.
  *
  * @module
  */

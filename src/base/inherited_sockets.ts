@@ -1,5 +1,5 @@
 /**
- * The listening sockets a process was started with, by the protocol of systemd.
+ * The listening sockets that a process was started with, by systemd's protocol.
  *
  * Source: sd_listen_fds(3). The descriptors begin at 3; `LISTEN_FDS` says how many there are, `LISTEN_PID`
  * for which process they are meant, `LISTEN_FDNAMES` their names, joined by colons.

@@ -1,6 +1,6 @@
 /**
- * The numbers of the native boundary that layers above `loop` may know. They are generated from the library's
- * own source; this page only narrows what is seen of them.
+ * The numbers of the native boundary that layers above `loop` may use. They are generated from the library's
+ * own source; this page narrows what is visible of them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Checks objects of options: an unknown key or a wrong value is an error that names the key and what it
- * wants.
+ * Checks objects of options: an unknown key or a wrong value is an error that names the key and the values it
+ * accepts.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Waiting for something for a limited time.
+ * Waiting for a limited time.
  *
  * @module
  */

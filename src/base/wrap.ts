@@ -1,5 +1,5 @@
 /**
- * Text in lines of a width.
+ * Wraps text into lines of a given width.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The arguments of a command line: flags, and what stands between them.
+ * The arguments of a command line: flags, and the words between them.
  *
  * @module
  */

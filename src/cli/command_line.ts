@@ -1,5 +1,5 @@
 /**
- * The command line: which command runs, and with which code it ends.
+ * The command line: selects the command to run and the exit code.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the command line needs of the runtime, so that tests can stand in for it.
+ * The services of the runtime that the command line needs, so that tests can replace them.
  *
  * @module
  */

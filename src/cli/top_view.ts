@@ -1,5 +1,5 @@
 /**
- * What `ringport top` shows, as text for a window of any size.
+ * The view of `ringport top`, as text for a window of any size.
  *
  * @module
  */

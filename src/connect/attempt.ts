@@ -1,5 +1,5 @@
 /**
- * One request to connect to one address, from its writing to the library's answer.
+ * One request to connect to one address, from writing it to the library's answer.
  *
  * @module
  */

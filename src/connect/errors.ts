@@ -1,5 +1,5 @@
 /**
- * Several failures told as one error.
+ * Combines several failures into one error.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * What is remembered of a connection between two receives: the beginning of a message, and the messages in
- * work with their replies. A connection that has neither has no channel. A reply is written at once where no
- * earlier one is owed, otherwise in its turn.
+ * The state of a connection between two receives: the beginning of a message, and the messages in progress
+ * with their replies. A connection without either has no channel. A reply is written at once if no earlier
+ * one is owed, otherwise in its turn.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Framers of an application's own.
+ * Framers defined by an application.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The errors of what a framer refuses.
+ * The errors of messages that a framer rejects.
  *
  * @module
  */

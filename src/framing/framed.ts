@@ -1,5 +1,5 @@
 /**
- * Framed connections: a table of handlers for `listen` and `connect` that hands over messages.
+ * Framed connections: a table of handlers for `listen` and `connect` that delivers messages.
  *
  * @module
  */

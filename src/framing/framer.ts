@@ -1,5 +1,5 @@
 /**
- * What a framer is: a pure rule that finds messages in bytes and puts around them what frames them.
+ * A framer: pure rules that find messages in bytes, and put prefix and delimiter around them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The way of received bytes to messages. What one framed table has is kept here; what a connection has is its
- * channel.
+ * The way of received bytes to messages. The state of a framed table is kept here; the state of a connection
+ * is its channel.
  *
  * A message that lies whole in a received window is handed over in place, through a window object that serves
  * again. One that came in pieces is joined in place where they lie side by side, and copied once where not.

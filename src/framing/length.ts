@@ -1,5 +1,5 @@
 /**
- * Messages whose length stands in front of them.
+ * Messages with their length in front.
  *
  * @module
  */

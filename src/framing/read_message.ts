@@ -1,5 +1,5 @@
 /**
- * Messages by asking for them, one after the other: what a client does that waits for an answer.
+ * Reads messages one after the other, as a client does that waits for an answer.
  *
  * @module
  */

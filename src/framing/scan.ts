@@ -1,6 +1,6 @@
 /**
- * What a framer remembers of a message that has not come whole, and what a scan can find. No framer keeps
- * anything itself: one serves any number of connections.
+ * The state of a framer for an incomplete message, and the results of a scan. A framer keeps no state itself:
+ * one serves any number of connections.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Sending one message with what frames it.
+ * Sends one message with its framing.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an application sees of framed connections: handlers of messages, replies, options.
+ * Framed connections as an application sees them: handlers of messages, replies, options.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The runtime's own services behind one interface. Which runtime this is, is decided once, here, by importing
- * its driver.
+ * The runtime's own services behind one interface. The runtime is detected once, here, by importing its
+ * driver.
  *
  * @module
  */

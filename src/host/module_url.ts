@@ -1,5 +1,5 @@
 /**
- * What a command line calls a module, as its URL.
+ * The URL of a module named on a command line.
  *
  * @module
  */

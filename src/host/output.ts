@@ -1,6 +1,5 @@
 /**
- * The order of what a process prints: one write after the other on each stream, none of which holds up the
- * caller.
+ * Orders the output of a process: one write after the other on each stream, none of which blocks the caller.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a runtime gives beside FFI: the process, its environment, signals, children and terminal. One
- * interface, two drivers; nothing is read, and no permission asked for, before a method is called.
+ * The services of a runtime beside FFI: the process, its environment, signals, children and terminal. One
+ * interface, two drivers; nothing is read, and no permission requested, before a method is called.
  *
  * @module
  */

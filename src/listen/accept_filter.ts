@@ -1,5 +1,5 @@
 /**
- * What an accepted connection passes on its way to the application: the limit, the admission by address, the
+ * The checks between an accepted connection and the application: the limit, the admission by address, the
  * PROXY header. Rejected connections are closed and counted.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * Where a listener's connections come from, and the life every source has: it keeps its loop in use, is
- * referenced or not, stops once, and ends.
+ * The source of a listener's connections, with the lifecycle that every source has: it keeps its loop in use,
+ * is referenced or not, stops once, and ends.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Admission: what a listener asks before it makes a connection of an accepted socket, and what it tells about
- * those it refused.
+ * Admission: decides whether a listener turns an accepted socket into a connection, and counts rejections.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Where a listener listens, as its options say: an IP address, the path of a Unix socket, or a socket that
- * listens already. An option that concerns another kind of socket is refused, never passed over.
+ * The address of a listener, from its options: an IP address, the path of a Unix socket, or a socket that
+ * already listens. Options for another kind of socket are rejected, never ignored.
  *
  * @module
  */

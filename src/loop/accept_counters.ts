@@ -1,6 +1,6 @@
 /**
- * What the system counts of connections that never came to be accepted: of all listeners of this machine (on
- * Linux: of this network namespace), since it was started.
+ * The system's counters of connections that were dropped before they were accepted: for all listeners of this
+ * machine (on Linux: of this network namespace), since it was started.
  *
  * Source: proc_pid_net(5), `/proc/net/netstat`; the kernel's `Documentation/networking/snmp_counter.rst`.
  *

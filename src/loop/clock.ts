@@ -1,5 +1,5 @@
 /**
- * The time as the loop sees it.
+ * The clock of a loop.
  *
  * @module
  */

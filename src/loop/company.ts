@@ -1,6 +1,6 @@
 /**
- * The loops of one thread. One that rests keeps the others from their events, so none rests while another one
- * has lately had some.
+ * The loops of one thread. A resting loop keeps the others from their events, so none rests while another one
+ * has recently had some.
  *
  * @module
  */

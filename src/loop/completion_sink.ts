@@ -1,5 +1,5 @@
 /**
- * What the loop hands completions to. Ids are signed 32-bit numbers here, as they lie in the record.
+ * The receiver of a loop's completions. IDs are signed 32-bit numbers here, as in the record.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * One loop's turns: submissions out, one poll, completions to the sink; and between the turns its bargain
- * with the host loop.
+ * The turns of one loop: submissions out, one poll, completions to the sink; and between the turns, sharing
+ * the thread with the host loop.
  *
  * @module
  */

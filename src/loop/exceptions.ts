@@ -1,5 +1,5 @@
 /**
- * Exceptions that escaped into a turn of the loop: of callbacks that no nearer catch covers, and of this
+ * Exceptions that escaped into a turn of the loop: of callbacks that no closer catch covers, and of this
  * framework itself.
  *
  * @module

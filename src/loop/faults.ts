@@ -1,6 +1,6 @@
 /**
- * Faults of the application, or of what it gave, that nothing else takes: handlers that throw where there is
- * no `error` handler, callbacks of listeners, trace sinks.
+ * Reports faults of the application that nothing else handles: handlers that throw without an `error`
+ * handler, callbacks of listeners, trace sinks.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Requests whose caller has stopped waiting. The library still reads them where they lie, and may still open
- * something for them.
+ * Requests whose caller has stopped waiting. The library still reads them in place, and may still open a
+ * socket for them.
  *
  * @module
  */

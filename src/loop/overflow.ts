@@ -1,6 +1,6 @@
 /**
- * Submissions that found the ring full, in their order. Rare: only mass closing or thousands of timers in one
- * turn come here; sends have their own budget.
+ * Submissions that found the ring full, in order. Rare: only mass closing or thousands of timers in one turn
+ * get here; sends have their own budget.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The library's timers, as numbered places with somebody to tell.
+ * The library's timers, as numbered slots with a callback each.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * When the loop polls again at once, when it yields to the host loop, when it rests and when it goes to
- * sleep: decided from numbers alone.
+ * Decides from numbers alone when the loop polls again at once, yields to the host loop, rests or goes to
+ * sleep.
  *
  * A yield costs 0.5 to 1.4 us and leaves garbage behind, so it is spread over a number of messages; but
  * timers, promises and other input of the host wait meanwhile, so the number is small: at 3.5 us a message

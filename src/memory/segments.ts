@@ -1,5 +1,5 @@
 /**
- * The ring of segments as TypeScript sees it: who holds what, taking free segments, giving them back.
+ * The ring of segments as TypeScript sees it: counting holds, taking free segments, releasing them.
  *
  * The library takes segments for received bytes at the same cursor and with the same hold counts. Both sides
  * run on one thread, one after the other, so plain reads and writes suffice.

@@ -1,5 +1,5 @@
 /**
- * Windows: borrowed views on the bytes where the kernel put them.
+ * Windows: borrowed views of the bytes where the kernel put them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Parts of windows for those who pass bytes on.
+ * Parts of windows, for code that passes bytes on.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How many connections the system's limit of descriptors leaves room for.
+ * The number of connections that the system's limit of descriptors allows.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The end of one worker's part of a server: the phases it enters, what each does to the connections, and how
- * they have ended.
+ * The shutdown of one worker's part of a server: its phases, their effect on the connections, and how these
+ * have ended.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a worker publishes about itself, beside the library's own counters: numbers in shared memory that only
- * the worker writes and any thread may read at any time.
+ * The numbers that a worker publishes, beside the library's own counters: shared memory that only the worker
+ * writes and any thread may read at any time.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The handler table that stands between one listener's connections and the application: it counts how they
- * end, and hands `open` the listener.
+ * The handler table between one listener's connections and the application: it counts how they end, and
+ * passes the listener to `open`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Once in a while a worker publishes its gauges, and tells the application when the loop is idle.
+ * Periodically publishes a worker's gauges, and calls the application's `idle`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The listeners of the server in one worker, and how connections come to them.
+ * The listeners of the server in one worker, and their sources of connections.
  *
  * @module
  */

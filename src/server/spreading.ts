@@ -1,5 +1,5 @@
 /**
- * How connections come to the workers: decided once, from the options and the system.
+ * How connections are spread over the workers: decided once, from the options and the system.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One UDP address of the server in one worker: its socket, and the answers that the application still owes.
+ * One UDP address of the server in one worker: its socket, and the replies that the application still owes.
  *
  * @module
  */

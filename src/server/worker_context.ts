@@ -1,5 +1,5 @@
 /**
- * What an application learns of the worker it runs in.
+ * The worker, as its application sees it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Messages between the workers of a server, at one end: who hears them, and how many may be on their way.
+ * Messages between the workers of a server, at one end: their handlers, and the limit of messages on their
+ * way.
  *
  * @module
  */

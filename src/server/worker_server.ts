@@ -1,6 +1,6 @@
 /**
  * One worker's part of a server: the applications on one loop, and its listeners. It knows no other worker,
- * and of a shutdown only the phase it is to enter.
+ * and of a shutdown only the phase it must enter.
  *
  * @module
  */

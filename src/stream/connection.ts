@@ -1,6 +1,6 @@
 /**
- * One connection: its state, what it receives and writes, how it ends, and the calls of its handlers.
- * `Connection` in `types.ts` is what the application sees of it; the other members are for the library alone.
+ * One connection: its state, reading and writing, how it ends, and the calls of its handlers. `Connection` in
+ * `types.ts` is the application's view of it; the other members are internal.
  *
  * @module
  */

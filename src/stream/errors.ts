@@ -1,5 +1,5 @@
 /**
- * Errors of connections that are asked for what they cannot do now.
+ * Errors of calls that a connection cannot carry out in its state.
  *
  * @module
  */

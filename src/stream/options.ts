@@ -1,5 +1,5 @@
 /**
- * Checks the options that accepted connections and those of `connect` have in common.
+ * The options that accepted connections and those of `connect` share.
  *
  * @module
  */

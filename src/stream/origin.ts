@@ -1,5 +1,5 @@
 /**
- * Where a connection comes from, as far as its socket does not tell.
+ * The origin of a connection, as far as its socket does not know it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Bytes that wait in TypeScript's own memory because the library or the ring takes no more of them now.
+ * Bytes that wait in TypeScript's own memory because the library or the ring accepts no more of them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The peer's address of a connection, kept from the accept on: once the peer has reset it, the system knows
- * the address no more.
+ * The peer's address of a connection, kept from the accept on: once the peer has reset the connection, the
+ * system no longer knows the address.
  *
  * An IPv4 address and its port are one number in the connection. The words of an IPv6 address lie in an array
  * beside the others of its loop, by the connection's slot, and move into the connection when it ends.

@@ -1,5 +1,5 @@
 /**
- * What a PROXY header says, once it was read.
+ * The contents of a PROXY header.
  *
  * @module
  */

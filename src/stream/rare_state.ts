@@ -1,5 +1,5 @@
 /**
- * What few connections need, made when the first of it is needed.
+ * State that few connections need, created on demand.
  *
  * @module
  */

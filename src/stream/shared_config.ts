@@ -1,5 +1,5 @@
 /**
- * What the connections of one listener, or of one `connect`, have in common: kept once, so that each of them
+ * The configuration that the connections of one listener, or of one `connect`, share, so that each of them
  * stays small.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * The socket of a connection: its state, its addresses and options, and the limits of its time.
+ * The socket of a connection: its state, its addresses and options, and its time limits.
  *
  * @module
  */

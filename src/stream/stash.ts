@@ -1,6 +1,6 @@
 /**
- * Received bytes that wait until their connection reads on: held in place, or copied out of a crowded ring. A
- * peer that does not read can keep a connection paused for ever, and the ring is not its alone.
+ * Received bytes that wait until their connection reads again: held in place, or copied out of a crowded
+ * ring, because a peer that does not read can keep a connection paused forever.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an application sees of connections: their interface, the handler table, options, results.
+ * Connections as an application sees them: their interface, the handler table, options, results.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Received datagrams, in place, with the address of who sent them in front.
+ * Received datagrams, in place, with the sender's address in front.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The way of datagrams out: into the ring with their receiver's address in front, and what finds no room
- * there aside, in order, up to a limit.
+ * Sending datagrams: into the ring with the receiver's address in front; those without room wait aside, in
+ * order, up to a limit.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an application sees of datagram sockets: handlers, options, results.
+ * UDP sockets as an application sees them: handlers, options, results.
  *
  * @module
  */

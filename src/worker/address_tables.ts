@@ -1,6 +1,6 @@
 /**
- * The tables of addresses of a server: the memory they lie in, the workers' numbers in them, and that what is
- * over is forgotten.
+ * The address tables of a server: their memory, the numbers of the workers in them, and the removal of
+ * expired entries.
  *
  * @module
  */

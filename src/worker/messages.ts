@@ -1,5 +1,6 @@
 /**
- * The server's end of the messages between workers: passes each on to all other workers, and hears it itself.
+ * The server's end of the messages between workers: passes each on to all other workers, and to the server's
+ * own handlers.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A server: the loop of its own thread, the listeners there, the supervisor and its workers, and how
- * connections come from the ones to the others.
+ * A server: the loop of its own thread with the listeners there, the supervisor and its workers, and the way
+ * of connections from the former to the latter.
  *
  * @module
  */

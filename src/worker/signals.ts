@@ -1,5 +1,5 @@
 /**
- * The signals a server answers.
+ * The signals that a server handles.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The worker's end of its conversation with the supervisor, the same in a thread and in a process.
+ * The worker's side of its messages with the supervisor, the same in a thread and in a process.
  *
  * @module
  */

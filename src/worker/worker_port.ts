@@ -1,7 +1,6 @@
 /**
- * A worker as the supervisor reaches it, whether it is a thread of this process or a process of its own, and
- * what they say to each other. All of that is plain data: a thread gets it by `postMessage`, a process as
- * JSON, where bytes are base64.
+ * A worker as the supervisor reaches it, whether thread or process, and the messages between them. All of
+ * them are plain data: a thread gets them by `postMessage`, a process as JSON, where bytes are base64.
  *
  * @module
  */

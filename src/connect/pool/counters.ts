@@ -1,5 +1,5 @@
 /**
- * What a pool counts.
+ * The counters of a pool.
  *
  * @module
  */

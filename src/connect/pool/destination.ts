@@ -1,5 +1,5 @@
 /**
- * One place a pool connects to: its idle connections, who waits for one, and how it has fared lately.
+ * One destination of a pool: its idle connections, the acquires that wait for one, and its recent failures.
  *
  * @module
  */

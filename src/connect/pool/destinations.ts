@@ -1,5 +1,5 @@
 /**
- * All places a pool connects to, and the choice between them.
+ * All destinations of a pool, and the choice between them.
  *
  * @module
  */

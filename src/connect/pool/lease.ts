@@ -1,5 +1,5 @@
 /**
- * A connection of a pool in somebody's hands.
+ * A connection of a pool while it is leased.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the options of a pool and of an acquire may be, and what they are when left out.
+ * The options of a pool and of an acquire, and their defaults.
  *
  * @module
  */

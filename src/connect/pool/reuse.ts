@@ -1,5 +1,5 @@
 /**
- * Whether a connection can go from one lease to the next, and what has to be taken off it before.
+ * Decides whether a connection can pass from one lease to the next, and what must be removed from it before.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The one timer of a pool's idle connections: leasing one and giving it back touches no timer.
+ * The single timer of a pool's idle connections: acquiring and releasing touch no timer.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an application sees of a pool: its options, where to connect to, and its counters.
+ * A pool as an application sees it: its options, targets, and counters.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reading the PROXY header a load balancer sends before its client's bytes, in whatever pieces it comes.
+ * Reads the PROXY header that a load balancer sends before its client's bytes, in pieces of any size.
  *
  * Source: The PROXY protocol, versions 1 & 2 (haproxy.org, proxy-protocol.txt), section 2.
  *

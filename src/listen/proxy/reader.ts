@@ -1,5 +1,5 @@
 /**
- * A connection from a trusted proxy until its PROXY header is read. The application does not know it yet.
+ * A connection from a trusted proxy until its PROXY header is read. The application does not see it yet.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The bans of a server as its owner sees them.
+ * The list of bans of a server.
  *
  * @module
  */

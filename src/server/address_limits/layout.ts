@@ -1,6 +1,6 @@
 /**
- * How the table of addresses lies in shared memory: a header, the networks that are banned, the heads of the
- * entries side by side (a search reads nothing else), the workers' counters, the reasons of bans.
+ * The layout of the address table in shared memory: a header, the banned networks, the heads of the entries
+ * side by side (a search reads nothing else), the workers' counters, the reasons of bans.
  *
  * @module
  */

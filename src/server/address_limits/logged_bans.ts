@@ -1,5 +1,5 @@
 /**
- * The bans of a server as its owner and its applications change them: each change is logged.
+ * The bans of a server, as its owner and its applications change them: each change is logged.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The networks that are banned, a bounded list in shared memory that is gone through at each accept.
+ * The banned networks: a bounded list in shared memory that is searched at each accept.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Offences and bans of an address, each in one word of shared memory. Times are milliseconds in 32 bits;
- * differences of them are right across their overflow.
+ * their differences are correct across an overflow.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Short texts in shared memory: a length byte and UTF-8, cut where there is no more room. They are for people
- * to read; two threads that write one at the same moment may leave a mixture.
+ * Short texts in shared memory: a length byte and UTF-8, truncated if there is no room. They are for people;
+ * two threads that write one at the same moment may leave a mixture.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The clock of the table of addresses.
+ * The clock of the address table.
  *
  * @module
  */

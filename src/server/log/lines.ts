@@ -1,5 +1,5 @@
 /**
- * Entries of the log as lines: for people, and as JSON.
+ * Log entries as lines: readable text, or JSON.
  *
  * @module
  */

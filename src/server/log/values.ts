@@ -1,5 +1,5 @@
 /**
- * Values as a log can hold them: whatever comes, what goes out is plain and bounded, and nothing throws.
+ * Values as a log can hold them: any input becomes plain and bounded, and nothing throws.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Writes entries of the log as lines, without ever waiting for their reader: lines queue up to a bound, and
- * what is beyond it is dropped and counted.
+ * Writes log entries as lines without ever waiting for their reader: lines queue up to a bound, and further
+ * ones are dropped and counted.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The options of a server: their types, their one table, and how they come together.
+ * The options of a server: their types, their table, and how the sources combine.
  *
  * @module
  */

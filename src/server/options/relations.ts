@@ -1,5 +1,5 @@
 /**
- * What options have to do with one another.
+ * Options that depend on or exclude one another.
  *
  * @module
  */

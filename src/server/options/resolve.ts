@@ -1,5 +1,5 @@
 /**
- * All options of a server from all their sources.
+ * Combines the options of a server from all their sources.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The options of a server as the server itself uses them: all of them there, from all sources.
+ * The options of a server after all sources were combined.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The options in the order and under the headings in which people read them.
+ * The options in the order and under the headings of the documentation.
  *
  * @module
  */

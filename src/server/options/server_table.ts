@@ -1,5 +1,5 @@
 /**
- * The table of the options that a server has once, whatever its listeners.
+ * The table of the options that a server has once, not per listener.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Options from where operators write them: environment variables and the flags of a command line, both of the
- * same names as in code.
+ * Options set by operators: environment variables and the flags of a command line, with the same names as in
+ * code.
  *
  * @module
  */

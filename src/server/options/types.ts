@@ -1,5 +1,5 @@
 /**
- * The options of a server as an application writes them.
+ * The options of a server, as an application writes them.
  *
  * @module
  */

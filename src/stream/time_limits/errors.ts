@@ -1,5 +1,5 @@
 /**
- * The errors of limits that were reached.
+ * The errors of time limits.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One look at a connection: which limit is reached, or how long until one could be.
+ * One check of a connection: which limit is reached, or how long until one could be.
  *
  * A limit that does not count now, because its thing has not begun, could begin right after the look. So the
  * wait is never longer than such a limit, and what is armed then is never too late.

@@ -1,7 +1,7 @@
 /**
- * The watch over the time of a loop's connections: what happens on one is noted as a number in an array, and
- * one timer for each connection, armed for the earliest time at which a limit could be reached, looks at the
- * numbers. So a message costs a store or two, and never a timer.
+ * The time limits of a loop's connections. Activity is recorded as a number in an array; one timer for each
+ * connection, set to the earliest time at which a limit could be reached, checks the numbers. A message
+ * therefore costs a store or two, and never a timer.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What is kept of each watched connection: a few numbers beside each other, found by its slot. Times are
- * those of the loop's clock, which wraps, so only differences count.
+ * The numbers recorded for each connection with time limits, side by side by slot. Times are those of the
+ * loop's clock, which wraps, so only differences count.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * One thread accepts for all workers and hands each connection to the one that has the fewest. No system lets
- * several threads accept from one socket and shares connections evenly; this does so everywhere alike, and a
- * worker that is stuck gets none.
+ * One thread accepts for all workers and hands each connection to the worker with the fewest. No system lets
+ * several threads accept from one socket and spreads connections evenly; this works on all systems alike, and
+ * a stuck worker gets none.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Accepted sockets on their way from the supervisor's thread to one worker's: a ring in shared memory with
- * one writer and one reader, so that a connection costs no message. Beside it stands what the writer needs to
+ * Accepted sockets on their way from the supervisor's thread to a worker's: a ring in shared memory with one
+ * writer and one reader, so that a connection costs no message. It also holds what the writer needs to
  * choose: how many connections the reader has of each listener, and whether it wants more.
  *
  * @module

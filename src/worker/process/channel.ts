@@ -1,6 +1,6 @@
 /**
- * Messages between two processes, over a connection of this framework's own. Each goes as four bytes of
- * length, the lowest first, and as many bytes of JSON.
+ * Messages between two processes, over a connection of this framework: four bytes of length, the lowest
+ * first, and JSON of that length.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The tokens with which processes of a server prove where they belong.
+ * The tokens by which processes of a server identify themselves.
  *
  * @module
  */

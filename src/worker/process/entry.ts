@@ -1,5 +1,5 @@
 /**
- * The main module of a worker in a process of its own.
+ * The main module of a worker process.
  *
  * @module
  */

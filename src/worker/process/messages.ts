@@ -1,6 +1,6 @@
 /**
- * What the supervisor and a worker in a process of its own say to each other beside what all workers say:
- * that which threads find in shared memory. All of it goes as JSON.
+ * The messages between the supervisor and a worker process beyond those of all workers: they replace the
+ * memory that threads share. All of them are JSON.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A worker in a process of its own, from inside: does as its supervisor says over the channel, writes what it
- * does into memory that the supervisor sees, and ends by itself when the supervisor is gone.
+ * A worker process, from inside: follows its supervisor's messages, publishes its numbers in memory that the
+ * supervisor maps, and ends by itself when the supervisor is gone.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A worker in a process of its own, as the supervisor reaches it.
+ * A worker process, as the supervisor reaches it.
  *
  * @module
  */

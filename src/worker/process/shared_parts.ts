@@ -1,7 +1,6 @@
 /**
- * Buffers that several processes of a server share: one piece of the system's memory, in parts. Nothing names
- * it but the descriptors of those who have it, so it is freed when the last process exits, even after a
- * crash.
+ * Buffers that several processes of a server share: one piece of the system's memory, in parts. It has no
+ * name, only descriptors, so it is freed when the last process exits, even after a crash.
  *
  * @module
  */

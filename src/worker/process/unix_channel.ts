@@ -1,6 +1,6 @@
 /**
- * Channels over Unix sockets. Each comes with a lane for descriptors, and the kernel tells both sides that
- * the other one is a process of the same user.
+ * Channels over Unix sockets. Each has a lane for descriptors, and the kernel confirms to both sides that the
+ * other one is a process of the same user.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The processes of a server whose workers are processes: where they report, and that none is left behind.
+ * The worker processes of a server: where they report, and that none is left behind.
  *
  * @module
  */

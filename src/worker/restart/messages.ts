@@ -1,5 +1,5 @@
 /**
- * What a server and its successor say to each other, at the path of the option `restartPath`.
+ * The messages between a server and its successor, at the path of the option `restartPath`.
  *
  * @module
  */

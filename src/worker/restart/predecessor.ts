@@ -1,6 +1,6 @@
 /**
- * The server that runs when this one starts: its listening sockets are passed to this server, and it goes
- * when this one serves.
+ * The server that runs when this one starts: it passes its listening sockets to this server, and ends when
+ * this one serves.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The server that will replace this one: a running server waits for it, passes it the listening sockets and,
- * when it serves, goes. Until then nothing changes: both have the same queues, and a successor that fails is
+ * The server that will replace this one: the running server waits for it, passes it the listening sockets and
+ * ends when it serves. Until then nothing changes: both have the same queues, and a successor that fails is
  * forgotten.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * How many workers there should be: decided from what was measured, with a dead zone and a hold time, so that
- * a load near a limit does not make workers come and go.
+ * Decides the number of workers from measurements, with a dead zone and a hold time, so that a load near a
+ * limit does not add and retire workers in turn.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The server calls itself: a connection to each of its listeners, as a client would make it, shows whether
- * they are accepted and how soon.
+ * The self-test: the server connects to each of its listeners as a client would, to see whether they accept
+ * and how soon.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Keeps a server's workers: starts them together, replaces those that die or do not come back, adds and
- * retires them by load. It runs on the thread that made the server and shares no lock with any worker.
+ * Keeps a server's workers: starts them together, replaces those that die or hang, adds and retires them by
+ * load. It runs on the thread that created the server and shares no lock with any worker.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One worker as the supervisor knows it: its port, what it has said, its memory, its health.
+ * One worker as the supervisor sees it: its port, its state, its memory, its health.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The main module of a worker in a thread of its own.
+ * The main module of a worker thread.
  *
  * @module
  */
