@@ -7,7 +7,8 @@ import type { RingWindow } from "../memory/window.ts";
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { flag, wholeNumber } from "../base/option_kinds.ts";
-import { callback, checkOptions, type OptionSchema } from "../base/options.ts";
+import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
+import { checkOptions, type OptionSchema } from "../base/options.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { drainUnheard } from "../stream/sender.ts";
@@ -28,8 +29,7 @@ const optionSchema: OptionSchema = {
 /** Handlers that a framed table passes on as they are. */
 const passedOn = ["open", "error", "timeout"] as const;
 /** Handlers of framed connections. */
-const handlerNames = ["message", "errorReply", "drain", "end", "close", ...passedOn];
-const handlerSchema: OptionSchema = Object.fromEntries(handlerNames.map((name) => [name, callback]));
+const handlerNames = handlerSchema(["message", "errorReply", "drain", "end", "close", ...passedOn]);
 
 /**
  * Handlers for `listen` and `connect` that split received bytes into messages: `message` is called for each
@@ -78,7 +78,7 @@ export function framed<D = undefined>(
   if (!(framer instanceof Framer)) {
     throw new OptionError("framed", "framer", "the framer must be made by this library, such as by lines()");
   }
-  checkMessageHandlers(handlers);
+  checkHandlerTable("framed", "handlers", handlers, handlerNames, ["message"]);
   checkOptions("framed", options, optionSchema);
   const framing = new Framing<D>(framer, handlers, options);
   const core = (connection: Connection<D>) => connection as StreamConnection<D>;
@@ -153,17 +153,4 @@ export function closeAfterReplies<D>(connection: Connection<D>): void {
   const channel = connection.framing as Channel<D> | undefined;
   if (channel === undefined) connection.close();
   else channel.finish();
-}
-
-function checkMessageHandlers<D>(handlers: MessageHandlers<D>): void {
-  if (typeof handlers !== "object" || handlers === null) {
-    throw new OptionError("framed", "handlers", "the handlers must be an object");
-  }
-  // A class instance keeps its handlers in the prototype: those are found by name, and own keys are checked.
-  if (Object.getPrototypeOf(handlers) === Object.prototype) checkOptions("framed", handlers, handlerSchema);
-  for (const name of handlerNames) {
-    const handler = (handlers as unknown as Record<string, unknown>)[name];
-    if (typeof handler === "function" || (handler === undefined && name !== "message")) continue;
-    throw new OptionError("framed", name, `handler "${name}" must be ${callback.wants}`);
-  }
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { MessageError } from "../base/errors.ts";
-import { follow } from "../base/follow.ts";
+import { follow } from "../base/handlers.ts";
 import { pipelineDefaultMax } from "../base/limits.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 import { Flag, State } from "../stream/state.ts";

@@ -7,7 +7,7 @@
 import { isWildcard, type SocketAddress, unmapped } from "../base/address.ts";
 import { AddressWords } from "../base/address_words.ts";
 import { OptionError } from "../base/errors.ts";
-import { follow } from "../base/follow.ts";
+import { follow } from "../base/handlers.ts";
 import { AddressFamily, Operation } from "../base/layout.ts";
 import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { NetworkList } from "../base/networks.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { OptionError, RingportError } from "../base/errors.ts";
-import { follow } from "../base/follow.ts";
+import { follow } from "../base/handlers.ts";
 import { distanceBetween, nearestOf } from "../base/nearest.ts";
 import { describe } from "../base/options.ts";
 import { isError, messageOf } from "../base/thrown.ts";

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { OptionError } from "../base/errors.ts";
 import { TIMER_DELAY_MAX_MS } from "../base/layout.ts";
 import {
   bufferLimitDefaultBytes,
@@ -22,28 +21,14 @@ import {
   unset,
   wholeNumber,
 } from "../base/option_kinds.ts";
-import {
-  anything,
-  callback,
-  checkOptions,
-  checkOrder,
-  objectOf,
-  type OptionSchema,
-} from "../base/options.ts";
+import { anything, checkOrder, objectOf, type OptionSchema } from "../base/options.ts";
+import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
 import { isEventLoop } from "../loop/event_loop.ts";
 import { keepAliveSchema } from "./socket_options.ts";
 import { rateRows, timeoutRows } from "./time_limits/table.ts";
 import type { ConnectionOptions, SocketHandlers } from "./types.ts";
 
-const handlerSchema: OptionSchema = {
-  open: callback,
-  data: callback,
-  drain: callback,
-  end: callback,
-  close: callback,
-  error: callback,
-  timeout: callback,
-};
+const handlers = handlerSchema(["open", "data", "drain", "end", "close", "error", "timeout"]);
 
 const bufferBytes = bytes(1, bufferLimitMaxBytes);
 const markBytes = bytes(0, bufferLimitMaxBytes);
@@ -135,17 +120,8 @@ export const connectionSchema: OptionSchema = {
 };
 
 /** Checks a handler table; throws an OptionError. */
-export function checkHandlers<D>(operation: string, handlers: SocketHandlers<D>): void {
-  if (typeof handlers !== "object" || handlers === null) {
-    throw new OptionError(operation, "socket", 'option "socket" must be an object of handlers');
-  }
-  // A class instance keeps its handlers in the prototype: those are found by name, and own keys are checked.
-  if (Object.getPrototypeOf(handlers) === Object.prototype) checkOptions(operation, handlers, handlerSchema);
-  for (const [name, check] of Object.entries(handlerSchema)) {
-    const handler = (handlers as Record<string, unknown>)[name];
-    if (handler === undefined || check.accepts(handler)) continue;
-    throw new OptionError(operation, name, `handler "${name}" must be ${check.wants}`);
-  }
+export function checkHandlers<D>(operation: string, socket: SocketHandlers<D>): void {
+  checkHandlerTable(operation, "socket", socket, handlers);
 }
 
 /** Checks what `connectionSchema` cannot; throws an OptionError. */

@@ -6,7 +6,7 @@
 import type { Role } from "../base/role.ts";
 import { type SocketAddress, unmapped } from "../base/address.ts";
 import { StateError } from "../base/errors.ts";
-import { follow } from "../base/follow.ts";
+import { follow } from "../base/handlers.ts";
 import { slotOf } from "../base/ids.ts";
 import { AddressFamily } from "../base/layout.ts";
 import { checkOptions } from "../base/options.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { follow } from "../base/follow.ts";
+import { follow } from "../base/handlers.ts";
 import { errorOf } from "../base/thrown.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { UdpSocket } from "./socket.ts";

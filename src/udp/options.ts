@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
 import { OptionError } from "../base/errors.ts";
 import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX } from "../base/layout.ts";
 import {
@@ -22,21 +23,14 @@ import {
   unset,
   wholeNumber,
 } from "../base/option_kinds.ts";
-import {
-  abortSignal,
-  anything,
-  callback,
-  checkOptions,
-  objectOf,
-  type OptionSchema,
-} from "../base/options.ts";
+import { abortSignal, anything, checkOptions, objectOf, type OptionSchema } from "../base/options.ts";
 import { isEventLoop } from "../loop/event_loop.ts";
 import { checkMarks, socketRows } from "../stream/options.ts";
 import type { UdpHandlers, UdpSocketOptions } from "./types.ts";
 
 const byteMax = 0xff;
 
-const handlerSchema: OptionSchema = { data: callback, drain: callback, error: callback };
+const handlers = handlerSchema(["data", "drain", "error"]);
 const connectSchema: OptionSchema = { hostname: text(), port: portFrom(1) };
 
 /** Options of `udpSocket` that the UDP sockets of a server share. */
@@ -114,15 +108,6 @@ export function checkUdpOptions<D>(options: UdpSocketOptions<D>): void {
 }
 
 /** Checks a handler table; throws an OptionError. */
-export function checkUdpHandlers<D>(operation: string, handlers: UdpHandlers<D>): void {
-  if (typeof handlers !== "object" || handlers === null) {
-    throw new OptionError(operation, "socket", 'option "socket" must be an object of handlers');
-  }
-  // A class instance keeps its handlers in the prototype: those are found by name, and own keys are checked.
-  if (Object.getPrototypeOf(handlers) === Object.prototype) checkOptions(operation, handlers, handlerSchema);
-  for (const [name, check] of Object.entries(handlerSchema)) {
-    const handler = (handlers as Record<string, unknown>)[name];
-    if (handler === undefined || check.accepts(handler)) continue;
-    throw new OptionError(operation, name, `handler "${name}" must be ${check.wants}`);
-  }
+export function checkUdpHandlers<D>(operation: string, socket: UdpHandlers<D>): void {
+  checkHandlerTable(operation, "socket", socket, handlers);
 }
