@@ -221,7 +221,7 @@ describe("nothing but close is heard", () => {
     const target = {
       hostname: "127.0.0.1",
       port: server.port,
-      handlers: {
+      socket: {
         data(connection: Connection) {
           heard.push(`data ${connection.state}`);
           connection.abort();
