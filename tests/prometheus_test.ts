@@ -127,7 +127,7 @@ describe("sums of metrics", () => {
 
   it("refuse histograms of different bounds", () => {
     const other = { ...workerStatistics(1), turnLength: { bounds: [2], counts: [1, 1], sum: 3 } };
-    expect(() => addActivity(workerStatistics(0), other)).toThrow("different bounds");
+    expect(() => addActivity(workerStatistics(0), other)).toThrow("the same bounds");
   });
 
   it("tell how unequal the workers are", () => {
