@@ -5,7 +5,7 @@
  */
 export type { Admission, AdmissionVerdict, Refusal, RefusalReason, Refusals } from "./listen/admission.ts";
 export type { ProxyExtension, ProxyHeader } from "./stream/proxy_header.ts";
-export { PeerAddress } from "./base/peer_address.ts";
+export type { PeerAddress } from "./base/peer_address.ts";
 export {
   type AddressStatistics,
   AddressTable,

@@ -5,7 +5,7 @@ import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
 import { connect, type Connection } from "../src/mod.ts";
-import type { PeerAddress } from "../src/base/peer_address.ts";
+import type { AcceptedAddress } from "../src/base/peer_address.ts";
 import { discardDescriptor } from "../src/loop/native.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { connectLogged } from "./helpers/log.ts";
@@ -110,7 +110,7 @@ describe("connections accepted on one loop", () => {
   it("come with the address of their peer", async () => {
     await using acceptor = createEventLoop(SMALL);
     const seen: { family: number; bytes: number[]; port: number }[] = [];
-    const take = (descriptor: number, { familyCode, word0, word1, word2, word3, port }: PeerAddress) => {
+    const take = (descriptor: number, { familyCode, word0, word1, word2, word3, port }: AcceptedAddress) => {
       seen.push({ family: familyCode, bytes: bytesOf(word0, word1, word2, word3), port });
       acceptor.engine.native.discard(descriptor);
     };

@@ -1,7 +1,7 @@
 /** The figures of a running server: read from memory, whatever its workers do. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { PeerAddress } from "../src/base/peer_address.ts";
+import { AcceptedAddress } from "../src/base/peer_address.ts";
 import type { ServerOptions } from "../src/mod.ts";
 import { renderPrometheus } from "../src/metrics.ts";
 import { AddressLimits } from "../src/server/address_limits/tables.ts";
@@ -150,7 +150,7 @@ describe("the figures of a server", () => {
     const options = resolveServerOptions({ limits: { connectionsPerAddress: 5 } });
     const judges = AddressLimits.create(options, 1);
     const admission = judges.admission(0, 0);
-    const peer = new PeerAddress();
+    const peer = new AcceptedAddress();
     for (let host = 0; host < 40_000; host++) {
       peer.setBytes(4, Uint8Array.of(10, host >> 16, host >> 8, host), 0, 1);
       expect(admission.admit(peer)).toBe("ok");

@@ -144,7 +144,7 @@ const PAGES: Record<string, Page> = {
     ],
   },
   admission: {
-    values: ["AddressTable", "PeerAddress", "TableAdmission"],
+    values: ["AddressTable", "TableAdmission"],
     types: [
       "AddressStatistics",
       "AddressTableOptions",
@@ -152,6 +152,7 @@ const PAGES: Record<string, Page> = {
       "AdmissionVerdict",
       "Ban",
       "BanList",
+      "PeerAddress",
       "ProxyExtension",
       "ProxyHeader",
       "Refusal",

@@ -23,26 +23,32 @@ export interface PeerWords {
 }
 
 /**
- * The address a connection comes from. One object serves all accepts of a loop: the next accept overwrites
+ * The address of an accepted connection. One object serves all accepts of a loop: the next accept overwrites
  * it, so read what you need during the call.
  */
-export class PeerAddress implements PeerWords {
-  /** An `AddressFamily`. @internal */
+export interface PeerAddress {
+  /** The address as text, made at each access: `"192.0.2.1"`, `"2001:db8::1"`; empty for a Unix socket. */
+  readonly hostname: string;
+  /** The port; 0 for a Unix socket. */
+  readonly port: number;
+  /** The kind of address. */
+  readonly family: SocketAddress["family"];
+}
+
+/** A {@linkcode PeerAddress} as the library handles it. */
+export class AcceptedAddress implements PeerAddress, PeerWords {
+  /** An `AddressFamily`. */
   familyCode: number = AddressFamily.unspecified;
-  /** @internal */
   word0 = 0;
-  /** @internal */
   word1 = 0;
-  /** @internal */
   word2 = 0;
-  /** @internal */
   word3 = 0;
   /** The port; 0 for a Unix socket. */
   port = 0;
-  /** A number that an admission keeps with the connection, -1 for none. @internal */
+  /** A number that an admission keeps with the connection, -1 for none. */
   ticket = -1;
 
-  /** Takes another address. @internal */
+  /** Takes another address. */
   set(familyCode: number, word0: number, word1: number, word2: number, word3: number, port: number): this {
     this.familyCode = familyCode;
     this.word0 = word0;
@@ -54,12 +60,12 @@ export class PeerAddress implements PeerWords {
     return this;
   }
 
-  /** Takes the address of `other`. @internal */
+  /** Takes the address of `other`. */
   copy({ familyCode, word0, word1, word2, word3, port }: PeerWords): this {
     return this.set(familyCode, word0, word1, word2, word3, port);
   }
 
-  /** Takes an IP address as bytes in network order. @internal */
+  /** Takes an IP address as bytes in network order. */
   setBytes(family: 4 | 6, bytes: Uint8Array, scope: number, port: number): this {
     const whole = new Uint8Array(16);
     whole.set(bytes);
@@ -68,20 +74,18 @@ export class PeerAddress implements PeerWords {
     return this.set(familyCode, word0, isLinkLocal(bytes) ? scope : word1, word2, word3, port);
   }
 
-  /** Takes an address that is written as text. @internal */
+  /** Takes an address that is written as text. */
   setText({ hostname, port, family }: SocketAddress): this {
     const address = family === "Unix" ? undefined : parseAddress(hostname);
     if (address === undefined) return this.set(AddressFamily.unspecified, 0, 0, 0, 0, 0);
     return this.setBytes(address.family, address.bytes, address.scope, port);
   }
 
-  /** Which kind of address it is. */
   get family(): SocketAddress["family"] {
     if (this.familyCode === AddressFamily.unix) return "Unix";
     return this.familyCode === AddressFamily.ipv6 ? "IPv6" : "IPv4";
   }
 
-  /** The address as text, made at each call: `"192.0.2.1"`, `"2001:db8::1"`; `""` for a Unix socket. */
   get hostname(): string {
     if (this.familyCode !== AddressFamily.ipv4 && this.familyCode !== AddressFamily.ipv6) return "";
     const words = Int32Array.of(this.word0, this.word1, this.word2, this.word3);

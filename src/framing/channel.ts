@@ -11,7 +11,7 @@ import type { StreamConnection } from "../stream/connection.ts";
 import type { FramingMemory } from "../stream/socket.ts";
 import { Flag, State } from "../stream/state.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
-import { type Framer, noBytes } from "./framer.ts";
+import { type MessageFramer, noBytes } from "./framer.ts";
 import type { Pending } from "./pending.ts";
 import { encodeMessage, writeMessage } from "./send.ts";
 import type { Reply } from "./types.ts";
@@ -225,7 +225,7 @@ const lost = 4;
 /** What a reply needs of the framing it belongs to. */
 export interface ReplyOwner<D> {
   /** Frames the replies; null for none. */
-  readonly replyFramer: Framer | null;
+  readonly replyFramer: MessageFramer | null;
   /** True where the whole frame of a message can be sent back for its content. */
   readonly mirrors: boolean;
   channelOf(connection: StreamConnection<D>): Channel<D>;

@@ -6,7 +6,14 @@
 import { OptionError } from "../base/errors.ts";
 import { bytes, wholeNumber } from "../base/option_kinds.ts";
 import { callback, checkOptions, type OptionSchema } from "../base/options.ts";
-import { Framer, type FramerFault, type FramerOptions, framerSchema, noBytes } from "./framer.ts";
+import {
+  type Framer,
+  type FramerFault,
+  type FramerOptions,
+  framerSchema,
+  MessageFramer,
+  noBytes,
+} from "./framer.ts";
 import { incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
 /** What a framer knows of a message that has not come whole; all of it begins as 0 with each message. */
@@ -129,7 +136,7 @@ export function defineFramer(rules: FramerRules): Framer {
   return new CustomFramer(rules);
 }
 
-class CustomFramer extends Framer {
+class CustomFramer extends MessageFramer {
   readonly #rules: FramerRules;
   readonly #tail: Uint8Array;
   #fault: FramerFault | undefined = undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { checkFramerOptions, Framer, type FramerOptions } from "./framer.ts";
+import { checkFramerOptions, type Framer, type FramerOptions, MessageFramer } from "./framer.ts";
 import { findByte, incomplete, ScanState, tooLarge } from "./scan.ts";
 
 /** Bytes of the longest delimiter: far more than any protocol has. */
@@ -59,7 +59,7 @@ function fallbacks(delimiter: Uint8Array): Uint8Array {
   return table;
 }
 
-class DelimiterFramer extends Framer {
+class DelimiterFramer extends MessageFramer {
   readonly #delimiter: Uint8Array;
   readonly #fallbacks: Uint8Array;
   readonly #own = new ScanState();

@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { checkFramerOptions, Framer, type FramerOptions } from "./framer.ts";
+import { checkFramerOptions, type Framer, type FramerOptions, MessageFramer } from "./framer.ts";
 import { findByte, incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
 const lineFeed = 0x0a;
@@ -52,7 +52,7 @@ export function dotTerminated(options: FramerOptions = {}): Framer {
   return new DotFramer(options);
 }
 
-class DotFramer extends Framer {
+class DotFramer extends MessageFramer {
   scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
     const result = walk(bytes, from, end, state);
     const content = state.length - state.stuffed - undecided[state.phase];

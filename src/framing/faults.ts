@@ -4,11 +4,11 @@
  * @module
  */
 import { MessageError, MessageTooLargeError } from "../base/errors.ts";
-import type { Framer } from "./framer.ts";
+import type { MessageFramer } from "./framer.ts";
 import { tooLarge } from "./scan.ts";
 
 /** The error of a scan's answer that is neither a message nor the beginning of one. */
-export function faultOf(framer: Framer, found: number, connectionId: number): MessageError {
+export function faultOf(framer: MessageFramer, found: number, connectionId: number): MessageError {
   const details = { operation: "message", origin: "framework", connectionId } as const;
   if (found !== tooLarge) {
     const fault = framer.takeFault();

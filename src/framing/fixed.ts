@@ -6,7 +6,7 @@
 import { OptionError } from "../base/errors.ts";
 import { bufferLimitMaxBytes } from "../base/limits.ts";
 import { bytes } from "../base/option_kinds.ts";
-import { Framer } from "./framer.ts";
+import { type Framer, MessageFramer } from "./framer.ts";
 import { incomplete, type ScanState } from "./scan.ts";
 
 const sizes = bytes(1, bufferLimitMaxBytes);
@@ -28,7 +28,7 @@ export function fixedSize(size: number): Framer {
   return new SizeFramer({ maxMessage: size });
 }
 
-class SizeFramer extends Framer {
+class SizeFramer extends MessageFramer {
   scan(_bytes: Uint8Array, from: number, end: number, state: ScanState): number {
     state.total = this.maxMessage;
     const after = from - state.length + this.maxMessage;

@@ -13,7 +13,7 @@ import { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { drainUnheard } from "../stream/sender.ts";
 import type { Channel } from "./channel.ts";
-import { Framer } from "./framer.ts";
+import { type Framer, MessageFramer } from "./framer.ts";
 import { Framing } from "./framing.ts";
 import type { FramedOptions, MessageHandlers } from "./types.ts";
 
@@ -21,7 +21,7 @@ const optionSchema: OptionSchema = {
   maxPipeline: wholeNumber(1, bufferLimitMaxBytes),
   replyFramer: {
     wants: "a framer of the library, or null",
-    accepts: (value) => value === null || value instanceof Framer,
+    accepts: (value) => value === null || value instanceof MessageFramer,
   },
   requireComplete: flag,
 };
@@ -75,7 +75,7 @@ export function framed<D = undefined>(
   handlers: MessageHandlers<D>,
   options: FramedOptions = {},
 ): SocketHandlers<D> {
-  if (!(framer instanceof Framer)) {
+  if (!(framer instanceof MessageFramer)) {
     throw new OptionError("framed", "framer", "the framer must be made by this library, such as by lines()");
   }
   checkHandlerTable("framed", "handlers", handlers, handlerNames, ["message"]);

@@ -49,73 +49,78 @@ export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
  * console.log(lengthPrefixed("u16be").encode("hello")); // 0, 5, then the text
  * ```
  */
-export abstract class Framer {
-  /** Bytes a received message may have, without what frames it. */
+export interface Framer {
+  /** The most bytes a received message may have, without what frames it. */
   readonly maxMessage: number;
-
-  /** True where received frames are byte for byte what would be sent for their content. @internal */
-  get mirrors(): boolean {
-    return false;
-  }
-
-  /** Framers are made by their functions. @internal */
-  constructor(options: FramerOptions) {
-    this.maxMessage = options.maxMessage ?? messageDefaultMaxBytes;
-  }
-
-  /**
-   * Looks at the bytes from `from` to before `end`, which follow those that `state` has seen. Returns the
-   * position behind the message, or why there is none. @internal
-   */
-  abstract scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number;
-
-  /** Bytes in front of the content of a message whose scan ended so. @internal */
-  frontOf(_state: ScanState): number {
-    return 0;
-  }
-
-  /**
-   * Position behind the content of a message that lies from `start` to before `end`. Bytes to remove
-   * from it are removed here, in place. @internal
-   */
-  contentEnd(_bytes: Uint8Array, _start: number, end: number, _state: ScanState): number {
-    return end;
-  }
-
-  /** Why the last scan found no message, where that is known. It is forgotten. @internal */
-  takeFault(): FramerFault | undefined {
-    return undefined;
-  }
-
-  /**
-   * Whether the content from `from` to before `end` can be sent as it is; where not, {@linkcode prepare}
-   * makes something of it that can. Throws for what cannot be framed. @internal
-   */
-  carries(_bytes: Uint8Array, _from: number, _end: number): boolean {
-    return true;
-  }
-
-  /** Content as it is sent between head and tail. @internal */
-  prepare(content: Uint8Array): Uint8Array {
-    return content;
-  }
-
-  /** The bytes in front of prepared content of this length; valid until the next call. @internal */
-  head(_length: number): Uint8Array {
-    return noBytes;
-  }
-
-  /** What goes behind. @internal */
-  get tail(): Uint8Array {
-    return noBytes;
-  }
-
   /**
    * A message with all that frames it, as a copy.
    *
    * @throws {OptionError} for content that this framing cannot carry: too long for the prefix, of another
    * size, or with the delimiter in it.
    */
+  encode(message: Uint8Array | string): Uint8Array<ArrayBuffer>;
+}
+
+/** A {@linkcode Framer} as the library uses it. */
+export abstract class MessageFramer implements Framer {
+  readonly maxMessage: number;
+
+  /** True where received frames are byte for byte what would be sent for their content. */
+  get mirrors(): boolean {
+    return false;
+  }
+
+  constructor(options: FramerOptions) {
+    this.maxMessage = options.maxMessage ?? messageDefaultMaxBytes;
+  }
+
+  /**
+   * Looks at the bytes from `from` to before `end`, which follow those that `state` has seen. Returns the
+   * position behind the message, or why there is none.
+   */
+  abstract scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number;
+
+  /** Bytes in front of the content of a message whose scan ended so. */
+  frontOf(_state: ScanState): number {
+    return 0;
+  }
+
+  /**
+   * Position behind the content of a message that lies from `start` to before `end`. Bytes to remove
+   * from it are removed here, in place.
+   */
+  contentEnd(_bytes: Uint8Array, _start: number, end: number, _state: ScanState): number {
+    return end;
+  }
+
+  /** Why the last scan found no message, where that is known. It is forgotten. */
+  takeFault(): FramerFault | undefined {
+    return undefined;
+  }
+
+  /**
+   * Whether the content from `from` to before `end` can be sent as it is; where not, {@linkcode prepare}
+   * makes something of it that can. Throws for what cannot be framed.
+   */
+  carries(_bytes: Uint8Array, _from: number, _end: number): boolean {
+    return true;
+  }
+
+  /** Content as it is sent between head and tail. */
+  prepare(content: Uint8Array): Uint8Array {
+    return content;
+  }
+
+  /** The bytes in front of prepared content of this length; valid until the next call. */
+  head(_length: number): Uint8Array {
+    return noBytes;
+  }
+
+  /** What goes behind. */
+  get tail(): Uint8Array {
+    return noBytes;
+  }
+
   encode(message: Uint8Array | string): Uint8Array<ArrayBuffer> {
     const given = typeof message === "string" ? encoder.encode(message) : message;
     const content = this.carries(given, 0, given.length) ? given : this.prepare(given);

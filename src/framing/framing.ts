@@ -17,7 +17,7 @@ import type { Segments } from "../memory/segments.ts";
 import type { RingWindow } from "../memory/window.ts";
 import { Channel, type ChannelOwner } from "./channel.ts";
 import { faultOf } from "./faults.ts";
-import type { Framer } from "./framer.ts";
+import type { MessageFramer } from "./framer.ts";
 import { Pending } from "./pending.ts";
 import { MessageReply, type ReplyOwner } from "./channel.ts";
 import { incomplete, ScanState } from "./scan.ts";
@@ -26,9 +26,9 @@ import type { FramedOptions, MessageHandlers } from "./types.ts";
 /** One framed table. */
 export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   readonly maxPipeline: number;
-  readonly replyFramer: Framer | null;
+  readonly replyFramer: MessageFramer | null;
   readonly mirrors: boolean;
-  readonly #framer: Framer;
+  readonly #framer: MessageFramer;
   readonly #handlers: MessageHandlers<D>;
   readonly #requireComplete: boolean;
   /** The scan of a message that lies whole in a window. */
@@ -36,11 +36,13 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   /** A reply that was answered in its callback and serves again; unused in development mode. */
   #reply: MessageReply<D> | undefined = undefined;
 
-  constructor(framer: Framer, handlers: MessageHandlers<D>, options: FramedOptions) {
+  constructor(framer: MessageFramer, handlers: MessageHandlers<D>, options: FramedOptions) {
     this.#framer = framer;
     this.#handlers = handlers;
     this.maxPipeline = options.maxPipeline ?? pipelineDefaultMax;
-    this.replyFramer = options.replyFramer === undefined ? framer : options.replyFramer;
+    // The check of the options has seen that it is one of the library.
+    const replyFramer = options.replyFramer as MessageFramer | null | undefined;
+    this.replyFramer = replyFramer === undefined ? framer : replyFramer;
     this.mirrors = this.replyFramer === framer && framer.mirrors;
     this.#requireComplete = options.requireComplete ?? false;
   }

@@ -6,7 +6,7 @@
 import { OptionError } from "../base/errors.ts";
 import { bytes, flag } from "../base/option_kinds.ts";
 import { checkOptions, type OptionSchema } from "../base/options.ts";
-import { Framer, type FramerOptions, framerSchema, noBytes } from "./framer.ts";
+import { type Framer, type FramerOptions, framerSchema, MessageFramer, noBytes } from "./framer.ts";
 import { incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
 /**
@@ -91,7 +91,7 @@ export function lengthPrefixed(format: LengthFormat, options: LengthOptions = {}
 }
 
 /** Bytes that follow a prefix, or why they cannot. */
-function bodyOf(value: number, counted: number, framer: Framer, kept: number): number {
+function bodyOf(value: number, counted: number, framer: MessageFramer, kept: number): number {
   const body = value - counted;
   if (body < 0) return malformed;
   return body + kept > framer.maxMessage ? tooLarge : body;
@@ -108,7 +108,7 @@ function endScan(from: number, end: number, state: ScanState): number {
   return incomplete;
 }
 
-class FixedWidthFramer extends Framer {
+class FixedWidthFramer extends MessageFramer {
   readonly #width: number;
   readonly #bigEndian: boolean;
   readonly #offset: number;
@@ -207,7 +207,7 @@ class FixedWidthFramer extends Framer {
   }
 }
 
-class VarintFramer extends Framer {
+class VarintFramer extends MessageFramer {
   readonly #adjustment: number;
   readonly #heads = Array.from({ length: varintBytesMax }, (_, index) => new Uint8Array(index + 1));
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../base/errors.ts";
-import { checkFramerOptions, Framer, type FramerOptions } from "./framer.ts";
+import { checkFramerOptions, type Framer, type FramerOptions, MessageFramer } from "./framer.ts";
 import { findByte, incomplete, malformed, type ScanState, tooLarge } from "./scan.ts";
 
 const lineFeed = 0x0a;
@@ -57,7 +57,7 @@ export function crlfLines(options: FramerOptions = {}): Framer {
   return new CrlfFramer(options);
 }
 
-class LineFramer extends Framer {
+class LineFramer extends MessageFramer {
   scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
     const found = findByte(bytes, lineFeed, from, end);
     if (found < 0) {
@@ -91,7 +91,7 @@ class LineFramer extends Framer {
   }
 }
 
-class CrlfFramer extends Framer {
+class CrlfFramer extends MessageFramer {
   scan(bytes: Uint8Array, from: number, end: number, state: ScanState): number {
     let afterReturn = state.phase === 1;
     for (let position = from; position < end; position++) {

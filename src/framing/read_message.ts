@@ -7,7 +7,7 @@ import { MessageError, OptionError } from "../base/errors.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Connection } from "../stream/types.ts";
 import { faultOf } from "./faults.ts";
-import { Framer, type FramerOptions } from "./framer.ts";
+import { type Framer, type FramerOptions, MessageFramer } from "./framer.ts";
 import { lines } from "./lines.ts";
 import { ScanState } from "./scan.ts";
 
@@ -46,7 +46,7 @@ export function readMessage<D>(
   if (!(connection instanceof StreamConnection)) {
     throw new OptionError("readMessage", "connection", "the connection must be one of this library");
   }
-  if (!(framer instanceof Framer)) {
+  if (!(framer instanceof MessageFramer)) {
     throw new OptionError(
       "readMessage",
       "framer",

@@ -9,7 +9,7 @@ import { State } from "../stream/state.ts";
 import type { Connection, Writable, WriteResult } from "../stream/types.ts";
 import { asBytes } from "../stream/sender.ts";
 import { RingWindow } from "../memory/window.ts";
-import { Framer } from "./framer.ts";
+import { type Framer, MessageFramer } from "./framer.ts";
 
 const encoder = new TextEncoder();
 /** UTF-16 units of a text that is encoded without a buffer of its own. */
@@ -55,7 +55,7 @@ export function sendMessage<D>(connection: Connection<D>, framer: Framer, messag
   if (!(connection instanceof StreamConnection)) {
     throw new OptionError("sendMessage", "connection", "the connection must be one of this library");
   }
-  if (!(framer instanceof Framer)) {
+  if (!(framer instanceof MessageFramer)) {
     throw new OptionError(
       "sendMessage",
       "framer",
@@ -68,7 +68,7 @@ export function sendMessage<D>(connection: Connection<D>, framer: Framer, messag
 /** As {@linkcode sendMessage}, of what is known to be a connection and a framer. */
 export function writeMessage<D>(
   connection: StreamConnection<D>,
-  framer: Framer,
+  framer: MessageFramer,
   message: Writable,
 ): WriteResult {
   let body: RingWindow | Uint8Array;
@@ -88,7 +88,7 @@ export function writeMessage<D>(
 }
 
 /** A message with what frames it, as a copy. */
-export function encodeMessage(framer: Framer | null, message: Writable): Uint8Array {
+export function encodeMessage(framer: MessageFramer | null, message: Writable): Uint8Array {
   const bytes = message instanceof RingWindow ? message.bytes : contentOf(message);
   return framer === null ? bytes.slice() : framer.encode(bytes);
 }

@@ -12,7 +12,7 @@ import { AddressFamily, Operation } from "../base/layout.ts";
 import { proxyTimeoutDefaultMilliseconds } from "../base/limits.ts";
 import { NetworkList } from "../base/networks.ts";
 import { describe } from "../base/options.ts";
-import { PeerAddress } from "../base/peer_address.ts";
+import { AcceptedAddress } from "../base/peer_address.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import { Origin } from "../stream/origin.ts";
 import type { ProxyHeader } from "../stream/proxy_header.ts";
@@ -49,7 +49,7 @@ export class AcceptFilter<D> {
   readonly #refused: ((refusal: Refusal) => void) | undefined;
   /** Filled for one question at a time. */
   readonly #words = new AddressWords();
-  readonly #peer = new PeerAddress();
+  readonly #peer = new AcceptedAddress();
   readonly #counts: Record<RefusalReason, number> = {
     limit: 0,
     connections: 0,
@@ -123,7 +123,7 @@ export class AcceptFilter<D> {
   }
 
   /** A connection was accepted. */
-  enter(id: number, peer: PeerAddress): void {
+  enter(id: number, peer: AcceptedAddress): void {
     const verdict = this.#judgeSocket(peer);
     if (verdict === "unknown") return this.#dismiss(id);
     if (verdict !== "ok") return this.turnAway(id, verdict, peer);
@@ -138,14 +138,14 @@ export class AcceptFilter<D> {
   }
 
   /** Cuts a connection that never was one. */
-  turnAway(id: number, reason: RefusalReason, peer: PeerAddress): void {
+  turnAway(id: number, reason: RefusalReason, peer: AcceptedAddress): void {
     this.#counts[reason] += 1;
     if (this.#refused !== undefined) this.#tell({ reason, address: peer.hostname });
     this.#dismiss(id);
   }
 
   /** Judges the address of a socket. The file system decides who may open a Unix socket, which has none. */
-  #judgeSocket(peer: PeerAddress): AdmissionVerdict | "untrusted" | "failed" | "unknown" {
+  #judgeSocket(peer: AcceptedAddress): AdmissionVerdict | "untrusted" | "failed" | "unknown" {
     if (this.#config.isUnix || (this.#trusted === undefined && this.#admission === undefined)) return "ok";
     // The peer went before anybody asked for its address.
     if (peer.familyCode === AddressFamily.unspecified) return "unknown";
@@ -154,7 +154,7 @@ export class AcceptFilter<D> {
   }
 
   /** Asks the admission. It may be the application's: where it fails, the connection is refused. */
-  #judge(peer: PeerAddress): AdmissionVerdict | "failed" {
+  #judge(peer: AcceptedAddress): AdmissionVerdict | "failed" {
     if (this.#admission === undefined) return "ok";
     try {
       const verdict = this.#admission.admit(peer);

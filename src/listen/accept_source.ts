@@ -6,7 +6,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { Flags } from "../base/layout.ts";
-import type { PeerAddress } from "../base/peer_address.ts";
+import type { AcceptedAddress } from "../base/peer_address.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { type ConnectionTable, socketsOf } from "../stream/table.ts";
@@ -17,7 +17,7 @@ export interface AcceptTarget {
    * A connection has come, under its id or, from a source in raw mode, as a descriptor. The next accept
    * overwrites `peer`. False: the connection is not wanted, and the source cuts it.
    */
-  accepted(number: number, peer: PeerAddress): boolean;
+  accepted(number: number, peer: AcceptedAddress): boolean;
   /** The source accepts no more, on request or because the loop ends. */
   stopping?(): void;
   /** The source is gone; nothing comes any more. */

@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { BACKLOG_DEFAULT, Flags, LISTEN_REQUEST_SIZE, Operation } from "../base/layout.ts";
-import type { PeerAddress } from "../base/peer_address.ts";
+import type { AcceptedAddress } from "../base/peer_address.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { statusPlace } from "../stream/socket_address.ts";
@@ -21,7 +21,7 @@ import { checkListenOptions } from "./options.ts";
  * a {@linkcode HandedSource} or be discarded. The next accept overwrites `peer`. If the callee throws, the
  * descriptor is closed.
  */
-export type DescriptorTaker = (descriptor: number, peer: PeerAddress) => void;
+export type DescriptorTaker = (descriptor: number, peer: AcceptedAddress) => void;
 
 /** How a source in raw mode begins. */
 export interface RawManner {
@@ -126,14 +126,14 @@ export class BoundSource extends AcceptSource implements AsyncDisposable {
   }
 
   /** The library has accepted a connection. */
-  accepted(id: number, peer: PeerAddress): void {
+  accepted(id: number, peer: AcceptedAddress): void {
     if (this.quota !== undefined) this.quota -= 1;
     // Accepted in the same turn in which the listener stopped.
     if (this.isStopped || !this.target!.accepted(id, peer)) this.engine.submit(Operation.abort, id);
   }
 
   /** The library has accepted a socket in raw mode. A listener that is handed on gives on to the last. */
-  acceptedRaw(descriptor: number, peer: PeerAddress): void {
+  acceptedRaw(descriptor: number, peer: AcceptedAddress): void {
     if (this.quota !== undefined) this.quota -= 1;
     const isWanted = !this.isStopped || this.#isHandedOn;
     if (!isWanted || !this.target!.accepted(descriptor, peer)) this.engine.native.discard(descriptor);

@@ -6,7 +6,7 @@
 import type { SocketAddress } from "../base/address.ts";
 import { StateError } from "../base/errors.ts";
 import { Flags, Operation, Status } from "../base/layout.ts";
-import { PeerAddress, type PeerWords } from "../base/peer_address.ts";
+import { AcceptedAddress, type PeerWords } from "../base/peer_address.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import { readPeer } from "../stream/peer_address.ts";
 import { type AcceptManner, AcceptSource } from "./accept_source.ts";
@@ -17,7 +17,7 @@ export class HandedSource extends AcceptSource {
   readonly #flags: number;
   /** The peers of descriptors the library has not answered yet: it answers in their order. */
   readonly #peers: (PeerWords | undefined)[] = [];
-  readonly #peer = new PeerAddress();
+  readonly #peer = new AcceptedAddress();
 
   /** `address`: where the connections are accepted. */
   constructor(loop: EventLoop, address: SocketAddress, { paused, accepts }: AcceptManner) {

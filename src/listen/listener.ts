@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../base/address.ts";
 import { OptionError } from "../base/errors.ts";
-import type { PeerAddress } from "../base/peer_address.ts";
+import type { AcceptedAddress } from "../base/peer_address.ts";
 import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 import { checkHandlers } from "../stream/options.ts";
@@ -323,7 +323,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     return this.#source.isEnded && this.#count === 0;
   }
 
-  #accepted(id: number, peer: PeerAddress): boolean {
+  #accepted(id: number, peer: AcceptedAddress): boolean {
     this.#whenAccepted?.();
     // Handed over before the listener stopped: served, unless nobody would take it.
     const isLate = this.#source.isStopped;

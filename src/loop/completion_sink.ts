@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PeerAddress } from "../base/peer_address.ts";
+import type { AcceptedAddress } from "../base/peer_address.ts";
 
 /**
  * Takes the completions of one loop, each as plain numbers. Its exceptions are reported, and `broken` is
@@ -19,9 +19,9 @@ export interface CompletionSink {
   /** The FIN is out, or could not be sent. */
   writeEnded(id: number, status: number, systemError: number): void;
   /** A listener has accepted a connection. The next accept overwrites `peer`. */
-  accepted(id: number, listener: number, peer: PeerAddress): void;
+  accepted(id: number, listener: number, peer: AcceptedAddress): void;
   /** The same from a listener in raw mode: the descriptor is the sink's. */
-  acceptedRaw(descriptor: number, listener: number, peer: PeerAddress): void;
+  acceptedRaw(descriptor: number, listener: number, peer: AcceptedAddress): void;
   /** A listener could not accept. */
   acceptFailed(listener: number, status: number, systemError: number): void;
   /** A descriptor has become a connection, or `status` says why not; the library has closed it then. */

@@ -5,7 +5,7 @@
  */
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
 import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
-import { PeerAddress } from "../base/peer_address.ts";
+import { AcceptedAddress } from "../base/peer_address.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import type { LateAnswers } from "./late_answers.ts";
 import type { TimerTable } from "./timers.ts";
@@ -81,7 +81,7 @@ function dispatchOther(
 }
 
 /** The address of the accept being handled; each one overwrites it. */
-const peer = new PeerAddress();
+const peer = new AcceptedAddress();
 
 function accepted(id: number, ring: CompletionRing, sink: CompletionSink): void {
   const { tag, status } = ring;

@@ -8,7 +8,7 @@
  * @module
  */
 import { AddressFamily } from "../base/layout.ts";
-import { PeerAddress, type PeerWords } from "../base/peer_address.ts";
+import { AcceptedAddress, type PeerWords } from "../base/peer_address.ts";
 import type { Engine } from "../loop/engine.ts";
 
 /** What a connection keeps where no number holds its peer's address. */
@@ -37,7 +37,7 @@ export class PeerTable {
   }
 
   /** Fills `into` with the address of a number; its family code is `unspecified` for {@linkcode noPeer}. */
-  fill(into: PeerAddress, slot: number, peer: number): PeerAddress {
+  fill(into: AcceptedAddress, slot: number, peer: number): AcceptedAddress {
     if (peer >= 0) {
       return into.set(AddressFamily.ipv4, (peer % words32) | 0, 0, 0, 0, Math.floor(peer / words32));
     }
@@ -75,7 +75,7 @@ export class PeerTable {
 export function readPeer(engine: Engine, id: number): PeerWords | undefined {
   try {
     const { family, bytes, scope, port } = engine.address(id, "remote");
-    const peer = new PeerAddress();
+    const peer = new AcceptedAddress();
     return family === AddressFamily.unix
       ? peer.set(family, 1, 0, 0, 0, 0)
       : peer.setBytes(family === AddressFamily.ipv4 ? 4 : 6, bytes, scope, port);

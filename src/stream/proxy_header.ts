@@ -33,7 +33,7 @@ export class ProxyHeader {
   readonly destination: SocketAddress | undefined;
   readonly #extensions: Uint8Array;
 
-  /** Headers are made by the library. @internal */
+  /** The library makes headers. */
   constructor(
     version: 1 | 2,
     command: "local" | "proxy",

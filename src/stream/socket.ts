@@ -10,7 +10,7 @@ import { follow } from "../base/handlers.ts";
 import { slotOf } from "../base/ids.ts";
 import { AddressFamily } from "../base/layout.ts";
 import { checkOptions } from "../base/options.ts";
-import { PeerAddress, type PeerWords } from "../base/peer_address.ts";
+import { AcceptedAddress, type PeerWords } from "../base/peer_address.ts";
 import { errorOf } from "../base/thrown.ts";
 import type { RingWindow } from "../memory/window.ts";
 import { stateError } from "./errors.ts";
@@ -156,13 +156,13 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   /** The peer's end; undefined if it was never told. */
   get knownPeer(): SocketAddress | undefined {
     if (this.origin?.peer !== undefined) return { ...this.origin.peer };
-    const { familyCode, hostname, port, family } = this.keptPeer(new PeerAddress());
+    const { familyCode, hostname, port, family } = this.keptPeer(new AcceptedAddress());
     if (familyCode !== AddressFamily.unspecified) return { hostname, port, family };
     return this.config.isUnix ? { hostname: "", port: 0, family: "Unix", path: "" } : undefined;
   }
 
   /** Fills `into` with the peer's address; its family code is `unspecified` where none is kept. */
-  keptPeer(into: PeerAddress): PeerAddress {
+  keptPeer(into: AcceptedAddress): AcceptedAddress {
     const peer = this.origin?.peer;
     if (peer !== undefined) return into.setText(peer);
     return this.config.peers.fill(into, this.slot, this.#peer);

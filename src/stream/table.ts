@@ -6,7 +6,7 @@
  */
 import { slotOf } from "../base/ids.ts";
 import { Operation, Status } from "../base/layout.ts";
-import type { PeerAddress } from "../base/peer_address.ts";
+import type { AcceptedAddress } from "../base/peer_address.ts";
 import { brokenLoop } from "../loop/native_errors.ts";
 import type { CompletionSink } from "../loop/completion_sink.ts";
 import type { Engine } from "../loop/engine.ts";
@@ -24,9 +24,9 @@ interface Acceptor {
   /** The listener's id as a signed number; undefined where it has no socket of its own. */
   readonly number: number | undefined;
   /** A connection has come, as in {@linkcode CompletionSink.accepted}. */
-  accepted?(id: number, peer: PeerAddress): void;
+  accepted?(id: number, peer: AcceptedAddress): void;
   /** A socket has come that another loop is to adopt, as in {@linkcode CompletionSink.acceptedRaw}. */
-  acceptedRaw?(descriptor: number, peer: PeerAddress): void;
+  acceptedRaw?(descriptor: number, peer: AcceptedAddress): void;
   adopted?(id: number, status: number, systemError: number): void;
   /** Accept no more. */
   stop(): void;
@@ -202,13 +202,13 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
     this.#find(id)?.writeEnded(status, systemError);
   }
 
-  accepted(id: number, listener: number, peer: PeerAddress): void {
+  accepted(id: number, listener: number, peer: AcceptedAddress): void {
     const acceptor = this.#acceptors.get(listener);
     if (acceptor?.accepted !== undefined) acceptor.accepted(id, peer);
     else this.#engine.submit(Operation.abort, id);
   }
 
-  acceptedRaw(descriptor: number, listener: number, peer: PeerAddress): void {
+  acceptedRaw(descriptor: number, listener: number, peer: AcceptedAddress): void {
     const acceptor = this.#acceptors.get(listener);
     if (acceptor?.acceptedRaw !== undefined) acceptor.acceptedRaw(descriptor, peer);
     else this.#engine.native.discard(descriptor);

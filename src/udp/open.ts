@@ -20,7 +20,7 @@ import type { AddressAndPort } from "../stream/requests.ts";
 import { socketAddress } from "../stream/socket_address.ts";
 import { checkUdpOptions } from "./options.ts";
 import { openDatagramNow } from "./requests.ts";
-import { UdpSocket } from "./socket.ts";
+import { makeUdpSocket, type UdpSocket } from "./socket.ts";
 import type { UdpSocketOptions } from "./types.ts";
 
 /**
@@ -167,7 +167,7 @@ function open<D>(
     const connected = remote !== undefined;
     const isBound = descriptor !== undefined;
     const familyThere = isBound && socketAddress(engine, id, "local").family === "IPv6" ? 6 : family;
-    return new UdpSocket<D>(
+    return makeUdpSocket<D>(
       { loop, id, family: familyThere, connected, marks: { high, low, limit } },
       options,
     );

@@ -20,7 +20,7 @@ import { Receivers } from "./receivers.ts";
 import * as settings from "./settings.ts";
 import type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./types.ts";
 
-/** What `udpSocket` hands over. @internal */
+/** What `udpSocket` hands over. */
 export interface OpenedDatagramSocket {
   loop: EventLoop;
   id: number;
@@ -31,6 +31,9 @@ export interface OpenedDatagramSocket {
 
 /** The kernel's count of drops comes in 31 bits, and may go round. */
 const dropsMask = 0x7fff_ffff;
+
+/** The constructor, for `udpSocket` alone. */
+export let makeUdpSocket: <D>(opened: OpenedDatagramSocket, options: UdpSocketOptions<D>) => UdpSocket<D>;
 
 /**
  * A datagram socket. Made by `udpSocket`.
@@ -65,8 +68,11 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   /** As it was when the kernel was asked last. */
   #kernelDrops = 0;
 
-  /** Use `udpSocket`. @internal */
-  constructor(opened: OpenedDatagramSocket, options: UdpSocketOptions<D>) {
+  static {
+    makeUdpSocket = (opened, options) => new UdpSocket(opened, options);
+  }
+
+  private constructor(opened: OpenedDatagramSocket, options: UdpSocketOptions<D>) {
     const { loop, id, family, connected } = opened;
     this.data = options.data as D;
     this.#loop = loop;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Framer } from "../../src/framing.ts";
+import type { MessageFramer } from "../../src/framing/framer.ts";
 import { incomplete, malformed, ScanState, tooLarge } from "../../src/framing/scan.ts";
 import type { Random } from "./random.ts";
 
@@ -23,7 +24,8 @@ const MARGIN_BYTES = 3;
  * among bytes that would be found if it were left: the framer has nothing but its state to remember the
  * others by.
  */
-export function findMessages(framer: Framer, stream: Uint8Array, cuts: readonly number[]): Found {
+export function findMessages(given: Framer, stream: Uint8Array, cuts: readonly number[]): Found {
+  const framer = given as MessageFramer;
   const state = new ScanState();
   const messages: Uint8Array[] = [];
   let begun: number[] = [];
@@ -52,7 +54,7 @@ export function findMessages(framer: Framer, stream: Uint8Array, cuts: readonly 
 }
 
 /** The content as it is handed over: cut out where the message lies, with strange bytes around it. */
-function contentOf(framer: Framer, message: number[], state: ScanState): Uint8Array {
+function contentOf(framer: MessageFramer, message: number[], state: ScanState): Uint8Array {
   if (state.length !== message.length) throw new Error(`${message.length} bytes, counted ${state.length}`);
   const place = new Uint8Array(message.length + 2 * MARGIN_BYTES).fill(0x2e);
   place.set(message, MARGIN_BYTES);

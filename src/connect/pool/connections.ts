@@ -18,7 +18,7 @@ import type { Connection, SocketHandlers } from "../../stream/types.ts";
 import { PoolCounters } from "./counters.ts";
 import type { Destination } from "./destination.ts";
 import { Destinations } from "./destinations.ts";
-import { Lease, type LeaseOwner } from "./lease.ts";
+import { type Lease, type LeaseOwner, makeLease } from "./lease.ts";
 import type { PoolLimits } from "./options.ts";
 import { type Keeper, Pooled } from "./pooled.ts";
 import { expiredBecause, Sweeper } from "./sweeper.ts";
@@ -189,7 +189,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   #lease(pooled: Pooled, target: PoolTarget<unknown>): Lease<unknown> {
     pooled.lease(target.socket ?? this.#handlers, firstDataOf(target.data));
     if (pooled.uses > 1) this.counters.reused += 1;
-    return new Lease<unknown>(this, pooled);
+    return makeLease<unknown>(this, pooled);
   }
 
   #wait(target: PoolTarget<unknown>, destination: Destination): Promise<Lease<unknown>> {

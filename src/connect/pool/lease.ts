@@ -16,6 +16,9 @@ export interface LeaseOwner {
   takeBack(pooled: Pooled): boolean;
 }
 
+/** The constructor, for the pool alone. */
+export let makeLease: <D>(owner: LeaseOwner, pooled: Pooled) => Lease<D>;
+
 /**
  * A connection for a while: made by `pool.acquire`, ended by {@linkcode release}, {@linkcode discard} or
  * the end of an `await using` scope.
@@ -27,8 +30,11 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   readonly #pooled: Pooled;
   #released = false;
 
-  /** Use `pool.acquire`. @internal */
-  constructor(owner: LeaseOwner, pooled: Pooled) {
+  static {
+    makeLease = (owner, pooled) => new Lease(owner, pooled);
+  }
+
+  private constructor(owner: LeaseOwner, pooled: Pooled) {
     this.#owner = owner;
     this.#pooled = pooled;
     this.reused = pooled.uses > 1;

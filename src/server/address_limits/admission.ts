@@ -4,7 +4,7 @@
  * @module
  */
 import { AddressWords } from "../../base/address_words.ts";
-import type { PeerAddress } from "../../base/peer_address.ts";
+import type { AcceptedAddress, PeerAddress } from "../../base/peer_address.ts";
 import type { Admission, AdmissionVerdict } from "../../listen/admission.ts";
 import type { AddressTable } from "./table.ts";
 import { tableNow } from "./table_clock.ts";
@@ -23,13 +23,15 @@ export class TableAdmission implements Admission {
 
   /** Judges a connection by the table. */
   admit(address: PeerAddress): AdmissionVerdict {
-    const verdict = this.#table.admit(this.#words.setPeer(address), tableNow(), this.#worker);
-    address.ticket = this.#table.ticket;
+    // The library asks, with addresses of its own.
+    const accepted = address as AcceptedAddress;
+    const verdict = this.#table.admit(this.#words.setPeer(accepted), tableNow(), this.#worker);
+    accepted.ticket = this.#table.ticket;
     return verdict;
   }
 
   /** Takes a connection that is gone off the table. */
   leave(address: PeerAddress): void {
-    this.#table.leave(address.ticket, this.#worker);
+    this.#table.leave((address as AcceptedAddress).ticket, this.#worker);
   }
 }

@@ -32,6 +32,14 @@ const duration = milliseconds(1, banTimeMaxMilliseconds);
 /** Bans one address in the table. */
 type BanAddress = (address: AddressWords, now: number, milliseconds: number, reason: string) => void;
 
+/** The constructor, for the table alone. */
+export let makeBanList: (
+  ban: BanAddress,
+  entries: AddressEntries,
+  networks: BannedNetworks,
+  reasons: Uint8Array,
+) => BanList;
+
 /**
  * Reads and edits the bans, from any thread that holds the table. A ban concerns new connections; those there
  * are stay until they are ended.
@@ -42,8 +50,16 @@ export class BanList {
   readonly #networks: BannedNetworks;
   readonly #reasons: Uint8Array;
 
-  /** Use `table.bans`. @internal */
-  constructor(ban: BanAddress, entries: AddressEntries, networks: BannedNetworks, reasons: Uint8Array) {
+  static {
+    makeBanList = (...parts) => new BanList(...parts);
+  }
+
+  private constructor(
+    ban: BanAddress,
+    entries: AddressEntries,
+    networks: BannedNetworks,
+    reasons: Uint8Array,
+  ) {
     this.#ban = ban;
     this.#entries = entries;
     this.#networks = networks;

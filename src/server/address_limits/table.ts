@@ -38,7 +38,7 @@ import {
   tableMagic,
   tableVersion,
 } from "./layout.ts";
-import { BanList } from "./bans.ts";
+import { type BanList, makeBanList } from "./bans.ts";
 import { BannedNetworks } from "./networks.ts";
 import { banLeft, banWord, countOffence, offencesMax, windowOver } from "./offences.ts";
 import { writeText } from "./shared_text.ts";
@@ -209,7 +209,7 @@ export class AddressTable {
     this.#reasons = new Uint8Array(buffer, layout.reasons, reasons);
     const ban = (address: AddressWords, now: number, milliseconds: number, reason: string) =>
       this.#banByHand(address, now, milliseconds, reason);
-    this.bans = new BanList(ban, this.#entries, this.#networks, this.#reasons);
+    this.bans = makeBanList(ban, this.#entries, this.#networks, this.#reasons);
   }
 
   /**

@@ -7,7 +7,7 @@
  */
 import type { SocketAddress } from "../../base/address.ts";
 import { AddressWords } from "../../base/address_words.ts";
-import { PeerAddress } from "../../base/peer_address.ts";
+import { AcceptedAddress } from "../../base/peer_address.ts";
 import { withTimeout } from "../../base/with_timeout.ts";
 import { discardDescriptor } from "../../loop/native.ts";
 import { type AddressLimits, isJudgedInWorker } from "../../server/address_limits/tables.ts";
@@ -279,7 +279,11 @@ export class Acceptor {
     const { log } = this.#settings;
     if (!log.tells("debug")) return;
     const { name: listener } = this.#options[handed.listener];
-    log.tell("connection.refused", { listener, reason, address: new PeerAddress().copy(handed).hostname });
+    log.tell("connection.refused", {
+      listener,
+      reason,
+      address: new AcceptedAddress().copy(handed).hostname,
+    });
   }
 
   /** Bans are asked for here, unless a worker asks anyway. */
