@@ -19,24 +19,10 @@
  * @module
  */
 
-interface RuntimeGlobals {
-  Deno?: {
-    env: { get(name: string): string | undefined };
-    permissions: { querySync(permission: { name: "env"; variable: string }): { state: string } };
-  };
-  Bun?: { env: Record<string, string | undefined> };
-}
-
-/** A variable of the environment; undefined where it may not be read. Never prompts. */
-function variable(name: string): string | undefined {
-  const { Deno, Bun } = globalThis as unknown as RuntimeGlobals;
-  if (Deno === undefined) return Bun?.env[name];
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  return state === "granted" ? Deno.env.get(name) : undefined;
-}
+import { hostVariable } from "./host_variable.ts";
 
 function isOn(name: string): boolean {
-  const text = variable(name);
+  const text = hostVariable(name);
   return text === "1" || text === "true";
 }
 

@@ -44,7 +44,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("port", /^ffi\/port\.ts$/),
   layer("rings", /^ffi\/(completion_ring|submission_ring|ring_look)\.ts$/),
   layer("status", /^ffi\/(status|host|system_error|library_error)\.ts$/),
-  layer("assertions", /^ffi\/assert\.ts$/),
+  layer("assertions", /^ffi\/(assert|host_variable)\.ts$/),
   layer("generated", /^ffi\/.*\.gen\.ts$/),
 ];
 
