@@ -24,7 +24,7 @@ export const Operation = {
    * Completion only, repeating: id = new connection, tag = listener's tag. The peer's address: its
    * AddressFamily in flags, its port in argument; segment, offset, length and system_error hold its
    * sixteen bytes in network order, of which IPv4 uses the first four (an IPv4 peer of an IPv6 listener
-   * is told as IPv4). The second four of a link-local IPv6 address, zero in all of them, hold the number
+   * appears as IPv4). The second four of a link-local IPv6 address, zero in all of them, hold the number
    * of its interface. Of a Unix socket the first word is 1 where it has a path. From a listener with
    * `hand_over`: flags has accept_raw_flag beside the family, and id = the raw descriptor, to be adopted
    * by another loop. A failed one has no address, and argument = the listener's id.
@@ -87,14 +87,14 @@ export const Operation = {
    * its sender's Address in the 32 bytes in front of it, in the same segment as its first byte. One hold
    * on each segment the datagram touches, of an empty one on the segment of its address. status
    * datagram_truncated: it was longer, argument = its true length, 0 where the system does not tell. Any
-   * other status: the network reported an error; the socket goes on.
+   * other status: the network reported an error; the socket continues.
    */
   datagramReceive: 16,
   /**
    * Submission: segment/offset/length = one datagram, the receiver's Address in the 32 bytes in front of
    * it (not looked at where the socket is connected); holds as datagram_receive has them. Completion
    * after a wait for room as that of `send`; with a status for each datagram the system refused or the
-   * network returned an error for: the others go on.
+   * network returned an error for: the others continue.
    */
   datagramSend: 17,
   /**
@@ -104,7 +104,7 @@ export const Operation = {
   membership: 18,
   /**
    * Submission: id = a listener with a limit, argument = how many more it may accept, a signed number
-   * added to what is left. At zero and below, what comes stays in the kernel's queue.
+   * added to what is left. At zero and below, connections stay in the kernel's queue.
    */
   allowAccepts: 19,
 } as const;
@@ -140,7 +140,7 @@ export const Flags = {
   notify: 1,
   /** Submission connect and adopt; ListenRequest: start with reading paused. */
   paused: 2,
-  /** Submission close of a listener: somebody else goes on with its socket, so its path stays. */
+  /** Submission close of a listener: another process continues with its socket, so its path stays. */
   handedOn: 4,
 } as const;
 
@@ -375,7 +375,7 @@ export const LISTEN_REQUEST_BACKLOG = 8;
 export const LISTEN_REQUEST_BACKLOG_BYTE = 32;
 export const LISTEN_REQUEST_FLAGS = 9;
 export const LISTEN_REQUEST_FLAGS_BYTE = 36;
-/** Unix: permission bits of the path, 0 leaves what the process's umask makes of them. */
+/** Unix: permission bits of the path, 0 leaves those the process's umask gives. */
 export const LISTEN_REQUEST_MODE = 10;
 export const LISTEN_REQUEST_MODE_BYTE = 40;
 /** Of an inherited listener. */
@@ -403,7 +403,7 @@ export const CONNECT_REQUEST_FLAGS_BYTE = 64;
 /** Written by the library: the id of the attempt, invalid_id when it was refused. */
 export const CONNECT_REQUEST_ID = 17;
 export const CONNECT_REQUEST_ID_BYTE = 68;
-/** Unix: whom to connect to. */
+/** Unix: the path to connect to. */
 export const CONNECT_REQUEST_PATH = 20;
 export const CONNECT_REQUEST_PATH_BYTE = 80;
 
@@ -478,7 +478,7 @@ export const Status = {
   noBufferSpace: 25,
   outOfMemory: 26,
   notSupported: 27,
-  /** Nothing went wrong, nothing is there yet: the operation goes on. Never in a completion. */
+  /** Nothing went wrong and nothing has arrived yet: the operation continues. Never in a completion. */
   wouldBlock: 28,
   interrupted: 29,
   /** A system error without an own status; its number is in system_error. */
@@ -497,9 +497,9 @@ export const Status = {
   datagramTruncated: 37,
   /** The path names nothing. */
   notFound: 40,
-  /** The path of a listener names a file that is no socket; it is left alone. */
+  /** The path of a listener names a file that is not a socket; it is left alone. */
   notASocket: 41,
-  /** The descriptor is no listening stream socket. */
+  /** The descriptor is not a listening stream socket. */
   notAListener: 42,
   /** The listener's queue is full and the system does not wait for it; asking again later may go. */
   backlogFull: 43,
@@ -1054,7 +1054,7 @@ export const GENERATION_BITS = 14;
 /** Slots of one loop at most. */
 export const SLOTS_MAX = 262144;
 
-/** A process may rarely open more descriptors than this without being told to. */
+/** A process may rarely open more descriptors than this without being configured to. */
 export const SLOTS_DEFAULT = 65536;
 
 /** Timers of one loop when nothing else is asked for. */

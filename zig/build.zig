@@ -17,6 +17,9 @@ const versions = @import("src/zig_version.zig");
 /// The version the gate builds by; any patch of the same minor version will do.
 const zig_version = "0.17.0";
 
+/// The mode of the library that is shipped.
+const library_mode: std.builtin.OptimizeMode = .fast;
+
 /// Bytes. A library is loaded by every process and shipped in the package for every target.
 const library_size_max = 300 * 1024;
 
@@ -25,6 +28,11 @@ comptime {
 }
 
 const Target = struct { name: []const u8, query: std.Target.Query };
+
+const package = @import("build.zig.zon");
+
+/// The kernel a loop runs on: that of the system, one in memory for tests, or that one with room for benches.
+const Kernel = enum { system, fake, fake_many };
 
 /// Without libc there is no difference between glibc and musl: one library serves both.
 const targets = [_]Target{
@@ -36,7 +44,8 @@ const targets = [_]Target{
 
 pub fn build(b: *std.Build) void {
     const host = b.graph.host.result;
-    const library = add_library(b, "ringport", "src/lib.zig", .{
+    const mode = b.option(std.builtin.OptimizeMode, "mode", "How the library is built") orelse library_mode;
+    const library = add_library(b, "ringport", .system, mode, .{
         .cpu_arch = host.cpu.arch,
         .os_tag = host.os.tag,
         .abi = if (host.os.tag == .windows) .gnu else .none,
@@ -52,27 +61,26 @@ pub fn build(b: *std.Build) void {
         }),
     });
     const all_step = b.step("all", "Build the libraries of all targets and check their sizes");
-    for (targets) |target| add_target(b, all_step, size_check, target);
+    for (targets) |target| add_target(b, all_step, size_check, mode, target);
 
     const filters = b.option([]const []const u8, "test-filter", "Run only tests of this name") orelse &.{};
-    const tests = add_tests(b, "test", b.graph.host, filters);
-    const run_tests = b.addRunArtifact(tests);
-    // What the tests prove depends on the kernel, not on the sources alone.
-    run_tests.has_side_effects = true;
-    b.step("test", "Run the unit tests").dependOn(&run_tests.step);
-
+    const test_step = b.step("test", "Run the unit tests");
     const windows = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu });
-    const windows_tests = add_tests(b, "test-windows", windows, filters);
     const windows_step = b.step("test-windows", "Build the unit tests for Windows");
-    windows_step.dependOn(&b.addInstallArtifact(windows_tests, .{ .pdb_dir = .disabled }).step);
+    for ([_]Kernel{ .system, .fake }) |kernel| {
+        const name = if (kernel == .system) "test" else "test-fake";
+        const run_tests = b.addRunArtifact(add_tests(b, name, kernel, b.graph.host, filters));
+        // What the tests prove depends on the kernel, not on the sources alone.
+        run_tests.has_side_effects = true;
+        test_step.dependOn(&run_tests.step);
+        const windows_name = if (kernel == .system) "test-windows" else "test-windows-fake";
+        const windows_tests = add_tests(b, windows_name, kernel, windows, filters);
+        windows_step.dependOn(&b.addInstallArtifact(windows_tests, .{ .pdb_dir = .disabled }).step);
+    }
 
     const bindings = b.addExecutable(.{
         .name = "bindings",
-        .root_module = b.createModule(.{
-            .root_source_file = b.path("src/bindings.zig"),
-            .target = b.graph.host,
-            .optimize = .debug,
-        }),
+        .root_module = create_module(b, "src/bindings.zig", .system, b.graph.host, .debug),
     });
     const run_bindings = b.addRunArtifact(bindings);
     const check = b.option(bool, "check", "Compare the generated files and write none") orelse false;
@@ -87,15 +95,15 @@ pub fn build(b: *std.Build) void {
 /// What only tests and figures need.
 fn add_test_tools(b: *std.Build, host: std.Target.Query) void {
     const fake_step = b.step("fake", "Build the library on the fake kernel");
-    const fake = add_library(b, "ringport_fake", "src/lib_fake.zig", host);
+    const fake = add_library(b, "ringport_fake", .fake, .safe, host);
     fake_step.dependOn(&b.addInstallArtifact(fake, .{}).step);
     if (host.os_tag == .linux) {
-        const many = add_library(b, "ringport_fake_many", "src/lib_fake_many.zig", host);
+        const many = add_library(b, "ringport_fake_many", .fake_many, library_mode, host);
         fake_step.dependOn(&b.addInstallArtifact(many, .{}).step);
     }
     for (targets) |target| {
         if (!std.mem.eql(u8, target.name, "x86_64-windows")) continue;
-        const foreign = add_library(b, "ringport_fake", "src/lib_fake.zig", target.query);
+        const foreign = add_library(b, "ringport_fake", .fake, .safe, target.query);
         fake_step.dependOn(&b.addInstallArtifact(foreign, .{
             .dest_dir = .{ .override = .{ .custom = target.name } },
             .pdb_dir = .disabled,
@@ -124,6 +132,28 @@ fn add_test_tools(b: *std.Build, host: std.Target.Query) void {
     bench_step.dependOn(&add_program(b, "wheel_bench", "src/wheel_bench.zig", .fast).step);
 }
 
+/// A module of the library's sources with the options they are built with.
+fn create_module(
+    b: *std.Build,
+    root: []const u8,
+    kernel: Kernel,
+    target: std.Build.ResolvedTarget,
+    optimize: std.builtin.OptimizeMode,
+) *std.Build.Module {
+    const options = b.addOptions();
+    options.addOption(Kernel, "kernel", kernel);
+    // A walk over everything at the end of each turn: for tests on the fake kernel, whose loops are small.
+    options.addOption(bool, "check_invariants", kernel == .fake);
+    options.addOption([]const u8, "version", package.version);
+    const module = b.createModule(.{
+        .root_source_file = b.path(root),
+        .target = target,
+        .optimize = optimize,
+    });
+    module.addOptions("build_options", options);
+    return module;
+}
+
 /// A program of this machine, run with the arguments behind `--`.
 fn add_program(
     b: *std.Build,
@@ -133,11 +163,7 @@ fn add_program(
 ) *std.Build.Step.Run {
     const program = b.addExecutable(.{
         .name = name,
-        .root_module = b.createModule(.{
-            .root_source_file = b.path(root),
-            .target = b.graph.host,
-            .optimize = optimize,
-        }),
+        .root_module = create_module(b, root, .fake, b.graph.host, optimize),
     });
     const run = b.addRunArtifact(program);
     run.addPassthruArgs();
@@ -149,31 +175,31 @@ fn add_program(
 fn add_library(
     b: *std.Build,
     name: []const u8,
-    root: []const u8,
+    kernel: Kernel,
+    mode: std.builtin.OptimizeMode,
     query: std.Target.Query,
 ) *std.Build.Step.Compile {
-    const library = b.addLibrary(.{
-        .name = name,
-        .linkage = .dynamic,
-        .root_module = b.createModule(.{
-            .root_source_file = b.path(root),
-            .target = b.resolveTargetQuery(query),
-            .optimize = .fast,
-            .strip = true,
-            .link_libc = false,
-            // The host process has threads and calls wake from them; atomics must be real ones.
-            .single_threaded = false,
-            .unwind_tables = .none,
-            .error_tracing = false,
-        }),
-    });
+    const module = create_module(b, "src/lib.zig", kernel, b.resolveTargetQuery(query), mode);
+    module.strip = true;
+    module.link_libc = false;
+    // The host process has threads and calls wake from them; atomics must be real ones.
+    module.single_threaded = false;
+    module.unwind_tables = .none;
+    module.error_tracing = false;
+    const library = b.addLibrary(.{ .name = name, .linkage = .dynamic, .root_module = module });
     // Functions of the host's libc (threads) are found when the library is loaded.
     library.linker_allow_shlib_undefined = true;
     return library;
 }
 
-fn add_target(b: *std.Build, step: *std.Build.Step, size_check: *std.Build.Step.Compile, target: Target) void {
-    const library = add_library(b, "ringport", "src/lib.zig", target.query);
+fn add_target(
+    b: *std.Build,
+    step: *std.Build.Step,
+    size_check: *std.Build.Step.Compile,
+    mode: std.builtin.OptimizeMode,
+    target: Target,
+) void {
+    const library = add_library(b, "ringport", .system, mode, target.query);
     const install = b.addInstallArtifact(library, .{
         .dest_dir = .{ .override = .{ .custom = target.name } },
         .pdb_dir = .disabled,
@@ -192,16 +218,13 @@ fn add_target(b: *std.Build, step: *std.Build.Step, size_check: *std.Build.Step.
 fn add_tests(
     b: *std.Build,
     name: []const u8,
+    kernel: Kernel,
     target: std.Build.ResolvedTarget,
     filters: []const []const u8,
 ) *std.Build.Step.Compile {
     return b.addTest(.{
         .name = name,
         .filters = filters,
-        .root_module = b.createModule(.{
-            .root_source_file = b.path("src/tests.zig"),
-            .target = target,
-            .optimize = .debug,
-        }),
+        .root_module = create_module(b, "src/tests.zig", kernel, target, .debug),
     });
 }

@@ -54,7 +54,7 @@ export const ZIG_LAYERS: Layer[] = [
     "programs and tests",
     /^zig\/src\/(tests|exports_test|bindings|console|wheel_bench|fuzz|fuzz\/.*|io\/test|io\/test\/.*)\.zig$/,
   ),
-  layer("libraries", /^zig\/src\/(lib|lib_fake|lib_fake_many)\.zig$/),
+  layer("library", /^zig\/src\/(lib|panic)\.zig$/),
   layer("symbols", /^zig\/src\/symbols\.zig$/),
   layer("exports", /^zig\/src\/(exports|doorbell)\.zig$/),
   layer("loop", /^zig\/src\/(loop|loop\/.*|registry)\.zig$/),

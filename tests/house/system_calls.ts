@@ -8,7 +8,7 @@ import type { Sources } from "./files.ts";
 
 /** Files that are no part of the library: tests, programs, and the fake kernel. */
 const notLibrary =
-  /(^|\/)(tests|console|bindings|wheel_bench|fake|lib_fake\w*|fuzz|test|\w+_test)\.zig$|\/(fuzz|test|fake)\//;
+  /(^|\/)(tests|console|bindings|wheel_bench|fake|fuzz|test|\w+_test)\.zig$|\/(fuzz|test|fake)\//;
 /** Functions of the standard library's module that ask the kernel for nothing. */
 const noCalls: ReadonlySet<string> = new Set(["errno", "sigfillset"]);
 /** Calls that Winsock gives out by pointer, by the names they have here. */

@@ -22,7 +22,7 @@ pub const Operation = enum(u8) {
     listen = 1,
     /// Completion only, repeating: id = new connection, tag = listener's tag. The peer's address: its AddressFamily
     /// in flags, its port in argument; segment, offset, length and system_error hold its sixteen bytes in network
-    /// order, of which IPv4 uses the first four (an IPv4 peer of an IPv6 listener is told as IPv4). The second four
+    /// order, of which IPv4 uses the first four (an IPv4 peer of an IPv6 listener appears as IPv4). The second four
     /// of a link-local IPv6 address, zero in all of them, hold the number of its interface. Of a Unix socket the
     /// first word is 1 where it has a path. From a listener with `hand_over`: flags has accept_raw_flag beside the
     /// family, and id = the raw descriptor, to be adopted by another loop. A failed one has no address, and
@@ -68,17 +68,17 @@ pub const Operation = enum(u8) {
     /// sender's Address in the 32 bytes in front of it, in the same segment as its first byte. One hold on each
     /// segment the datagram touches, of an empty one on the segment of its address. status datagram_truncated: it
     /// was longer, argument = its true length, 0 where the system does not tell. Any other status: the network
-    /// reported an error; the socket goes on.
+    /// reported an error; the socket continues.
     datagram_receive = 16,
     /// Submission: segment/offset/length = one datagram, the receiver's Address in the 32 bytes in front of it
     /// (not looked at where the socket is connected); holds as datagram_receive has them. Completion after a wait
     /// for room as that of `send`; with a status for each datagram the system refused or the network returned an
-    /// error for: the others go on.
+    /// error for: the others continue.
     datagram_send = 17,
     /// Submission: id = a datagram socket, segment/offset/length = a MembershipRequest. Completion: always one.
     membership = 18,
     /// Submission: id = a listener with a limit, argument = how many more it may accept, a signed number added
-    /// to what is left. At zero and below, what comes stays in the kernel's queue.
+    /// to what is left. At zero and below, connections stay in the kernel's queue.
     allow_accepts = 19,
 };
 
@@ -88,7 +88,7 @@ pub const Flags = packed struct(u8) {
     notify: bool = false,
     /// Submission connect and adopt; ListenRequest: start with reading paused.
     paused: bool = false,
-    /// Submission close of a listener: somebody else goes on with its socket, so its path stays.
+    /// Submission close of a listener: another process continues with its socket, so its path stays.
     handed_on: bool = false,
     _: u5 = 0,
 };
@@ -273,7 +273,7 @@ pub const Status = enum(u16) {
     no_buffer_space = 25,
     out_of_memory = 26,
     not_supported = 27,
-    /// Nothing went wrong, nothing is there yet: the operation goes on. Never in a completion.
+    /// Nothing went wrong and nothing has arrived yet: the operation continues. Never in a completion.
     would_block = 28,
     interrupted = 29,
     /// A system error without an own status; its number is in system_error.
@@ -292,9 +292,9 @@ pub const Status = enum(u16) {
     datagram_truncated = 37,
     /// The path names nothing.
     not_found = 40,
-    /// The path of a listener names a file that is no socket; it is left alone.
+    /// The path of a listener names a file that is not a socket; it is left alone.
     not_a_socket = 41,
-    /// The descriptor is no listening stream socket.
+    /// The descriptor is not a listening stream socket.
     not_a_listener = 42,
     /// The listener's queue is full and the system does not wait for it; asking again later may go.
     backlog_full = 43,

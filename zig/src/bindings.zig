@@ -290,7 +290,7 @@ const Documentation = struct {
     }
 };
 
-/// Prints a JSDoc comment, wrapped; nothing when there is no text.
+/// Prints a JSDoc comment, wrapped; nothing without a text.
 fn print_comment(writer: *Writer, indent: []const u8, comment: anytype) !void {
     var buffer: [2048]u8 = undefined;
     const text = if (@TypeOf(comment) == Documentation) comment.collect(&buffer) else @as([]const u8, comment);

@@ -6,7 +6,7 @@ const std = @import("std");
 
 /// Polls after which the clock is asked whatever the counter says, should it stand still or run backwards.
 const polls_per_reading_max = 64;
-/// Milliseconds before a first rate is worth anything, and those after which the measurement begins anew.
+/// Milliseconds before a first rate is worth anything, and those after which the measurement starts over.
 const rate_ms_min = 4;
 const rate_ms_max = 60_000;
 

@@ -188,7 +188,7 @@ fn obey(_: ?*anyopaque) callconv(.winapi) u32 {
         if (ReadFile(input, &bytes, bytes.len, &length, null) == 0 or length == 0) return 0;
         var lines = std.mem.tokenizeAny(u8, bytes[0..length], "\r\n");
         while (lines.next()) |line| {
-            const event = std.meta.stringToEnum(Event, line) orelse fail("a line that is no event");
+            const event = std.meta.stringToEnum(Event, line) orelse fail("a line that is not an event");
             send(event);
         }
     }

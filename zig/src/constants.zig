@@ -60,7 +60,7 @@ pub const slot_bits: u32 = 18;
 pub const generation_bits: u32 = 32 - slot_bits;
 /// Slots of one loop at most.
 pub const slots_max: u32 = 1 << slot_bits;
-/// A process may rarely open more descriptors than this without being told to.
+/// A process may rarely open more descriptors than this without being configured to.
 pub const slots_default: u32 = 65536;
 
 /// Timers of one loop when nothing else is asked for.

@@ -1,7 +1,7 @@
 //! A doorbell is a thread of the library that sleeps until it is armed, waits for work of one loop, then
 //! rings once by writing a byte to a socket the host loop watches, and sleeps again. Only runtimes whose
 //! calls cannot wait in the background need it. This file is its state machine; threads, sleep and sockets
-//! come from the Bell it is given (`io.Bell`).
+//! come from the Bell it is given (`io.system.Bell`).
 
 const std = @import("std");
 const abi = @import("abi.zig");

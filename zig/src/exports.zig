@@ -7,10 +7,11 @@ const constants = @import("constants.zig");
 const hash = @import("layout_hash.zig").layout_hash;
 const io = @import("io.zig");
 const memory = @import("loop/memory.zig");
-const LoopType = @import("loop.zig").LoopType;
+const close = @import("loop/close.zig");
+const turn = @import("loop/turn.zig");
+const Loop = @import("loop.zig").Loop;
 const Registry = @import("registry.zig").RegistryType(Loop);
-
-const Loop = LoopType(io.Io);
+const system = io.system;
 
 var registry: Registry = .{};
 
@@ -42,11 +43,11 @@ pub fn alignment_gap(bytes: [*]const u8) callconv(.c) u32 {
 
 /// Descriptors the process may have open, 0 for any number.
 pub fn descriptor_limit() callconv(.c) u32 {
-    return io.descriptor_limit();
+    return system.descriptor_limit();
 }
 
 pub fn configure(configuration: *abi.Configuration) callconv(.c) i32 {
-    return answer(memory.configure(configuration, Loop.tables_size));
+    return answer(memory.configure(configuration));
 }
 
 pub fn loop_open(
@@ -56,7 +57,7 @@ pub fn loop_open(
     segments: [*]u8,
 ) callconv(.c) i32 {
     var wanted = configuration.*;
-    const status = memory.configure(&wanted, Loop.tables_size);
+    const status = memory.configure(&wanted);
     if (status != .ok) return answer(status);
     const is_configured = wanted.shared_bytes == configuration.shared_bytes and
         wanted.tables_bytes == configuration.tables_bytes;
@@ -66,13 +67,13 @@ pub fn loop_open(
 
     const reserved = registry.reserve() orelse return answer(.loops_exhausted);
     var result: common.Result = .ok;
-    const loop = Loop.open(&wanted, @alignCast(shared), @alignCast(tables), segments, &result) orelse {
+    const loop = memory.open(&wanted, @alignCast(shared), @alignCast(tables), segments, &result) orelse {
         registry.release(reserved);
         const header: *abi.Header = @ptrCast(@alignCast(shared));
         header.last_system_error = result.system_error;
         return answer(result.status);
     };
-    io.pin();
+    system.pin();
     return registry.publish(reserved, loop);
 }
 
@@ -83,7 +84,7 @@ pub fn loop_close(handle: u32) callconv(.c) i32 {
         .ended => return 0,
         .closing => |loop| loop,
     };
-    if (!loop.shut()) {
+    if (!close.shut(loop)) {
         registry.cancel_close(handle);
         return answer(.busy);
     }
@@ -97,7 +98,7 @@ pub fn poll(handle: u32, wait_ms: u32) callconv(.c) i32 {
         else => |refused| return answer(refusal(refused)),
     };
     defer registry.end_turn(handle);
-    return outcome(loop, loop.poll(wait_ms));
+    return outcome(loop, turn.poll(loop, wait_ms));
 }
 
 fn outcome(loop: *Loop, count: u32) i32 {
@@ -135,8 +136,8 @@ pub fn rest(handle: u32, wait_us: u32) callconv(.c) i32 {
         else => |refused| return answer(refusal(refused)),
     };
     defer registry.end_turn(handle);
-    if (wait_us == abi.no_look) return outcome(loop, loop.flush());
-    return outcome(loop, loop.poll_briefly(@min(wait_us, constants.rest_max_us)));
+    if (wait_us == abi.no_look) return outcome(loop, turn.flush(loop));
+    return outcome(loop, turn.poll_briefly(loop, @min(wait_us, constants.rest_max_us)));
 }
 
 pub fn wake(handle: u32) callconv(.c) i32 {
@@ -167,7 +168,7 @@ pub fn set_option(handle: u32, id: u32, option: u32, value: u32) callconv(.c) i3
 /// Takes a loop away from a thread that does not come back, from another thread: its connections are aborted,
 /// its listeners closed, and none of its memory is touched any more once this has answered 0. Its own thread is
 /// answered `seized` from then on, by close 0. Busy: its thread is inside a call and does not leave it, or the
-/// kernel still holds something; the same call goes on with it later.
+/// kernel still holds something; the same call continues with it later.
 pub fn loop_seize(handle: u32) callconv(.c) i32 {
     const loop = for (0..constants.seize_rounds_max) |_| {
         switch (registry.begin_seize(handle)) {
@@ -177,16 +178,16 @@ pub fn loop_seize(handle: u32) callconv(.c) i32 {
             .busy => {
                 // It may be waiting for events.
                 if (wake(handle) < 0 and !registry.is_seized(handle)) return answer(.invalid_loop);
-                io.nap();
+                system.nap();
             },
         }
     } else return answer(.busy);
     for (0..constants.seize_rounds_max) |_| {
         if (registry.users_of(handle) == 0) break;
         loop.io.wake();
-        io.nap();
+        system.nap();
     }
-    const ended = registry.users_of(handle) == 0 and loop.shut();
+    const ended = registry.users_of(handle) == 0 and close.shut(loop);
     registry.end_seize(handle, ended);
     return if (ended) 0 else answer(.busy);
 }
@@ -239,7 +240,7 @@ pub fn unacknowledged(handle: u32, id: u32) callconv(.c) i32 {
     return @intCast(@min(loop.io.unacknowledged(&slot.socket), std.math.maxInt(i32)));
 }
 
-/// Datagrams the kernel dropped at a socket since it was opened, for want of room, in 31 bits; or a negative
+/// Datagrams the kernel dropped at a socket since it was opened because its buffer was full, in 31 bits; or a negative
 /// status.
 pub fn receive_drops(handle: u32, id: u32) callconv(.c) i32 {
     const loop = switch (registry.begin_turn(handle)) {
@@ -253,34 +254,34 @@ pub fn receive_drops(handle: u32, id: u32) callconv(.c) i32 {
     return if (result.failed()) answer(result.status) else @intCast(drops & std.math.maxInt(i32));
 }
 
-/// Writes what the system tells of this process.
+/// Writes the system's counters of this process.
 pub fn process_counters(counters: *abi.ProcessCounters) callconv(.c) i32 {
-    io.process.read(counters);
+    system.process.read(counters);
     return 0;
 }
 
 /// Writes what waits at an address to be accepted, over all sockets that listen there.
 pub fn listen_queue(queue: *abi.ListenQueue) callconv(.c) i32 {
-    const result = io.listen_queue.read(queue);
+    const result = system.listen_queue.read(queue);
     queue.system_error = result.system_error;
     return answer(result.status);
 }
 
 /// Writes the system's counters of TCP as text; its bytes, or a negative status.
 pub fn network_counters(bytes: [*]u8, length: u32) callconv(.c) i32 {
-    const read = io.counters.read(bytes[0..@min(length, std.math.maxInt(i32))]);
+    const read = system.counters.read(bytes[0..@min(length, std.math.maxInt(i32))]);
     return if (read.result.failed()) answer(read.result.status) else @intCast(read.bytes);
 }
 
 /// The number of a network interface by its name; a negative status where there is none of that name.
 pub fn interface_index(name: [*]const u8, length: u32) callconv(.c) i32 {
-    const index = io.names.interface_index(name[0..length]) orelse return answer(.not_found);
+    const index = system.names.interface_index(name[0..length]) orelse return answer(.not_found);
     return std.math.cast(i32, index) orelse answer(.not_found);
 }
 
 /// Writes the path of the process's current folder, in UTF-8; its bytes, or a negative status.
 pub fn current_folder(bytes: [*]u8, length: u32) callconv(.c) i32 {
-    const path = io.names.current_folder(bytes[0..length]) orelse return answer(.not_found);
+    const path = system.names.current_folder(bytes[0..length]) orelse return answer(.not_found);
     return std.math.cast(i32, path.len) orelse answer(.not_found);
 }
 
@@ -292,75 +293,75 @@ pub fn notify(
     text_length: u32,
     stamped: u32,
 ) callconv(.c) i32 {
-    return answer(io.notice.send(path[0..path_length], text[0..text_length], stamped != 0).status);
+    return answer(system.notice.send(path[0..path_length], text[0..text_length], stamped != 0).status);
 }
 
 /// Opens the giving end of a lane, in memory that is the caller's, over an accepted connection of a Unix socket;
 /// where the system needs no connection for that, to the process the lane names. The peer has to be of this user.
 pub fn lane_open(lane: *abi.Lane, connection: u32) callconv(.c) i32 {
-    return answer_lane(lane, io.passing.open(lane, connection));
+    return answer_lane(lane, system.passing.open(lane, connection));
 }
 
 /// Takes the other end, over the connection that was made. Busy: it has not come yet.
 pub fn lane_take(lane: *abi.Lane, connection: u32) callconv(.c) i32 {
-    return answer_lane(lane, io.passing.take_lane(lane, connection));
+    return answer_lane(lane, system.passing.take_lane(lane, connection));
 }
 
-/// Closes this end, and what has come on it and was not taken.
+/// Closes this end, and descriptors that arrived on it and were not taken.
 pub fn lane_close(lane: *abi.Lane) callconv(.c) i32 {
-    io.passing.close(lane);
+    system.passing.close(lane);
     return 0;
 }
 
 /// Sends a descriptor to another process; the ticket names it there. It stays open here as well.
 pub fn give(lane: *abi.Lane, handover: *abi.Handover) callconv(.c) i32 {
-    return answer_in(handover, io.passing.give(lane, handover));
+    return answer_in(handover, system.passing.give(lane, handover));
 }
 
 /// Takes what another process gave under the ticket.
 pub fn take(lane: *abi.Lane, handover: *abi.Handover) callconv(.c) i32 {
-    return answer_in(handover, io.passing.take(lane, handover));
+    return answer_in(handover, system.passing.take(lane, handover));
 }
 
 /// Connects to the Unix socket at a path, where a process of this user has to listen.
 pub fn meeting_dial(place: *abi.MeetingPlace) callconv(.c) i32 {
-    return answer_at(place, io.meeting.dial(place));
+    return answer_at(place, system.meeting.dial(place));
 }
 
 /// Makes a folder within the one of the path that this user alone may enter; its path takes the place of the
 /// other one.
 pub fn meeting_make(place: *abi.MeetingPlace) callconv(.c) i32 {
-    return answer_at(place, io.meeting.make(place));
+    return answer_at(place, system.meeting.make(place));
 }
 
 /// Removes such a folder, which has to be empty.
 pub fn meeting_remove(place: *abi.MeetingPlace) callconv(.c) i32 {
-    return answer_at(place, io.meeting.remove(place));
+    return answer_at(place, system.meeting.remove(place));
 }
 
 /// Makes memory that other processes can map, and maps it here.
 pub fn memory_create(shared: *abi.SharedMemory) callconv(.c) i32 {
-    const result = io.shared_memory.create(shared);
+    const result = system.shared_memory.create(shared);
     shared.system_error = result.system_error;
     return answer(result.status);
 }
 
 /// Maps memory of another process that was taken from it.
 pub fn memory_map(shared: *abi.SharedMemory) callconv(.c) i32 {
-    const result = io.shared_memory.map(shared);
+    const result = system.shared_memory.map(shared);
     shared.system_error = result.system_error;
     return answer(result.status);
 }
 
 /// Takes it out of this process again; nothing of it may be touched afterwards.
 pub fn memory_close(shared: *abi.SharedMemory) callconv(.c) i32 {
-    io.shared_memory.close(shared);
+    system.shared_memory.close(shared);
     return 0;
 }
 
 /// Milliseconds of the clock that all processes of the machine read alike, the lower 32 bits of them.
 pub fn now() callconv(.c) u32 {
-    return @truncate(io.monotonic.milliseconds());
+    return @truncate(system.monotonic.milliseconds());
 }
 
 fn answer_lane(lane: *abi.Lane, result: common.Result) i32 {
@@ -381,6 +382,11 @@ fn answer_in(handover: *abi.Handover, result: common.Result) i32 {
 /// Threads inside wait or wake of the loop; for tests.
 pub fn users_of(handle: u32) u32 {
     return registry.users_of(handle);
+}
+
+/// For tests: the invariant of the registry that does not hold, null when all do.
+pub fn broken_registry() ?[]const u8 {
+    return registry.invariants();
 }
 
 fn answer(status: abi.Status) i32 {

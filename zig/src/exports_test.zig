@@ -5,6 +5,7 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
 const exports = @import("exports.zig");
+const system = @import("io/system.zig").system;
 const layout_hash = @import("layout_hash.zig").layout_hash;
 
 /// Milliseconds a thread may take to begin its wait.
@@ -44,6 +45,7 @@ const Opened = struct {
     }
 
     fn free(opened: *const Opened) void {
+        if (exports.broken_registry()) |broken| @panic(broken);
         std.testing.allocator.free(opened.shared);
         std.testing.allocator.free(opened.tables);
         std.testing.allocator.free(opened.segments);
@@ -128,7 +130,7 @@ const Stuck = struct {
     polls: std.atomic.Value(u32) = .init(0),
     answer: std.atomic.Value(i32) = .init(0),
 
-    /// Polls until it is told that the loop is no longer its own.
+    /// Polls until it learns that the loop is no longer its own.
     fn poll_on(stuck: *Stuck, wait_ms: u32) void {
         while (true) {
             const answer = exports.poll(stuck.handle, wait_ms);
@@ -294,12 +296,12 @@ test "memory goes to another process by a lane and is the same there" {
     try std.testing.expectEqual(@as(u64, 0), other.address());
 }
 
-test "the clock of all processes goes on" {
+test "the clock of all processes advances" {
     const before = exports.now();
     const patience: u32 = 10_000;
     for (0..patience) |_| {
         if (exports.now() -% before > 0) break;
-        @import("io/nap.zig").nap();
+        system.nap();
     }
     const passed = exports.now() -% before;
     try std.testing.expect(passed > 0 and passed < patience);

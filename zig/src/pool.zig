@@ -3,6 +3,7 @@
 //! for 65,536 connections costs memory only for those that were open at once.
 
 const std = @import("std");
+const assert = std.debug.assert;
 
 /// Ends a chain of elements.
 pub const none: u32 = 0xffff_ffff;
@@ -27,8 +28,10 @@ pub fn PoolType(comptime Element: type, comptime link: []const u8) type {
         }
 
         pub fn take(pool: *Pool) ?u32 {
+            assert(pool.used <= pool.fresh);
             const index = pool.first_free;
             if (index != none) {
+                assert(index < pool.fresh);
                 pool.first_free = @field(pool.elements[index], link);
             } else {
                 if (pool.fresh == pool.elements.len) return null;
@@ -40,11 +43,26 @@ pub fn PoolType(comptime Element: type, comptime link: []const u8) type {
 
         /// The element must be taken; giving it twice would break the chain.
         pub fn give(pool: *Pool, index: u32) void {
-            std.debug.assert(index < pool.fresh);
-            std.debug.assert(pool.used > 0);
+            assert(index < pool.fresh);
+            assert(pool.used > 0);
             @field(pool.elements[index], link) = pool.first_free;
             pool.first_free = index;
             pool.used -= 1;
+        }
+
+        /// The invariant that does not hold, null when all do. Walks the free elements.
+        pub fn invariants(pool: *const Pool) ?[]const u8 {
+            if (pool.fresh > pool.elements.len) return "pool: it gives out no more elements than it has";
+            if (pool.used > pool.fresh) return "pool: only elements that were given out are in use";
+            var free: u32 = 0;
+            var index = pool.first_free;
+            while (index != none) : (free += 1) {
+                if (index >= pool.fresh) return "pool: a free element was in use before";
+                if (free == pool.fresh - pool.used) return "pool: each free element is chained once";
+                index = @field(pool.elements[index], link);
+            }
+            if (free != pool.fresh - pool.used) return "pool: an element is in use or chained as free";
+            return null;
         }
     };
 }
@@ -64,4 +82,22 @@ test "a pool gives out each element once until it comes back" {
     try std.testing.expectEqual(@as(?u32, 5), pool.take());
     try std.testing.expectEqual(@as(?u32, 3), pool.take());
     try std.testing.expectEqual(@as(?u32, null), pool.take());
+}
+
+test "a broken chain of free elements is found" {
+    var elements: [8]TestElement = undefined;
+    var pool = PoolType(TestElement, "next").init(&elements);
+    for (0..4) |_| _ = pool.take();
+    for ([_]u32{ 0, 2, 1 }) |index| pool.give(index);
+    try std.testing.expectEqual(null, pool.invariants());
+    const next = elements[2].next;
+    for ([_]u32{ none, 2, 7 }) |wrong| {
+        elements[2].next = wrong;
+        try std.testing.expect(pool.invariants() != null);
+    }
+    elements[2].next = next;
+    pool.used += 1;
+    try std.testing.expect(pool.invariants() != null);
+    pool.used = 5;
+    try std.testing.expect(pool.invariants() != null);
 }

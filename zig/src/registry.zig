@@ -1,9 +1,10 @@
 //! The loops of the process by handle. A handle carries a generation, so one of a loop that is gone names
 //! no other. Wait and wake come from any thread: they count themselves in, and a loop cannot end meanwhile.
-//! A turn belongs to whoever exchanged `idle` for it: the loop's thread for a poll, or another one for good.
+//! A turn belongs to the thread that exchanged `idle` for it: the loop's thread for a poll, or another one for good.
 
 const std = @import("std");
 const constants = @import("constants.zig");
+const assert = std.debug.assert;
 
 const State = enum(u32) { free = 0, opening, open, closing, seized };
 
@@ -15,7 +16,7 @@ const Turn = enum(u32) {
     seizing,
     /// It could not end it yet and may come again.
     half_seized,
-    /// The loop has ended; its thread is yet to learn of it.
+    /// The loop has ended; its thread does not know yet.
     seized,
 };
 
@@ -37,7 +38,7 @@ pub fn RegistryType(comptime Loop: type) type {
             /// Threads inside wait or wake.
             users: std.atomic.Value(u32) = .init(0),
             turn: std.atomic.Value(Turn) = .init(.idle),
-            /// The handle of a loop that was taken away, for its thread to be told.
+            /// The handle of a loop that was taken away, so that its thread learns of it.
             seized_handle: std.atomic.Value(u32) = .init(0),
             generation: u32 = 0,
             loop: ?*Loop = null,
@@ -61,7 +62,7 @@ pub fn RegistryType(comptime Loop: type) type {
             for (&registry.entries, 0..) |*entry, position| {
                 if (entry.state.cmpxchgStrong(.free, .opening, .acq_rel, .monotonic) == null) return @intCast(position);
             }
-            // Threads that never came back to be told leave entries that can serve again.
+            // Threads that never came back to learn of it leave entries that can serve again.
             for (&registry.entries, 0..) |*entry, position| {
                 const taken = entry.state.cmpxchgStrong(.seized, .opening, .acq_rel, .monotonic) == null;
                 if (taken) return @intCast(position);
@@ -69,12 +70,15 @@ pub fn RegistryType(comptime Loop: type) type {
             return null;
         }
 
+        /// Gives a reserved entry back; its loop could not be opened.
         pub fn release(registry: *Registry, position: u32) void {
+            assert(registry.entries[position].state.load(.monotonic) == .opening);
             registry.entries[position].state.store(.free, .release);
         }
 
         pub fn publish(registry: *Registry, position: u32, loop: *Loop) i32 {
             const entry = &registry.entries[position];
+            assert(entry.state.load(.monotonic) == .opening and entry.loop == null);
             entry.generation = if (entry.generation == generation_max) 1 else entry.generation + 1;
             const handle = position + entry.generation * handle_step;
             entry.loop = loop;
@@ -89,8 +93,8 @@ pub fn RegistryType(comptime Loop: type) type {
             return &registry.entries[handle % handle_step];
         }
 
-        /// For the loop's own thread. One exchange, and only then a look at whose loop it is: whoever holds the
-        /// turn has the loop to himself until end_turn.
+        /// For the loop's own thread. One exchange, and only then a look at whose loop it is: the thread that
+        /// holds the turn has the loop to itself until end_turn.
         pub inline fn begin_turn(registry: *Registry, handle: u32) Turning {
             const entry = registry.entry_of(handle);
             if (entry.turn.cmpxchgStrong(.idle, .taken, .acquire, .monotonic) != null)
@@ -107,11 +111,13 @@ pub fn RegistryType(comptime Loop: type) type {
         }
 
         pub inline fn end_turn(registry: *Registry, handle: u32) void {
-            registry.entry_of(handle).turn.store(.idle, .release);
+            const entry = registry.entry_of(handle);
+            assert(entry.turn.load(.monotonic) == .taken);
+            entry.turn.store(.idle, .release);
         }
 
         /// For a thread that takes the loop away. Busy: its own thread is inside, or a third one does the same.
-        /// With the turn all further callers are shut out; those inside `wait` are to be waited for.
+        /// With the turn all further callers are shut out; the caller waits for those inside `wait`.
         pub fn begin_seize(registry: *Registry, handle: u32) Seizing {
             const entry = registry.entry_of(handle);
             if (handle == 0) return .invalid;
@@ -137,6 +143,7 @@ pub fn RegistryType(comptime Loop: type) type {
         /// `ended`: the loop's memory is its owner's alone again. Else somebody is to call begin_seize again.
         pub fn end_seize(registry: *Registry, handle: u32, ended: bool) void {
             const entry = registry.entry_of(handle);
+            assert(entry.turn.load(.monotonic) == .seizing and entry.loop != null);
             if (!ended) return entry.turn.store(.half_seized, .release);
             entry.loop = null;
             entry.turn.store(.seized, .release);
@@ -154,7 +161,8 @@ pub fn RegistryType(comptime Loop: type) type {
         }
 
         pub fn leave_shared(registry: *Registry, handle: u32) void {
-            _ = registry.entry_of(handle).users.fetchSub(1, .release);
+            const before = registry.entry_of(handle).users.fetchSub(1, .release);
+            assert(before > 0);
         }
 
         pub fn users_of(registry: *Registry, handle: u32) u32 {
@@ -201,9 +209,38 @@ pub fn RegistryType(comptime Loop: type) type {
 
         pub fn end_close(registry: *Registry, handle: u32) void {
             const entry = registry.entry_of(handle);
+            assert(entry.turn.load(.monotonic) == .taken and entry.state.load(.monotonic) == .closing);
             entry.loop = null;
             entry.turn.store(.idle, .monotonic);
             entry.state.store(.free, .release);
+        }
+
+        /// The invariant that does not hold, null when all do. Only while no other thread is inside.
+        pub fn invariants(registry: *const Registry) ?[]const u8 {
+            for (&registry.entries, 0..) |*entry, position| {
+                const handle = entry.handle.load(.acquire);
+                const turn = entry.turn.load(.acquire);
+                const seized = entry.seized_handle.load(.acquire) != 0;
+                switch (entry.state.load(.acquire)) {
+                    .free, .opening => if (handle != 0 or entry.loop != null)
+                        return "registry: a free entry has no loop",
+                    .open => {
+                        if (entry.loop == null) return "registry: an open entry has a loop";
+                        if ((handle == 0) != seized) return "registry: a loop has one handle, its own or as seized";
+                        if (seized and turn != .half_seized and turn != .seizing)
+                            return "registry: a thread that seizes has the turn";
+                        const own = position + entry.generation * handle_step;
+                        if (handle != 0 and handle != own)
+                            return "registry: a handle names its entry and generation";
+                    },
+                    .closing => if (turn != .taken) return "registry: a thread that closes has the turn",
+                    .seized => {
+                        if (turn != .seized or !seized) return "registry: a seized entry refuses turns";
+                        if (handle != 0 or entry.loop != null) return "registry: a seized entry has no loop";
+                    },
+                }
+            }
+            return null;
         }
     };
 }
@@ -242,6 +279,31 @@ test "a handle is good until its loop ends and never again" {
     try std.testing.expect(second != first);
     try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_turn(first)));
     try std.testing.expectEqual(&loop, registry.begin_turn(second).turn);
+    try std.testing.expectEqual(null, registry.invariants());
+}
+
+test "a broken entry is found" {
+    const registry = try std.testing.allocator.create(RegistryType(TestLoop));
+    defer std.testing.allocator.destroy(registry);
+    registry.* = .{};
+    var loop: TestLoop = .{ .number = 5 };
+    const handle: u32 = @intCast(registry.publish(registry.reserve().?, &loop));
+    const entry = registry.entry_of(handle);
+    try std.testing.expectEqual(null, registry.invariants());
+    entry.loop = null;
+    try std.testing.expect(registry.invariants() != null);
+    entry.loop = &loop;
+    for ([_]u32{ 0, handle + handle_step, handle + 1 }) |wrong| {
+        entry.handle.store(wrong, .monotonic);
+        try std.testing.expect(registry.invariants() != null);
+    }
+    entry.handle.store(handle, .monotonic);
+    inline for (.{ .free, .closing, .seized }) |state| {
+        entry.state.store(state, .monotonic);
+        try std.testing.expect(registry.invariants() != null);
+    }
+    entry.state.store(.open, .monotonic);
+    try std.testing.expectEqual(null, registry.invariants());
 }
 
 test "a loop taken away tells its thread so until that closes it" {
@@ -259,6 +321,7 @@ test "a loop taken away tells its thread so until that closes it" {
     try std.testing.expectEqual(.busy, std.meta.activeTag(registry.begin_close(handle)));
     try std.testing.expectEqual(&loop, registry.begin_seize(handle).loop);
     registry.end_seize(handle, true);
+    try std.testing.expectEqual(null, registry.invariants());
     try std.testing.expectEqual(.seized, std.meta.activeTag(registry.begin_turn(handle)));
     try std.testing.expectEqual(.ended, std.meta.activeTag(registry.begin_seize(handle)));
     try std.testing.expectEqual(.ended, std.meta.activeTag(registry.begin_close(handle)));

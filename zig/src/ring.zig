@@ -4,6 +4,7 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const assert = std.debug.assert;
 
 pub const Ring = struct {
     records: [*]abi.Record,
@@ -13,7 +14,8 @@ pub const Ring = struct {
     tail: *u32,
 
     pub fn init(records: []abi.Record, head: *u32, tail: *u32) Ring {
-        std.debug.assert(std.math.isPowerOfTwo(records.len));
+        assert(std.math.isPowerOfTwo(records.len));
+        assert(head.* == tail.*);
         return .{ .records = records.ptr, .mask = @intCast(records.len - 1), .head = head, .tail = tail };
     }
 
@@ -33,7 +35,7 @@ pub const Ring = struct {
 
     /// Writes one record. The caller has seen that there is room.
     pub inline fn push(ring: *Ring, record: abi.Record) void {
-        std.debug.assert(ring.room() > 0);
+        assert(ring.room() > 0);
         ring.at(ring.tail.*).* = record;
         ring.tail.* +%= 1;
     }
@@ -44,8 +46,15 @@ pub const Ring = struct {
     }
 
     pub inline fn drop(ring: *Ring, count: u32) void {
-        std.debug.assert(count <= ring.used());
+        assert(count <= ring.used());
         ring.head.* +%= count;
+    }
+
+    /// The invariant that does not hold, null when all do. Both sides must be honest about their positions.
+    pub fn invariants(ring: *const Ring) ?[]const u8 {
+        if (!std.math.isPowerOfTwo(ring.mask +% 1)) return "ring: its size is a power of two";
+        if (ring.tail.* -% ring.head.* > ring.mask + 1) return "ring: it holds no more records than it has room for";
+        return null;
     }
 };
 
@@ -74,9 +83,13 @@ test "a ring keeps order across the wrap of its positions" {
 
 test "a ring survives positions that make no sense" {
     var records: [64]abi.Record = undefined;
-    var head: u32 = 1000;
+    var head: u32 = 0;
     var tail: u32 = 0;
     const ring = Ring.init(&records, &head, &tail);
+    head = 1000;
     try std.testing.expectEqual(@as(u32, 64), ring.used());
     try std.testing.expectEqual(@as(u32, 0), ring.room());
+    try std.testing.expect(ring.invariants() != null);
+    head = 0;
+    try std.testing.expectEqual(null, ring.invariants());
 }

@@ -4,6 +4,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
+const assert = std.debug.assert;
 
 pub const Run = struct { first: u32, count: u32 };
 
@@ -19,7 +20,7 @@ pub const Segments = struct {
     tailroom: u32,
     run_max: u32,
 
-    /// With nothing held the ring begins anew: the same few pages stay in the processor's cache.
+    /// With nothing held the ring starts over, so that the same few pages stay in the processor's cache.
     pub inline fn rewind(self: *Segments) void {
         if (self.header.segments_held == 0) self.header.segment_cursor = 0;
     }
@@ -32,11 +33,13 @@ pub const Segments = struct {
         const limit = @min(self.run_max, self.count - first);
         var count: u32 = 1;
         while (count < limit and self.holds[first + count] == 0) count += 1;
+        assert(first + count <= self.count);
         return .{ .first = first, .count = count };
     }
 
     /// As `find_run`, but at least `minimum` segments in one piece and at most `limit`.
     pub fn find_run_of(self: *const Segments, minimum: u32, limit: u32) ?Run {
+        assert(minimum >= 1 and minimum <= limit);
         if (self.header.segments_held >= self.count) return null;
         const cursor = if (self.header.segment_cursor < self.count) self.header.segment_cursor else 0;
         return self.find_run_in(cursor, self.count, minimum, limit) orelse
@@ -82,19 +85,20 @@ pub const Segments = struct {
 
     /// Where a receive into the run may write.
     pub inline fn window(self: *const Segments, run: Run) []u8 {
+        assert(run.count >= 1 and run.first + run.count <= self.count);
         const start = (@as(usize, run.first) << self.size_shift) + self.headroom;
         const length = (@as(usize, run.count) << self.size_shift) - self.headroom - self.tailroom;
         return self.base[start..][0..length];
     }
 
-    /// Holds what a receive of so many bytes covers and moves the cursor behind it. The room behind the bytes is
-    /// not covered: who gives the bytes back knows their range only, and could not give back a hold beyond it.
+    /// Holds the segments that a receive of this number of bytes covers, and moves the cursor behind them. The room
+    /// behind the bytes is not covered: a release knows only their range and could not give back a hold beyond it.
     pub inline fn take(self: *Segments, run: Run, bytes: u32) void {
         const end = self.headroom + bytes;
         const count = (end + (@as(u32, 1) << self.size_shift) - 1) >> self.size_shift;
-        std.debug.assert(count >= 1 and count <= run.count);
+        assert(count >= 1 and count <= run.count);
         for (self.holds[run.first..][0..count]) |*holds| {
-            std.debug.assert(holds.* == 0);
+            assert(holds.* == 0);
             holds.* = 1;
         }
         self.header.segments_held +|= count;
@@ -133,7 +137,17 @@ pub const Segments = struct {
     inline fn covered(self: *const Segments, segment: u32, offset: u32, length: u32) []u16 {
         const first = segment + (offset >> self.size_shift);
         const last = segment + @as(u32, @intCast((@as(u64, offset) + length - 1) >> self.size_shift));
+        assert(last < self.count);
         return self.holds[first .. last + 1];
+    }
+
+    /// The invariant that does not hold, null when all do. TypeScript must be honest about what it holds.
+    pub fn invariants(self: *const Segments) ?[]const u8 {
+        var held: u32 = 0;
+        for (self.holds[0..self.count]) |holds| held += @intFromBool(holds > 0);
+        if (held != self.header.segments_held) return "segments: the header counts those that are held";
+        if (self.header.segment_cursor >= self.count) return "segments: the cursor lies in the ring";
+        return null;
     }
 };
 
@@ -178,6 +192,13 @@ test "held segments are skipped and the ring comes round" {
     try std.testing.expectEqual(@as(u32, 0), ring.header.segments_held);
     segments.rewind();
     try std.testing.expectEqual(@as(u32, 0), ring.header.segment_cursor);
+    try std.testing.expectEqual(null, segments.invariants());
+    ring.holds[7] = 1;
+    try std.testing.expect(segments.invariants() != null);
+    ring.header.segments_held = 1;
+    try std.testing.expectEqual(null, segments.invariants());
+    ring.header.segment_cursor = 16;
+    try std.testing.expect(segments.invariants() != null);
 }
 
 test "a range outside of the ring or not held is refused" {

@@ -3,7 +3,9 @@
 
 const std = @import("std");
 const constants = @import("constants.zig");
+const io = @import("io.zig");
 const pool = @import("pool.zig");
+const assert = std.debug.assert;
 
 pub const State = enum(u8) {
     free = 0,
@@ -20,7 +22,7 @@ pub const State = enum(u8) {
 pub const Flags = packed struct(u32) {
     /// No receive or accept completions wanted.
     paused: bool = false,
-    /// The kernel told of bytes or connections that were not all taken yet.
+    /// The kernel reported bytes or connections that were not all taken yet.
     readable: bool = false,
     /// As common.Event.short_receive_unreliable, for good.
     short_receive_unreliable: bool = false,
@@ -64,67 +66,72 @@ pub const Flags = packed struct(u32) {
     _: u10 = 0,
 };
 
-pub fn SlotType(comptime Io: type) type {
-    return struct {
-        const Slot = @This();
+/// One entry of the table of sockets.
+pub const Slot = struct {
+    socket: io.Io.Socket,
+    generation: u16,
+    state: State,
+    /// Index in the table of listeners; only of a listener.
+    listener: u8,
+    flags: Flags,
+    /// Bytes of a received datagram at most; only of a datagram socket.
+    datagram_bytes: u32,
+    /// Given when the connection was opened; in its receive completions.
+    tag: u32,
+    /// Chain of the ready or the starved list.
+    next_listed: u32,
+    /// Send queue. While the slot is free, send_first chains the free slots.
+    send_first: u32,
+    send_last: u32,
+    /// Bytes of the first entry the kernel already took.
+    send_taken: u32,
+    /// Bytes handed to the kernel since the last send completion.
+    send_reported: u32,
+    send_tag: u32,
+    shutdown_tag: u32,
+    close_tag: u32,
+    /// Bytes submitted that never entered the queue because the connection was broken.
+    unsent: u32,
 
-        socket: Io.Socket,
-        generation: u16,
-        state: State,
-        /// Index in the table of listeners; only of a listener.
-        listener: u8,
-        flags: Flags,
-        /// Bytes of a received datagram at most; only of a datagram socket.
-        datagram_bytes: u32,
-        /// Given when the connection was opened; in its receive completions.
-        tag: u32,
-        /// Chain of the ready or the starved list.
-        next_listed: u32,
-        /// Send queue. While the slot is free, send_first chains the free slots.
-        send_first: u32,
-        send_last: u32,
-        /// Bytes of the first entry the kernel already took.
-        send_taken: u32,
-        /// Bytes handed to the kernel since the last send completion.
-        send_reported: u32,
-        send_tag: u32,
-        shutdown_tag: u32,
-        close_tag: u32,
-        /// Bytes submitted that never entered the queue because the connection was broken.
-        unsent: u32,
+    /// A slot as it is when taken, keeping what belongs to the table and not to the connection.
+    pub fn open(slot: *Slot, state: State, tag: u32) void {
+        assert(slot.state == .free);
+        const generation = slot.generation;
+        const listed = slot.flags.listed;
+        const next_listed = slot.next_listed;
+        slot.* = std.mem.zeroes(Slot);
+        slot.generation = generation;
+        slot.flags.listed = listed;
+        slot.next_listed = next_listed;
+        slot.state = state;
+        slot.tag = tag;
+        slot.send_first = pool.none;
+        slot.send_last = pool.none;
+    }
 
-        /// A slot as it is when taken, keeping what belongs to the table and not to the connection.
-        pub fn open(slot: *Slot, state: State, tag: u32) void {
-            std.debug.assert(slot.state == .free);
-            const generation = slot.generation;
-            const listed = slot.flags.listed;
-            const next_listed = slot.next_listed;
-            slot.* = std.mem.zeroes(Slot);
-            slot.generation = generation;
-            slot.flags.listed = listed;
-            slot.next_listed = next_listed;
-            slot.state = state;
-            slot.tag = tag;
-            slot.send_first = pool.none;
-            slot.send_last = pool.none;
-        }
+    /// The generation advances, so that every id given out before is stale. The last one is left out, so
+    /// that no id equals invalid_id.
+    pub fn retire(slot: *Slot) void {
+        assert(slot.state != .free);
+        slot.state = .free;
+        slot.generation = (slot.generation + 1) % ((1 << constants.generation_bits) - 1);
+    }
 
-        /// The generation goes on, so that every id given out before is stale. The last one is left out, so
-        /// that no id equals invalid_id.
-        pub fn retire(slot: *Slot) void {
-            slot.state = .free;
-            slot.generation = (slot.generation + 1) % ((1 << constants.generation_bits) - 1);
-        }
+    /// True when something to receive or accept is there and wanted now.
+    pub inline fn wants_input(slot: *const Slot) bool {
+        const flags = slot.flags;
+        if (!flags.readable or flags.paused or flags.read_over) return false;
+        return slot.state == .open or slot.state == .listening;
+    }
 
-        pub fn queue_empty(slot: *const Slot) bool {
-            return slot.send_first == pool.none;
-        }
+    pub fn queue_empty(slot: *const Slot) bool {
+        return slot.send_first == pool.none;
+    }
 
-        comptime {
-            std.debug.assert(@sizeOf(Slot) <= 64 + @sizeOf(Io.Socket));
-        }
-    };
-}
+    comptime {
+        assert(@sizeOf(Slot) <= 64 + @sizeOf(io.Io.Socket));
+    }
+};
 
 /// One span of a send queue.
 pub const SendEntry = extern struct {
@@ -134,10 +141,11 @@ pub const SendEntry = extern struct {
     next: u32,
 
     comptime {
-        std.debug.assert(@sizeOf(SendEntry) == 16);
+        assert(@sizeOf(SendEntry) == 16);
     }
 };
 
+/// The index of the slot an id names.
 pub inline fn slot_of(id: u32) u32 {
     return id & ((1 << constants.slot_bits) - 1);
 }
@@ -147,6 +155,7 @@ pub inline fn generation_of(id: u32) u16 {
 }
 
 pub inline fn make_id(slot: u32, generation: u16) u32 {
+    assert(slot < constants.slots_max and generation < 1 << constants.generation_bits);
     return slot | @as(u32, generation) << constants.slot_bits;
 }
 
@@ -154,10 +163,7 @@ test "an id names slot and generation and never the invalid one" {
     const id = make_id(12345, 678);
     try std.testing.expectEqual(@as(u32, 12345), slot_of(id));
     try std.testing.expectEqual(@as(u16, 678), generation_of(id));
-    const Io = struct {
-        const Socket = extern struct { descriptor: i32 };
-    };
-    var slot = std.mem.zeroes(SlotType(Io));
+    var slot = std.mem.zeroes(Slot);
     for (0..1 << constants.generation_bits) |_| {
         slot.open(.open, 1);
         const last = make_id(constants.slots_max - 1, slot.generation);

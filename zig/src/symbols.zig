@@ -4,7 +4,7 @@ const DoorbellType = @import("doorbell.zig").DoorbellType;
 const exports = @import("exports.zig");
 const io = @import("io.zig");
 
-const Doorbell = DoorbellType(io.Bell, exports.wait, exports.wake);
+const Doorbell = DoorbellType(io.system.Bell, exports.wait, exports.wake);
 
 pub const table = .{
     .{ "ringport_abi_version", exports.abi_version },

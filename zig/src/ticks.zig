@@ -3,7 +3,7 @@
 const builtin = @import("builtin");
 const std = @import("std");
 
-/// Exponent of the shortest turn that is told apart: about a microsecond at the rates of today.
+/// Exponent of the shortest turn that is distinguished: about a microsecond at the rates of today.
 const x86_turn_shift = 11;
 
 pub inline fn read() u64 {
@@ -24,7 +24,7 @@ pub inline fn read() u64 {
     }
 }
 
-/// How often the counter is to be compared with the clock before its rate is known: some tens of microseconds.
+/// Interval between comparisons of the counter with the clock before its rate is known: some tens of microseconds.
 pub fn refresh_first() u64 {
     return switch (builtin.cpu.arch) {
         .aarch64 => frequency() / 16_384,

@@ -8,6 +8,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
+const assert = std.debug.assert;
 
 const level_bits = 6;
 const level_slots = 1 << level_bits;
@@ -18,8 +19,8 @@ const level_count = deadline_bits / level_bits;
 const location_due: u16 = level_count * level_slots;
 
 comptime {
-    std.debug.assert(level_count * level_bits == deadline_bits);
-    std.debug.assert(@bitSizeOf(u64) == level_slots);
+    assert(level_count * level_bits == deadline_bits);
+    assert(@bitSizeOf(u64) == level_slots);
 }
 
 /// Zero is an unarmed timer, so fresh memory needs no touch.
@@ -37,7 +38,7 @@ const Entry = extern struct {
     }
 
     comptime {
-        std.debug.assert(@sizeOf(Entry) == 20);
+        assert(@sizeOf(Entry) == 20);
     }
 };
 
@@ -49,7 +50,7 @@ const Lists = extern struct {
     _reserved: u32,
 
     comptime {
-        std.debug.assert(@sizeOf(Lists) % 8 == 0);
+        assert(@sizeOf(Lists) % 8 == 0);
     }
 };
 
@@ -65,14 +66,14 @@ pub const TimerWheel = struct {
     /// Timers armed now.
     armed: u32,
 
-    /// Bytes init wants for so many timers.
+    /// Bytes init wants for this number of timers.
     pub fn memory_size(timers: u32) usize {
         return @sizeOf(Lists) + std.mem.alignForward(usize, @as(usize, timers) * @sizeOf(Entry), 8);
     }
 
     /// `memory` is zeroed, at least memory_size(timers) long and stays where it is. Nothing in it is touched.
     pub fn init(memory: []align(8) u8, timers: u32, now_ms: u64) TimerWheel {
-        std.debug.assert(memory.len >= memory_size(timers));
+        assert(memory.len >= memory_size(timers));
         const entries: [*]Entry = @ptrCast(@alignCast(memory.ptr + @sizeOf(Lists)));
         return .{
             .lists = @ptrCast(memory.ptr),
@@ -83,7 +84,7 @@ pub const TimerWheel = struct {
         };
     }
 
-    /// Arms the timer, or arms it anew. `now_ms` is a clock rounded down, so the millisecond that is running
+    /// Arms the timer, or arms it again. `now_ms` is a clock rounded down, so the millisecond that is running
     /// does not count: a timer may be late by it but is never early. A delay of 0 is due at once.
     pub fn arm(self: *TimerWheel, index: u32, delay_ms: u32, tag: u32, now_ms: u64) abi.Status {
         if (index >= self.entries.len) return .invalid_argument;
@@ -95,7 +96,7 @@ pub const TimerWheel = struct {
         // With nothing armed the wheel may jump; without it a long idle time would cost moves later.
         if (self.armed == 0) self.elapsed_ms = now;
         const deadline = if (delay_ms == 0) now else now + delay_ms + 1;
-        std.debug.assert(deadline >> deadline_bits == 0);
+        assert(deadline >> deadline_bits == 0);
         entry.deadline_low = @truncate(deadline);
         entry.deadline_high = @intCast(deadline >> 32);
         entry.tag = tag;
@@ -161,7 +162,7 @@ pub const TimerWheel = struct {
         while (self.lowest_level()) |level| {
             const start = self.slot_start(level);
             if (start > now) break;
-            std.debug.assert(start > self.elapsed_ms);
+            assert(start > self.elapsed_ms);
             self.elapsed_ms = start;
             const location = @as(u16, level) * level_slots + @ctz(self.lists.occupied[level]);
             while (self.lists.first[location] != 0) {
@@ -176,6 +177,7 @@ pub const TimerWheel = struct {
     /// Appends, so that timers of one deadline fire in the order they came into its slot.
     fn link(self: *TimerWheel, index: u32, location: u16) void {
         const entry = &self.entries[index];
+        assert(entry.next == 0 and location <= location_due);
         const first = &self.lists.first[location];
         if (first.* == 0) {
             first.* = index + 1;
@@ -196,6 +198,7 @@ pub const TimerWheel = struct {
 
     fn unlink(self: *TimerWheel, index: u32) void {
         const entry = &self.entries[index];
+        assert(entry.next != 0 and self.armed > 0);
         const first = &self.lists.first[entry.location];
         if (entry.next == index + 1) {
             first.* = 0;
@@ -209,6 +212,33 @@ pub const TimerWheel = struct {
         entry.next = 0;
         entry.previous = 0;
         self.armed -= 1;
+    }
+
+    /// The invariant that does not hold, null when all do. Walks every list.
+    pub fn invariants(self: *const TimerWheel) ?[]const u8 {
+        var armed: u32 = 0;
+        for (self.lists.first, 0..) |first, location| {
+            if (location != location_due) {
+                const bits = self.lists.occupied[location / level_slots];
+                const occupied = bits & slot_bit(@intCast(location)) != 0;
+                if (occupied != (first != 0)) return "timer wheel: a bit tells whether a slot holds a timer";
+            }
+            if (first == 0) continue;
+            var position = first;
+            while (true) {
+                const entry = &self.entries[position - 1];
+                if (armed == self.entries.len) return "timer wheel: a timer is in one list";
+                armed += 1;
+                if (entry.next == 0) return "timer wheel: a timer in a list is armed";
+                if (entry.location != location) return "timer wheel: a timer knows its list";
+                if (location != location_due and self.location_of(entry.deadline()) != location)
+                    return "timer wheel: a deadline tells the slot";
+                if (self.entries[entry.next - 1].previous != position) return "timer wheel: neighbours name each other";
+                position = entry.next;
+                if (position == first) break;
+            }
+        }
+        return if (armed == self.armed) null else "timer wheel: it counts the timers that are armed";
     }
 
     fn slot_bit(location: u16) u64 {
@@ -271,4 +301,27 @@ test "timers of one deadline fire in the order they were armed" {
     wheel.cancel(3);
     for ([_]u32{ 1, 2, 4, 5 }) |index| try std.testing.expectEqual(index, wheel.pop(301).?.index);
     try std.testing.expectEqual(@as(?Expired, null), wheel.pop(301));
+}
+
+test "a broken list is found" {
+    var memory: [TimerWheel.memory_size(4)]u8 align(8) = @splat(0);
+    var wheel = TimerWheel.init(&memory, 4, 0);
+    for (0..4) |index| _ = wheel.arm(@intCast(index), 300, 0, 0);
+    try std.testing.expectEqual(null, wheel.invariants());
+    const whole = memory;
+    wheel.entries[1].previous = 4;
+    try std.testing.expect(wheel.invariants() != null);
+    memory = whole;
+    wheel.entries[2].deadline_low += 64;
+    try std.testing.expect(wheel.invariants() != null);
+    memory = whole;
+    wheel.lists.occupied[1] = 0;
+    try std.testing.expect(wheel.invariants() != null);
+    memory = whole;
+    wheel.entries[3].next = 0;
+    try std.testing.expect(wheel.invariants() != null);
+    memory = whole;
+    try std.testing.expectEqual(null, wheel.invariants());
+    wheel.armed -= 1;
+    try std.testing.expect(wheel.invariants() != null);
 }

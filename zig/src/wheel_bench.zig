@@ -1,5 +1,5 @@
 //! Nanoseconds for each operation of the timer wheel with 100,000 timers armed: arm, re-arm, cancel, fire.
-//! `zig build bench-wheel`; the compiler must optimise for the figures to mean anything.
+//! `zig build bench-wheel`; the compiler must optimise for its numbers to mean anything.
 
 const builtin = @import("builtin");
 const std = @import("std");

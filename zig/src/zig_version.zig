@@ -39,7 +39,7 @@ test "every patch of the minor version builds" {
     try std.testing.expectEqual(null, complaint("0.17.2", "0.17.0"));
 }
 
-test "another minor version is told what to install, and how" {
+test "another minor version gets the answer what to install, and how" {
     inline for (.{
         .{ "0.16.0", "older" },
         .{ "0.17.0-dev.100+a1b2c3", "older" },

@@ -1,4 +1,4 @@
-//! What loop_open is told and what configure answers: a part of abi.zig.
+//! The parameters of loop_open and the answers of configure: a part of abi.zig.
 
 const std = @import("std");
 

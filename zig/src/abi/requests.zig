@@ -68,7 +68,7 @@ pub const ListenRequest = extern struct {
     address: Address,
     backlog: u32,
     flags: ListenFlags,
-    /// Unix: permission bits of the path, 0 leaves what the process's umask makes of them.
+    /// Unix: permission bits of the path, 0 leaves those the process's umask gives.
     mode: u32 = 0,
     /// Of an inherited listener.
     descriptor: u32 = 0,
@@ -96,7 +96,7 @@ pub const ConnectRequest = extern struct {
     /// Written by the library: the id of the attempt, invalid_id when it was refused.
     id: u32 = std.math.maxInt(u32),
     _reserved: [2]u32 = .{ 0, 0 },
-    /// Unix: whom to connect to.
+    /// Unix: the path to connect to.
     path: Path = .{},
 
     comptime {

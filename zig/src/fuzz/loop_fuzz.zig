@@ -6,12 +6,12 @@
 const std = @import("std");
 const abi = @import("../abi.zig");
 const dialogue = @import("../io/test/dialogue.zig");
-const harness_file = @import("../io/test/harness.zig");
-const Fake = @import("../io/fake.zig").Io;
+const close = @import("../loop/close.zig");
+const turn = @import("../loop/turn.zig");
+const Harness = @import("../io/test/harness.zig").Harness;
 const Peer = @import("../io/test/peer.zig").Peer;
 const Sizes = @import("../io/test/peer.zig").Sizes;
 
-const Harness = harness_file.HarnessType(Fake);
 const requests_max = 8;
 const segments_max = 80;
 /// Small, so that the book of a run stays small.
@@ -240,7 +240,7 @@ const Honest = struct {
         return @import("../socket.zig").make_id(slot, generation);
     }
 
-    /// A record of random fields, but for ranges of segments that someone holds.
+    /// A record of random fields, except for ranges of segments that are held.
     fn nonsense(self: *Honest) !void {
         const h = self.harness;
         const operations = [_]abi.Operation{
@@ -284,9 +284,9 @@ fn run_wild(h: *Harness, random: std.Random, rounds: u32) !void {
             7 => h.loop.io.wake(),
             else => h.header.completion_head = h.header.completion_tail,
         }
-        _ = h.loop.poll(random.uintLessThan(u32, 3));
+        _ = turn.poll(h.loop, random.uintLessThan(u32, 3));
     }
-    for (0..1000) |_| if (h.loop.shut()) return;
+    for (0..1000) |_| if (close.shut(h.loop)) return;
     return error.NeverShut;
 }
 

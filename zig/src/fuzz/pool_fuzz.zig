@@ -39,6 +39,7 @@ pub fn run(seed: u64, rounds: u32) !void {
             is_taken[index] = false;
             pool.give(index);
         }
+        if (pool.invariants()) |broken| @panic(broken);
         try std.testing.expectEqual(taken_count, pool.used);
         try std.testing.expectEqual(size - taken_count, pool.free_count());
     }

@@ -41,6 +41,7 @@ pub fn run(seed: u64, rounds: u32) !void {
             std.mem.copyForwards(u32, &model, model[count..model_count]);
             model_count -= count;
         }
+        if (ring.invariants()) |broken| @panic(broken);
         try std.testing.expectEqual(model_count, ring.used());
     }
 }

@@ -56,6 +56,7 @@ pub fn run(seed: u64, rounds: u32) !void {
         } else {
             try sleep_and_fire(&wheel, &model, random, &now);
         }
+        if (wheel.invariants()) |broken| @panic(broken);
         try std.testing.expectEqual(model.count(), wheel.armed);
     }
 }

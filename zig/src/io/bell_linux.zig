@@ -5,7 +5,7 @@
 const std = @import("std");
 const abi = @import("../abi.zig");
 const errno_status = @import("errno_status.zig");
-const sleeping = @import("nap.zig");
+const sleeping = @import("nap_linux.zig");
 const Ring = @import("common.zig").Ring;
 const linux = std.os.linux;
 
@@ -146,7 +146,7 @@ test "a ring is out, repeated, or known to be lost" {
     try std.testing.expectEqual(Ring.no_memory, ring_of(.NOMEM));
 }
 
-test "the other end hears of a line that is cut" {
+test "the other end sees that a line is cut" {
     var ends: [2]i32 = undefined;
     const kind = linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK;
     try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(linux.socketpair(linux.AF.UNIX, kind, 0, &ends)));

@@ -10,7 +10,7 @@ pub const EventKind = enum(u8) {
     /// Connection: call receive until it answers drained. Listener: call accept until would_block.
     /// Reported once per edge; the caller remembers it while it does not want to read.
     readable,
-    /// A send that answered would_block may go on: `bytes` of it were taken meanwhile (0 where the
+    /// A send that answered would_block may continue: `bytes` of it were taken meanwhile (0 where the
     /// kernel only says "try again"); a failed one carries its status.
     writable,
     /// A connect has ended with `status`.
@@ -26,12 +26,12 @@ pub const Event = struct {
     id: u32,
     bytes: u32 = 0,
     system_error: u32 = 0,
-    /// Readable: the peer's end, a failure or urgent data is there, so that a short receive does not mean
+    /// Readable: the peer's end, a failure or urgent data has arrived, so that a short receive does not mean
     /// that nothing follows; receive must be called until it answers so itself.
     short_receive_unreliable: bool = false,
 };
 
-/// What became of one attempt to ring a doorbell.
+/// The result of one attempt to ring a doorbell.
 pub const Ring = enum { rung, interrupted, no_memory, broken };
 
 /// The answer of every operation: our status and, where the system spoke, its number.
@@ -50,7 +50,7 @@ pub const ReceiveResult = struct {
     status: abi.Status = .ok,
     system_error: u32 = 0,
     bytes: u32 = 0,
-    /// Nothing more is there now: a readable event will tell of the next bytes.
+    /// Nothing more has arrived: a readable event will announce the next bytes.
     drained: bool = false,
 };
 
@@ -92,7 +92,7 @@ pub const DatagramsResult = struct {
 };
 
 pub const AcceptResult = struct {
-    /// would_block: none is waiting. connection_aborted: that peer is gone, go on.
+    /// would_block: none is waiting. connection_aborted: that peer is gone, continue.
     /// descriptors_exhausted: no descriptor is left, back off.
     status: abi.Status = .ok,
     system_error: u32 = 0,
@@ -113,7 +113,7 @@ pub const Peer = struct {
         return .{ .family = .ipv4, .words = .{ bytes, 0, 0, 0 }, .port = std.mem.bigToNative(u16, port) };
     }
 
-    /// An IPv4 address in the clothes of IPv6 (RFC 4291, 2.5.5.2) is told as what it is. The interface of a
+    /// An IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is reported as IPv4. The interface of a
     /// link-local one goes into its second word, which is zero in all of them (RFC 4291, 2.5.6).
     pub fn ipv6(bytes: [16]u8, port: u16, scope: u32) Peer {
         var words: [4]u32 = @bitCast(bytes);
@@ -134,7 +134,7 @@ pub const Peer = struct {
     const mapped_mark: u32 = @bitCast([4]u8{ 0, 0, 0xff, 0xff });
 };
 
-test "an IPv4 peer of an IPv6 listener is told as IPv4" {
+test "an IPv4 peer of an IPv6 listener is reported as IPv4" {
     const mapped = [_]u8{ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7 };
     const port = std.mem.nativeToBig(u16, 4711);
     try std.testing.expectEqual(Peer.ipv4(@bitCast([4]u8{ 192, 0, 2, 7 }), port), Peer.ipv6(mapped, port, 0));

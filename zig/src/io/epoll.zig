@@ -7,22 +7,23 @@ const linux = std.os.linux;
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
-const datagram = @import("datagram_epoll.zig");
+const datagram = @import("datagram_linux.zig");
 const errno_status = @import("errno_status.zig");
 const listening = @import("listen_linux.zig");
 const looking = @import("look_linux.zig");
-const monotonic = @import("monotonic.zig");
+const monotonic = @import("monotonic_linux.zig");
 const options = @import("options_linux.zig");
-const sleeping = @import("nap.zig");
+const sleeping = @import("nap_linux.zig");
 const paths = @import("path_linux.zig");
 const system_addresses = @import("address_linux.zig");
 const SystemAddress = system_addresses.SystemAddress;
+const assert = std.debug.assert;
 
 /// Bytes received need no signal, and no call may sleep whatever mode the descriptor is in.
 const receive_flags = linux.MSG.DONTWAIT;
 const send_flags = linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL;
 
-/// Urgent data is watched because it makes receives end short of what is there.
+/// Urgent data is watched because it makes receives end short although more has arrived.
 const events_receive: u32 = linux.EPOLL.IN | linux.EPOLL.PRI | linux.EPOLL.RDHUP | linux.EPOLL.ET;
 const events_unreliable: u32 = linux.EPOLL.PRI | linux.EPOLL.RDHUP | linux.EPOLL.HUP | linux.EPOLL.ERR;
 const events_readable: u32 = linux.EPOLL.IN | events_unreliable;
@@ -39,7 +40,7 @@ const Data = packed struct(u64) {
 /// The id of the descriptor that wakes.
 const wake_data: Data = .{ .id = abi.invalid_id };
 
-/// Writes of one wake. Whoever waits looks at the flag beside it as well, if only after a slice of its wait.
+/// Writes of one wake. A waiting thread also looks at the flag beside it, after a slice of its wait at the latest.
 const wake_attempts_max = 100;
 
 /// A turn may hand out two events for each one of the kernel's.
@@ -102,7 +103,7 @@ pub const Io = struct {
         return result;
     }
 
-    /// What has come meanwhile is told when it goes on: a change of interest reports the present state.
+    /// Arrivals of the meantime are reported when it resumes: a change of interest reports the present state.
     pub fn watch_listener(io: *Io, socket: *Socket, id: u32, on: bool) common.Result {
         const interest: u32 = if (on) linux.EPOLL.IN | linux.EPOLL.ET else 0;
         return io.control(linux.EPOLL.CTL_MOD, socket.descriptor, interest, .{ .id = id });
@@ -177,7 +178,7 @@ pub const Io = struct {
         }
         const code = linux.errno(linux.connect(socket.descriptor, &wanted.any, length));
         switch (code) {
-            // An outcome that is there at once is told by the first event, as a later one.
+            // The first event reports an immediate outcome as it does a later one.
             .SUCCESS, .INPROGRESS, .INTR => {},
             // Only a Unix socket says so: the listener's queue is full, and no event tells when it no longer is.
             .AGAIN => if (wanted.any.family == linux.AF.UNIX)
@@ -191,6 +192,7 @@ pub const Io = struct {
     }
 
     pub fn receive(_: *Io, socket: *Socket, _: u32, buffer: []u8) common.ReceiveResult {
+        assert(buffer.len > 0 and socket.descriptor >= 0);
         const received = linux.recvfrom(socket.descriptor, buffer.ptr, buffer.len, receive_flags, null, null);
         const signed: isize = @bitCast(received);
         if (signed > 0) {
@@ -201,7 +203,7 @@ pub const Io = struct {
         const code = linux.errno(received);
         return switch (code) {
             .AGAIN => .{ .drained = true },
-            // Asked again in the next round. That the kernel lacks memory is no fault of the connection.
+            // Asked again in the next round. The connection is not at fault when the kernel lacks memory.
             .INTR, .NOMEM, .NOBUFS => .{},
             else => .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
         };
@@ -212,7 +214,7 @@ pub const Io = struct {
     }
 
     pub fn send(io: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {
-        std.debug.assert(spans.len > 0 and spans.len <= constants.send_spans_max);
+        assert(spans.len > 0 and spans.len <= constants.send_spans_max);
         const sent = if (spans.len == 1)
             linux.sendto(socket.descriptor, spans[0].pointer, spans[0].length, send_flags, null, 0)
         else
@@ -222,6 +224,7 @@ pub const Io = struct {
             .SUCCESS => {
                 var total: usize = 0;
                 for (spans) |span| total += span.length;
+                assert(sent <= total);
                 if (sent == total) return .{ .bytes = @intCast(sent) };
             },
             .AGAIN, .INTR, .NOBUFS, .NOMEM => {},
@@ -249,10 +252,10 @@ pub const Io = struct {
         return linux.sendmsg(socket.descriptor, &message, send_flags);
     }
 
-    /// The armed edge comes when the kernel's buffer empties; where nothing says that it is full, arming anew
+    /// The armed edge comes when the kernel's buffer empties; where nothing says that it is full, arming again
     /// reports the present state.
-    pub fn arm_write(io: *Io, socket: *Socket, id: u32, anew: bool) common.Result {
-        if (socket.write_armed != 0 and !anew) return .ok;
+    fn arm_write(io: *Io, socket: *Socket, id: u32, again: bool) common.Result {
+        if (socket.write_armed != 0 and !again) return .ok;
         socket.write_armed = 1;
         const events = events_receive | linux.EPOLL.OUT;
         return io.control(linux.EPOLL.CTL_MOD, socket.descriptor, events, .{ .id = id });
@@ -282,16 +285,37 @@ pub const Io = struct {
             _ = io.control(linux.EPOLL.CTL_DEL, socket.descriptor, 0, .{ .id = id });
             if (of.file.inode != 0) paths.remove(&system_addresses.path_of(socket.descriptor, .local), of.file);
         }
+        assert(socket.descriptor >= 0);
         if (abort) options.set_reset_on_close(socket.descriptor);
         _ = linux.close(socket.descriptor);
         socket.descriptor = -1;
         return true;
     }
 
-    pub const datagram_open = datagram.open;
-    pub const datagram_receive = datagram.receive;
-    pub const datagram_send = datagram.send;
-    pub const membership = datagram.membership;
+    pub fn datagram_open(io: *Io, socket: *Socket, id: u32, request: *const abi.DatagramRequest) common.Result {
+        const opened = datagram.open(request);
+        if (opened.result.failed()) return opened.result;
+        const result = io.attach(socket, id, @intCast(opened.descriptor));
+        if (result.failed()) _ = linux.close(opened.descriptor);
+        return result;
+    }
+
+    pub fn datagram_receive(_: *Io, socket: *Socket, _: u32, rooms: []common.DatagramRoom) common.DatagramsResult {
+        return datagram.receive(socket.descriptor, rooms);
+    }
+
+    pub fn datagram_send(io: *Io, socket: *Socket, id: u32, all: []const common.Datagram) common.DatagramsResult {
+        const result = datagram.send_all(socket.descriptor, all);
+        if (result.status != .would_block) return result;
+        const again = result.system_error != @backingInt(linux.E.AGAIN);
+        const armed = io.arm_write(socket, id, again);
+        if (!armed.failed()) return result;
+        return .{ .status = armed.status, .system_error = armed.system_error, .count = result.count };
+    }
+
+    pub fn membership(_: *Io, socket: *Socket, request: *const abi.MembershipRequest) common.Result {
+        return datagram.membership(socket.descriptor, request);
+    }
 
     pub fn set_option(_: *Io, socket: *Socket, option: abi.SocketOption, value: u32) common.Result {
         return options.set_option(socket.descriptor, option, value);
@@ -322,7 +346,7 @@ pub const Io = struct {
     }
 
     pub fn receive_drops(_: *Io, socket: *Socket, drops: *u32) common.Result {
-        return datagram.drops(socket, drops);
+        return datagram.drops(socket.descriptor, drops);
     }
 
     pub fn wait(io: *Io, out: []common.Event, wait_ms: u32) usize {
@@ -333,6 +357,7 @@ pub const Io = struct {
     }
 
     pub const rests = true;
+    pub const virtual_time = false;
 
     pub fn wait_briefly(io: *Io, out: []common.Event, wait_us: u32) usize {
         const max: u32 = @intCast(@min(out.len / 2, kernel_events_max));
@@ -364,10 +389,12 @@ pub const Io = struct {
         // A signal ends a wait early; the caller comes again.
         io.failure = if (code == .INTR) .ok else errno_status.result_of(code);
         if (code != .SUCCESS) return 0;
+        assert(count <= out.len / 2);
         var written: usize = 0;
         for (io.events[0..count]) |*event| {
             written += io.translate(event.events, @bitCast(event.data.u64), out[written..]);
         }
+        assert(written <= out.len);
         return written;
     }
 
@@ -398,19 +425,20 @@ pub const Io = struct {
     fn connected(io: *Io, data: Data) common.Event {
         const code = options.take_error(data.descriptor);
         var result = errno_status.result_of(code);
+        assert(data.connecting);
         if (!result.failed())
             result = io.control(linux.EPOLL.CTL_MOD, data.descriptor, events_receive, .{ .id = data.id });
         return .{ .kind = .connected, .id = data.id, .status = result.status, .system_error = result.system_error };
     }
 
     pub fn wait_ready(io: *Io, timeout_ms: u32) common.Result {
-        // Whatever became of the write that should have told of it.
+        // The write that should have reported it may have failed.
         if (io.wake_pending.load(.acquire) != 0) return .ok;
         var descriptors = [_]linux.pollfd{.{ .fd = io.epoll, .events = linux.POLL.IN }};
         const timeout: i32 = @intCast(@min(timeout_ms, constants.wait_max_ms));
         const count = linux.poll(&descriptors, descriptors.len, timeout);
         const code = linux.errno(count);
-        // A signal is answered as "something": asking the queue once for nothing does no harm.
+        // A signal is answered as "something": one needless look at the queue is safe.
         if (code == .INTR) return .ok;
         if (code == .NOMEM) {
             sleeping.nap();

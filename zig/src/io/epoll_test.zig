@@ -102,7 +102,7 @@ fn option_of(socket: *const Io.Socket, level: i32, name: u32) i32 {
     return value;
 }
 
-test "a listener that is not watched wakes nobody, and tells what has come when it is again" {
+test "an unwatched listener wakes nobody, and reports arrivals when it is watched again" {
     var bench: Bench = .{};
     try bench.open();
     var listener: Io.Socket = undefined;
@@ -110,7 +110,7 @@ test "a listener that is not watched wakes nobody, and tells what has come when 
     try std.testing.expectEqual(abi.Status.ok, bench.io.watch_listener(&listener, 1, false).status);
     var client: Io.Socket = undefined;
     try std.testing.expectEqual(abi.Status.ok, try bench.connect(&client, 2, v4(port)));
-    // The client's own edge is told; the listener's is not.
+    // The client's own edge is reported; the listener's is not.
     while (true) {
         const count = bench.io.wait(&bench.events, quiet_ms);
         if (count == 0) break;
@@ -121,7 +121,7 @@ test "a listener that is not watched wakes nobody, and tells what has come when 
     bench.close(&.{ &listener, &client });
 }
 
-test "an IPv6 listener takes IPv4 as well, unless it is told not to" {
+test "an IPv6 listener takes IPv4 as well, unless it must not" {
     for ([_]bool{ false, true }) |v6_only| {
         var bench: Bench = .{};
         try bench.open();
@@ -193,7 +193,7 @@ test "options reach the system, and those of a listener reach what it accepts" {
     bench.close(&.{ &listener, &client, &server });
 }
 
-test "the end of a socket nobody reads is told once and does not spin" {
+test "the end of a socket nobody reads is reported once and does not spin" {
     var bench: Bench = .{};
     try bench.open();
     var listener: Io.Socket = undefined;
@@ -223,7 +223,7 @@ test "bytes behind urgent data are not forgotten" {
     _ = linux.sendto(client.descriptor, "def", 3, 0, null, 0);
     const event = try bench.await_event(.readable, 3);
     try std.testing.expect(event.short_receive_unreliable);
-    // The kernel ends the receive at the mark although more is there.
+    // The kernel ends the receive at the mark although more has arrived.
     var buffer: [64]u8 = undefined;
     const result = bench.io.receive(&server, 3, &buffer);
     try std.testing.expectEqualStrings("abc", buffer[0..result.bytes]);
@@ -246,7 +246,7 @@ test "only sockets are discarded, and no number that names nothing is taken" {
     bench.io.deinit();
 }
 
-test "a queue that is gone is told, and only then" {
+test "a queue that is gone is reported, and only then" {
     var bench: Bench = .{};
     try bench.open();
     try std.testing.expectEqual(@as(usize, 0), bench.io.wait(&bench.events, 0));

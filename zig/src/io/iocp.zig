@@ -1,4 +1,4 @@
-//! The backend on a completion port. What only tells of readiness on Linux is here an operation the kernel
+//! The backend on a completion port. What only reports readiness on Linux is here an operation the kernel
 //! holds: its record lies in the socket (`iocp/operation.zig`) and lives until its packet has come back,
 //! which is why a close may end later than it begins.
 
@@ -6,7 +6,7 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
-const monotonic = @import("monotonic.zig");
+const monotonic = @import("monotonic_windows.zig");
 const windows = @import("windows.zig");
 const accepting = @import("iocp/accepting.zig");
 const connecting = @import("iocp/connecting.zig");
@@ -18,6 +18,7 @@ const polling = @import("iocp/polling.zig");
 const Port = @import("iocp/port.zig").Port;
 const status = @import("iocp/status.zig");
 const transfer = @import("iocp/transfer.zig");
+const assert = std.debug.assert;
 
 pub const Io = struct {
     port: Port,
@@ -94,7 +95,7 @@ pub const Io = struct {
         return transfer.send(&io.port, socket, spans);
     }
 
-    /// The system does not tell; sends are short enough for their ends to show what goes on.
+    /// The system has no count; sends are short enough for their ends to show progress.
     pub fn unacknowledged(_: *Io, _: *Socket) u32 {
         return 0;
     }
@@ -109,6 +110,7 @@ pub const Io = struct {
 
     pub fn close(io: *Io, socket: *Socket, listener: ?*Listener, _: u32, abort: bool) bool {
         if (socket.handle == 0) return !socket.held();
+        assert(!socket.flags.closing);
         socket.flags.closing = true;
         if (listener) |of| {
             accepting.drop_completed(of);
@@ -196,6 +198,7 @@ pub const Io = struct {
 
     /// The port waits in steps of the system's clock, of up to sixteen milliseconds.
     pub const rests = false;
+    pub const virtual_time = false;
 
     pub fn wait(io: *Io, events: []common.Event, wait_ms: u32) usize {
         const limit = @min(events.len, io.entries.len);
@@ -210,6 +213,7 @@ pub const Io = struct {
             events[count] = io.complete(operation) orelse continue;
             count += 1;
         }
+        assert(count <= limit);
         return count;
     }
 
@@ -223,7 +227,7 @@ pub const Io = struct {
 
     /// Null for a packet that only counts.
     fn complete(io: *Io, operation: *operations.Operation) ?common.Event {
-        // Guards against a provider that queues a packet although it was told to skip it.
+        // Guards against a provider that queues a packet although it should skip it.
         if (!operation.pending) return null;
         operation.pending = false;
         if (operation.kind == .accept) {

@@ -1,4 +1,4 @@
-//! Listening sockets of Linux: opened, bound and set listening, or taken over from whoever began this process.
+//! Listening sockets of Linux: opened, bound and set listening, or taken over from the process that started this one.
 
 const std = @import("std");
 const linux = std.os.linux;
@@ -71,7 +71,7 @@ fn bind_path(
 ) common.Result {
     const path = &request.path;
     const has_mode = request.mode != 0 and paths.is_file(path);
-    // A kernel that does not take it is no harm.
+    // A kernel may refuse it.
     if (has_mode) _ = linux.fchmod(descriptor, @intCast(request.mode));
     var code = linux.errno(linux.bind(descriptor, &wanted.any, length));
     if (code == .ADDRINUSE) {

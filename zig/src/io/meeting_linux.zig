@@ -1,5 +1,5 @@
 //! Where processes of one server meet on Linux: a Unix socket, by default in a folder that no other user may
-//! enter, and what the kernel tells of the process at the other end (unix(7), SO_PEERCRED).
+//! enter, and what the kernel knows about the process at the other end (unix(7), SO_PEERCRED).
 
 const std = @import("std");
 const linux = std.os.linux;
@@ -11,14 +11,14 @@ const MeetingPlace = abi.MeetingPlace;
 const Text = [abi.meeting_path_bytes_max]u8;
 
 const root: u32 = 0;
-/// Nobody but this user may enter, and so connect to what stands within.
+/// Only this user may enter, and so connect to the sockets within.
 const folder_mode: linux.mode_t = 0o700;
 const folder_prefix = "/ringport-";
 /// Bytes of the name that nobody can guess, twice as many as digits.
 const name_bytes = 12;
 /// Bytes left for what will stand in the folder.
 const within_bytes = 4;
-/// Group or others may write, and the mark that nobody removes or renames what is not theirs.
+/// Group or others may write, and the mark that users remove and rename only their own files.
 const others_write: u32 = 0o022;
 const sticky: u32 = 0o1000;
 
@@ -139,7 +139,7 @@ test "a folder of one's own is made where nobody else can replace it" {
     try std.testing.expectEqual(@as(u32, 0), found.mode & 0o077);
     try std.testing.expectEqual(linux.geteuid(), found.uid);
 
-    // One that others may write to is no parent.
+    // One that others may write to is not a safe parent.
     const path = text[0..place.length :0];
     try std.testing.expectEqual(@as(usize, 0), linux.fchmodat(linux.AT.FDCWD, path, 0o777));
     var within = place_of(path);

@@ -20,7 +20,7 @@ pub fn interface_index(name: []const u8) ?u32 {
 pub fn current_folder(into: []u8) ?[]const u8 {
     const result = linux.getcwd(into.ptr, into.len);
     if (linux.errno(result) != .SUCCESS or result == 0) return null;
-    // Counts the end mark. What lies outside this process's root is told without a slash in front.
+    // Counts the end mark. A folder outside the root of the process comes without a slash in front.
     const path = into[0 .. result - 1];
     return if (path.len > 0 and path[0] == '/') path else null;
 }
@@ -32,7 +32,7 @@ test "the loopback interface has a number, and no other name has" {
     try std.testing.expectEqual(null, interface_index("a-name-that-is-too-long-for-an-interface"));
 }
 
-test "the current folder is told whole or not at all" {
+test "the current folder is given whole or not at all" {
     var bytes: [4096]u8 = undefined;
     const path = current_folder(&bytes).?;
     try std.testing.expectEqual('/', path[0]);

@@ -1,4 +1,4 @@
-//! Windows has no service manager that is told by a socket.
+//! The service manager of Windows takes no messages by a socket.
 
 const common = @import("common.zig");
 

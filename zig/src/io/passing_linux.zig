@@ -60,7 +60,7 @@ pub fn take_lane(lane: *Lane, connection: u32) common.Result {
     return .ok;
 }
 
-/// What came and was not taken the kernel closes.
+/// The kernel closes descriptors that arrived and were not taken.
 pub fn close(lane: *Lane) void {
     if (lane.descriptor != 0) close_descriptor(@intCast(lane.descriptor));
     lane.descriptor = 0;
@@ -330,7 +330,7 @@ test "a lane is opened to the expected process alone, and comes in one way only"
     fixture.giver.process = @intCast(linux.getpid() + 1);
     try std.testing.expectEqual(abi.Status.access_denied, open(&fixture.giver, near).status);
     try std.testing.expectEqual(abi.Status.busy, take_lane(&fixture.taker, far).status);
-    // Bytes without a descriptor, and a descriptor that is no lane.
+    // Bytes without a descriptor, and a descriptor that is not a lane.
     const ends = try gifts_of_two();
     defer for (ends) |descriptor| close_descriptor(descriptor);
     _ = linux.sendto(fixture.connection[0], lane_mark, 1, 0, null, 0);
@@ -339,7 +339,7 @@ test "a lane is opened to the expected process alone, and comes in one way only"
     try std.testing.expectEqual(abi.Status.protocol_error, take_lane(&fixture.taker, far).status);
     try std.testing.expectEqual(abi.Status.ok, send(fixture.connection[0], lane_mark, fixture.connection[0]).status);
     try std.testing.expectEqual(abi.Status.protocol_error, take_lane(&fixture.taker, far).status);
-    // What is no connected socket of this system has no peer.
+    // A descriptor that is not a connected socket has no peer.
     var pipe: [2]i32 = undefined;
     try std.testing.expectEqual(linux.E.SUCCESS, linux.errno(linux.pipe2(&pipe, .{ .CLOEXEC = true })));
     defer for (pipe) |descriptor| close_descriptor(descriptor);

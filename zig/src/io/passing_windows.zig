@@ -12,7 +12,7 @@ const status = @import("iocp/status.zig");
 const Handover = abi.Handover;
 const Lane = abi.Lane;
 
-/// Bytes of the ticket of a handle that is no socket.
+/// Bytes of the ticket of a handle that is not a socket.
 const handle_ticket_bytes = 4;
 
 /// Nothing need be opened: a descriptor goes to the process by its number, and the ticket is all of it.

@@ -18,7 +18,7 @@ const Text = [abi.path_bytes_max + 1]u8;
 /// Permission bits of a file.
 const mode_mask: u32 = 0o777;
 
-/// False for the names of the kernel's own, which are no files and have no mode.
+/// False for names in the kernel's own space, which have no file and no mode.
 pub fn is_file(path: *const abi.Path) bool {
     return path.length > 0 and path.bytes[0] != 0;
 }
@@ -171,7 +171,7 @@ test "the mode goes to the socket, by either way, and to nothing a link leads to
     try std.testing.expectEqual(abi.Status.ok, set_mode_of(held, 0o660).status);
     try std.testing.expectEqual(@as(u32, 0o660), look(&TestFiles.link).?.mode & mode_mask);
     try std.testing.expectEqual(@as(u32, 0o640), look(&TestFiles.victim).?.mode & mode_mask);
-    // And what is no socket is left alone.
+    // And a file that is not a socket is left alone.
     try std.testing.expectEqual(abi.Status.not_a_socket, set_mode(&TestFiles.place, 0o600).status);
     try std.testing.expectEqual(abi.Status.not_a_socket, set_mode(&TestFiles.victim, 0o600).status);
     try std.testing.expectEqual(@as(u32, 0o640), look(&TestFiles.victim).?.mode & mode_mask);

@@ -23,7 +23,7 @@ const dlopen = @extern(
 /// RTLD_LAZY | RTLD_NODELETE, the same on glibc and musl.
 const lazy_and_kept = 0x1 | 0x1000;
 
-/// Once is enough; more does no harm. Where the loader lacks a function the library stays as it is.
+/// Once is enough; further calls are safe. Where the loader lacks a function the library stays as it is.
 pub fn pin() void {
     // The code of a program, as the tests are one, stays by itself; and no loader comes with it.
     if (builtin.output_mode != .Lib) return;

@@ -10,7 +10,7 @@ extern "kernel32" fn GetModuleHandleExW(
 /// GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS
 const pinned_by_address = 0x1 | 0x4;
 
-/// Once is enough; more does no harm.
+/// Once is enough; further calls are safe.
 pub fn pin() void {
     var module: ?*anyopaque = null;
     // A refusal leaves the library as it is.

@@ -1,4 +1,4 @@
-//! What Linux tells of this process (proc_pid_status(5), proc_pid_stat(5), getrusage(2)).
+//! Counters of this process on Linux (proc_pid_status(5), proc_pid_stat(5), getrusage(2)).
 
 const std = @import("std");
 const linux = std.os.linux;

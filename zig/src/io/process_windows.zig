@@ -1,4 +1,4 @@
-//! What Windows tells of this process.
+//! Counters of this process on Windows.
 
 const std = @import("std");
 const abi = @import("../abi.zig");
@@ -36,7 +36,7 @@ fn set(low: *u32, high: *u32, value: u64) void {
     high.* = @truncate(value >> 32);
 }
 
-test "the process is told as it is" {
+test "the counters of the process are read" {
     var counters: abi.ProcessCounters = undefined;
     read(&counters);
     try std.testing.expect(counters.resident_low > 0);

@@ -14,7 +14,7 @@ const mfd_noexec_seal: u32 = 0x8;
 /// F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW.
 const seals: usize = 0x1 | 0x2 | 0x4;
 
-/// Makes a piece of so many bytes, all zero, and maps it.
+/// Makes a piece of the given size, all zero, and maps it.
 pub fn create(memory: *SharedMemory) common.Result {
     memory.set_address(0);
     memory.descriptor = 0;
@@ -71,7 +71,7 @@ test "nobody who has it can make it shorter" {
     try std.testing.expectEqual(linux.E.PERM, linux.errno(linux.ftruncate(descriptor, 16_384)));
 }
 
-test "a piece of another size, and what is none, is not mapped" {
+test "a piece of another size, and a descriptor that is not one, is not mapped" {
     var memory = std.mem.zeroes(SharedMemory);
     memory.bytes = 8192;
     try std.testing.expectEqual(abi.Status.ok, create(&memory).status);

@@ -9,7 +9,7 @@ const status = @import("iocp/status.zig");
 
 const SharedMemory = abi.SharedMemory;
 
-/// Makes a piece of so many bytes, all zero, and maps it.
+/// Makes a piece of the given size, all zero, and maps it.
 pub fn create(memory: *SharedMemory) common.Result {
     memory.set_address(0);
     memory.descriptor = 0;

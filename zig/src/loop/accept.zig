@@ -1,14 +1,19 @@
 //! Accepting: as many as wait, within a budget; it stops without spinning while slots or descriptors lack.
 
+const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
-const receive = @import("receive.zig");
 const socket = @import("../socket.zig");
+const Loop = @import("../loop.zig").Loop;
+const Slot = @import("../socket.zig").Slot;
+const assert = std.debug.assert;
 
-pub fn serve(loop: anytype, index: u32, slot: anytype) void {
-    if (!receive.is_wanted(slot) or slot.flags.backs_off or slot.flags.waits_for_slot) return;
+pub fn serve(loop: *Loop, index: u32, slot: *Slot) void {
+    assert(slot.state == .listening and !slot.flags.listed);
+    if (!slot.wants_input() or slot.flags.backs_off or slot.flags.waits_for_slot) return;
     const entry = &loop.listeners[slot.listener];
+    assert(entry.used and entry.slot == index);
     for (0..constants.accepts_per_turn_max) |_| {
         // The listener stays readable, and is listed when more is allowed.
         if (entry.limited and entry.allowed <= 0) return;
@@ -33,7 +38,8 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
     loop.list_ready(index, slot);
 }
 
-fn take(loop: anytype, listener: anytype, result: *const common.AcceptResult) void {
+fn take(loop: *Loop, listener: *Slot, result: *const common.AcceptResult) void {
+    assert(result.status == .ok);
     if (listener.flags.hand_over) {
         loop.count(.connections_accepted, 1);
         return answer(loop, listener.tag, result.handle, abi.accept_raw_flag, &result.peer);
@@ -51,7 +57,7 @@ fn take(loop: anytype, listener: anytype, result: *const common.AcceptResult) vo
     answer(loop, listener.tag, id, 0, &result.peer);
 }
 
-fn answer(loop: anytype, tag: u32, id: u32, flags: u32, peer: *const common.Peer) void {
+fn answer(loop: *Loop, tag: u32, id: u32, flags: u32, peer: *const common.Peer) void {
     loop.complete(.accept, .{
         .id = id,
         .tag = tag,
@@ -64,18 +70,18 @@ fn answer(loop: anytype, tag: u32, id: u32, flags: u32, peer: *const common.Peer
     });
 }
 
-pub fn submit_allow(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_allow(loop: *Loop, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     if (slot.state != .listening) return .invalid_state;
     const entry = &loop.listeners[slot.listener];
     if (!entry.limited) return .invalid_state;
     entry.allowed +%= @as(i32, @bitCast(record.argument));
-    if (receive.is_wanted(slot)) loop.list_ready(socket.slot_of(record.id), slot);
+    if (slot.wants_input()) loop.list_ready(socket.slot_of(record.id), slot);
     return .ok;
 }
 
-/// The listener itself is broken: told once for each time the kernel says so, never in a circle.
-fn fail(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_error: u32) void {
+/// The listener itself has failed: reported once for each time the kernel says so, so that it cannot spin.
+fn fail(loop: *Loop, index: u32, slot: *Slot, status: abi.Status, system_error: u32) void {
     slot.flags.readable = false;
     loop.count(.accept_errors, 1);
     loop.complete(.accept, .{
@@ -86,36 +92,28 @@ fn fail(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_err
     });
 }
 
-/// What waits stays in the kernel's queue.
-fn wait_for_slot(loop: anytype, slot: anytype) void {
+/// The connections that wait stay in the kernel's queue.
+fn wait_for_slot(loop: *Loop, slot: *Slot) void {
+    assert(loop.slots.free_count() == 0 and !slot.flags.waits_for_slot);
     loop.count(.accept_slots_exhausted, 1);
     slot.flags.waits_for_slot = true;
     loop.listeners_waiting += 1;
 }
 
-pub fn slot_is_free(loop: anytype) void {
-    for (loop.listeners[0..constants.listeners_max]) |*entry| {
-        if (!entry.used) continue;
-        const slot = &loop.slots.elements[entry.slot];
-        if (!slot.flags.waits_for_slot) continue;
-        slot.flags.waits_for_slot = false;
-        loop.listeners_waiting -= 1;
-        if (receive.is_wanted(slot)) loop.list_ready(entry.slot, slot);
-    }
-}
-
-fn back_off(loop: anytype, slot: anytype) void {
+fn back_off(loop: *Loop, slot: *Slot) void {
+    assert(!slot.flags.backs_off);
     loop.count(.accept_descriptors_exhausted, 1);
     slot.flags.backs_off = true;
     if (loop.back_off_until_ms == null) loop.back_off_until_ms = loop.now_ms() + constants.accept_back_off_ms;
 }
 
-pub fn end_back_off(loop: anytype) void {
+pub fn end_back_off(loop: *Loop) void {
+    assert(loop.back_off_until_ms != null);
     loop.back_off_until_ms = null;
-    for (loop.listeners[0..constants.listeners_max]) |*entry| {
+    for (loop.listeners) |*entry| {
         if (!entry.used) continue;
         const slot = &loop.slots.elements[entry.slot];
         slot.flags.backs_off = false;
-        if (receive.is_wanted(slot)) loop.list_ready(entry.slot, slot);
+        if (slot.wants_input()) loop.list_ready(entry.slot, slot);
     }
 }

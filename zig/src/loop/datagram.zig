@@ -5,13 +5,17 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
+const loop_file = @import("../loop.zig");
 const open = @import("open.zig");
 const receive = @import("receive.zig");
+const Loop = loop_file.Loop;
 const Run = @import("../segments.zig").Run;
+const Slot = @import("../socket.zig").Slot;
+const assert = std.debug.assert;
 
 const address_bytes = constants.datagram_address_bytes;
 
-pub fn submit_open(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_open(loop: *Loop, record: *const abi.Record) abi.Status {
     var request = open.read(loop, abi.DatagramRequest, record) orelse return .invalid_argument;
     if (request.datagram_bytes == 0) request.datagram_bytes = constants.datagram_bytes_default;
     if (request.datagram_bytes > constants.datagram_bytes_max) return .invalid_argument;
@@ -40,7 +44,7 @@ pub fn submit_open(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-pub fn submit_membership(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_membership(loop: *Loop, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     if (!slot.flags.is_datagram or slot.state == .leaving) return .invalid_state;
     const request = open.read(loop, abi.MembershipRequest, record) orelse return .invalid_argument;
@@ -55,14 +59,15 @@ pub fn submit_membership(loop: anytype, record: *const abi.Record) abi.Status {
 }
 
 /// Segments one datagram may need: its address never crosses a border, so that it may begin a little later.
-fn segments_of(loop: anytype, bytes: u32) u32 {
+fn segments_of(loop: *Loop, bytes: u32) u32 {
     const size = @as(u32, 1) << loop.segments.size_shift;
     return (address_bytes + bytes + size - 1) / size;
 }
 
-/// Receives until nothing is there, the socket's budget is used or something runs out.
-pub fn serve(loop: anytype, index: u32, slot: anytype) void {
-    if (!receive.is_wanted(slot)) return;
+/// Receives until nothing is left, the socket's budget is used or something runs out.
+pub fn serve(loop: *Loop, index: u32, slot: *Slot) void {
+    assert(slot.flags.is_datagram and !slot.flags.listed);
+    if (!slot.wants_input()) return;
     const id = loop.id_of(index, slot);
     const minimum = segments_of(loop, slot.datagram_bytes);
     var bytes: u32 = 0;
@@ -73,7 +78,9 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
         const limit = segments_of(loop, rooms_wanted * (slot.datagram_bytes + address_bytes));
         const run = loop.segments.find_run_of(minimum, limit) orelse return receive.starve(loop, index, slot);
         const count = divide(loop, run, slot.datagram_bytes, rooms[0..rooms_wanted]);
+        assert(count > 0);
         const result = loop.io.datagram_receive(&slot.socket, id, rooms[0..count]);
+        assert(result.count <= count);
         if (result.status != .ok) {
             if (!report(loop, slot, id, result)) return;
             continue;
@@ -92,18 +99,19 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
 }
 
 /// Rooms whose completions fit into this turn.
-fn wanted(loop: anytype) u32 {
+fn wanted(loop: *Loop) u32 {
     const left = loop.turn_limit -% loop.completions.tail.*;
-    const room = loop.completions.room() - (@import("../loop.zig").completions_per_step_max - 1);
+    const room = loop.completions.room() - (loop_file.completions_per_step_max - 1);
     return @min(left, room, constants.datagrams_per_call_max);
 }
 
 /// Lays rooms of equal size into the run, one behind the other across the borders of segments; how many.
-fn divide(loop: anytype, run: Run, capacity: u32, rooms: []common.DatagramRoom) u32 {
+fn divide(loop: *Loop, run: Run, capacity: u32, rooms: []common.DatagramRoom) u32 {
     const segments = &loop.segments;
     const mask = (@as(u32, 1) << segments.size_shift) - 1;
     const end = run.count << segments.size_shift;
     const base = segments.pointer(run.first, 0);
+    assert(rooms.len > 0 and run.first + run.count <= segments.count);
     var position: u32 = 0;
     for (rooms, 0..) |*room, count| {
         // An address that would end with its segment moves on, to lie where its datagram begins.
@@ -115,7 +123,7 @@ fn divide(loop: anytype, run: Run, capacity: u32, rooms: []common.DatagramRoom) 
     return @intCast(rooms.len);
 }
 
-fn take(loop: anytype, slot: anytype, id: u32, room: *const common.DatagramRoom) u32 {
+fn take(loop: *Loop, slot: *Slot, id: u32, room: *const common.DatagramRoom) u32 {
     const segments = &loop.segments;
     const position = @intFromPtr(room.pointer) - @intFromPtr(segments.base) + address_bytes;
     const segment: u32 = @intCast(position >> segments.size_shift);
@@ -137,9 +145,9 @@ fn take(loop: anytype, slot: anytype, id: u32, room: *const common.DatagramRoom)
     return length;
 }
 
-/// An error the network reported is news of an earlier datagram: the socket goes on. Any other one is told as often
-/// as the kernel says that something is there, never in a circle. False: stop here.
-fn report(loop: anytype, slot: anytype, id: u32, result: common.DatagramsResult) bool {
+/// An error of the network belongs to an earlier datagram, and the socket goes on. Any other one is reported once for
+/// each time the kernel reports something, so that it cannot spin. False: stop here.
+fn report(loop: *Loop, slot: *Slot, id: u32, result: common.DatagramsResult) bool {
     const goes_on = is_from_network(result.status);
     if (goes_on) loop.count(.datagram_network_errors, 1) else slot.flags.readable = false;
     loop.complete(.datagram_receive, .{
@@ -151,7 +159,7 @@ fn report(loop: anytype, slot: anytype, id: u32, result: common.DatagramsResult)
     return goes_on;
 }
 
-/// What ICMP says becomes one of these.
+/// The statuses that ICMP messages become.
 pub fn is_from_network(status: abi.Status) bool {
     return switch (status) {
         .connection_refused,

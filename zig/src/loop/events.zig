@@ -1,21 +1,24 @@
 //! What the backend's events do to the sockets they name.
 
+const std = @import("std");
 const abi = @import("../abi.zig");
 const close = @import("close.zig");
 const common = @import("../io/common.zig");
 const datagram_send = @import("datagram_send.zig");
-const receive = @import("receive.zig");
 const send = @import("send.zig");
 const socket = @import("../socket.zig");
+const Loop = @import("../loop.zig").Loop;
+const Slot = @import("../socket.zig").Slot;
+const assert = std.debug.assert;
 
-pub fn handle(loop: anytype, event: *const common.Event) void {
+pub fn handle(loop: *Loop, event: *const common.Event) void {
     const slot = loop.find(event.id) orelse return loop.count(.events_stale, 1);
     const index = socket.slot_of(event.id);
     switch (event.kind) {
         .readable => {
             slot.flags.readable = true;
             if (event.short_receive_unreliable) slot.flags.short_receive_unreliable = true;
-            if (receive.is_wanted(slot)) loop.list_ready(index, slot);
+            if (slot.wants_input()) loop.list_ready(index, slot);
         },
         .writable => if (slot.flags.write_blocked) {
             if (slot.flags.is_datagram)
@@ -28,7 +31,9 @@ pub fn handle(loop: anytype, event: *const common.Event) void {
     }
 }
 
-fn handle_connected(loop: anytype, index: u32, slot: anytype, event: *const common.Event) void {
+fn handle_connected(loop: *Loop, index: u32, slot: *Slot, event: *const common.Event) void {
+    assert(event.id == loop.id_of(index, slot));
+    assert(slot.queue_empty());
     loop.complete(.connect, .{
         .id = event.id,
         .tag = slot.tag,

@@ -1,23 +1,25 @@
-//! Sizes and places of everything a loop keeps in the memory handed over.
+//! Sizes and offsets of everything a loop keeps in the memory handed over.
 
 const std = @import("std");
 const abi = @import("../abi.zig");
 const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
+const io = @import("../io.zig");
 const layout_hash = @import("../layout_hash.zig").layout_hash;
+const loop_file = @import("../loop.zig");
 const socket = @import("../socket.zig");
 const ticks = @import("../ticks.zig");
+const ListenerEntry = loop_file.ListenerEntry;
+const Loop = loop_file.Loop;
 const Ring = @import("../ring.zig").Ring;
 const TimerWheel = @import("../timer_wheel.zig").TimerWheel;
+const assert = std.debug.assert;
 
 /// Bytes. Each table begins on a line of cache of its own.
 const table_alignment = 64;
 
 /// Fills in defaults, checks every size and writes the bytes and offsets that follow from them.
-pub fn configure(
-    configuration: *abi.Configuration,
-    tables_size_of: *const fn (*const abi.Configuration) usize,
-) abi.Status {
+pub fn configure(configuration: *abi.Configuration) abi.Status {
     if (configuration.version != abi.version) return .not_supported;
     if (configuration.layout_hash != layout_hash) return .not_supported;
     set_default(&configuration.segment_size, constants.segment_size_default_bytes);
@@ -40,7 +42,8 @@ pub fn configure(
     configuration.segment_holds_offset = advance(&place, configuration.segment_count * @sizeOf(u16));
     configuration.send_pending_offset = advance(&place, configuration.slots * @sizeOf(u32));
     configuration.shared_bytes = @intCast(place);
-    configuration.tables_bytes = @intCast(tables_size_of(configuration));
+    assert(configuration.shared_bytes > @sizeOf(abi.Header));
+    configuration.tables_bytes = @intCast(plan(configuration).end);
     return .ok;
 }
 
@@ -82,24 +85,21 @@ fn advance(place: *usize, bytes: usize) u32 {
 /// Byte offsets within the tables memory. The memory itself is aligned to 16 only, hence the slack.
 const Tables = struct { slots: u32, entries: u32, timers: u32, listeners: u32, backend: u32, end: usize };
 
-fn plan(comptime Loop: type, configuration: *const abi.Configuration) Tables {
+fn plan(configuration: *const abi.Configuration) Tables {
     var place: usize = @sizeOf(Loop);
     var tables: Tables = undefined;
-    tables.listeners = advance(&place, constants.listeners_max * @sizeOf(Loop.ListenerEntry));
-    tables.slots = advance(&place, configuration.slots * @sizeOf(Loop.Slot));
+    tables.listeners = advance(&place, constants.listeners_max * @sizeOf(ListenerEntry));
+    tables.slots = advance(&place, configuration.slots * @sizeOf(socket.Slot));
     tables.entries = advance(&place, configuration.send_entries * @sizeOf(socket.SendEntry));
     tables.timers = advance(&place, TimerWheel.memory_size(configuration.timers));
-    tables.backend = advance(&place, Loop.Io.memory_size(configuration));
+    tables.backend = advance(&place, io.Io.memory_size(configuration));
     tables.end = place + table_alignment;
     return tables;
 }
 
-pub fn tables_size(comptime Loop: type, configuration: *const abi.Configuration) usize {
-    return plan(Loop, configuration).end;
-}
-
+/// Lays the loop out in the memory handed over, all of it zeroed. Null, with the reason in `result`, where the
+/// backend cannot begin.
 pub fn open(
-    comptime Loop: type,
     configuration: *const abi.Configuration,
     shared: [*]align(8) u8,
     tables: [*]align(16) u8,
@@ -107,7 +107,8 @@ pub fn open(
     result: *common.Result,
 ) ?*Loop {
     const c = configuration;
-    const places = plan(Loop, c);
+    assert(is_valid(c));
+    const places = plan(c);
     const base: [*]align(table_alignment) u8 =
         @ptrFromInt(std.mem.alignForward(usize, @intFromPtr(tables), table_alignment));
     const header: *abi.Header = @ptrCast(shared);
@@ -118,7 +119,7 @@ pub fn open(
     header.next_timer_ms = abi.no_timer;
 
     const loop: *Loop = @ptrCast(base);
-    const backend_memory = slice(u8, base, places.backend, Loop.Io.memory_size(c));
+    const backend_memory = slice(u8, base, places.backend, io.Io.memory_size(c));
     result.* = loop.io.init(c, @alignCast(backend_memory));
     if (result.failed()) return null;
 
@@ -138,14 +139,13 @@ pub fn open(
         .tailroom = c.tailroom,
         .run_max = c.receive_run_segments,
     };
-    loop.slots = .init(slice(Loop.Slot, base, places.slots, c.slots));
+    loop.slots = .init(slice(socket.Slot, base, places.slots, c.slots));
     loop.send_entries = .init(slice(socket.SendEntry, base, places.entries, c.send_entries));
     loop.send_pending = slice(u32, shared, c.send_pending_offset, c.slots).ptr;
     const wheel_memory = slice(u8, base, places.timers, TimerWheel.memory_size(c.timers));
     loop.timers = .init(@alignCast(wheel_memory), c.timers, loop.io.now_ms());
-    const listeners = slice(Loop.ListenerEntry, base, places.listeners, constants.listeners_max);
-    for (listeners) |*entry| entry.* = std.mem.zeroes(Loop.ListenerEntry);
-    loop.listeners = listeners.ptr;
+    loop.listeners = slice(ListenerEntry, base, places.listeners, constants.listeners_max)[0..constants.listeners_max];
+    for (loop.listeners) |*entry| entry.* = std.mem.zeroes(ListenerEntry);
     loop.ready = .{};
     loop.starved = .{};
     loop.starved_look_at_ms = 0;
@@ -154,14 +154,15 @@ pub fn open(
     begin_measuring(loop);
     loop.listeners_waiting = 0;
     loop.back_off_until_ms = null;
+    assert(@intFromPtr(base) + places.end - table_alignment <= @intFromPtr(tables) + c.tables_bytes);
     return loop;
 }
 
-fn begin_measuring(loop: anytype) void {
+fn begin_measuring(loop: *Loop) void {
     const now = ticks.read();
     loop.clock = .init(loop.io.now_ms(), now, ticks.refresh_first());
     loop.clock_old = false;
-    loop.load = .{ .begin = now, .end = now, .waited = 0, .open = false, .submissions = 0 };
+    loop.load = .{ .begin = now, .end = now };
     loop.header.turn_shift = ticks.turn_shift();
     loop.header.now_ms_low = @truncate(loop.clock.now_ms);
     loop.header.now_ms_high = @truncate(loop.clock.now_ms >> 32);
@@ -175,16 +176,11 @@ fn slice(comptime Element: type, base: [*]u8, offset: usize, count: usize) []Ele
 }
 
 test "sizes left out take their defaults and bad ones are refused" {
-    const sizes = struct {
-        fn tables(_: *const abi.Configuration) usize {
-            return 1000;
-        }
-    };
     var configuration = std.mem.zeroes(abi.Configuration);
-    try std.testing.expectEqual(abi.Status.not_supported, configure(&configuration, sizes.tables));
+    try std.testing.expectEqual(abi.Status.not_supported, configure(&configuration));
     configuration.version = abi.version;
     configuration.layout_hash = layout_hash;
-    try std.testing.expectEqual(abi.Status.ok, configure(&configuration, sizes.tables));
+    try std.testing.expectEqual(abi.Status.ok, configure(&configuration));
     try std.testing.expectEqual(constants.segment_size_default_bytes, configuration.segment_size);
     try std.testing.expect(configuration.shared_bytes > configuration.send_pending_offset);
     try std.testing.expect(configuration.statistics_offset % 8 == 0);
@@ -198,6 +194,6 @@ test "sizes left out take their defaults and bad ones are refused" {
     }) |case| {
         var bad = configuration;
         @field(bad, case[0]) = case[1];
-        try std.testing.expectEqual(abi.Status.invalid_argument, configure(&bad, sizes.tables));
+        try std.testing.expectEqual(abi.Status.invalid_argument, configure(&bad));
     }
 }

@@ -3,9 +3,11 @@
 const std = @import("std");
 const abi = @import("../abi.zig");
 const constants = @import("../constants.zig");
+const Loop = @import("../loop.zig").Loop;
+const assert = std.debug.assert;
 
-/// The request lies in the submitter's segment. It is copied, since the segment may be at any address.
-pub fn read(loop: anytype, comptime Request: type, record: *const abi.Record) ?Request {
+/// A copy of the request in the submitter's segment, since that may lie at any address; null where it is cut off.
+pub fn read(loop: *Loop, comptime Request: type, record: *const abi.Record) ?Request {
     if (record.length < @sizeOf(Request)) return null;
     if (!loop.segments.is_range(record.segment, record.offset, record.length)) return null;
     var request: Request = undefined;
@@ -13,19 +15,21 @@ pub fn read(loop: anytype, comptime Request: type, record: *const abi.Record) ?R
     return request;
 }
 
-pub fn write(loop: anytype, record: *const abi.Record, comptime Request: type, request: *const Request) void {
+pub fn write(loop: *Loop, record: *const abi.Record, comptime Request: type, request: *const Request) void {
     const bytes = std.mem.asBytes(request);
+    assert(record.length >= bytes.len);
     @memcpy(loop.segments.pointer(record.segment, record.offset)[0..bytes.len], bytes);
 }
 
-pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_listen(loop: *Loop, record: *const abi.Record) abi.Status {
     var request = read(loop, abi.ListenRequest, record) orelse return .invalid_argument;
-    const listener = for (loop.listeners[0..constants.listeners_max], 0..) |*entry, number| {
+    const listener = for (loop.listeners, 0..) |*entry, number| {
         if (!entry.used) break number;
     } else return .slots_exhausted;
     const index = loop.take_slot(.listening, record.tag) orelse return .slots_exhausted;
     const slot = &loop.slots.elements[index];
     const entry = &loop.listeners[listener];
+    assert(!entry.used);
     entry.* = .{
         .slot = index,
         .used = true,
@@ -55,7 +59,7 @@ pub fn submit_listen(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_connect(loop: *Loop, record: *const abi.Record) abi.Status {
     var request = read(loop, abi.ConnectRequest, record) orelse return .invalid_argument;
     const index = loop.take_slot(.connecting, record.tag) orelse {
         // The submitter holds the request until an id lies in it.
@@ -79,7 +83,7 @@ pub fn submit_connect(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_adopt(loop: *Loop, record: *const abi.Record) abi.Status {
     const index = loop.take_slot(.open, record.tag) orelse {
         if (!owns(loop, record.length, constants.slots_max)) _ = loop.discard(record.length);
         return .slots_exhausted;
@@ -100,9 +104,9 @@ pub fn submit_adopt(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-/// Whether the descriptor is that of a socket of this loop, another one than in the slot `but`: it belongs to that
-/// one, whoever gives it a second time. Asked only where adopting has failed, as it looks at every slot.
-fn owns(loop: anytype, descriptor: u32, but: u32) bool {
+/// Whether a socket of this loop, other than that of the slot `but`, has the descriptor already; it then stays with
+/// that socket. Asked only where adopting has failed, since it looks at every slot.
+fn owns(loop: *Loop, descriptor: u32, but: u32) bool {
     for (loop.slots.elements[0..loop.slots.fresh], 0..) |*slot, index| {
         if (index == but) continue;
         switch (slot.state) {

@@ -1,26 +1,26 @@
 //! Receiving: bytes go from the kernel straight into free segments, within a budget for each connection.
 
+const std = @import("std");
 const abi = @import("../abi.zig");
 const constants = @import("../constants.zig");
 const send = @import("send.zig");
 const socket = @import("../socket.zig");
+const Loop = @import("../loop.zig").Loop;
+const Slot = @import("../socket.zig").Slot;
+const assert = std.debug.assert;
 
-/// True when the next readable event or edge of the past is to be acted on now.
-pub inline fn is_wanted(slot: anytype) bool {
-    const flags = slot.flags;
-    if (!flags.readable or flags.paused or flags.read_over) return false;
-    return slot.state == .open or slot.state == .listening;
-}
-
-/// Receives from one connection until nothing is there, its budget is used or something runs out.
-pub fn serve(loop: anytype, index: u32, slot: anytype) void {
-    if (!is_wanted(slot)) return;
+/// Receives from one connection until nothing is left, its budget is used or something runs out.
+pub fn serve(loop: *Loop, index: u32, slot: *Slot) void {
+    assert(!slot.flags.listed and !slot.flags.is_datagram);
+    if (!slot.wants_input()) return;
     const id = loop.id_of(index, slot);
     var rounds: u32 = 0;
     var bytes: u32 = 0;
     while (loop.may_produce()) {
         const run = loop.segments.find_run() orelse return starve(loop, index, slot);
-        const result = loop.io.receive(&slot.socket, id, loop.segments.window(run));
+        const room = loop.segments.window(run);
+        const result = loop.io.receive(&slot.socket, id, room);
+        assert(result.bytes <= room.len);
         if (result.status != .ok) return end(loop, index, slot, result.status, result.system_error);
         if (result.bytes > 0) {
             loop.segments.take(run, result.bytes);
@@ -50,17 +50,20 @@ pub fn serve(loop: anytype, index: u32, slot: anytype) void {
     loop.list_ready(index, slot);
 }
 
-fn end(loop: anytype, index: u32, slot: anytype, status: abi.Status, system_error: u32) void {
+fn end(loop: *Loop, index: u32, slot: *Slot, status: abi.Status, system_error: u32) void {
     slot.flags.readable = false;
     if (status != .end_of_stream) return send.fail(loop, index, slot, .receive, status, system_error);
+    assert(!slot.flags.read_over);
     slot.flags.read_over = true;
     loop.complete(.receive, .{ .id = loop.id_of(index, slot), .tag = slot.tag, .status = .end_of_stream });
 }
 
 /// No segment is free: the connection waits in a list of its own until one is given back.
-pub fn starve(loop: anytype, index: u32, slot: anytype) void {
+pub fn starve(loop: *Loop, index: u32, slot: *Slot) void {
+    loop.assert_pair(index, slot);
+    assert(!slot.flags.listed);
     loop.count(.segments_exhausted, 1);
-    // A time that lies a little back stays: where segments come back now and then the list begins anew each time.
+    // A time that lies a little back stays: where segments come back now and then, the list is new each time.
     const now = loop.now_ms();
     if (loop.starved.is_empty() and now > loop.starved_look_at_ms + constants.starved_look_ms)
         loop.starved_look_at_ms = now + constants.starved_look_ms;
@@ -69,15 +72,16 @@ pub fn starve(loop: anytype, index: u32, slot: anytype) void {
 }
 
 /// Lists the starved connections as ready once a segment is free.
-pub fn retry_starved(loop: anytype) void {
+pub fn retry_starved(loop: *Loop) void {
     if (loop.starved.is_empty()) return;
     if (loop.segments.find_run() == null) return look_at_starved(loop);
     loop.ready.append(loop.slots.elements, &loop.starved);
 }
 
-/// The end of a connection takes no segment, and what it holds may be what the others wait for. A few are looked at
-/// now and then, in turn.
-fn look_at_starved(loop: anytype) void {
+/// The end of a connection needs no segment, and the segments it holds may be those the others wait for. So a few
+/// starved connections are examined now and then, in turn.
+fn look_at_starved(loop: *Loop) void {
+    assert(!loop.starved.is_empty());
     const now = loop.now_ms();
     if (now < loop.starved_look_at_ms) return;
     loop.starved_look_at_ms = now + constants.starved_look_ms;
@@ -85,7 +89,7 @@ fn look_at_starved(loop: anytype) void {
         if (!loop.may_produce()) return;
         const index = loop.starved.pop(loop.slots.elements) orelse return;
         const slot = &loop.slots.elements[index];
-        if (!is_wanted(slot)) continue;
+        if (!slot.wants_input()) continue;
         if (!slot.flags.is_datagram) {
             const result = loop.io.look(&slot.socket);
             if (result.status != .ok) {
@@ -98,7 +102,7 @@ fn look_at_starved(loop: anytype) void {
     }
 }
 
-pub fn submit_pause(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_pause(loop: *Loop, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     switch (slot.state) {
         .open, .listening, .connecting => slot.flags.paused = true,
@@ -108,7 +112,7 @@ pub fn submit_pause(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-pub fn submit_resume(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_resume(loop: *Loop, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     switch (slot.state) {
         .open, .listening, .connecting => slot.flags.paused = false,
@@ -118,6 +122,6 @@ pub fn submit_resume(loop: anytype, record: *const abi.Record) abi.Status {
         const result = loop.io.watch_listener(&slot.socket, record.id, true);
         if (result.failed()) return result.status;
     }
-    if (is_wanted(slot)) loop.list_ready(socket.slot_of(record.id), slot);
+    if (slot.wants_input()) loop.list_ready(socket.slot_of(record.id), slot);
     return .ok;
 }

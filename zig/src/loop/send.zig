@@ -6,11 +6,15 @@ const abi = @import("../abi.zig");
 const close = @import("close.zig");
 const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
-const pool = @import("../pool.zig");
+const none = @import("../pool.zig").none;
+const send_queue = @import("send_queue.zig");
 const socket = @import("../socket.zig");
+const Loop = @import("../loop.zig").Loop;
+const Slot = @import("../socket.zig").Slot;
+const assert = std.debug.assert;
 
 /// Takes the send at the head of the submission ring and those of the same connection right behind it.
-pub fn submit(loop: anytype) void {
+pub fn submit(loop: *Loop) void {
     const first = loop.submissions.peek().?;
     const status = check(loop, first);
     if (status != .ok) return refuse(loop, status);
@@ -21,7 +25,7 @@ pub fn submit(loop: anytype) void {
     send_now(loop, index, slot);
 }
 
-fn check(loop: anytype, record: *const abi.Record) abi.Status {
+fn check(loop: *Loop, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     if (!loop.segments.is_held_range(record.segment, record.offset, record.length)) return .invalid_argument;
     if (slot.state != .open or slot.flags.shutdown_submitted or slot.flags.is_datagram) return .invalid_state;
@@ -34,8 +38,8 @@ fn check(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-/// Answers a send that cannot be taken. The stream would have a hole, so nothing further is sent on it.
-fn refuse(loop: anytype, status: abi.Status) void {
+/// Answers a send that cannot be taken. Anything further would follow a gap in the stream, so nothing more is sent.
+fn refuse(loop: *Loop, status: abi.Status) void {
     const record = loop.submissions.peek().?.*;
     loop.submissions.drop(1);
     loop.count(.submissions, 1);
@@ -58,8 +62,8 @@ fn refuse(loop: anytype, status: abi.Status) void {
     });
 }
 
-/// The connection is broken, which was told: the bytes only count as never sent.
-fn drop(loop: anytype, slot: anytype) void {
+/// The connection is broken, and that was reported: the bytes only count as never sent.
+fn drop(loop: *Loop, slot: *Slot) void {
     const record = loop.submissions.peek().?;
     loop.segments.release(record.segment, record.offset, record.length);
     slot.unsent +|= record.length;
@@ -67,32 +71,16 @@ fn drop(loop: anytype, slot: anytype) void {
     loop.count(.submissions, 1);
 }
 
-fn enqueue(loop: anytype, index: u32, slot: anytype) void {
+fn enqueue(loop: *Loop, index: u32, slot: *Slot) void {
     const record = loop.submissions.peek().?;
-    append(loop, slot, record);
+    send_queue.append(loop, slot, record);
     loop.send_pending[index] +|= record.length;
     slot.send_tag = record.tag;
     loop.submissions.drop(1);
     loop.count(.submissions, 1);
 }
 
-pub fn append(loop: anytype, slot: anytype, record: *const abi.Record) void {
-    const taken = loop.send_entries.take().?;
-    loop.send_entries.elements[taken] = .{
-        .segment = record.segment,
-        .offset = record.offset,
-        .length = record.length,
-        .next = pool.none,
-    };
-    if (slot.send_last == pool.none) {
-        slot.send_first = taken;
-    } else {
-        loop.send_entries.elements[slot.send_last].next = taken;
-    }
-    slot.send_last = taken;
-}
-
-fn send_now(loop: anytype, index: u32, slot: anytype) void {
+fn send_now(loop: *Loop, index: u32, slot: *Slot) void {
     const submissions = &loop.submissions;
     const head = submissions.head.*;
     const id = submissions.at(head).id;
@@ -114,8 +102,10 @@ fn send_now(loop: anytype, index: u32, slot: anytype) void {
         const flags: abi.Flags = @bitCast(record.flags);
         notify = notify or flags.notify;
     }
+    assert(count > 0 and slot.queue_empty());
     slot.send_tag = submissions.at(head +% (count - 1)).tag;
     const result = loop.io.send(&slot.socket, id, spans[0..count]);
+    assert(result.bytes <= bytes);
     loop.count(.submissions, count);
     loop.count(.sends, 1);
     loop.count_role(.sends_server, slot, 1);
@@ -132,68 +122,48 @@ fn send_now(loop: anytype, index: u32, slot: anytype) void {
     submissions.drop(count);
 }
 
-inline fn release(loop: anytype, record: *const abi.Record) void {
+inline fn release(loop: *Loop, record: *const abi.Record) void {
     loop.segments.release(record.segment, record.offset, record.length);
 }
 
 /// The kernel took a part of the first `count` submissions or none: they become the connection's queue.
 fn queue_rest(
-    loop: anytype,
+    loop: *Loop,
     index: u32,
-    slot: anytype,
+    slot: *Slot,
     count: u32,
     bytes: u32,
     result: *const common.SendResult,
 ) void {
+    assert(slot.queue_empty() and slot.send_taken == 0);
     const head = loop.submissions.head.*;
-    for (0..count) |position| append(loop, slot, loop.submissions.at(head +% @as(u32, @intCast(position))));
+    for (0..count) |position| send_queue.append(loop, slot, loop.submissions.at(head +% @as(u32, @intCast(position))));
     loop.send_pending[index] = bytes;
     if (result.status != .would_block)
         return fail(loop, index, slot, .send, result.status, result.system_error);
     block(loop, index, slot, result.bytes);
 }
 
-fn block(loop: anytype, index: u32, slot: anytype, bytes: u32) void {
+fn block(loop: *Loop, index: u32, slot: *Slot, bytes: u32) void {
     consume(loop, index, slot, bytes);
     slot.flags.write_blocked = true;
     slot.flags.send_owed = true;
     loop.count(.sends_partial, 1);
 }
 
-/// Takes what the kernel has now off the front of the queue.
-fn consume(loop: anytype, index: u32, slot: anytype, bytes: u32) void {
+/// The kernel has taken the given number of bytes off the queue.
+fn consume(loop: *Loop, index: u32, slot: *Slot, bytes: u32) void {
+    loop.assert_pair(index, slot);
     // The number lies in shared memory: a wrong one may mislead TypeScript, but nothing here.
     loop.send_pending[index] -|= bytes;
     slot.send_reported +%= bytes;
     loop.count(.bytes_sent, bytes);
     loop.count_role(.bytes_sent_server, slot, bytes);
-    var taken = slot.send_taken + bytes;
-    while (slot.send_first != pool.none) {
-        const length = loop.send_entries.elements[slot.send_first].length;
-        if (taken < length) break;
-        taken -= length;
-        drop_first(loop, slot);
-    }
-    slot.send_taken = taken;
-}
-
-pub fn drop_first(loop: anytype, slot: anytype) void {
-    const first = slot.send_first;
-    const entry = loop.send_entries.elements[first];
-    loop.segments.release(entry.segment, entry.offset, entry.length);
-    slot.send_first = entry.next;
-    if (entry.next == pool.none) slot.send_last = pool.none;
-    loop.send_entries.give(first);
-}
-
-pub fn release_queue(loop: anytype, index: u32, slot: anytype) void {
-    while (slot.send_first != pool.none) drop_first(loop, slot);
-    slot.send_taken = 0;
-    loop.send_pending[index] = 0;
+    send_queue.consume(loop, slot, bytes);
 }
 
 /// The send that blocked may go on, took more meanwhile, or failed.
-pub fn handle_writable(loop: anytype, index: u32, slot: anytype, event: *const common.Event) void {
+pub fn handle_writable(loop: *Loop, index: u32, slot: *Slot, event: *const common.Event) void {
     slot.flags.write_blocked = false;
     consume(loop, index, slot, event.bytes);
     // The socket is closed; only the count of what the kernel took matters.
@@ -202,11 +172,12 @@ pub fn handle_writable(loop: anytype, index: u32, slot: anytype, event: *const c
     flush(loop, index, slot);
 }
 
-fn flush(loop: anytype, index: u32, slot: anytype) void {
+fn flush(loop: *Loop, index: u32, slot: *Slot) void {
     const id = loop.id_of(index, slot);
     var spans: [constants.send_spans_max]common.Span = undefined;
     while (!slot.queue_empty()) {
         const count = gather(loop, slot, &spans);
+        assert(count > 0);
         const result = loop.io.send(&slot.socket, id, spans[0..count]);
         loop.count(.sends, 1);
         loop.count_role(.sends_server, slot, 1);
@@ -223,12 +194,13 @@ fn flush(loop: anytype, index: u32, slot: anytype) void {
     finish_queue(loop, index, slot);
 }
 
-fn gather(loop: anytype, slot: anytype, spans: *[constants.send_spans_max]common.Span) u32 {
+fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Span) u32 {
+    assert(!slot.queue_empty());
     var position = slot.send_first;
     var skip = slot.send_taken;
     var bytes: u32 = 0;
     var count: u32 = 0;
-    while (position != pool.none and count < spans.len) : (count += 1) {
+    while (position != none and count < spans.len) : (count += 1) {
         const entry = &loop.send_entries.elements[position];
         const length = entry.length - skip;
         if (count > 0 and bytes +| length > constants.segments_bytes_max) break;
@@ -244,13 +216,14 @@ fn gather(loop: anytype, slot: anytype, spans: *[constants.send_spans_max]common
 }
 
 /// Everything submitted is with the kernel: what waited for that happens now, in the order it was asked for.
-pub fn finish_queue(loop: anytype, index: u32, slot: anytype) void {
+pub fn finish_queue(loop: *Loop, index: u32, slot: *Slot) void {
+    assert(slot.queue_empty() and !slot.flags.write_blocked);
     if (slot.flags.send_owed) report(loop, index, slot);
     if (slot.flags.shutdown_owed) shut(loop, index, slot);
     if (slot.state == .flushing) close.close_now(loop, index, slot);
 }
 
-fn report(loop: anytype, index: u32, slot: anytype) void {
+fn report(loop: *Loop, index: u32, slot: *Slot) void {
     slot.flags.send_owed = false;
     loop.complete(if (slot.flags.is_datagram) .datagram_send else .send, .{
         .id = loop.id_of(index, slot),
@@ -260,15 +233,16 @@ fn report(loop: anytype, index: u32, slot: anytype) void {
     slot.send_reported = 0;
 }
 
-/// The connection is broken: told once. What is queued is released by the close that must follow.
+/// The connection is broken, which is reported once. The close that must follow releases the queue.
 pub fn fail(
-    loop: anytype,
+    loop: *Loop,
     index: u32,
-    slot: anytype,
+    slot: *Slot,
     operation: abi.Operation,
     status: abi.Status,
     system_error: u32,
 ) void {
+    assert(status != .ok and status != .would_block);
     const id = loop.id_of(index, slot);
     slot.flags.read_over = true;
     slot.flags.write_over = true;
@@ -289,7 +263,7 @@ pub fn fail(
     if (slot.state == .flushing) close.close_now(loop, index, slot);
 }
 
-pub fn submit_shutdown(loop: anytype, record: *const abi.Record) abi.Status {
+pub fn submit_shutdown(loop: *Loop, record: *const abi.Record) abi.Status {
     const slot = loop.find(record.id) orelse return .invalid_id;
     if (slot.state != .open or slot.flags.shutdown_submitted or slot.flags.is_datagram) return .invalid_state;
     if (slot.flags.write_over) return .broken_pipe;
@@ -300,7 +274,8 @@ pub fn submit_shutdown(loop: anytype, record: *const abi.Record) abi.Status {
     return .ok;
 }
 
-fn shut(loop: anytype, index: u32, slot: anytype) void {
+fn shut(loop: *Loop, index: u32, slot: *Slot) void {
+    assert(slot.flags.shutdown_owed and slot.queue_empty());
     slot.flags.shutdown_owed = false;
     var result = loop.io.shutdown_write(&slot.socket);
     // The connection was there: that it is no more is the first sign of a reset.

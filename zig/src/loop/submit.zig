@@ -6,15 +6,17 @@ const accept = @import("accept.zig");
 const close = @import("close.zig");
 const datagram = @import("datagram.zig");
 const datagram_send = @import("datagram_send.zig");
+const loop_file = @import("../loop.zig");
 const open = @import("open.zig");
 const receive = @import("receive.zig");
 const send = @import("send.zig");
-const completions_per_step_max = @import("../loop.zig").completions_per_step_max;
+const Loop = loop_file.Loop;
+const assert = std.debug.assert;
 
 /// Takes submissions while there is room for their answers; the others wait for the next turn.
-pub fn drain(loop: anytype) void {
+pub fn drain(loop: *Loop) void {
     while (loop.submissions.peek()) |record| {
-        if (loop.completions.room() < completions_per_step_max) return loop.count(.completion_ring_full, 1);
+        if (loop.completions.room() < loop_file.completions_per_step_max) return loop.count(.completion_ring_full, 1);
         if (record.operation == @backingInt(abi.Operation.send)) {
             send.submit(loop);
             continue;
@@ -27,12 +29,15 @@ pub fn drain(loop: anytype) void {
     }
 }
 
-fn take(loop: anytype, submitted: *const abi.Record) void {
+fn take(loop: *Loop, submitted: *const abi.Record) void {
     const record = submitted.*;
     loop.submissions.drop(1);
     loop.count(.submissions, 1);
     const operation = std.enums.fromInt(abi.Operation, record.operation) orelse .none;
+    const room = loop.completions.room();
+    assert(room >= loop_file.completions_per_step_max);
     const status = dispatch(loop, operation, &record);
+    assert(room - loop.completions.room() <= loop_file.completions_per_step_max);
     if (status == .ok) return;
     loop.count(.submissions_invalid, 1);
     loop.complete(answered_as(operation), .{
@@ -52,7 +57,7 @@ fn answered_as(operation: abi.Operation) abi.Operation {
 }
 
 /// Ok: the operation answers for itself, now or later. Any other status is its answer.
-fn dispatch(loop: anytype, operation: abi.Operation, record: *const abi.Record) abi.Status {
+fn dispatch(loop: *Loop, operation: abi.Operation, record: *const abi.Record) abi.Status {
     return switch (operation) {
         .listen => open.submit_listen(loop, record),
         .connect => open.submit_connect(loop, record),

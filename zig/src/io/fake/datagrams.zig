@@ -6,6 +6,7 @@ const abi = @import("../../abi.zig");
 const common = @import("../common.zig");
 const constants = @import("../../constants.zig");
 const endpoint_file = @import("endpoint.zig");
+const Endpoint = endpoint_file.Endpoint;
 const Network = @import("network.zig").Network;
 
 const Head = extern struct { length: u16, port: u16 };
@@ -123,7 +124,7 @@ pub fn go_on(network: *Network, number: u32) ?common.Event {
 }
 
 /// The error of a datagram nobody received, told once.
-fn take_error(endpoint: anytype) ?abi.Status {
+fn take_error(endpoint: *Endpoint) ?abi.Status {
     const status = endpoint.connect_status;
     endpoint.connect_status = .ok;
     return if (status == .ok) null else status;

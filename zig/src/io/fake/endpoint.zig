@@ -13,7 +13,7 @@ pub const Kind = enum(u8) {
     raw = 1,
     connection = 2,
     listener = 3,
-    /// Closed, but the closed event is still to be told.
+    /// Closed, but the closed event is not reported yet.
     closing = 4,
     datagram = 5,
     /// A connection in a listener's queue, which nobody can name yet.
@@ -51,7 +51,7 @@ pub const Endpoint = struct {
     connect_due_us: u64,
     /// What a connect was for; all zero of an endpoint that was accepted.
     connected_to: abi.Address,
-    /// A send answered would_block and its writable event has not been told.
+    /// A send answered would_block and its writable event has not been reported.
     send_waits: bool,
     /// The next arrival is worth a readable event, because the last receive found everything taken.
     receive_waits: bool,

@@ -16,7 +16,7 @@ pub const Faults = struct {
     delay: u8 = 0,
     /// An event comes that nobody caused: readable without data, or for an id that is closed.
     spurious: u8 = 0,
-    /// Accepting fails for want of descriptors, several times in a row.
+    /// Accepting fails for lack of descriptors, several times in a row.
     accept_exhausted: u8 = 0,
     /// A connection is reset at a send or receive.
     reset: u8 = 0,

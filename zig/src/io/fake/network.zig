@@ -1,5 +1,5 @@
 //! The fake kernel's network: endpoints, the pipes between them, listeners and their queues. It decides what
-//! happens at once; what is told later goes to `events.zig`.
+//! happens at once; later events go to `events.zig`.
 
 const std = @import("std");
 const abi = @import("../../abi.zig");
@@ -28,7 +28,7 @@ pub const Network = struct {
     used: u32,
     listeners: [constants.listeners_max]u32,
     next_port: u16,
-    /// Accepts that will still fail for want of descriptors.
+    /// Accepts that will still fail for lack of descriptors.
     accepts_to_fail: u32,
     /// Virtual time as of the last wait.
     now_us: u64,
@@ -173,7 +173,7 @@ pub const Network = struct {
         }
     }
 
-    /// Connects an endpoint to the listener of a port; what came of it is told by a connected event, unless the
+    /// Connects an endpoint to the listener of a port; a connected event reports the result, unless the
     /// answer is a failure at once.
     pub fn connect(self: *Network, number: u32, to: *const abi.Address) abi.Status {
         const endpoint = self.at(number);

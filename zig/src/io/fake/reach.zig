@@ -7,7 +7,7 @@ const abi = @import("../../abi.zig");
 pub const Reach = union(enum) {
     /// The listener of the port answers, or nobody does, at once.
     at_once,
-    /// The same after so many milliseconds.
+    /// The same after this number of milliseconds.
     after_ms: u32,
     /// Nothing comes back.
     never,

@@ -1,4 +1,4 @@
-//! The system's clock and a sleep another thread can end, for a fake kernel in real time. Linux alone.
+//! A sleep another thread can end, for a fake kernel in real time. Linux alone.
 
 const std = @import("std");
 const linux = std.os.linux;
@@ -38,9 +38,3 @@ pub const Sleeper = struct {
         _ = linux.read(self.descriptor, std.mem.asBytes(&count), @sizeOf(u64));
     }
 };
-
-pub fn now_ms() u64 {
-    var time: linux.timespec = undefined;
-    _ = linux.clock_gettime(.MONOTONIC, &time);
-    return @as(u64, @intCast(time.sec)) * std.time.ms_per_s + @as(u64, @intCast(time.nsec)) / std.time.ns_per_ms;
-}

@@ -1,15 +1,19 @@
-//! How large the fake kernel is and whose time it has. A root file may declare another scale, as the library for
-//! benches does (`lib_fake_many.zig`).
+//! How large the fake kernel is and whose time it has.
 
-const root = @import("root");
+const constants = @import("../../constants.zig");
+const kernel = @import("build_options").kernel;
 
 pub const Scale = struct {
-    /// Endpoints at most: enough for every test, 64 MiB of pipes that are touched only in use.
-    endpoints_max: u32 = 4096,
-    /// Bytes one end may hold unread; small, so that senders meet a full peer early.
-    pipe_bytes: u32 = 16 * 1024,
+    endpoints_max: u32,
+    /// Bytes one end may hold unread.
+    pipe_bytes: u32,
     /// Time is the system's and a wait sleeps, so that idleness can be measured. Linux alone.
-    real_time: bool = false,
+    real_time: bool,
 };
 
-pub const scale: Scale = if (@hasDecl(root, "fake_scale")) root.fake_scale else .{};
+pub const scale: Scale = switch (kernel) {
+    // Enough for every test: 64 MiB of pipes, touched only in use, and so small that senders often meet a full peer.
+    .system, .fake => .{ .endpoints_max = 4096, .pipe_bytes = 16 * 1024, .real_time = false },
+    // For benches: more connections than a process may have descriptors, whose small messages all lie in memory.
+    .fake_many => .{ .endpoints_max = constants.slots_max, .pipe_bytes = 512, .real_time = true },
+};

@@ -12,6 +12,7 @@ const listening = @import("listening.zig");
 const operations = @import("operation.zig");
 const Port = @import("port.zig").Port;
 const status = @import("status.zig");
+const assert = std.debug.assert;
 
 const Accept = operations.Accept;
 const AcceptMask = operations.AcceptMask;
@@ -44,7 +45,7 @@ pub fn listen(
     return begin(port, socket, listener);
 }
 
-/// The first accepts; without a single one the listener would be deaf.
+/// The first accepts; without a single one the listener would never report a connection.
 fn begin(port: *Port, socket: *Socket, listener: *Listener) common.Result {
     const filled = fill(port, socket, listener);
     if (listener.posted == 0 and listener.completed == 0) {
@@ -61,7 +62,7 @@ fn begin(port: *Port, socket: *Socket, listener: *Listener) common.Result {
     return .ok;
 }
 
-/// Answers one connection that has come, and posts accepts anew.
+/// Answers one connection that has come, and posts further accepts.
 pub fn accept(port: *Port, socket: *Socket, listener: *Listener) common.AcceptResult {
     if (socket.handle == 0) return .{ .status = .invalid_state };
     var filled: common.Result = .ok;
@@ -77,8 +78,8 @@ pub fn accept(port: *Port, socket: *Socket, listener: *Listener) common.AcceptRe
     return accepted;
 }
 
-/// With an accept posted an event will come; without any the caller must come back by himself, so that
-/// failing to post is told as the lack it mostly is.
+/// With an accept posted an event will come. Without any the caller must try again later, so a failure to
+/// post is reported as the lack of descriptors it mostly is.
 fn nothing_there(listener: *const Listener, filled: common.Result) common.AcceptResult {
     if (listener.posted != 0) return .{ .status = .would_block };
     return .{ .status = .descriptors_exhausted, .system_error = filled.system_error };
@@ -132,7 +133,7 @@ fn peer_of(port: *const Port, taken: *Accept) common.Peer {
     return addresses.peer(&native);
 }
 
-/// Whatever is no lack of ours was this peer's: it reset first, and the accept is posted again.
+/// All other failures are this peer's: it reset first, and the accept is posted again.
 fn blame(failed: abi.Status) abi.Status {
     return switch (failed) {
         .descriptors_exhausted, .no_buffer_space, .out_of_memory => .descriptors_exhausted,
@@ -164,6 +165,7 @@ fn fill(port: *Port, socket: *Socket, listener: *Listener) common.Result {
 }
 
 fn post(port: *Port, socket: *Socket, listener: *Listener, index: usize) common.Result {
+    assert((listener.posted | listener.completed) & bit(index) == 0);
     const opened = handles.open(listener.family);
     if (opened.result.failed()) return opened.result;
     const entry = &listener.accepts[index];
@@ -193,6 +195,7 @@ pub fn complete(entry: *Accept) common.Event {
     const socket = entry.listening.?;
     const listener = socket.listener.?;
     const index = entry - &listener.accepts[0];
+    assert(listener.posted & bit(index) != 0);
     if (socket.flags.closing) {
         listener.posted &= ~bit(index);
         // It may have been faster than the close: that peer is sent away as those in the backlog are.
@@ -230,11 +233,12 @@ fn inherited_bit(index: usize) u16 {
 }
 
 fn move(from: *AcceptMask, to: *AcceptMask, index: usize) void {
+    assert(from.* & bit(index) != 0 and to.* & bit(index) == 0);
     from.* &= ~bit(index);
     to.* |= bit(index);
 }
 
 comptime {
     for (std.enums.values(abi.SocketOption)) |option|
-        std.debug.assert(@backingInt(option) < Inherited.count);
+        assert(@backingInt(option) < Inherited.count);
 }

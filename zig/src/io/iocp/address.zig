@@ -26,7 +26,7 @@ fn is_unix(address: *const abi.Address) bool {
     return address.family == @backingInt(abi.AddressFamily.unix);
 }
 
-/// Null for a path that is empty, too long, or holds a NUL: this system knows no names that are no files.
+/// Null for a path that is empty, too long, or holds a NUL: every name of this system is a file.
 pub fn to_unix(path: *const abi.Path) ?Native {
     if (path.length == 0 or path.length > abi.path_bytes_max) return null;
     if (std.mem.findScalar(u8, path.slice(), 0) != null) return null;

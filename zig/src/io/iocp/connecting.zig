@@ -52,7 +52,7 @@ pub fn connect(port: *Port, socket: *Socket, id: u32, request: *const abi.Connec
 }
 
 /// ConnectEx is documented for other sockets only. A Unix socket's connect is done or refused at once, since
-/// nobody but this machine takes part; what would have to wait is told as a full queue, to be tried again.
+/// only this machine takes part. One that would have to wait is reported as a full queue, for another attempt.
 fn connect_path(port: *Port, socket: *Socket, id: u32, request: *const abi.ConnectRequest) common.Result {
     const remote = addresses.to_unix(&request.path) orelse return .{ .status = .invalid_argument };
     const opened = handles.open(remote.family);

@@ -176,7 +176,7 @@ fn post_send(
     return .{ .status = .would_block, .count = count };
 }
 
-/// The receiver's address, empty where the socket is connected; null for a family that is none.
+/// The receiver's address, empty where the socket is connected; null for an invalid family.
 fn receiver(datagram: *const common.Datagram) ?addresses.Native {
     const bytes = datagram.address orelse {
         var none = std.mem.zeroes(addresses.Native);

@@ -7,6 +7,7 @@ const constants = @import("../../constants.zig");
 const driver = @import("driver.zig");
 const windows = @import("../windows.zig");
 const status = @import("status.zig");
+const assert = std.debug.assert;
 
 pub const Kind = enum(u8) { none = 0, receive, send, connect, accept, poll };
 
@@ -17,7 +18,7 @@ pub const Operation = struct {
     pending: bool,
 
     pub fn begin(operation: *Operation, kind: Kind) *windows.Overlapped {
-        std.debug.assert(!operation.pending);
+        assert(!operation.pending);
         operation.* = .{ .overlapped = .{}, .kind = kind, .pending = true };
         return &operation.overlapped;
     }
@@ -34,6 +35,7 @@ pub const Operation = struct {
 
     /// What the call that began the operation answered. `skips`: immediate success queues no packet.
     pub fn began(operation: *Operation, succeeded: bool, skips: bool) Began {
+        assert(operation.pending and operation.kind != .none);
         if (succeeded) {
             operation.pending = !skips;
             return .{ .state = if (skips) .done else .pending };
@@ -148,6 +150,6 @@ pub const Listener = struct {
     file: u64,
 
     comptime {
-        std.debug.assert(constants.accepts_posted_max <= @bitSizeOf(AcceptMask));
+        assert(constants.accepts_posted_max <= @bitSizeOf(AcceptMask));
     }
 };

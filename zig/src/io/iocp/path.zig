@@ -12,7 +12,7 @@ const Wide = [abi.path_bytes_max + 1]u16;
 /// IO_REPARSE_TAG_AF_UNIX
 const tag_unix: u32 = 0x80000023;
 
-/// When it was made names a file that is made anew at the same path. 0 is none.
+/// When it was made tells it from a later file at the same path. 0 is none.
 pub const Identity = u64;
 
 const File = struct { identity: Identity, is_socket: bool };

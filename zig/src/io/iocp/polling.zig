@@ -97,7 +97,7 @@ pub fn cancel(port: *Port, listener: *Listener) void {
     _ = windows.CancelIoEx(port.sockets_device.?, &listener.poll.operation.overlapped);
 }
 
-/// Takes one connection; where none waits, an event will tell of the next one.
+/// Takes one connection; where none waits, an event will announce the next one.
 pub fn accept(port: *Port, socket: *Socket, listener: *Listener) common.AcceptResult {
     if (socket.handle == 0) return .{ .status = .invalid_state };
     var native = std.mem.zeroes(addresses.Native);
@@ -121,7 +121,7 @@ fn refused(port: *Port, listener: *Listener, result: common.Result) common.Accep
     const number = listener.poll.number;
     listener.poll.number = 0;
     const asked = ask(port, listener);
-    // Whoever cannot be told must come back by himself, and not at once.
+    // Without an event the caller must try again later.
     if (asked.failed()) return .{ .status = .descriptors_exhausted, .system_error = asked.system_error };
     if (number != 0) return .{ .status = .descriptors_exhausted, .system_error = number };
     return .{ .status = .would_block };

@@ -11,7 +11,7 @@ const status = @import("status.zig");
 /// Milliseconds between two tries to give a packet back while the kernel has no memory for it.
 const post_retry_ms: u32 = 1;
 
-/// Tries of one wake. Whoever waits looks at the flag beside it as well, if only after a slice of its wait.
+/// Tries of one wake. A waiting thread also looks at the flag beside it, after a slice of its wait at the latest.
 const wake_attempts_max = 100;
 
 /// WAIT_TIMEOUT
@@ -149,7 +149,7 @@ pub const Port = struct {
         const packet = entry[0];
         const key = packet.completion_key;
         // The OVERLAPPED keeps its status and byte count over this. A packet lost is a connection that
-        // never ends, so this goes on until the kernel has memory again or the port is gone.
+        // never ends, so this continues until the kernel has memory again or the port is gone.
         while (windows.PostQueuedCompletionStatus(port.handle, packet.bytes, key, packet.overlapped) == 0) {
             if (windows.GetLastError() == @backingInt(status.SystemError.invalid_handle))
                 return status.last_win32();
@@ -182,7 +182,7 @@ pub const Port = struct {
 
 var winsock_started: std.atomic.Value(bool) = .init(false);
 
-/// Winsock counts its starts, so two threads starting it at once do no harm.
+/// Winsock counts its starts, so two threads may start it at once.
 pub fn start_winsock() common.Result {
     if (winsock_started.load(.acquire)) return .ok;
     var data: windows.WsaData = undefined;

@@ -8,6 +8,7 @@ const windows = @import("../windows.zig");
 const operations = @import("operation.zig");
 const Port = @import("port.zig").Port;
 const status = @import("status.zig");
+const assert = std.debug.assert;
 
 const Socket = operations.Socket;
 
@@ -79,7 +80,7 @@ pub fn complete_receive(socket: *Socket) common.Event {
 /// that its end shows in time what a slow peer takes: the system does not tell how far a send has come.
 pub fn send(port: *Port, socket: *Socket, spans: []const common.Span) common.SendResult {
     if (socket.handle == 0) return .{ .status = .not_connected };
-    // One send at a time, so that bytes stay in order and a packet tells of one thing.
+    // One send at a time, so that bytes stay in order and a packet reports one thing.
     if (socket.send.pending) return .{ .status = .would_block };
     if (spans.len > constants.send_spans_max) return .{ .status = .invalid_argument };
     var total: u32 = 0;
@@ -88,6 +89,7 @@ pub fn send(port: *Port, socket: *Socket, spans: []const common.Span) common.Sen
     while (sent < total) {
         const part = send_once(port, socket, spans, sent);
         sent += part.bytes;
+        assert(sent <= total);
         switch (part.status) {
             .ok => {},
             .would_block => return .{ .status = .would_block, .bytes = sent },
@@ -117,6 +119,7 @@ fn send_once(port: *Port, socket: *Socket, spans: []const common.Span, from: u32
 }
 
 fn call(port: *Port, socket: *Socket, buffers: []windows.WsaBuffer, total: u32) common.SendResult {
+    assert(buffers.len > 0 and total > 0);
     const overlapped = socket.send.begin(.send);
     var sent: u32 = 0;
     const failed = windows.WSASend(socket.handle, buffers.ptr, @intCast(buffers.len), &sent, 0, overlapped, null);
@@ -138,7 +141,7 @@ fn call(port: *Port, socket: *Socket, buffers: []windows.WsaBuffer, total: u32) 
     }
 }
 
-/// An empty success as packet lets the caller go on behind what was taken.
+/// An empty success as packet lets the caller continue behind the bytes that were taken.
 fn go_on_later(port: *Port, socket: *Socket, sent: u32) common.SendResult {
     socket.send.overlapped = .{};
     const posted = port.post(&socket.send);

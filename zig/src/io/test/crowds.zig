@@ -6,10 +6,13 @@ const std = @import("std");
 const abi = @import("../../abi.zig");
 const constants = @import("../../constants.zig");
 const dialogue = @import("dialogue.zig");
-const expect_status = @import("harness.zig").expect_status;
+const harness = @import("harness.zig");
+const io = @import("../../io.zig");
+const Harness = harness.Harness;
+const expect_status = harness.expect_status;
 
 /// Connections come and go, so that slots, generations and the kernel's descriptors are used again.
-pub fn storm_of_connections(h: anytype) !void {
+pub fn storm_of_connections(h: *Harness) !void {
     const rounds = 60;
     const at_once = 12;
     h.accept_mode = .echo;
@@ -42,7 +45,7 @@ pub fn storm_of_connections(h: anytype) !void {
 }
 
 /// No slot is left: connecting is refused, accepting waits and goes on when a slot comes back.
-pub fn slots_run_out(h: anytype) !void {
+pub fn slots_run_out(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     _ = try h.submit(.{ .operation = .pause, .id = listener.id });
     const client_count = h.configuration.slots - 1;
@@ -65,7 +68,7 @@ pub fn slots_run_out(h: anytype) !void {
 }
 
 /// Listeners that wait for a slot are closed while they wait.
-pub fn waiting_listeners_close(h: anytype) !void {
+pub fn waiting_listeners_close(h: *Harness) !void {
     var listeners: [2]dialogue.Listener = undefined;
     for (&listeners) |*listener| {
         listener.* = try dialogue.listen(h, .{});
@@ -89,7 +92,7 @@ pub fn waiting_listeners_close(h: anytype) !void {
 }
 
 /// A listener with a limit accepts exactly what it was allowed; the rest waits and comes when more is.
-pub fn accepts_are_limited(h: anytype) !void {
+pub fn accepts_are_limited(h: *Harness) !void {
     const clients = 12;
     const listener = try dialogue.listen_limited(h, .{}, 2);
     for (0..clients) |_| _ = try dialogue.connect(h, listener.port);
@@ -118,7 +121,7 @@ pub fn accepts_are_limited(h: anytype) !void {
 }
 
 /// No descriptor is left: accepting backs off and counts, connecting answers, and all goes on afterwards.
-pub fn descriptors_run_out(h: anytype) !void {
+pub fn descriptors_run_out(h: *Harness) !void {
     const clients = 6;
     h.accept_mode = .echo;
     const listener = try dialogue.listen(h, .{});
@@ -126,7 +129,7 @@ pub fn descriptors_run_out(h: anytype) !void {
     var ids: [clients]u32 = undefined;
     for (&ids) |*id| id.* = try dialogue.connect(h, listener.port);
 
-    var shortage = try Shortage(@TypeOf(h.loop.io)).begin(&h.loop.io);
+    var shortage = try Shortage.begin(&h.loop.io);
     const refused = dialogue.try_connect(h, listener.port, .{});
     _ = try h.submit(.{ .operation = .resume_reading, .id = listener.id });
     const turned = wait_for_exhaustion(h);
@@ -138,7 +141,7 @@ pub fn descriptors_run_out(h: anytype) !void {
     for (ids) |id| try dialogue.transfer(h, id, id, 500, 100);
 }
 
-fn wait_for_exhaustion(h: anytype) !void {
+fn wait_for_exhaustion(h: *Harness) !void {
     while (h.statistic(.accept_descriptors_exhausted) == 0) try h.turn();
     const polls = h.statistic(.polls);
     const exhausted = h.statistic(.accept_descriptors_exhausted);
@@ -150,47 +153,43 @@ fn wait_for_exhaustion(h: anytype) !void {
     try std.testing.expect(h.statistic(.polls) - polls > tries);
 }
 
-/// Takes the process's descriptors away for a while, or the fake kernel's.
-fn Shortage(comptime Io: type) type {
-    if (@hasField(Io, "descriptors_exhausted")) return struct {
-        io: *Io,
+/// Takes the descriptors of the process away for a while, or those of the fake kernel.
+const Shortage = if (io.is_fake) struct {
+    io: *io.Io,
 
-        fn begin(io: *Io) !@This() {
-            io.descriptors_exhausted = true;
-            return .{ .io = io };
-        }
+    fn begin(kernel: *io.Io) !Shortage {
+        kernel.descriptors_exhausted = true;
+        return .{ .io = kernel };
+    }
 
-        fn end(self: *@This()) void {
-            self.io.descriptors_exhausted = false;
-        }
-    };
-    if (builtin.os.tag == .linux) return struct {
-        const linux = std.os.linux;
-        before: linux.rlimit,
+    fn end(self: *Shortage) void {
+        self.io.descriptors_exhausted = false;
+    }
+} else if (builtin.os.tag == .linux) struct {
+    const linux = std.os.linux;
+    before: linux.rlimit,
 
-        fn begin(_: *Io) !@This() {
-            var before: linux.rlimit = undefined;
-            if (linux.getrlimit(.NOFILE, &before) != 0) return error.NoLimit;
-            // Only numbers at or above the limit are refused, so it goes to the lowest free one.
-            const free = linux.dup(0);
-            if (linux.errno(free) != .SUCCESS) return error.NoDescriptor;
-            _ = linux.close(@intCast(free));
-            const none: linux.rlimit = .{ .cur = free, .max = before.max };
-            if (linux.setrlimit(.NOFILE, &none) != 0) return error.NoLimit;
-            return .{ .before = before };
-        }
+    fn begin(_: *io.Io) !Shortage {
+        var before: linux.rlimit = undefined;
+        if (linux.getrlimit(.NOFILE, &before) != 0) return error.NoLimit;
+        // Only numbers at or above the limit are refused, so it goes to the lowest free one.
+        const free = linux.dup(0);
+        if (linux.errno(free) != .SUCCESS) return error.NoDescriptor;
+        _ = linux.close(@intCast(free));
+        const none: linux.rlimit = .{ .cur = free, .max = before.max };
+        if (linux.setrlimit(.NOFILE, &none) != 0) return error.NoLimit;
+        return .{ .before = before };
+    }
 
-        fn end(self: *@This()) void {
-            _ = linux.setrlimit(.NOFILE, &self.before);
-        }
-    };
-    // Windows has no limit on handles a process could lower for itself.
-    return struct {
-        fn begin(_: *Io) !@This() {
-            std.debug.print("descriptors_run_out is skipped: handles of a process have no limit here\n", .{});
-            return error.SkipZigTest;
-        }
+    fn end(self: *Shortage) void {
+        _ = linux.setrlimit(.NOFILE, &self.before);
+    }
+} else struct {
+    // Windows has no limit on handles that a process could lower for itself.
+    fn begin(_: *io.Io) !Shortage {
+        std.debug.print("descriptors_run_out is skipped: handles of a process have no limit here\n", .{});
+        return error.SkipZigTest;
+    }
 
-        fn end(_: *@This()) void {}
-    };
-}
+    fn end(_: *Shortage) void {}
+};

@@ -5,16 +5,19 @@ const std = @import("std");
 const abi = @import("../../abi.zig");
 const constants = @import("../../constants.zig");
 const dialogue = @import("dialogue.zig");
-const expect_status = @import("harness.zig").expect_status;
+const harness = @import("harness.zig");
+const io = @import("../../io.zig");
+const Harness = harness.Harness;
+const expect_status = harness.expect_status;
 
 const address_bytes = constants.datagram_address_bytes;
 const Socket = struct { id: u32, port: u16 };
 
-fn try_open(h: anytype, request: *abi.DatagramRequest) !abi.Record {
+fn try_open(h: *Harness, request: *abi.DatagramRequest) !abi.Record {
     return dialogue.ask(h, .datagram_open, .{}, 0, request);
 }
 
-fn open_with(h: anytype, bytes: u32, remote: ?u16) !Socket {
+fn open_with(h: *Harness, bytes: u32, remote: ?u16) !Socket {
     var request: abi.DatagramRequest = .{
         .address = dialogue.loopback(0),
         .remote = dialogue.loopback(remote orelse 0),
@@ -27,7 +30,7 @@ fn open_with(h: anytype, bytes: u32, remote: ?u16) !Socket {
     return .{ .id = record.id, .port = request.address.port };
 }
 
-fn open(h: anytype, bytes: u32) !Socket {
+fn open(h: *Harness, bytes: u32) !Socket {
     return open_with(h, bytes, null);
 }
 
@@ -36,7 +39,7 @@ fn pattern(number: u32, position: usize) u8 {
 }
 
 /// Submits datagram `number` of `length` bytes to a port; false when the ring has no room now.
-fn send(h: anytype, from: u32, port: u16, number: u32, length: u32) !bool {
+fn send(h: *Harness, from: u32, port: u16, number: u32, length: u32) !bool {
     if (!h.can_send()) return false;
     const segment = h.take_segment() orelse return false;
     const size = h.configuration.segment_size;
@@ -55,13 +58,13 @@ fn send(h: anytype, from: u32, port: u16, number: u32, length: u32) !bool {
     return true;
 }
 
-fn address_of(h: anytype, record: abi.Record) abi.Address {
+fn address_of(h: *Harness, record: abi.Record) abi.Address {
     const begin = record.segment * h.configuration.segment_size + record.offset - address_bytes;
     return std.mem.bytesToValue(abi.Address, h.segments[begin..][0..address_bytes]);
 }
 
 /// The number of a received datagram, every byte of it checked.
-fn check(h: anytype, record: abi.Record, from: u16) !u32 {
+fn check(h: *Harness, record: abi.Record, from: u16) !u32 {
     const bytes = h.bytes_of(record);
     const number = std.mem.readInt(u32, bytes[0..4], .little);
     for (bytes[4..], 4..) |byte, position| try std.testing.expectEqual(pattern(number, position), byte);
@@ -72,14 +75,13 @@ fn check(h: anytype, record: abi.Record, from: u16) !u32 {
     return number;
 }
 
-fn loses_none(h: anytype) bool {
-    const Io = @TypeOf(h.*).Backend;
-    if (!@hasField(Io, "network")) return true;
+fn loses_none(h: *Harness) bool {
+    if (!io.is_fake) return true;
     const faults = h.loop.io.network.faults;
     return faults.datagram_lost == 0 and faults.datagram_reordered == 0 and faults.datagram_doubled == 0;
 }
 
-fn refusal(h: anytype, mark: usize) ?abi.Status {
+fn refusal(h: *Harness, mark: usize) ?abi.Status {
     for (h.log.items[mark..]) |record| {
         if (record.operation != @backingInt(abi.Operation.datagram_send)) continue;
         if (record.status != 0) return @fromBackingInt(record.status);
@@ -87,7 +89,7 @@ fn refusal(h: anytype, mark: usize) ?abi.Status {
     return null;
 }
 
-pub fn datagrams_arrive_whole(h: anytype) !void {
+pub fn datagrams_arrive_whole(h: *Harness) !void {
     const receiver = try open(h, 900);
     const sender = try open(h, 900);
     const lengths = [_]u32{ 4, 5, 100, 512, 899, 900 };
@@ -112,7 +114,7 @@ pub fn datagrams_arrive_whole(h: anytype) !void {
     while (h.statistic(.datagrams_sent) < 200) try h.turn();
 }
 
-pub fn kept_datagrams_share_segments(h: anytype) !void {
+pub fn kept_datagrams_share_segments(h: *Harness) !void {
     if (!loses_none(h)) return error.SkipZigTest;
     const receiver = try open(h, 100);
     const sender = try open(h, 100);
@@ -127,7 +129,7 @@ pub fn kept_datagrams_share_segments(h: anytype) !void {
     try std.testing.expectEqual(@as(u32, 0), h.header.segments_held);
 }
 
-pub fn empty_datagrams_are_some(h: anytype) !void {
+pub fn empty_datagrams_are_some(h: *Harness) !void {
     const receiver = try open(h, 64);
     const sender = try open(h, 64);
     for (0..3) |_| _ = try send(h, sender.id, receiver.port, 0, 0);
@@ -140,7 +142,7 @@ pub fn empty_datagrams_are_some(h: anytype) !void {
     }
 }
 
-pub fn long_datagrams_are_cut_and_flagged(h: anytype) !void {
+pub fn long_datagrams_are_cut_and_flagged(h: *Harness) !void {
     const receiver = try open(h, 100);
     const sender = try open(h, 100);
     _ = try send(h, sender.id, receiver.port, 7, 101);
@@ -154,8 +156,8 @@ pub fn long_datagrams_are_cut_and_flagged(h: anytype) !void {
     try std.testing.expectEqual(@as(u64, 1), h.statistic(.datagrams_truncated));
 }
 
-/// What came is sent back as it lies, address and all.
-pub fn received_datagrams_go_back(h: anytype) !void {
+/// Received datagrams are sent back in place, address and all.
+pub fn received_datagrams_go_back(h: *Harness) !void {
     const receiver = try open(h, 256);
     const sender = try open_with(h, 256, receiver.port);
     var returned: u32 = 0;
@@ -172,7 +174,7 @@ pub fn received_datagrams_go_back(h: anytype) !void {
 }
 
 /// Sends what the receiver has got back as it lies; how many came back before.
-fn send_back(h: anytype, receiver: Socket, sender: Socket) !u32 {
+fn send_back(h: *Harness, receiver: Socket, sender: Socket) !u32 {
     var returned: u32 = 0;
     for (h.kept.items) |record| {
         if (record.id != receiver.id) {
@@ -196,7 +198,7 @@ fn send_back(h: anytype, receiver: Socket, sender: Socket) !u32 {
 }
 
 /// A datagram nobody receives is news, not an end: told, counted, and the next one goes.
-pub fn closed_ports_are_survived(h: anytype) !void {
+pub fn closed_ports_are_survived(h: *Harness) !void {
     const gone = try open(h, 64);
     _ = try dialogue.close(h, gone.id);
     const sender = try open_with(h, 64, gone.port);
@@ -218,7 +220,7 @@ pub fn closed_ports_are_survived(h: anytype) !void {
     try std.testing.expectEqual(gone.port, h.header.address.port);
 }
 
-pub fn refused_datagrams_leave_the_others(h: anytype) !void {
+pub fn refused_datagrams_leave_the_others(h: *Harness) !void {
     const receiver = try open(h, 64);
     const sender = try open(h, 64);
     const mark = h.log.items.len;
@@ -242,7 +244,7 @@ pub fn refused_datagrams_leave_the_others(h: anytype) !void {
     if (loses_none(h)) while (h.kept.items.len < 2) try h.turn();
 }
 
-pub fn wrong_submissions_are_refused(h: anytype) !void {
+pub fn wrong_submissions_are_refused(h: *Harness) !void {
     const receiver = try open(h, 64);
     const listener = try dialogue.listen(h, .{});
     const segment = try dialogue.take_segment(h);
@@ -288,7 +290,7 @@ pub fn wrong_submissions_are_refused(h: anytype) !void {
     try expect_status(.invalid_argument, @fromBackingInt((try try_open(h, &request)).status));
 }
 
-pub fn paused_sockets_are_left_alone(h: anytype) !void {
+pub fn paused_sockets_are_left_alone(h: *Harness) !void {
     if (!loses_none(h)) return error.SkipZigTest;
     const receiver = try open(h, 64);
     const sender = try open(h, 64);
@@ -302,8 +304,8 @@ pub fn paused_sockets_are_left_alone(h: anytype) !void {
     while (h.kept.items.len < 5) try h.turn();
 }
 
-/// Segments all held: receiving stops by itself and goes on as they come back.
-pub fn exhausted_ring_receives_later(h: anytype) !void {
+/// Segments all held: receiving stops by itself and resumes as they come back.
+pub fn exhausted_ring_receives_later(h: *Harness) !void {
     if (!loses_none(h)) return error.SkipZigTest;
     const receiver = try open(h, 64);
     const sender = try open(h, 64);
@@ -318,7 +320,7 @@ pub fn exhausted_ring_receives_later(h: anytype) !void {
 }
 
 /// Closing with datagrams under way ends in one completion, whatever the kernel still holds.
-pub fn closing_ends_once(h: anytype) !void {
+pub fn closing_ends_once(h: *Harness) !void {
     const receiver = try open(h, 64);
     for (0..20) |round| {
         const sender = try open(h, 64);

@@ -4,6 +4,7 @@ const builtin = @import("builtin");
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const harness = @import("harness.zig");
+const Harness = harness.Harness;
 
 pub const Listener = struct { id: u32, port: u16 };
 pub const Pair = struct { client: u32, server: u32 };
@@ -35,7 +36,7 @@ fn unix() abi.Address {
 }
 
 /// The latest completion of a submission; null when there is none yet.
-pub fn answer(h: anytype, operation: abi.Operation, tag: u32) ?abi.Record {
+pub fn answer(h: *Harness, operation: abi.Operation, tag: u32) ?abi.Record {
     var position = h.log.items.len;
     while (position > 0) {
         position -= 1;
@@ -45,20 +46,20 @@ pub fn answer(h: anytype, operation: abi.Operation, tag: u32) ?abi.Record {
     return null;
 }
 
-pub fn await_answer(h: anytype, operation: abi.Operation, tag: u32) !abi.Record {
+pub fn await_answer(h: *Harness, operation: abi.Operation, tag: u32) !abi.Record {
     while (true) {
         if (answer(h, operation, tag)) |record| return record;
         try h.turn();
     }
 }
 
-pub fn expect_answer(h: anytype, operation: abi.Operation, tag: u32, status: abi.Status) !void {
+pub fn expect_answer(h: *Harness, operation: abi.Operation, tag: u32, status: abi.Status) !void {
     const record = try await_answer(h, operation, tag);
     try std.testing.expectEqual(status, @as(abi.Status, @fromBackingInt(record.status)));
 }
 
 /// Submits an operation whose request lies in a segment; the answer, with the request left in place of `request`.
-pub fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, argument: u32, request: anytype) !abi.Record {
+pub fn ask(h: *Harness, operation: abi.Operation, flags: abi.Flags, argument: u32, request: anytype) !abi.Record {
     const segment = try take_segment(h);
     const bytes = std.mem.asBytes(request);
     const place = h.segments[segment * h.configuration.segment_size ..][0..bytes.len];
@@ -76,23 +77,23 @@ pub fn ask(h: anytype, operation: abi.Operation, flags: abi.Flags, argument: u32
     return record;
 }
 
-pub fn take_segment(h: anytype) !u32 {
+pub fn take_segment(h: *Harness) !u32 {
     while (true) {
         if (h.take_segment()) |segment| return segment;
         try h.turn();
     }
 }
 
-pub fn try_listen(h: anytype, request: *abi.ListenRequest) !abi.Record {
+pub fn try_listen(h: *Harness, request: *abi.ListenRequest) !abi.Record {
     return ask(h, .listen, .{}, 0, request);
 }
 
-pub fn listen(h: anytype, flags: abi.ListenFlags) !Listener {
+pub fn listen(h: *Harness, flags: abi.ListenFlags) !Listener {
     return listen_limited(h, flags, 0);
 }
 
-/// A listener that accepts so many until it is allowed more; 0 is no limit.
-pub fn listen_limited(h: anytype, flags: abi.ListenFlags, accepts: u32) !Listener {
+/// A listener that accepts the given number until it is allowed more; 0 is unlimited.
+pub fn listen_limited(h: *Harness, flags: abi.ListenFlags, accepts: u32) !Listener {
     var request: abi.ListenRequest = .{ .address = loopback(0), .backlog = 0, .flags = flags };
     if (h.unix) {
         h.ports += 1;
@@ -110,7 +111,7 @@ pub fn listen_limited(h: anytype, flags: abi.ListenFlags, accepts: u32) !Listene
     return .{ .id = record.id, .port = request.address.port };
 }
 
-pub fn try_connect(h: anytype, port: u16, flags: abi.Flags) !abi.Record {
+pub fn try_connect(h: *Harness, port: u16, flags: abi.Flags) !abi.Record {
     var request: abi.ConnectRequest = .{
         .address = if (h.unix) unix() else loopback(port),
         .path = if (h.unix) path_of(port) else .{},
@@ -120,14 +121,14 @@ pub fn try_connect(h: anytype, port: u16, flags: abi.Flags) !abi.Record {
     return ask(h, .connect, flags, 0, &request);
 }
 
-pub fn connect(h: anytype, port: u16) !u32 {
+pub fn connect(h: *Harness, port: u16) !u32 {
     const record = try try_connect(h, port, .{});
     try harness.expect_status(.ok, @fromBackingInt(record.status));
     return record.id;
 }
 
 /// The first connection accepted behind this place of the log.
-pub fn await_accept(h: anytype, mark: usize) !u32 {
+pub fn await_accept(h: *Harness, mark: usize) !u32 {
     var position = mark;
     while (true) {
         while (position < h.log.items.len) : (position += 1) {
@@ -139,19 +140,19 @@ pub fn await_accept(h: anytype, mark: usize) !u32 {
 }
 
 /// A connection with both of its ends in this loop.
-pub fn pair(h: anytype, listener: Listener) !Pair {
+pub fn pair(h: *Harness, listener: Listener) !Pair {
     const mark = h.log.items.len;
     const client = try connect(h, listener.port);
     return .{ .client = client, .server = try await_accept(h, mark) };
 }
 
-pub fn close(h: anytype, id: u32) !abi.Record {
+pub fn close(h: *Harness, id: u32) !abi.Record {
     const tag = try h.submit(.{ .operation = .close, .id = id });
     return await_answer(h, .close, tag);
 }
 
 /// Sends until the peer at the other end has all `total` bytes of the stream.
-pub fn transfer(h: anytype, from: u32, to: u32, total: u64, step: u32) !void {
+pub fn transfer(h: *Harness, from: u32, to: u32, total: u64, step: u32) !void {
     while (h.peer_of(to).received < total) {
         try h.send_up_to(from, total, step);
         try h.turn();
@@ -160,7 +161,7 @@ pub fn transfer(h: anytype, from: u32, to: u32, total: u64, step: u32) !void {
 }
 
 /// A send that must be refused; its answer. The hold has gone to the library with it.
-pub fn send_refused(h: anytype, id: u32, length: u32) !abi.Record {
+pub fn send_refused(h: *Harness, id: u32, length: u32) !abi.Record {
     const segment = try take_segment(h);
     const tag = try h.submit(.{ .operation = .send, .id = id, .segment = segment, .length = length });
     const record = try await_answer(h, .send, tag);

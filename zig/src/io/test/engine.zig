@@ -6,13 +6,16 @@ const std = @import("std");
 const abi = @import("../../abi.zig");
 const constants = @import("../../constants.zig");
 const dialogue = @import("dialogue.zig");
-const expect_status = @import("harness.zig").expect_status;
+const harness = @import("harness.zig");
+const turn = @import("../../loop/turn.zig");
+const Harness = harness.Harness;
+const expect_status = harness.expect_status;
 
 fn status_of(record: abi.Record) abi.Status {
     return @fromBackingInt(record.status);
 }
 
-pub fn timers_fire_once(h: anytype) !void {
+pub fn timers_fire_once(h: *Harness) !void {
     const begin = h.loop.io.now_ms();
     const late = try h.submit(.{ .operation = .timer, .id = 1, .argument = 40 });
     const early = try h.submit(.{ .operation = .timer, .id = 2, .argument = 5 });
@@ -39,7 +42,7 @@ pub fn timers_fire_once(h: anytype) !void {
 }
 
 /// A wake ends a wait that nothing else would end, and many wakes are one.
-pub fn wakes_arrive(h: anytype) !void {
+pub fn wakes_arrive(h: *Harness) !void {
     try h.turns(3);
     for (0..3) |_| {
         const before = h.statistic(.wakes);
@@ -52,7 +55,7 @@ pub fn wakes_arrive(h: anytype) !void {
 }
 
 /// More submissions than a turn's completions: none is lost, each is answered once.
-pub fn full_rings_lose_nothing(h: anytype) !void {
+pub fn full_rings_lose_nothing(h: *Harness) !void {
     const count = h.configuration.submission_records;
     const first = h.tag + 1;
     for (0..count) |_| _ = try h.submit(.{ .operation = .pause, .id = abi.invalid_id });
@@ -69,7 +72,7 @@ pub fn full_rings_lose_nothing(h: anytype) !void {
 }
 
 /// A completion ring nobody empties stops the loop from producing; what happened meanwhile comes later.
-pub fn untaken_completions_wait(h: anytype) !void {
+pub fn untaken_completions_wait(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     const total = 40_000;
@@ -79,13 +82,13 @@ pub fn untaken_completions_wait(h: anytype) !void {
     while (h.peer_of(pair.server).received < total) : (rounds += 1) {
         try h.send_up_to(pair.client, total, 100);
         // Several polls for each time completions are taken.
-        for (0..rounds % 5) |_| _ = h.loop.poll(1);
+        for (0..rounds % 5) |_| _ = turn.poll(h.loop, 1);
         try h.turn();
     }
     while (h.statistic(.timers_fired) < timers) try h.turn();
 }
 
-pub fn unknown_operations_are_refused(h: anytype) !void {
+pub fn unknown_operations_are_refused(h: *Harness) !void {
     for ([_]abi.Operation{ .none, .accept, .receive, .wake }) |operation| {
         _ = try h.submit(.{ .operation = operation });
         const before = h.statistic(.submissions_invalid);
@@ -95,7 +98,7 @@ pub fn unknown_operations_are_refused(h: anytype) !void {
     try std.testing.expectEqual(@as(usize, 3), h.log.items.len);
 }
 
-pub fn addresses_and_options(h: anytype) !void {
+pub fn addresses_and_options(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .no_delay = true });
     const pair = try dialogue.pair(h, listener);
     const local = @backingInt(abi.AddressEnd.local);
@@ -118,7 +121,7 @@ pub fn addresses_and_options(h: anytype) !void {
     try expect_status(.invalid_argument, h.loop.set_option(pair.client, 999, 1).status);
 }
 
-pub fn listening_twice_is_refused(h: anytype) !void {
+pub fn listening_twice_is_refused(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     var request: abi.ListenRequest = .{ .address = dialogue.loopback(listener.port), .backlog = 0, .flags = .{} };
     try expect_status(.address_in_use, status_of(try dialogue.try_listen(h, &request)));
@@ -128,7 +131,7 @@ pub fn listening_twice_is_refused(h: anytype) !void {
     try expect_status(.address_family_not_supported, status_of(try dialogue.try_listen(h, &request)));
 }
 
-pub fn refused_connects_leave_nothing(h: anytype) !void {
+pub fn refused_connects_leave_nothing(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     _ = try dialogue.close(h, listener.id);
     for (0..5) |_| {
@@ -139,7 +142,7 @@ pub fn refused_connects_leave_nothing(h: anytype) !void {
 }
 
 /// A connect that is ended before it is done says canceled, and a close follows.
-pub fn connects_can_be_ended(h: anytype) !void {
+pub fn connects_can_be_ended(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     for ([_]abi.Operation{ .close, .abort }) |operation| {
         const segment = h.take_segment().?;
@@ -167,7 +170,7 @@ pub fn connects_can_be_ended(h: anytype) !void {
 }
 
 /// Clients gone before they are accepted disturb nobody behind them.
-pub fn clients_gone_before_accept(h: anytype) !void {
+pub fn clients_gone_before_accept(h: *Harness) !void {
     h.accept_mode = .drop;
     const listener = try dialogue.listen(h, .{});
     _ = try h.submit(.{ .operation = .pause, .id = listener.id });
@@ -186,7 +189,7 @@ pub fn clients_gone_before_accept(h: anytype) !void {
 }
 
 /// A listener closed while connections wait in its queue.
-pub fn listener_closes_with_a_queue(h: anytype) !void {
+pub fn listener_closes_with_a_queue(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     _ = try h.submit(.{ .operation = .pause, .id = listener.id });
     var clients: [5]u32 = undefined;
@@ -197,7 +200,7 @@ pub fn listener_closes_with_a_queue(h: anytype) !void {
     }
 }
 
-pub fn sockets_are_handed_over(h: anytype) !void {
+pub fn sockets_are_handed_over(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .hand_over = true });
     for (0..3) |_| {
         const mark = h.log.items.len;

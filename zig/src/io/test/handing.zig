@@ -4,10 +4,13 @@
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const dialogue = @import("dialogue.zig");
-const expect_status = @import("harness.zig").expect_status;
+const harness = @import("harness.zig");
+const io = @import("../../io.zig");
+const Harness = harness.Harness;
+const expect_status = harness.expect_status;
 
-/// Raw sockets told of behind `mark` of the log; they are closed.
-fn take(h: anytype, mark: *usize) u32 {
+/// Closes the raw sockets reported behind `mark` of the log; how many.
+fn take(h: *Harness, mark: *usize) u32 {
     var count: u32 = 0;
     while (mark.* < h.log.items.len) : (mark.* += 1) {
         const record = h.log.items[mark.*];
@@ -18,7 +21,7 @@ fn take(h: anytype, mark: *usize) u32 {
     return count;
 }
 
-fn expect_raw(h: anytype, mark: *usize, count: u32) !void {
+fn expect_raw(h: *Harness, mark: *usize, count: u32) !void {
     var taken: u32 = 0;
     while (taken < count) {
         try h.turn();
@@ -29,8 +32,8 @@ fn expect_raw(h: anytype, mark: *usize, count: u32) !void {
     try std.testing.expectEqual(count, taken);
 }
 
-/// Paused listeners take nothing; those that go on take all that waited, once each.
-pub fn pauses_leave_all_in_the_queue(h: anytype) !void {
+/// Paused listeners take nothing; resumed ones take all that waited, once each.
+pub fn pauses_leave_all_in_the_queue(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .hand_over = true, .paused = true });
     var mark = h.log.items.len;
     for ([_]u32{ 1, 20, 3 }) |burst| {
@@ -48,7 +51,7 @@ pub fn pauses_leave_all_in_the_queue(h: anytype) !void {
 }
 
 /// Pausing and going on in one turn, and twice, loses no connection.
-pub fn pauses_in_a_row_lose_nothing(h: anytype) !void {
+pub fn pauses_in_a_row_lose_nothing(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .hand_over = true });
     var mark = h.log.items.len;
     for (0..8) |round| {
@@ -63,7 +66,7 @@ pub fn pauses_in_a_row_lose_nothing(h: anytype) !void {
 }
 
 /// What waits in the queue of a listener that closes is sent away.
-pub fn those_that_wait_see_the_close(h: anytype) !void {
+pub fn those_that_wait_see_the_close(h: *Harness) !void {
     for ([_]bool{ true, false }) |was_active| {
         const listener = try dialogue.listen(h, .{ .hand_over = true, .paused = !was_active });
         var mark = h.log.items.len;
@@ -84,7 +87,7 @@ pub fn those_that_wait_see_the_close(h: anytype) !void {
 }
 
 /// A listener that was never asked for anything, and one that is waited at, close at once.
-pub fn quiet_listeners_close(h: anytype) !void {
+pub fn quiet_listeners_close(h: *Harness) !void {
     for (0..6) |round| {
         const listener = try dialogue.listen(h, .{ .hand_over = true, .paused = round % 2 == 0 });
         try h.turns(@intCast(round / 2));
@@ -93,11 +96,11 @@ pub fn quiet_listeners_close(h: anytype) !void {
     }
 }
 
-/// A second loop goes on with the same socket: what comes before, between and behind is accepted once each.
-pub fn another_loop_goes_on(h: anytype) !void {
+/// A second loop continues with the same socket: connections before, between and after are accepted once each.
+pub fn another_loop_goes_on(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .hand_over = true });
     var mark = h.log.items.len;
-    var other = try @TypeOf(h.*).open(1, .{});
+    var other = try Harness.open(1, .{});
     defer other.deinit();
     for (0..2) |_| _ = try dialogue.connect(h, listener.port);
     try expect_raw(h, &mark, 2);
@@ -134,7 +137,7 @@ pub fn another_loop_goes_on(h: anytype) !void {
 }
 
 /// A duplicate of a listener's socket in another loop.
-fn listen_on(h: anytype, other: anytype, id: u32, flags: abi.ListenFlags) !u32 {
+fn listen_on(h: *Harness, other: *Harness, id: u32, flags: abi.ListenFlags) !u32 {
     const slot = h.loop.find_listener(id).?;
     var request: abi.ListenRequest = .{
         .address = dialogue.loopback(0),
@@ -147,13 +150,13 @@ fn listen_on(h: anytype, other: anytype, id: u32, flags: abi.ListenFlags) !u32 {
     const record = try dialogue.try_listen(other, &request);
     const status: abi.Status = @fromBackingInt(record.status);
     // The fake kernel begins with its loop and knows nothing of another one.
-    if (@hasDecl(@TypeOf(h.loop.io), "virtual_time") and status == .not_a_listener) return error.SkipZigTest;
+    if (io.is_fake and status == .not_a_listener) return error.SkipZigTest;
     try expect_status(.ok, status);
     return record.id;
 }
 
 /// What does not listen is not taken, and stays whose it was.
-pub fn only_listeners_are_taken(h: anytype) !void {
+pub fn only_listeners_are_taken(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .hand_over = true });
     var mark = h.log.items.len;
     const client = try dialogue.connect(h, listener.port);

@@ -4,7 +4,9 @@
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const dialogue = @import("dialogue.zig");
-const expect_status = @import("harness.zig").expect_status;
+const harness = @import("harness.zig");
+const Harness = harness.Harness;
+const expect_status = harness.expect_status;
 
 const kibi = 1024;
 
@@ -13,7 +15,7 @@ fn status_of(record: abi.Record) abi.Status {
 }
 
 /// One side ends its stream and is still served; then the other ends, and both close.
-fn half_close(h: anytype, ends_first: enum { client, server }) !void {
+fn half_close(h: *Harness, ends_first: enum { client, server }) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     const first = if (ends_first == .client) pair.client else pair.server;
@@ -36,16 +38,16 @@ fn half_close(h: anytype, ends_first: enum { client, server }) !void {
     _ = try dialogue.close(h, first);
 }
 
-pub fn client_half_closes(h: anytype) !void {
+pub fn client_half_closes(h: *Harness) !void {
     try half_close(h, .client);
 }
 
-pub fn server_half_closes(h: anytype) !void {
+pub fn server_half_closes(h: *Harness) !void {
     try half_close(h, .server);
 }
 
 /// The end of the stream waits for a paused reader.
-pub fn paused_reader_sees_the_end_later(h: anytype) !void {
+pub fn paused_reader_sees_the_end_later(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .paused = true });
     const pair = try dialogue.pair(h, listener);
     try h.send_up_to(pair.client, 2000, 1000);
@@ -57,8 +59,8 @@ pub fn paused_reader_sees_the_end_later(h: anytype) !void {
     try std.testing.expectEqual(@as(u64, 2000), h.peer_of(pair.server).received);
 }
 
-/// A paused connection has not seen the reset; the end of its writing side tells of it by its name.
-pub fn shutdown_sees_the_reset(h: anytype) !void {
+/// A paused connection has not seen the reset; the end of its writing side reports it by its name.
+pub fn shutdown_sees_the_reset(h: *Harness) !void {
     // A Unix socket knows no reset.
     if (h.unix) return error.SkipZigTest;
     const listener = try dialogue.listen(h, .{ .paused = true });
@@ -70,7 +72,7 @@ pub fn shutdown_sees_the_reset(h: anytype) !void {
     _ = try dialogue.close(h, pair.server);
 }
 
-pub fn abort_is_seen_as_reset(h: anytype) !void {
+pub fn abort_is_seen_as_reset(h: *Harness) !void {
     // A Unix socket knows no reset: its peer sees the end.
     if (h.unix) return error.SkipZigTest;
     const listener = try dialogue.listen(h, .{});
@@ -90,9 +92,9 @@ fn expect_reset(status: abi.Status) !void {
     if (status != .connection_reset and status != .connection_aborted) return error.NotReset;
 }
 
-/// With all segments held nothing can be received; that a peer has gone is told all the same, unless bytes stand
+/// With all segments held nothing can be received; that a peer has gone is reported all the same, unless bytes stand
 /// before its end.
-pub fn starved_connections_hear_of_the_end(h: anytype) !void {
+pub fn starved_connections_hear_of_the_end(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .paused = true });
     const ended = try dialogue.pair(h, listener);
     const cut = try dialogue.pair(h, listener);
@@ -133,7 +135,7 @@ pub fn starved_connections_hear_of_the_end(h: anytype) !void {
 }
 
 /// Sending to a peer that has gone ends in an error, sooner or later, and in no crash.
-pub fn sending_to_the_gone_fails(h: anytype) !void {
+pub fn sending_to_the_gone_fails(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .paused = true });
     const pair = try dialogue.pair(h, listener);
     const tag = try h.submit(.{ .operation = .abort, .id = pair.client });
@@ -147,7 +149,7 @@ pub fn sending_to_the_gone_fails(h: anytype) !void {
 }
 
 /// Close behind a long queue: all of it arrives, and the close says so.
-pub fn close_flushes_first(h: anytype) !void {
+pub fn close_flushes_first(h: *Harness) !void {
     const total = 256 * kibi;
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
@@ -163,7 +165,7 @@ pub fn close_flushes_first(h: anytype) !void {
 }
 
 /// Abort behind a queue the peer never read: the close tells how much never reached the kernel.
-pub fn abort_counts_what_is_lost(h: anytype) !void {
+pub fn abort_counts_what_is_lost(h: *Harness) !void {
     const slot = @import("../../socket.zig").slot_of;
     const limit = 64 * kibi * kibi;
     const listener = try dialogue.listen(h, .{ .paused = true });
@@ -181,7 +183,7 @@ pub fn abort_counts_what_is_lost(h: anytype) !void {
 
 /// More sends than the queue has entries: the first one refused breaks the stream, so that the peer never
 /// sees a hole, and the close counts what was lost.
-pub fn too_many_sends_break_the_stream(h: anytype) !void {
+pub fn too_many_sends_break_the_stream(h: *Harness) !void {
     const pending = @import("../../socket.zig").slot_of;
     const limit = 64 * kibi * kibi;
     const listener = try dialogue.listen(h, .{ .paused = true });
@@ -217,7 +219,7 @@ pub fn too_many_sends_break_the_stream(h: anytype) !void {
     while (!server.end_seen and server.read_status == .ok) try h.turn();
 }
 
-pub fn stale_ids_are_refused(h: anytype) !void {
+pub fn stale_ids_are_refused(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     const stale = pair.client;
@@ -238,7 +240,7 @@ pub fn stale_ids_are_refused(h: anytype) !void {
     }
 }
 
-pub fn closing_twice_is_refused(h: anytype) !void {
+pub fn closing_twice_is_refused(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .paused = true });
     const pair = try dialogue.pair(h, listener);
     const first = try h.submit(.{ .operation = .close, .id = pair.client });
@@ -252,7 +254,7 @@ pub fn closing_twice_is_refused(h: anytype) !void {
     try std.testing.expectEqual(@as(u32, 1), h.peer_of(pair.client).closes);
 }
 
-pub fn bad_ranges_are_refused(h: anytype) !void {
+pub fn bad_ranges_are_refused(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     const size = h.configuration.segment_size;
@@ -287,7 +289,7 @@ pub fn bad_ranges_are_refused(h: anytype) !void {
 }
 
 /// A conversation is cut after each possible number of turns, by either side, in each way.
-pub fn closing_at_every_step(h: anytype) !void {
+pub fn closing_at_every_step(h: *Harness) !void {
     const steps = 24;
     h.accept_mode = .echo;
     const listener = try dialogue.listen(h, .{});

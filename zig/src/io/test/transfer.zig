@@ -4,10 +4,12 @@
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const dialogue = @import("dialogue.zig");
+const turn = @import("../../loop/turn.zig");
+const Harness = @import("harness.zig").Harness;
 
 const kibi = 1024;
 
-pub fn echo_comes_back(h: anytype) !void {
+pub fn echo_comes_back(h: *Harness) !void {
     h.accept_mode = .echo;
     const listener = try dialogue.listen(h, .{ .no_delay = true });
     const pair = try dialogue.pair(h, listener);
@@ -19,7 +21,7 @@ pub fn echo_comes_back(h: anytype) !void {
 }
 
 /// An echo of a long stream: what is under way stays bounded, since both ends share one ring.
-pub fn long_echo_comes_back(h: anytype) !void {
+pub fn long_echo_comes_back(h: *Harness) !void {
     const total = 1024 * kibi;
     const window = 8 * kibi;
     h.accept_mode = .echo;
@@ -32,14 +34,14 @@ pub fn long_echo_comes_back(h: anytype) !void {
     }
 }
 
-pub fn long_stream_arrives(h: anytype) !void {
+pub fn long_stream_arrives(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     try dialogue.transfer(h, pair.client, pair.server, 4096 * kibi, 1024);
     try std.testing.expectEqual(@as(u64, 0), h.peer_of(pair.client).received);
 }
 
-pub fn long_streams_cross(h: anytype) !void {
+pub fn long_streams_cross(h: *Harness) !void {
     const total = 1024 * kibi;
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
@@ -53,7 +55,7 @@ pub fn long_streams_cross(h: anytype) !void {
 }
 
 /// Many small sends of one turn leave as few gathered ones.
-pub fn small_sends_gather(h: anytype) !void {
+pub fn small_sends_gather(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     const before = h.statistic(.sends);
@@ -65,7 +67,7 @@ pub fn small_sends_gather(h: anytype) !void {
 
 /// A peer that does not read: the rest waits in the queue, the count of waiting bytes is shown, and one
 /// completion tells when all is gone.
-pub fn unread_bytes_wait(h: anytype) !void {
+pub fn unread_bytes_wait(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{ .paused = true });
     const pair = try dialogue.pair(h, listener);
     const slot = @import("../../socket.zig").slot_of(pair.client);
@@ -92,7 +94,7 @@ pub fn unread_bytes_wait(h: anytype) !void {
     try std.testing.expectEqual(abi.Status.ok, h.peer_of(pair.client).send_status);
 }
 
-pub fn paused_reader_is_left_alone(h: anytype) !void {
+pub fn paused_reader_is_left_alone(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
     try dialogue.transfer(h, pair.client, pair.server, 100, 100);
@@ -104,9 +106,9 @@ pub fn paused_reader_is_left_alone(h: anytype) !void {
     try dialogue.transfer(h, pair.client, pair.server, 5000, 500);
 }
 
-/// Segments all held: reading stops by itself, a counter tells, nothing is lost, and it goes on as segments
+/// Segments all held: reading stops by itself, a counter tells, nothing is lost, and it resumes as segments
 /// come back one by one.
-pub fn exhausted_ring_recovers(h: anytype) !void {
+pub fn exhausted_ring_recovers(h: *Harness) !void {
     const total = 12 * kibi;
     const listener = try dialogue.listen(h, .{ .paused = true });
     const pair = try dialogue.pair(h, listener);
@@ -131,7 +133,7 @@ pub fn exhausted_ring_recovers(h: anytype) !void {
 }
 
 /// Received bytes that are kept lie undisturbed while further ones arrive around them.
-pub fn kept_bytes_stay(h: anytype) !void {
+pub fn kept_bytes_stay(h: *Harness) !void {
     h.accept_mode = .keep;
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);
@@ -148,7 +150,7 @@ pub fn kept_bytes_stay(h: anytype) !void {
 }
 
 /// The segments kept are the end of the stream received so far.
-fn expect_stream(h: anytype, received: u64) !void {
+fn expect_stream(h: *Harness, received: u64) !void {
     var length: u64 = 0;
     for (h.kept.items) |record| length += record.length;
     var position = received - length;
@@ -161,14 +163,14 @@ fn expect_stream(h: anytype, received: u64) !void {
 }
 
 /// Completions nobody takes: the loop stops producing and loses none.
-pub fn full_completion_ring_waits(h: anytype) !void {
+pub fn full_completion_ring_waits(h: *Harness) !void {
     const records = h.configuration.completion_records;
     const timers = h.configuration.timers;
     for (0..4 * records / timers) |round| {
         for (0..timers) |index| {
             _ = try h.submit(.{ .operation = .timer, .id = @intCast(index), .argument = 0 });
         }
-        if (round % 2 == 0) _ = h.loop.poll(0);
+        if (round % 2 == 0) _ = turn.poll(h.loop, 0);
     }
     const listener = try dialogue.listen(h, .{});
     const pair = try dialogue.pair(h, listener);

@@ -3,7 +3,9 @@
 const std = @import("std");
 const abi = @import("../../abi.zig");
 const dialogue = @import("dialogue.zig");
-const expect_status = @import("harness.zig").expect_status;
+const harness = @import("harness.zig");
+const Harness = harness.Harness;
+const expect_status = harness.expect_status;
 
 const family: u16 = @backingInt(abi.AddressFamily.unix);
 
@@ -11,7 +13,7 @@ fn status_of(record: abi.Record) abi.Status {
     return @fromBackingInt(record.status);
 }
 
-pub fn both_ends_tell_the_path(h: anytype) !void {
+pub fn both_ends_tell_the_path(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const mark = h.log.items.len;
     const pair = try dialogue.pair(h, listener);
@@ -31,7 +33,7 @@ pub fn both_ends_tell_the_path(h: anytype) !void {
     try std.testing.expectEqual(@as(u32, 0), h.header.path.length);
 }
 
-pub fn a_path_is_listened_at_once(h: anytype) !void {
+pub fn a_path_is_listened_at_once(h: *Harness) !void {
     const first = try dialogue.listen(h, .{});
     h.ports -= 1;
     var request: abi.ListenRequest = .{
@@ -50,7 +52,7 @@ pub fn a_path_is_listened_at_once(h: anytype) !void {
     _ = try dialogue.pair(h, second);
 }
 
-pub fn nobody_listens(h: anytype) !void {
+pub fn nobody_listens(h: *Harness) !void {
     const listener = try dialogue.listen(h, .{});
     const record = try dialogue.try_connect(h, listener.port + 1, .{});
     const status = status_of(record);
@@ -58,7 +60,7 @@ pub fn nobody_listens(h: anytype) !void {
     try std.testing.expect(status == .connection_refused or status == .not_found);
 }
 
-pub fn paths_that_are_none(h: anytype) !void {
+pub fn paths_that_are_none(h: *Harness) !void {
     _ = try dialogue.listen(h, .{});
     for ([_]u32{ 0, abi.path_bytes_max + 1, 0xffff_ffff }) |length| {
         var request: abi.ListenRequest = .{
