@@ -12,10 +12,10 @@ export const TOKEN_BYTES = 4;
 /** Opens the native end; throws when it cannot. */
 export type OpenBell = (port: number, token: number) => number;
 
-/** What the host loop's end of the line tells. */
+/** The events of the host loop's end of the line. */
 export interface BellListener {
   rang(): void;
-  /** The line broke and carries no further ring; not told after close. */
+  /** The line broke and carries no further ring; not reported after close. */
   lost(): void;
 }
 
@@ -116,7 +116,7 @@ export function openBellConnection(open: OpenBell, listener: BellListener): Bell
   };
 }
 
-/** Those who have connected and not yet said the token. */
+/** Peers that have connected and not yet sent the token. */
 class Callers {
   readonly token: number;
   readonly #said = new Map<BunSocket, number[]>();

@@ -43,7 +43,7 @@ export function readProcessCounters(functions: Functions): ProcessCounters {
   };
 }
 
-/** The queues at an address; undefined where the system does not tell. */
+/** The queues at an address; undefined where the system does not report it. */
 export function readListenQueue(
   functions: Functions,
   { family, port, bytes }: { family: 4 | 6; port: number; bytes: Uint8Array },

@@ -1,7 +1,7 @@
 /**
  * The driver for Deno. Only `dlopen` and buffer arguments are used, so that permission for the library's file
  * is enough. The exception is memory shared by several processes: it lies at an address of the system's
- * choice, and Deno reads such memory only with permission for every library.
+ * choice, and Deno reads such memory only with permission forevery library.
  *
  * @module
  */

@@ -82,7 +82,7 @@ export class DenoDoorbell implements OwnedDoorbell {
     this.#call = undefined;
     const ring = this.#ring;
     if (ring === undefined) return;
-    // A failed wait rings as well: the next poll then tells what is wrong.
+    // A failed wait rings as well: the next poll then reports the error.
     if (result === 0 && this.#left > 0) return this.#waitOnce();
     this.#ring = undefined;
     ring();

@@ -44,7 +44,7 @@ export interface OwnedDoorbell extends Doorbell {
 export interface OpenedLibrary {
   readonly functions: NativeFunctions;
   /**
-   * The memory at an address the library has told. Throws a NativeError, accessDenied, where that is not
+   * The memory at an address that the library returned. Throws a NativeError, accessDenied, where that is not
    * permitted.
    */
   view(address: number, bytes: number): ArrayBuffer;

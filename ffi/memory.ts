@@ -127,7 +127,7 @@ function roomy(bytes: number): number {
   return steady(bytes) + layout.MEMORY_ALIGNMENT_BYTES;
 }
 
-/** The part of a buffer that begins with a page. Where it lies only the library can tell. */
+/** The part of a buffer that begins with a page. Only the library knows its position. */
 function alignedView<Buffer extends ArrayBufferLike>(
   functions: Pick<NativeFunctions, "ringport_alignment_gap">,
   buffer: Buffer,

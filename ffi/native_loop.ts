@@ -64,8 +64,8 @@ export function loopsOpen(): NativeLoop[] {
 let endsWithProcess = false;
 
 /**
- * A runtime that ends gives the memory back while another of its threads may wait in the library. Deno tells
- * before, as browsers do; Bun does not and ends without giving back.
+ * A runtime that ends gives the memory back while another of its threads may wait in the library. Deno
+ * announces it, as browsers do; Bun does not and ends without giving back.
  */
 function endWithProcess(): void {
   if (endsWithProcess) return;

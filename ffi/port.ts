@@ -127,13 +127,13 @@ export interface NativeLoop {
   address(id: number, end: "local" | "remote"): NativeAddress;
   /** The system's number of a listening socket; throws a NativeError. */
   descriptorOf(id: number): number;
-  /** What waits in a listener's queue; undefined where the system does not tell. */
+  /** What waits in a listener's queue; undefined where the system does not report it. */
   listenerQueue(id: number): { length: number; limit: number } | undefined;
-  /** Datagrams the kernel dropped at a socket, in 31 bits; undefined where the system does not tell. */
+  /** Datagrams the kernel dropped at a socket, in 31 bits; undefined where the system does not report it. */
   receiveDrops(id: number): number | undefined;
   /**
    * Bytes of a connection that the kernel has taken and the peer has not acknowledged; 0 where the system
-   * does not tell.
+   * does not report it.
    */
   unacknowledged(id: number): number;
   /** Returns a status number: 0 for ok. `systemError` of the failure is in the returned pair. */
@@ -180,7 +180,7 @@ export type Gift = "socket" | "memory";
  * Used by one thread.
  */
 export interface Lane {
-  /** The process at the other end, as the system says; undefined where it does not tell. */
+  /** The process at the other end, as the system says; undefined where it does not report it. */
   readonly processId: number | undefined;
   /**
    * Gives a descriptor, which the other process takes by the ticket returned. "busy": the other process is
@@ -242,9 +242,11 @@ export interface Native {
   discard(descriptor: number): boolean;
   /** This process as the system sees it now. */
   processCounters(): ProcessCounters;
-  /** The queues of TCP sockets at an address, of any process; undefined where the system does not tell. */
+  /**
+   * The queues of TCP sockets at an address, of any process; undefined where the system does not report it.
+   */
   listenQueue(address: { family: 4 | 6; port: number; bytes: Uint8Array }): ListenQueue | undefined;
-  /** The system's own counters of TCP, as it writes them; undefined where it does not tell. */
+  /** The system's own counters of TCP, as it writes them; undefined where it does not report it. */
   networkCounters(): string | undefined;
   /**
    * Opens the giving end of a lane. On Linux the taker is the peer of `connection`, an accepted Unix socket

@@ -48,7 +48,9 @@ export class SubmissionRing {
     return this.#capacity - this.pending;
   }
 
-  /** Takes back the records of `operation` the library will never see, and tells the length field of each. */
+  /**
+   * Takes back the records of `operation` the library will never see, and reports the length field of each.
+   */
   takeBack(operation: number, each: (length: number) => void): void {
     const head = this.#header[HEAD];
     const { pending } = this;

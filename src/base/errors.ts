@@ -155,7 +155,7 @@ export class ResolveError extends RingportError {
   }
 }
 
-/** A limit of the process, the system, the loop or a pool was reached; `code` tells which. */
+/** A limit of the process, the system, the loop or a pool was reached; `code` says which. */
 export class LimitError extends RingportError {
   static {
     this.prototype.name = "LimitError";

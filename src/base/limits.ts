@@ -314,7 +314,7 @@ export const logPromisesMax = 1024;
 /** Milliseconds between two tellings of what repeats: a flood is one line a second. */
 export const repeatIntervalMilliseconds = 1_000;
 
-/** Things told apart while they repeat: more than a server has kinds of trouble at once. */
+/** Different values that may repeat at once: more than a server has kinds of trouble. */
 export const repeatKeysMax = 64;
 
 /** Milliseconds between two reports of exceptions that escape into a loop: one a second fills no disk. */

@@ -36,7 +36,7 @@ export function stackOf(thrown: unknown): string | undefined {
   return isError(thrown) ? textOfProperty(thrown, "stack") : undefined;
 }
 
-/** The stable code of an error of this library; undefined for everything else. */
+/** The stable code of an error of this library; undefined foreverything else. */
 export function codeOf(thrown: unknown): string | undefined {
   try {
     return thrown instanceof RingportError ? thrown.code : undefined;
@@ -76,7 +76,7 @@ function reportText(text: string): void {
   try {
     console.error(text);
   } catch {
-    // The application has replaced the console by one that throws: there is nobody left to tell.
+    // The application has replaced the console by one that throws: nothing can be reported.
   }
 }
 

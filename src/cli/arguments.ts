@@ -5,7 +5,7 @@
  */
 import { nearestOf } from "../base/nearest.ts";
 
-/** A command line that cannot be meant: told to the user, with exit code 2. */
+/** A wrong command line: reported to the user, with exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
 }

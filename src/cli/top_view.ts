@@ -99,7 +99,7 @@ const listenerColumns: Column<ListenerStatistics>[] = [
   { title: "STATE", rank: 6, align: "left", text: ({ paused }) => paused ? "paused" : "accepting" },
 ];
 
-/** A table of at most `rows` lines; where not all fit, the last line tells how many are missing. */
+/** A table of at most `rows` lines; where not all fit, the last line says how many are missing. */
 function tableWithin<Row>(
   columns: readonly Column<Row>[],
   all: readonly Row[],

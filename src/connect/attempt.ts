@@ -41,7 +41,7 @@ export class ConnectAttempt implements Attempt {
     return true;
   }
 
-  /** Gives the attempt up. The owner hears when the library has let go of it. */
+  /** Gives the attempt up. The owner is notified when the library has released it. */
   cancel(): void {
     if (this.#answered || this.#canceled) return;
     this.#canceled = true;

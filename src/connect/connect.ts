@@ -183,7 +183,7 @@ class Connecting<D> implements RaceOwner, TimerTarget, PendingSocket {
     const { engine } = loop;
     const table = socketsOf(loop);
     const config = new SharedConfig<D>(loop, engine, table, options);
-    // Two ends that both stop reading until the other one reads would wait for ever.
+    // Two ends that both stop reading until the other one reads would wait forever.
     config.autoPause = options.autoPause ?? false;
     config.role = "client";
     config.isUnix = options.unix !== undefined;

@@ -96,7 +96,7 @@ export class AddressRace implements AttemptOwner, TimerTarget {
     this.#startNext();
   }
 
-  /** Ends all attempts; the owner hears only that it is over. */
+  /** Ends all attempts; the owner is only notified of the end. */
   cancel(): void {
     if (this.#settled) return;
     this.#settle();

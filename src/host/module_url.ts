@@ -37,7 +37,7 @@ export function moduleUrl(name: string, currentFolder: () => string): string {
   return new URL(onWindows && drive.test(name) ? `file:///${path}` : path, base).href;
 }
 
-/** Deno needs a permission to tell the current folder. */
+/** Deno needs a permission to return the current folder. */
 function folderFor(name: string, currentFolder: () => string): string {
   try {
     return currentFolder();

@@ -47,7 +47,7 @@ export interface SpawnOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /**
    * Paths, or URLs of files, whose permissions are handed on where this process holds them singly and not for
-   * everything (Deno): a runtime does not tell what it was granted, only whether it holds what is asked for.
+   * everything (Deno): a runtime does not list its permissions, it only says whether it has a given one.
    */
   readonly paths?: readonly string[];
   /**

@@ -120,7 +120,7 @@ export abstract class AcceptSource {
     return this.ended;
   }
 
-  /** Connections in the kernel's queue and how many it holds, where the system tells. */
+  /** Connections in the kernel's queue and how many it holds, where the system reports them. */
   backlog(): { length: number; limit: number } | undefined {
     return undefined;
   }

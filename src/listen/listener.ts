@@ -202,7 +202,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 
   /**
    * Connections that wait in the kernel to be accepted, and how many of them the kernel holds at most.
-   * Undefined where the system does not tell: on Windows, and for Unix sockets.
+   * Undefined where the system does not report it: on Windows, and for Unix sockets.
    */
   backlog(): { length: number; limit: number } | undefined {
     return this.#source.backlog();

@@ -38,8 +38,8 @@ export interface ListenOptions<D = undefined> extends ConnectionOptions<D> {
    */
   unix?: string;
   /**
-   * Permission bits of the path, such as `0o660`: who may connect needs to write. The process's umask decides
-   * by default; in a server it is `0o600`, so that only the owner connects unless its operator says
+   * Permission bits of the path, such as `0o660`: connecting requires write permission. The process's umask
+   * decides by default; in a server it is `0o600`, so that only the owner connects unless its operator says
    * otherwise. Not on Windows.
    */
   mode?: number;

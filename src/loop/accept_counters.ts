@@ -37,7 +37,7 @@ const names = {
 const section = "TcpExt:";
 
 /**
- * Reads the counters as they are now; `undefined` where the system does not tell them (Windows).
+ * Reads the counters as they are now; `undefined` where the system does not report them (Windows).
  *
  * @example
  * ```ts

@@ -30,7 +30,7 @@ export interface CompletionSink {
   connected(id: number, attempt: number, status: number, systemError: number): void;
   /**
    * A datagram has come; the one hold on its segments is the sink's. `originalLength` is -1, or of one that
-   * was cut its length, 0 where the system does not tell.
+   * was cut its length, 0 where the system does not report it.
    */
   datagramReceived(id: number, segment: number, offset: number, length: number, originalLength: number): void;
   /** The network returned an error for an earlier datagram, or the system cannot receive. */

@@ -107,7 +107,7 @@ export class Engine {
   readonly faults: Faults = new Faults();
   /** Called when another thread has woken the loop. */
   whenWoken: (() => void) | undefined = undefined;
-  /** Called for every record while the loop is traced. */
+  /** Called forevery record while the loop is traced. */
   trace: Trace | undefined = undefined;
   readonly timeouts: TimeoutCounts = noTimeouts();
   /** The window of the running `data` callback. */
@@ -329,7 +329,7 @@ export class Engine {
 
   /**
    * Bytes of a connection that the kernel has taken and the peer has not acknowledged: 0 where the system
-   * does not tell. A system call, for when a limit is due.
+   * does not report it. A system call, for when a limit is due.
    */
   unacknowledged(id: number): number {
     return this.#native.unacknowledged(id >>> 0);
@@ -340,7 +340,7 @@ export class Engine {
     return this.#native.setOption(id >>> 0, option, value);
   }
 
-  /** A refused write went nowhere: told once for a loop. */
+  /** The bytes of a refused write are lost: reported once per loop. */
   writeLost(message: string, connectionId: number): void {
     if (this.#writeLostTold) return;
     this.#writeLostTold = true;

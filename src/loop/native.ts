@@ -62,7 +62,7 @@ export function errorOfNative(error: unknown, place: StatusPlace): RingportError
   return new RingportError(message, { ...details, code });
 }
 
-/** Libraries by the path asked for: finding one looks at files, which is too much for every connection. */
+/** Libraries by the path asked for: finding one looks at files, which is too much forevery connection. */
 const natives = new Map<string | undefined, Native>();
 
 function nativeOf(library?: string): Native {
@@ -96,7 +96,7 @@ export function processCounters(library?: string): ProcessCounters {
 
 /**
  * What waits to be accepted at an IP address, over all sockets that listen there; undefined where the system
- * does not tell. See `Native.listenQueue`.
+ * does not report them. See `Native.listenQueue`.
  */
 export function listenQueue(
   { hostname, port }: { hostname: string; port: number },
@@ -166,7 +166,7 @@ export function giveMemory(memory: SharedMemory, lane: Lane): Uint8Array<ArrayBu
 
 let clock: Native | undefined = undefined;
 
-/** The clock of all threads and processes, see `Native.now`: any library that is open tells it. */
+/** The clock of all threads and processes, see `Native.now`: read through any open library. */
 export function systemNow(): number {
   clock ??= anyNative();
   return clock.now();

@@ -28,7 +28,7 @@ export class Overflow {
     this.#entries.push(entry);
   }
 
-  /** Forgets all, and tells the length field of each of `operation`. */
+  /** Forgets all, and reports the length field of each of `operation`. */
   takeBack(operation: number, each: (length: number) => void): void {
     for (const entry of this.#entries.splice(0)) if (entry[0] === operation) each(entry[4]);
   }

@@ -16,7 +16,7 @@ export interface Loop extends AsyncDisposable {
   /** The loop's counters at this moment. */
   stats(): LoopStatistics;
   /**
-   * Calls `sink` for every operation that goes to the native library or comes from it, until `trace` is
+   * Calls `sink` forevery operation that goes to the native library or comes from it, until `trace` is
    * called without a sink. It costs as much as the sink does.
    *
    * @example

@@ -221,7 +221,7 @@ export class Segments implements WindowMemory {
     this.#copySegment = -1;
   }
 
-  /** Asserts that the counts of holds and the shared header tell the same. Looks at every segment. */
+  /** Asserts that the counts of holds and the shared header agree. Checks every segment. */
   invariants(): void {
     let held = 0;
     for (let index = 0; index < this.count; index++) if (this.#holds[index] > 0) held += 1;

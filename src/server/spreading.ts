@@ -51,7 +51,7 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
 }
 
 /**
- * Windows binds a listening socket to one port of completions for ever, so that a worker could not be
+ * Windows binds a listening socket to one port of completions forever, so that a worker could not be
  * replaced. Several listeners share the limits of the whole server, and a successor must find nothing half
  * accepted.
  */

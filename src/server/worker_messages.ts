@@ -21,7 +21,7 @@ import { bytesOfValue, valueOfBytes } from "../base/structured_bytes.ts";
  */
 export type WorkerMessageHandler = (message: unknown, from: number | undefined) => void | Promise<void>;
 
-/** What was sent and not yet heard, in one direction. */
+/** Messages sent and not yet received, in one direction. */
 export class MessageBudget {
   #count = 0;
   #bytes = 0;
@@ -101,7 +101,7 @@ export function messageBody(message: unknown): Uint8Array<ArrayBuffer> {
 export type WorkerMessageEvent =
   /** A message for all other workers and the server. */
   | { kind: "message"; body: Uint8Array<ArrayBuffer> }
-  /** `count` messages of others were heard. */
+  /** `count` messages of others were received. */
   | { kind: "heard"; count: number; bytes: number };
 
 /** A worker's end. */

@@ -69,7 +69,7 @@ export interface WorkerServerMemory {
   loop?: ArrayBufferLike;
 }
 
-/** What a worker's server tells its owner. */
+/** The events of a worker's server. */
 export type WorkerServerEvent =
   /** The application writes to the server's log. */
   | { kind: "log"; message: string; fields?: Record<string, unknown> }
@@ -81,9 +81,9 @@ export type WorkerServerEvent =
   | { kind: "seized" }
   /** An address was banned for its offences. */
   | { kind: "banned"; address: string }
-  /** An event of the closed list, which the server's log tells. */
+  /** An event for the server's log. */
   | { kind: "event"; event: LogEvent; fields: Record<string, unknown> }
-  /** Its own listeners may have accepted a connection; told while the supervisor asks for it. */
+  /** Its own listeners may have accepted a connection; emitted while the supervisor asks for it. */
   | { kind: "accepted" }
   /** Its listeners are closed. */
   | { kind: "refusing" }

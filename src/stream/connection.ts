@@ -681,7 +681,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.note(status === Status.timedOut ? "timeout" : "error", error);
     // What this side wrote before its end may be lost, even where the kernel had taken all of it.
     if (stateNumber === State.writeEnded || stateNumber === State.closing) this.needRare().undelivered = true;
-    // The application has let go of a closing connection: the close reason tells it of the failure.
+    // The application has given up a closing connection: the close reason reports the failure.
     if (stateNumber !== State.closing) this.callError(error);
     if (!closes) this.cut("error", error);
   }

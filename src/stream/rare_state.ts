@@ -17,7 +17,7 @@ export class RareState {
   stash: Stash | undefined = undefined;
   /** Bytes the application has given back, to come again in front of the next ones. */
   tail: Uint8Array<ArrayBuffer> | undefined = undefined;
-  /** Bytes `write` has refused since the application last heard `drain`. */
+  /** Bytes `write` has refused since `drain` was last called. */
   refusedBytes = 0;
   error: Error | undefined = undefined;
   /** The connection broke after this side's end and before the peer's. */

@@ -52,7 +52,7 @@ export interface SendTarget extends LimitedConnection {
   /** Calls {@linkcode Sender.feed} after the next poll. */
   waitForPoll(): void;
   pauseFor(reason: number): void;
-  /** Counts bytes that were refused until the application hears `drain`. */
+  /** Counts bytes that were refused until `drain` is called. */
   refused(length: number): void;
 }
 
@@ -77,10 +77,10 @@ export function asBytes(bytes: unknown): Uint8Array {
   );
 }
 
-/** Handler tables whose `drain` is the framework's own: nobody behind it hears it. */
+/** Handler tables whose `drain` is the framework's own and calls no handler of the application. */
 const drainsOfTheFramework = new WeakSet<object>();
 
-/** Marks a table whose `drain` handler the application does not hear. */
+/** Marks a table whose `drain` handler is not the application's. */
 export function drainUnheard(handlers: object): void {
   drainsOfTheFramework.add(handlers);
 }

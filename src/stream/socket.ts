@@ -153,7 +153,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     return this.knownPeer ?? this.#askAddress("remote");
   }
 
-  /** The peer's end; undefined if it was never told. */
+  /** The peer's end; undefined if it was never known. */
   get knownPeer(): SocketAddress | undefined {
     if (this.origin?.peer !== undefined) return { ...this.origin.peer };
     const { familyCode, hostname, port, family } = this.keptPeer(new AcceptedAddress());
@@ -172,7 +172,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     return this.origin?.header;
   }
 
-  /** Keeps the address an accept record tells. */
+  /** Keeps the address of an accept record. */
   keepPeer(peer: PeerWords): void {
     const number = this.config.peers.keep(this.slot, peer);
     if (number !== undefined) this.#peer = number;
@@ -181,7 +181,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   /**
-   * Keeps the address the system tells now, or, where the peer has gone already, the one it was reached at:
+   * Keeps the address the system reports now, or, where the peer has gone already, the one it was reached at:
    * for connections that `connect` has made.
    */
   keepPeerRead(reachedAt?: SocketAddress): void {

@@ -20,8 +20,8 @@ export interface Datagram extends Window {
   /** The address of the sender. */
   readonly sender: DatagramSender;
   /**
-   * Bytes of the datagram as it was sent, if its end was cut off and the system tells; otherwise the bytes of
-   * this window.
+   * Bytes of the datagram as it was sent, if its end was cut off and the system reports it; otherwise the
+   * bytes of this window.
    */
   readonly originalLength: number;
   /** Whether its end was cut off because it is longer than `datagramSize` of the socket. */

@@ -119,7 +119,8 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
 
   /**
    * Datagrams that the kernel dropped because the socket's receive buffer was full; see `receiveBuffer`. 0
-   * where the system does not tell, as on Windows. `loop.stats().datagramsDropped` is the sum of all sockets.
+   * where the system does not report it, as on Windows. `loop.stats().datagramsDropped` is the sum of all
+   * sockets.
    */
   get kernelDrops(): number {
     this.#countDrops();

@@ -45,7 +45,7 @@ export interface UdpSocketOptions<D = undefined> {
   inherited?: string | number;
   /** The descriptor of a bound socket of this process, of which a copy is taken. Linux only. */
   fd?: number;
-  /** The one peer to send to and to hear from: an IP address, or a name, which is resolved once. */
+  /** The one peer to send to and receive from: an IP address, or a name, which is resolved once. */
   connect?: { hostname: string; port: number };
   /** The callbacks. */
   socket?: UdpHandlers<D>;

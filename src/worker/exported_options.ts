@@ -12,8 +12,8 @@ import type { ServerOptions } from "../server/options/mod.ts";
 /**
  * Milliseconds the import may take before a thread reads the options instead. A program that waits for its
  * server while it is loaded (`await Server.run(import.meta.url)` at the top level) is not loaded before the
- * server ends: importing it here would wait for ever, which no runtime tells. A module that is loaded answers
- * at once; another one may take its time and is seldom in that state.
+ * server ends: importing it here would wait forever, which no runtime reports. A module that is loaded
+ * answers at once; another one may take its time and is seldom in that state.
  */
 const mainPatienceMilliseconds = 10;
 const patienceMilliseconds = 1_000;

@@ -12,7 +12,7 @@ export class MessageHub {
   readonly #log: Log;
   readonly #workers: () => readonly WorkerHandle[];
   readonly #budgets = new WeakMap<WorkerHandle, MessageBudget>();
-  /** Workers of which messages were dropped since their last one was heard. */
+  /** Workers of which messages were dropped since their last one was received. */
   readonly #behind = new WeakSet<WorkerHandle>();
   readonly handlers: WorkerMessageHandlers;
   /** Messages dropped for workers with too many on their way. */
@@ -36,7 +36,7 @@ export class MessageHub {
     this.handlers.hear(body, from.index);
   }
 
-  /** A worker has heard this many. */
+  /** A worker has received this many. */
   heard(worker: WorkerHandle, count: number, bytes: number): void {
     const budget = this.#budgetOf(worker);
     budget.give(count, bytes);
@@ -57,7 +57,7 @@ export class MessageHub {
     return passed;
   }
 
-  /** A worker that is stuck, or hears slowly, must not fill the memory; it misses what it has no room for. */
+  /** A stuck or slow worker must not fill the memory; it misses messages that find no room. */
   #drop(worker: WorkerHandle): void {
     this.dropped += 1;
     if (this.#behind.has(worker)) return;

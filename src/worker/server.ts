@@ -138,7 +138,7 @@ export class Server implements AsyncDisposable {
   readonly #refused = Promise.withResolvers<void>();
   /** A shutdown has begun, before all was started or after. */
   #ending = false;
-  /** Every worker tells it once, and the server does so for all of them. */
+  /** Every worker reports it once, and the server once for all of them. */
   #writeRefusedTold = false;
   readonly #hurry = new AbortController();
   readonly #finished = Promise.withResolvers<ShutdownReport>();
@@ -284,9 +284,9 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Calls each listener as a client would, and tells how soon it was accepted. The application sees such a
-   * connection come and go. With the option `supervisor.selfTest` this is done regularly and failures are
-   * logged.
+   * Connects to each listener as a client would, and reports how soon it was accepted. The application sees
+   * such a connection come and go. With the option `supervisor.selfTest` this is done regularly and failures
+   * are logged.
    */
   selfTest(): Promise<SelfTestResult[]> {
     if (this.#loop === undefined) return Promise.resolve([]);
@@ -574,7 +574,7 @@ export class Server implements AsyncDisposable {
     if (this.#acceptWatchers <= 1) this.#askForAccepts();
   }
 
-  /** Workers with listeners of their own tell what they accept as long as a self test waits for it. */
+  /** Workers with their own listeners report accepted connections while a self test waits for them. */
   #askForAccepts(): void {
     if (this.#spreading === "handOver") return;
     const on = this.#acceptWatchers > 0;
@@ -762,7 +762,7 @@ export class Server implements AsyncDisposable {
     this.#manager?.status(phase);
   }
 
-  /** There is nothing to load again yet; a manager that waits for the end of it must not wait for ever. */
+  /** There is nothing to load again yet; a manager that waits for the end of it must not wait forever. */
   #reload(): void {
     if (this.#phase !== "running" || this.#shutdown !== undefined) return;
     this.#manager?.reloading("reloading");

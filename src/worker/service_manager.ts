@@ -10,7 +10,7 @@ import { notifyManager } from "../loop/native.ts";
 
 /** Milliseconds until a notification is sent again to a manager that had no room for it. */
 const retryMilliseconds = 50;
-/** Notices that wait for room at most: more than a server has to tell in its life. */
+/** Notifications that wait for room at most: more than a server sends in its life. */
 const maxWaiting = 32;
 const statusLengthMax = 200;
 const microsecondsOfMillisecond = 1_000;

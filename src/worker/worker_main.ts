@@ -39,7 +39,7 @@ export class WorkerMain {
     this.#obey(message, means).catch((error: unknown) => this.#failed(error));
   }
 
-  /** Something nobody caught: the loop is ended at once, and the supervisor told. */
+  /** An uncaught error: the loop is ended at once, and the supervisor notified. */
   crashed(error: unknown): void {
     if (this.#crashed) return;
     this.#crashed = true;
@@ -84,7 +84,7 @@ export class WorkerMain {
     });
   }
 
-  /** Passes on what the worker's server tells, as plain data. */
+  /** Passes on the events of the worker's server, as plain data. */
   #tell(event: WorkerServerEvent): void {
     switch (event.kind) {
       case "broken":

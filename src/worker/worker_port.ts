@@ -40,7 +40,7 @@ export type FromWorker =
   | { kind: "failed"; code: string; message: string; stack?: string }
   /** Messages for its application may come. */
   | { kind: "hears" }
-  /** What it has told, as plain data: an error is as the log tells it. */
+  /** Its events, as plain data: an error is as in the log. */
   | Exclude<WorkerServerEvent, { kind: "broken" | "seized" }>;
 
 /** How a worker came to its end: `"stopped"` when it said so before. */

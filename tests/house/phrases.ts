@@ -16,6 +16,8 @@ export const phrases: readonly Phrase[] = [
   [/\b(?:tells?|told|telling) of\b/i, "describes, reports, lists"],
   [/\b(?:hears?|heard|hearing) of\b/i, "is notified of, learns about"],
   [/\b(?:hears?) nothing\b/i, "receives nothing"],
+  [/\b(?:does|do) not tell\b|\bsystem tells\b/i, "does not report, reports"],
+  [/\bfor ever\b/i, "forever"],
   [/\bwhoever\b/i, "name it: the caller, a client, a program that"],
   [/\bwhomever\b/i, "name it"],
   [/\bwhom\b/i, "name it, or turn the sentence round"],

@@ -260,7 +260,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
 
   /**
    * True when another destination has not a single connection, all places are taken, and its acquire has
-   * waited longer than those of this one: a busy destination would else keep its places for ever.
+   * waited longer than those of this one: a busy destination would otherwise keep its connections forever.
    */
   #givesWay(destination: Destination): boolean {
     if (this.#waiting === destination.waiting.length || this.#leaving > 0) return false;

@@ -59,7 +59,7 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
    * the next one released. Acquires of one destination are served in their order.
    *
    * A connection that its peer ended while it was idle is never given out, as far as the kernel knows of
-   * it; but no pool can know what is still on its way. A lease tells by `reused` that the peer may just
+   * it; but no pool can know what is still on its way. `reused` of a lease says that the peer may just
    * have left.
    *
    * With handlers (of the target, or of the pool), received bytes go to them directly.

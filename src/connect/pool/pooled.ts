@@ -13,7 +13,7 @@ import type { Destination } from "./destination.ts";
 import { handTo, uncleanBecause } from "./reuse.ts";
 import type { PoolEvictions } from "./types.ts";
 
-/** What a pooled connection tells its pool. */
+/** Receives the events of a pooled connection. */
 export interface Keeper {
   /** It can be leased. */
   ready(pooled: Pooled): void;

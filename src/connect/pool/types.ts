@@ -50,7 +50,7 @@ export interface PoolOptions<D = undefined> {
   /** The callbacks of a lease that brings none of its own. */
   socket?: SocketHandlers<D>;
   /**
-   * Options of `connect` for every destination, such as `noDelay` and the marks. One connect may take 10,000
+   * Options of `connect` forevery destination, such as `noDelay` and the marks. One connect may take 10,000
    * ms by default (`timeouts.connect`), so that an acquire outlives one that gets no answer.
    */
   connect?: Partial<PoolConnectOptions>;

@@ -1,7 +1,7 @@
 /**
  * What a server knows of the addresses its clients come from, in memory all its workers share: how many
- * connections each has, how fast new ones come, how often it offended, until when it is banned. It is asked
- * when a connection comes and told when it goes, never for a message.
+ * connections each has, how fast new ones come, how often it offended, until when it is banned. It is used
+ * when a connection opens and closes, never for a message.
  *
  * IPv4 clients are counted by address, IPv6 clients by the first 64 bits: a subscriber is given at least so
  * much (RFC 6177 section 2, RIPE-690), and can take any of its addresses at any time (RFC 8981), so that a

@@ -21,7 +21,7 @@ export class Repeats<T> {
   readonly #seen = new Map<string, Seen<T>>();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #ended = false;
-  /** Values for which there is no room are counted together, and not told at once. */
+  /** Values for which there is no room are counted together, and not reported at once. */
   readonly #countsOthers: boolean;
 
   /** `repeated` is 0 for an immediate report, otherwise the number combined into the value, the last one. */

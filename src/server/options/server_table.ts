@@ -168,7 +168,7 @@ export const shutdownRows = {
   aborting: row(delay, 1_000, "phase: the remaining connections are aborted", "aborting waits for no peer"),
 };
 
-/** The life of the server: how it stops, watches, scales, tells. */
+/** The lifecycle of the server: shutdown, supervision, scaling, metrics. */
 export const lifeRows = {
   ...inGroup("shutdown", shutdownRows),
   hangup: row(

@@ -114,7 +114,7 @@ export class Acceptor {
     return this.#listeners;
   }
 
-  /** Connections in the kernel's queue of one listener, where the system tells. */
+  /** Connections in the kernel's queue of one listener, where the system reports them. */
   backlog(index: number): { length: number; limit: number } | undefined {
     return this.#closed ? undefined : this.#listeners[index].backlog();
   }

@@ -96,7 +96,7 @@ export class HandOverQueue implements HandOver {
       try {
         this.#takeOne(entryAt(taken), adopt);
       } finally {
-        // A taker that throws must not meet the same socket for ever.
+        // A taker that throws must not meet the same socket forever.
         Atomics.store(words, takenWord, (taken + 1) | 0);
       }
     }

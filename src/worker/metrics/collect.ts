@@ -141,7 +141,7 @@ export class ListenerMetrics {
     ).refusals;
   }
 
-  /** Connections in the kernel's queue of one listener; undefined where the system does not tell. */
+  /** Connections in the kernel's queue of one listener; undefined where the system does not report it. */
   queue(address: SocketAddress, index: number): AcceptQueue | undefined {
     const { spreading, options } = this.#sources;
     // Where each worker has a socket of its own, the kernel is asked for all of them.

@@ -119,7 +119,7 @@ export interface WorkerStatistics extends ActivityStatistics {
   readonly queues: CountsByName;
 }
 
-/** Connections waiting in the kernel, where the system tells. */
+/** Connections waiting in the kernel, where the system reports them. */
 export interface AcceptQueue {
   /** Waiting now. */
   readonly length: number;
@@ -149,7 +149,7 @@ export interface ListenerStatistics extends ListenerCounts {
   readonly waiting: number;
   /** True while the listener leaves connections in the kernel's queue. */
   readonly paused: boolean;
-  /** Undefined where the system does not tell. */
+  /** Undefined where the system does not report it. */
   readonly acceptQueue: AcceptQueue | undefined;
 }
 
@@ -161,7 +161,7 @@ export interface UdpListenerStatistics {
   readonly address: string;
 }
 
-/** The process of the server's own thread, as the system sees it. Undefined is what it does not tell. */
+/** The process of the server's own thread, as the system sees it. Values it does not report are undefined. */
 export interface ProcessStatistics {
   /** Milliseconds of processor time, all threads and the system's work for them included. */
   readonly cpuTime: number;
@@ -249,7 +249,7 @@ export interface Metric<From> {
   readonly labels?: readonly string[];
   /** The value is in milliseconds, and shown in seconds. */
   readonly isTime?: true;
-  /** Undefined where the system does not tell. */
+  /** Undefined where the system does not report it. */
   readonly read: (from: From) => number | LabelledValues | Histogram | undefined;
 }
 

@@ -26,7 +26,7 @@ export interface Connected {
 
 /** One end of the way. */
 export class ProcessChannel {
-  /** Changes once it is known who is at the other end. */
+  /** Changes once the other end is identified. */
   handlers: ChannelHandlers;
   /** The way for descriptors beside it, where there is one. */
   readonly lane: Lane | undefined;
@@ -34,7 +34,7 @@ export class ProcessChannel {
   readonly #reader: FrameReader;
   readonly closed: Promise<unknown>;
 
-  /** `bytesMax`: of the first messages, until it is known who sends them. */
+  /** `bytesMax`: of the first messages, until their sender is identified. */
   constructor({ connection, lane }: Connected, handlers: ChannelHandlers, bytesMax?: number) {
     this.handlers = handlers;
     this.lane = lane;
@@ -91,10 +91,10 @@ export const channelHandlers: SocketHandlers<ProcessChannel> = {
 export const channelOptions = { socket: channelHandlers, bufferLimit: bufferLimitBytes };
 
 /**
- * A channel to the process that listens at an address, which hears from the first byte on; undefined where
+ * A channel to the process that listens at an address, which receives from the first byte on; undefined where
  * none does.
  *
- * @param handlersOf gives who hears it.
+ * @param handlersOf returns its handlers.
  */
 export async function dialChannel(
   address: Pick<ConnectOptions<ProcessChannel>, "loop" | "hostname" | "port" | "timeouts">,

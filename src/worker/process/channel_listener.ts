@@ -50,7 +50,7 @@ export function listenForChannels(loop: EventLoop, library: string | undefined):
     : new UnixChannelListener(loop, library);
 }
 
-/** Reports to the server, which is heard by `handlers` from now on. Rejects where it is gone. */
+/** Reports to the server, whose messages go to `handlers` from now on. Rejects where it is gone. */
 export async function reportToServer(
   loop: EventLoop,
   to: Report,

@@ -39,7 +39,7 @@ export class ProcessInbox implements HandOver {
   readonly #transport: InboxTransport;
   /** Announced, and left on the lane while there is no descriptor for the first one. */
   readonly #coming: Coming[] = [];
-  /** Taken, and the supervisor not yet told. */
+  /** Taken, and not yet reported to the supervisor. */
   #fresh: HandedOver[] = [];
   /** Told, and ready to be adopted. */
   readonly #ready: HandedOver[] = [];
@@ -55,7 +55,7 @@ export class ProcessInbox implements HandOver {
   #closed = false;
   /** No descriptor is left: other workers should receive new connections. */
   #starved = false;
-  /** About to tell, at the end of this task. */
+  /** A report is due at the end of this task. */
   #telling = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;

@@ -191,7 +191,7 @@ export class ProcessPort implements WorkerPort, ChannelHandlers {
     this.#late = setTimeout(() => this.#child.kill("SIGKILL"), partingMilliseconds);
   }
 
-  /** The token was in the environment of one process; where the kernel tells another one, it was stolen. */
+  /** The token was in the environment of one process; if the kernel reports another one, it was stolen. */
   #arrived(channel: ProcessChannel): ChannelHandlers {
     const { pid } = this.#child;
     const { processId } = channel.lane ?? {};

@@ -63,9 +63,9 @@ export function acceptChannel(
 }
 
 /**
- * A channel to the process that listens at a path, which hears from the first byte on; undefined where there
- * is none. Rejects with an AccessDeniedError where that is a process of another user, or not the expected
- * one, and with a TimeoutError where it does not answer.
+ * A channel to the process that listens at a path, which receives from the first byte on; undefined where
+ * there is none. Rejects with an AccessDeniedError where that is a process of another user, or not the
+ * expected one, and with a TimeoutError where it does not answer.
  *
  * @param handlersOf gives the handlers of the channel.
  */

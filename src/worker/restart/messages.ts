@@ -26,7 +26,7 @@ export interface OfferedListener {
 
 /** From the successor. */
 export type ToPredecessor =
-  /** `pid`: the process to which sockets go, where the kernel does not tell which one is at the other end. */
+  /** `pid`: the process to which sockets go, if the kernel does not identify the other end. */
   | { kind: "hello"; protocol: number; pid: number }
   /** It accepts from these of the listeners that were offered; the predecessor may go. */
   | { kind: "ready"; listeners: number[] };

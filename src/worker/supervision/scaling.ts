@@ -45,7 +45,7 @@ export class Scaling {
   decide({ workers, utilisation, backlog }: Load): -1 | 0 | 1 {
     const { minWorkers, maxWorkers, high, low, holdUp, holdDown } = this.#limits;
     const busy = utilisation >= high || backlog > backlogPerWorkerMax * workers;
-    // Those who stay must not be busy with the work of the one who goes.
+    // The remaining workers must not be busy with the work of the retired one.
     const spare = workers > 1 && !busy && utilisation <= low && utilisation * workers / (workers - 1) < high;
     this.#above = busy ? this.#above + 1 : 0;
     this.#below = spare ? this.#below + 1 : 0;

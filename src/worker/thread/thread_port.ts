@@ -103,7 +103,7 @@ export class ThreadPort implements WorkerPort {
       event.preventDefault();
       this.#end({ reason: "failed", message: event.message });
     };
-    // Bun tells so; on Deno the silence of the loop does.
+    // Bun reports it; on Deno the silence of the loop shows it.
     this.#worker.addEventListener("close", () => {
       this.#returned();
       this.#end({ reason: "failed", message: "the thread ended without a word" });
