@@ -3,18 +3,23 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { fileExists, pathOf } from "./helpers/runtime.ts";
 import { readSource, readSources } from "./house/files.ts";
-import { anchorOf, deadLinks } from "./house/links.ts";
+import { anchorOf, deadLinks, deadPaths } from "./house/links.ts";
 
 const documents = await readSources(["docs", "bench"], /\.md$/);
 for (const path of ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]) {
   documents.set(path, await readSource(path));
 }
 
+const exists = (path: string) => fileExists(pathOf(`../${path}`, import.meta.url));
+
 describe("the links of the documents", () => {
   it("lead to files and headings that exist", async () => {
     expect(documents.size).toBeGreaterThan(20);
-    const exists = (path: string) => fileExists(pathOf(`../${path}`, import.meta.url));
     expect(await deadLinks(documents, exists)).toEqual([]);
+  });
+
+  it("are not the only names of files that must exist", async () => {
+    expect(await deadPaths(documents, exists)).toEqual([]);
   });
 
   it("include every guide in the index", () => {
@@ -35,5 +40,8 @@ describe("the check of links", () => {
       "docs/a.md: no file docs/c.md",
     ]);
     expect(anchorOf("The `timeout` handler")).toBe("the-timeout-handler");
+    const page = new Map([["docs/a.md", "`src/a.ts` and `src/b.ts` in `src/`\n"]]);
+    const isThere = (path: string) => Promise.resolve(path === "src/a.ts");
+    expect(await deadPaths(page, isThere)).toEqual(["docs/a.md: no file src/b.ts"]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The links of the documents to files and headings of the checkout.
+ * The links of the documents to files and headings of the checkout, and the files they name.
  *
  * @module
  */
@@ -44,6 +44,21 @@ export async function deadLinks(
       else if (page !== undefined && anchor !== undefined && !anchorsOf(page).includes(anchor)) {
         dead.push(`${document}: no heading #${anchor} in ${target}`);
       }
+    }
+  }
+  return dead;
+}
+
+/** Files that the documents name by their paths and that do not exist. */
+export async function deadPaths(
+  documents: Sources,
+  exists: (path: string) => Promise<boolean>,
+): Promise<string[]> {
+  const dead: string[] = [];
+  for (const [document, text] of documents) {
+    const named = /`((?:bench|docs|examples|ffi|src|tests|tools|zig)\/[\w./-]+\.(?:c|h|json|md|ts|zig))`/g;
+    for (const [, path] of withoutCode(text).matchAll(named)) {
+      if (!(await exists(path))) dead.push(`${document}: no file ${path}`);
     }
   }
   return dead;
