@@ -1,7 +1,7 @@
 /** The table of addresses under several threads at once: no count is lost, no limit overrun. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import {
   hammerAddress,
   hammerCases,
@@ -61,8 +61,8 @@ describe("the table of addresses under several threads", () => {
   it("is rid of what a killed worker held", async () => {
     const addresses = 8;
     const options = { connections: 2, entries: 64, workers: threads };
-    const memory = crew.make(AddressTable.bytes(options), 4 * (1 + addresses));
-    const shared = AddressTable.create(options, memory.table);
+    const memory = crew.make(SharedAddressTable.bytes(options), 4 * (1 + addresses));
+    const shared = SharedAddressTable.create(options, memory.table);
     expect(shared.admit(hammerAddress(0), now, 0)).toBe("ok");
     const { worker, obey } = await start();
     await obey(memory, { task: "hold", rounds: 0, addresses, limit: 2, now, worker: 2 });

@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords } from "../src/base/address_words.ts";
 import { EntryPhase, headWords, layoutOf, phaseMask } from "../src/server/address_limits/layout.ts";
-import { AddressTable, type AddressTableOptions } from "../src/server/address_limits/table.ts";
+import { type AddressTableOptions, SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { Died, interleave } from "./helpers/interleave.ts";
 
 const host = (index: number): AddressWords => new AddressWords().set(4, 0x0a00_0000 + index, 0, 0, 0);
@@ -15,8 +15,8 @@ const late = host(2000);
 const others = 15;
 
 /** A table with one entry that is idle and that of `old`; the others are in use. */
-function almostFull(options: AddressTableOptions = {}): AddressTable {
-  const table = AddressTable.create({ entries: 16, workers: 4, ...options });
+function almostFull(options: AddressTableOptions = {}): SharedAddressTable {
+  const table = SharedAddressTable.create({ entries: 16, workers: 4, ...options });
   expect(table.admit(old, 0, 0)).toBe("ok");
   const { ticket } = table;
   for (let index = 0; index < others; index++) expect(table.admit(host(index), 0, 3)).toBe("ok");
@@ -31,7 +31,7 @@ function atEachStep(scene: (step: number) => boolean): void {
   expect(steps).toBeGreaterThan(20);
 }
 
-function expectOthers(table: AddressTable): void {
+function expectOthers(table: SharedAddressTable): void {
   for (let index = 0; index < others; index++) expect(table.connectionsOf(host(index))).toBe(1);
 }
 
@@ -39,7 +39,7 @@ describe("the table of addresses, step by step", () => {
   it("keeps the counts apart when an entry is taken while its address comes back", () => {
     atEachStep((step) => {
       const table = almostFull();
-      const other = AddressTable.attach(table.buffer);
+      const other = SharedAddressTable.attach(table.buffer);
       const reached = interleave(
         () => expect(table.admit(late, 0, 0)).toBe("ok"),
         step,
@@ -60,7 +60,7 @@ describe("the table of addresses, step by step", () => {
   it("keeps the counts apart when the address comes back while its entry is taken", () => {
     atEachStep((step) => {
       const table = almostFull();
-      const other = AddressTable.attach(table.buffer);
+      const other = SharedAddressTable.attach(table.buffer);
       const reached = interleave(
         () => expect(table.admit(old, 0, 0)).toBe("ok"),
         step,
@@ -77,8 +77,8 @@ describe("the table of addresses, step by step", () => {
   it("never lets two in where there is place for one", () => {
     for (const known of [false, true]) {
       atEachStep((step) => {
-        const table = AddressTable.create({ entries: 64, workers: 4, connections: 1 });
-        const other = AddressTable.attach(table.buffer);
+        const table = SharedAddressTable.create({ entries: 64, workers: 4, connections: 1 });
+        const other = SharedAddressTable.attach(table.buffer);
         if (known) {
           table.admit(late, 0, 2);
           table.leave(table.ticket, 2);
@@ -98,8 +98,8 @@ describe("the table of addresses, step by step", () => {
 
   it("counts the offences of two threads that meet a new address in one place", () => {
     atEachStep((step) => {
-      const table = AddressTable.create({ entries: 64, workers: 4, banAfter: 3 });
-      const other = AddressTable.attach(table.buffer);
+      const table = SharedAddressTable.create({ entries: 64, workers: 4, banAfter: 3 });
+      const other = SharedAddressTable.attach(table.buffer);
       const heads = new Int32Array(table.buffer, layoutOf(64, 4).heads);
       let filling = false;
       const reached = interleave(() => table.offendBy(late, 0, 0), step, () => {
@@ -116,7 +116,7 @@ describe("the table of addresses, step by step", () => {
   it("bans the one that offended, whoever takes its entry", () => {
     atEachStep((step) => {
       const table = almostFull({ banAfter: 1 });
-      const other = AddressTable.attach(table.buffer);
+      const other = SharedAddressTable.attach(table.buffer);
       const reached = interleave(() => table.offendBy(old, 0), step, () => other.admit(late, 0, 1));
       expect(table.admit(late, 1, 2), `step ${step}`).toBe("ok");
       expectOthers(table);
@@ -124,7 +124,7 @@ describe("the table of addresses, step by step", () => {
     });
     atEachStep((step) => {
       const table = almostFull();
-      const other = AddressTable.attach(table.buffer);
+      const other = SharedAddressTable.attach(table.buffer);
       const reached = interleave(
         () => {
           try {
@@ -145,7 +145,7 @@ describe("the table of addresses, step by step", () => {
     const die = () => {
       throw new Died();
     };
-    const operations: ((table: AddressTable) => void)[] = [
+    const operations: ((table: SharedAddressTable) => void)[] = [
       (table) => table.admit(late, 0, 0),
       (table) => table.admit(old, 0, 0),
       (table) => table.offendBy(late, 0, 0),
@@ -167,7 +167,7 @@ describe("the table of addresses, step by step", () => {
 
   it("keeps what another one counts on an entry that a worker died over", () => {
     // It has found the entry idle, the other one comes, and it dies when it has claimed the entry for itself.
-    const claimAndDie = (table: AddressTable, entry: number) => {
+    const claimAndDie = (table: SharedAddressTable, entry: number) => {
       const heads = new Int32Array(table.buffer, layoutOf(16, table.workers).heads);
       const control = heads[entry * headWords];
       if ((control & phaseMask) === EntryPhase.live) {
@@ -180,7 +180,7 @@ describe("the table of addresses, step by step", () => {
       expect(table.admit(old, 0, 0)).toBe("ok");
       const entry = table.ticket;
       table.leave(entry, 0);
-      const other = AddressTable.attach(table.buffer);
+      const other = SharedAddressTable.attach(table.buffer);
       const reached = interleave(() => other.admit(old, 0, 1), step, () => claimAndDie(table, entry));
       const where = `step ${step}`;
       expect(other.ticket, where).toBeGreaterThanOrEqual(0);
@@ -195,7 +195,7 @@ describe("the table of addresses, step by step", () => {
     });
     atEachStep((step) => {
       const table = almostFull();
-      const other = AddressTable.attach(table.buffer);
+      const other = SharedAddressTable.attach(table.buffer);
       expect(table.admit(old, 0, 0)).toBe("ok");
       const entry = table.ticket;
       table.leave(entry, 0);
@@ -211,8 +211,8 @@ describe("the table of addresses, step by step", () => {
 
   it("hands no token out twice", () => {
     atEachStep((step) => {
-      const table = AddressTable.create({ entries: 64, workers: 4, rate: 1, burst: 2 });
-      const other = AddressTable.attach(table.buffer);
+      const table = SharedAddressTable.create({ entries: 64, workers: 4, rate: 1, burst: 2 });
+      const other = SharedAddressTable.attach(table.buffer);
       table.admit(late, 0, 2);
       const verdicts: string[] = [];
       const reached = interleave(

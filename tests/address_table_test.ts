@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { AddressWords, parseAddressWords } from "../src/base/address_words.ts";
 import { OptionError } from "../src/base/errors.ts";
-import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { tableNow } from "../src/server/address_limits/table_clock.ts";
 import { AddressModel } from "./helpers/address_model.ts";
 import { Random } from "./helpers/random.ts";
@@ -15,7 +15,7 @@ const times = [0, 12_345, 2 ** 31 - 500, 2 ** 32 - 500, 1_800_000_000_000];
 
 describe("the table of addresses", () => {
   it("counts connections of all workers and refuses those above the limit", () => {
-    const table = AddressTable.create({ connections: 3, workers: 4, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 3, workers: 4, entries: 64 });
     const tickets = [0, 1, 3].map((worker) => {
       expect(table.admit(client, 0, worker)).toBe("ok");
       return [table.ticket, worker];
@@ -39,16 +39,16 @@ describe("the table of addresses", () => {
 
   it("lies in memory that is given, and is all zero before", () => {
     const options = { connections: 1, workers: 2, entries: 64 };
-    const memory = new ArrayBuffer(AddressTable.bytes(options));
-    const table = AddressTable.create(options, memory);
-    const other = AddressTable.attach(memory);
+    const memory = new ArrayBuffer(SharedAddressTable.bytes(options));
+    const table = SharedAddressTable.create(options, memory);
+    const other = SharedAddressTable.attach(memory);
     expect(table.admit(client, 0, 0)).toBe("ok");
     expect(other.admit(client, 0, 1)).toBe("connections");
-    expect(() => AddressTable.bytes({ entries: 3 })).toThrow(OptionError);
+    expect(() => SharedAddressTable.bytes({ entries: 3 })).toThrow(OptionError);
   });
 
   it("leaves nothing behind where only a ban is asked for", () => {
-    const table = AddressTable.create({ entries: 16, workers: 1 });
+    const table = SharedAddressTable.create({ entries: 16, workers: 1 });
     const other = (index: number) => new AddressWords().set(4, 0x0a00_0000 + index, 0, 0, 0);
     for (let index = 0; index < 100; index++) expect(table.isBanned(other(index), 0)).toBe(false);
     expect(table.sweep(0)).toBe(0);
@@ -62,7 +62,7 @@ describe("the table of addresses", () => {
   });
 
   it("takes IPv6 clients by their first 64 bits and mapped ones as IPv4", () => {
-    const table = AddressTable.create({ connections: 1, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 1, entries: 64 });
     expect(table.admit(address("2001:db8:0:1::1"), 0, 0)).toBe("ok");
     expect(table.admit(address("2001:db8:0:1:ffff::2"), 0, 0)).toBe("connections");
     expect(table.admit(address("2001:db8:0:2::1"), 0, 0)).toBe("ok");
@@ -74,14 +74,14 @@ describe("the table of addresses", () => {
   });
 
   it("lets in peers without an address, uncounted", () => {
-    const table = AddressTable.create({ connections: 1, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 1, entries: 64 });
     for (let time = 0; time < 5; time++) expect(table.admit(new AddressWords(), 0, 0)).toBe("ok");
     expect(table.ticket).toBe(-1);
   });
 
   it("lets new connections in at the rate, after a burst", () => {
     for (const start of times) {
-      const table = AddressTable.create({ rate: 10, burst: 3, entries: 64 });
+      const table = SharedAddressTable.create({ rate: 10, burst: 3, entries: 64 });
       const at = (milliseconds: number) => table.admit(client, start + milliseconds, 0);
       expect([at(0), at(0), at(0), at(0)]).toEqual(["ok", "ok", "ok", "rate"]);
       expect([at(99), at(100), at(100), at(199), at(200)]).toEqual(["rate", "ok", "rate", "rate", "ok"]);
@@ -91,7 +91,7 @@ describe("the table of addresses", () => {
 
   it("keeps rates far above and under one a millisecond", () => {
     for (const [rate, burst] of [[0.1, 1], [0.5, 20], [7, 7], [333, 50], [10_000, 100], [100_000, 100_000]]) {
-      const table = AddressTable.create({ rate, burst, entries: 64 });
+      const table = SharedAddressTable.create({ rate, burst, entries: 64 });
       let ok = 0;
       const seconds = rate < 1 ? 100 : 2;
       for (let now = 0; now < seconds * 1000; now++) {
@@ -104,7 +104,12 @@ describe("the table of addresses", () => {
 
   it("bans after enough offences within the window", () => {
     for (const start of times) {
-      const table = AddressTable.create({ banAfter: 3, banWindow: 10_000, banTime: 5_000, entries: 64 });
+      const table = SharedAddressTable.create({
+        banAfter: 3,
+        banWindow: 10_000,
+        banTime: 5_000,
+        entries: 64,
+      });
       expect(table.offendBy(client, start)).toBe(false);
       expect(table.offendBy(client, start + 100)).toBe(false);
       // The window of the first is over.
@@ -119,7 +124,7 @@ describe("the table of addresses", () => {
   });
 
   it("gives an entry to another address only when nothing is lost by it", () => {
-    const table = AddressTable.create({
+    const table = SharedAddressTable.create({
       connections: 5,
       rate: 1,
       burst: 1,
@@ -153,7 +158,7 @@ describe("the table of addresses", () => {
   });
 
   it("takes back what a worker that is gone has left", () => {
-    const table = AddressTable.create({ connections: 4, workers: 3, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 4, workers: 3, entries: 64 });
     for (const worker of [0, 1, 1, 2]) expect(table.admit(client, 0, worker)).toBe("ok");
     expect(table.admit(client, 0, 0)).toBe("connections");
     expect(table.reclaim(1)).toBe(2);
@@ -163,7 +168,7 @@ describe("the table of addresses", () => {
   });
 
   it("forgets what is over when it is swept, before the clock runs over", () => {
-    const table = AddressTable.create({ rate: 1, burst: 1, banAfter: 2, banTime: 1_000, entries: 64 });
+    const table = SharedAddressTable.create({ rate: 1, burst: 1, banAfter: 2, banTime: 1_000, entries: 64 });
     const half = 2 ** 31;
     table.admit(client, 0, 0);
     table.leave(table.ticket, 0);
@@ -177,8 +182,8 @@ describe("the table of addresses", () => {
   });
 
   it("is told apart from other memory", () => {
-    const table = AddressTable.create({ entries: 64, workers: 2, connections: 1 });
-    const other = AddressTable.attach(table.buffer);
+    const table = SharedAddressTable.create({ entries: 64, workers: 2, connections: 1 });
+    const other = SharedAddressTable.attach(table.buffer);
     expect(other.admit(client, 0, 0)).toBe("ok");
     expect(table.admit(client, 0, 1)).toBe("connections");
     for (
@@ -190,7 +195,7 @@ describe("the table of addresses", () => {
         null,
       ]
     ) {
-      expect(() => AddressTable.attach(buffer as SharedArrayBuffer)).toThrow(OptionError);
+      expect(() => SharedAddressTable.attach(buffer as SharedArrayBuffer)).toThrow(OptionError);
     }
     for (
       const options of [
@@ -207,7 +212,7 @@ describe("the table of addresses", () => {
         { rate: 0.0001, burst: 100_000 },
       ]
     ) {
-      expect(() => AddressTable.create(options as never), JSON.stringify(options)).toThrow(OptionError);
+      expect(() => SharedAddressTable.create(options as never), JSON.stringify(options)).toThrow(OptionError);
     }
   });
 
@@ -220,7 +225,7 @@ describe("the table of addresses", () => {
         banWindow: random.between(1, 20) * 256,
         banTime: 3_000,
       };
-      const table = AddressTable.create({ ...limits, ...abuse, entries: 64, workers: 4 });
+      const table = SharedAddressTable.create({ ...limits, ...abuse, entries: 64, workers: 4 });
       const model = new AddressModel({ ...limits, ...abuse });
       let now = times[seed % times.length];
       const open: [name: string, ticket: number, worker: number][] = [];
@@ -260,7 +265,7 @@ describe("the table of addresses", () => {
 
 describe("the list of bans", () => {
   it("is read and edited by address and by network", () => {
-    const table = AddressTable.create({ entries: 64 });
+    const table = SharedAddressTable.create({ entries: 64 });
     const { bans } = table;
     bans.add("192.0.2.1", 1_000, "scanner", 0);
     bans.add("2001:db8:1:2::5", 2_000, "", 0);
@@ -300,7 +305,7 @@ describe("the list of bans", () => {
   });
 
   it("replaces a ban of the same, and keeps 256 networks", () => {
-    const { bans } = AddressTable.create({ entries: 16 });
+    const { bans } = SharedAddressTable.create({ entries: 16 });
     bans.add("10.0.0.0/8", 1_000, "first", 0);
     bans.add("10.0.0.0/8", 9_000, "second", 0);
     expect(bans.list(0)).toEqual([{ address: "10.0.0.0/8", left: 9_000, reason: "second" }]);
@@ -315,7 +320,7 @@ describe("the list of bans", () => {
   });
 
   it("refuses what is no address and no time, by name", () => {
-    const { bans } = AddressTable.create({ entries: 64 });
+    const { bans } = SharedAddressTable.create({ entries: 64 });
     expect(() => bans.add("example.org", 1_000)).toThrow('"example.org" is neither');
     expect(() => bans.add("10.0.0.1/8", 1_000)).toThrow('write "10.0.0.0/8"');
     for (const time of [0, -1, 1.5, 2 ** 31]) expect(() => bans.add("10.0.0.1", time)).toThrow(OptionError);
@@ -324,7 +329,7 @@ describe("the list of bans", () => {
   });
 
   it("uses a clock of its own where none is given", () => {
-    const table = AddressTable.create({ entries: 64 });
+    const table = SharedAddressTable.create({ entries: 64 });
     table.bans.add("192.0.2.1", 60_000);
     expect(table.bans.has("192.0.2.1")).toBe(true);
     expect(table.admit(client, tableNow(), 0)).toBe("banned");

@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, listen, OptionError, type Window } from "../src/mod.ts";
 import type { Refusal } from "../src/admission.ts";
-import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { connectionsPerWorker } from "../src/server/descriptor_budget.ts";
 import { TestServer } from "./helpers/log.ts";
@@ -91,7 +91,7 @@ describe("admission by address", () => {
   const loopback = "127.0.0.1";
 
   it("refuses beyond the connections of an address, and lets in when one has left", async () => {
-    const table = AddressTable.create({ connections: 2, workers: 2, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 2, workers: 2, entries: 64 });
     const told: Refusal[] = [];
     await using server = new TestServer(echo, {
       admission: new TableAdmission(table, 1),
@@ -114,7 +114,7 @@ describe("admission by address", () => {
   });
 
   it("refuses beyond the rate, with the limit's places free again at once", async () => {
-    const table = AddressTable.create({ rate: 0.01, burst: 3, entries: 64 });
+    const table = SharedAddressTable.create({ rate: 0.01, burst: 3, entries: 64 });
     await using server = new TestServer(echo, {
       admission: new TableAdmission(table, 0),
       limits: { connections: 4 },
@@ -128,7 +128,7 @@ describe("admission by address", () => {
   });
 
   it("refuses who is banned while he is, in all listeners of the table", async () => {
-    const table = AddressTable.create({ banAfter: 2, entries: 64 });
+    const table = SharedAddressTable.create({ banAfter: 2, entries: 64 });
     await using one = new TestServer(echo, { admission: new TableAdmission(table, 0) });
     await using other = new TestServer(echo, { admission: new TableAdmission(table, 1) });
     const { peer } = await one.connectPeer();
@@ -148,7 +148,7 @@ describe("admission by address", () => {
   });
 
   it("survives peers that reset before they are judged", async () => {
-    const table = AddressTable.create({ entries: 64 });
+    const table = SharedAddressTable.create({ entries: 64 });
     await using server = new TestServer(echo, {
       admission: new TableAdmission(table, 0),
       limits: { connections: 4 },

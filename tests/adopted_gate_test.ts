@@ -4,7 +4,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
-import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { type Log, logging } from "./helpers/log.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
@@ -41,7 +41,7 @@ describe("an adopted connection", () => {
   });
 
   it("is judged by its address, and leaves the table when it goes", async () => {
-    const table = AddressTable.create({ connections: 1, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 1, entries: 64 });
     const loopback = "127.0.0.1";
     await using accepting = createEventLoop({ segmentCount: 64, connectionSlots: 16 });
     await using loop = createEventLoop({ segmentCount: 64, connectionSlots: 16 });

@@ -7,7 +7,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type RingportError } from "../src/mod.ts";
 import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/native.ts";
-import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { SharedParts } from "../src/worker/process/shared_parts.ts";
 import {
   expectAllFree,
@@ -82,9 +82,9 @@ describe("the table of addresses under several processes", () => {
   it("is rid of what a killed process held, wherever it was killed, and the others go on", async () => {
     const addresses = 40;
     const options = { connections: 2, entries: 16, workers: processes };
-    const memory = crew.make(AddressTable.bytes(options), 4 * (1 + addresses));
+    const memory = crew.make(SharedAddressTable.bytes(options), 4 * (1 + addresses));
     const parts = partsOf.get(memory)!;
-    const table = AddressTable.create(options, memory.table);
+    const table = SharedAddressTable.create(options, memory.table);
     const task = { task: "churn", addresses, limit: 2, now } as const;
     Atomics.store(new Int32Array(memory.shadow), 0, 1);
     const lasting = await start();

@@ -3,7 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, listen, type Listener, OptionError, RingportError } from "../src/mod.ts";
 import type { Refusal } from "../src/admission.ts";
-import { AddressTable } from "../src/server/address_limits/table.ts";
+import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import { connectPeer, readText, tryPeer } from "./helpers/peer.ts";
@@ -238,7 +238,7 @@ describe("what a listener behind a proxy refuses", () => {
   });
 
   it("a client by its address, behind a proxy that stays welcome", async () => {
-    const table = AddressTable.create({ connections: 1, entries: 64 });
+    const table = SharedAddressTable.create({ connections: 1, entries: 64 });
     const told: Refusal[] = [];
     await using server = new TestServer({}, {
       proxyProtocol: { trusted },

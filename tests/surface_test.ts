@@ -147,6 +147,7 @@ const PAGES: Record<string, Page> = {
     values: ["AddressTable", "TableAdmission"],
     types: [
       "AddressStatistics",
+      "AddressTableMaker",
       "AddressTableOptions",
       "Admission",
       "AdmissionVerdict",

@@ -17,8 +17,12 @@ async function* filesBelow(folder: string): AsyncGenerator<string> {
   }
 }
 
+/** Generated from the docstrings, which the package has as well. */
+const REFERENCE = "docs/api/";
+
 async function copyFolder(from: string, to: string): Promise<void> {
   for await (const path of filesBelow(from)) {
+    if (path.startsWith(REFERENCE)) continue;
     const target = `${to}${path.slice(from.length)}`;
     await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
     await Deno.copyFile(path, target);

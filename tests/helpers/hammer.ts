@@ -7,7 +7,7 @@
 import { expect } from "@std/expect";
 import { it } from "@std/testing/bdd";
 import { AddressWords } from "../../src/base/address_words.ts";
-import { AddressTable, type AddressTableOptions } from "../../src/server/address_limits/table.ts";
+import { type AddressTableOptions, SharedAddressTable } from "../../src/server/address_limits/table.ts";
 import { Random } from "./random.ts";
 import { scaled } from "./runtime.ts";
 
@@ -59,14 +59,14 @@ export function hammerAddress(index: number, words = new AddressWords()): Addres
 
 /** Does as it is told, as soon as all others do. */
 export function hammer(memory: HammerMemory, order: HammerOrder): HammerReport {
-  const table = AddressTable.attach(memory.table);
+  const table = SharedAddressTable.attach(memory.table);
   const shadow = new Int32Array(memory.shadow);
   if (order.task === "hold") return hold(table, shadow, order);
   while (Atomics.load(shadow, 0) === 0);
   return order.task === "churn" ? churn(table, shadow, order) : take(table, order);
 }
 
-function churn(table: AddressTable, shadow: Int32Array, order: HammerOrder): HammerReport {
+function churn(table: SharedAddressTable, shadow: Int32Array, order: HammerOrder): HammerReport {
   const random = new Random(order.worker + 1);
   const held: [index: number, ticket: number][] = [];
   const report = { ok: 0, refused: 0, violations: 0 };
@@ -91,7 +91,7 @@ function churn(table: AddressTable, shadow: Int32Array, order: HammerOrder): Ham
   return report;
 }
 
-function take(table: AddressTable, order: HammerOrder): HammerReport {
+function take(table: SharedAddressTable, order: HammerOrder): HammerReport {
   const report = { ok: 0, refused: 0, violations: 0 };
   const words = hammerAddress(0);
   for (let round = 0; round < order.rounds; round++) {
@@ -104,7 +104,7 @@ function take(table: AddressTable, order: HammerOrder): HammerReport {
   return report;
 }
 
-function hold(table: AddressTable, shadow: Int32Array, order: HammerOrder): HammerReport {
+function hold(table: SharedAddressTable, shadow: Int32Array, order: HammerOrder): HammerReport {
   for (let index = 0; index < order.addresses; index++) {
     table.admit(hammerAddress(index), order.now, order.worker);
   }
@@ -118,8 +118,8 @@ const rounds = scaled(100_000, 20_000);
 export function hammerCases(crew: HammerCrew, workers: number): void {
   const start = (options: AddressTableOptions, addresses: number) => {
     const all = { workers, ...options };
-    const memory = crew.make(AddressTable.bytes(all), 4 * (1 + addresses));
-    const table = AddressTable.create(all, memory.table);
+    const memory = crew.make(SharedAddressTable.bytes(all), 4 * (1 + addresses));
+    const table = SharedAddressTable.create(all, memory.table);
     return { memory, table, [Symbol.dispose]: () => crew.free(memory) };
   };
   const run = async (
@@ -183,7 +183,7 @@ export function hammerCases(crew: HammerCrew, workers: number): void {
 }
 
 /** All is idle: every entry can be had. */
-export function expectAllFree(table: AddressTable, entries: number): void {
+export function expectAllFree(table: SharedAddressTable, entries: number): void {
   for (let index = 0; index < entries; index++) {
     expect(table.admit(hammerAddress(index), hammerNow, 0)).toBe("ok");
     expect(table.ticket).toBeGreaterThanOrEqual(0);

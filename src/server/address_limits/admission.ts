@@ -6,18 +6,19 @@
 import { AddressWords } from "../../base/address_words.ts";
 import type { AcceptedAddress, PeerAddress } from "../../base/peer_address.ts";
 import type { Admission, AdmissionVerdict } from "../../listen/admission.ts";
-import type { AddressTable } from "./table.ts";
+import type { AddressTable } from "./address_table.ts";
+import type { SharedAddressTable } from "./table.ts";
 import { tableNow } from "./table_clock.ts";
 
 /** Given to `listen` as `admission`. */
 export class TableAdmission implements Admission {
-  readonly #table: AddressTable;
+  readonly #table: SharedAddressTable;
   readonly #worker: number;
   readonly #words = new AddressWords();
 
   /** `worker`: the number of the worker whose connections are counted, from 0 to below `table.workers`. */
   constructor(table: AddressTable, worker: number) {
-    this.#table = table;
+    this.#table = table as SharedAddressTable;
     this.#worker = worker;
   }
 

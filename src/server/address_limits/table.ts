@@ -45,7 +45,7 @@ import { writeText } from "./shared_text.ts";
 import { tableNow } from "./table_clock.ts";
 import { bucketRate, isFull, takeToken } from "./tokens.ts";
 
-/** Options of {@linkcode AddressTable.create}. A limit of 0 is none. */
+/** Options of {@linkcode SharedAddressTable.create}. A limit of 0 is none. */
 export interface AddressTableOptions {
   /** Addresses known at once, a power of two from 16 to 262,144. 16,384 by default. */
   entries?: number;
@@ -105,27 +105,8 @@ const tableSchema: OptionSchema = {
   banTime: milliseconds(0, banTimeMaxMilliseconds),
 };
 
-/**
- * The table as one thread holds it. One thread creates it; the others attach to its `buffer`.
- *
- * `now` is milliseconds of a clock all threads share (`tableNow`), of which the lower 32 bits
- * count. Since they run over after 49 days, {@linkcode sweep} must be called at least once an hour.
- *
- * When all entries of an address are taken, its connection is admitted and counted as `uncounted`: refusing
- * it would let anybody with enough addresses keep out everybody else, and the limits of the server still
- * hold.
- *
- * @example
- * ```ts
- * import { listen } from "@ringport/ringport";
- * import { AddressTable, TableAdmission } from "@ringport/ringport/admission";
- *
- * const table = AddressTable.create({ connections: 100, rate: 20, burst: 50, workers: 1 });
- * await using listener = listen({ hostname: "127.0.0.1", admission: new TableAdmission(table, 0) });
- * console.log(table.stats().admitted, listener.refusals.rate); // 0 0
- * ```
- */
-export class AddressTable {
+/** An `AddressTable` as the library uses it: the table as one thread holds it. */
+export class SharedAddressTable {
   /** The memory, to be handed to other threads; mapped by other processes where it was given to `create`. */
   readonly buffer: ArrayBufferLike;
   /** The bans, to be read and edited at any time. */
@@ -135,8 +116,6 @@ export class AddressTable {
   /**
    * After `admit` has answered "ok": the argument for `leave` when the connection is gone. -1 if it is
    * not counted.
-   *
-   * @internal
    */
   ticket = -1;
   readonly #header: Int32Array;
@@ -159,8 +138,8 @@ export class AddressTable {
    */
   static create(
     options: AddressTableOptions = {},
-    buffer: ArrayBufferLike = new SharedArrayBuffer(AddressTable.bytes(options)),
-  ): AddressTable {
+    buffer: ArrayBufferLike = new SharedArrayBuffer(SharedAddressTable.bytes(options)),
+  ): SharedAddressTable {
     const { entries = addressEntriesDefault, workers = addressWorkersMax, connections = 0, rate = 0 } =
       options;
     const burst = options.burst ?? Math.max(1, Math.ceil(rate));
@@ -181,11 +160,11 @@ export class AddressTable {
     header[HeaderWord.banWindow] = options.banWindow ?? banWindowDefaultMilliseconds;
     header[HeaderWord.banTime] = options.banTime ?? banTimeDefaultMilliseconds;
     header[HeaderWord.seed] = crypto.getRandomValues(new Int32Array(1))[0];
-    return new AddressTable(buffer);
+    return new SharedAddressTable(buffer);
   }
 
   /** The table of another thread or process. Throws an OptionError if the memory is not a table. */
-  static attach(buffer: ArrayBufferLike): AddressTable {
+  static attach(buffer: ArrayBufferLike): SharedAddressTable {
     const isMemory = buffer instanceof SharedArrayBuffer || buffer instanceof ArrayBuffer;
     const fits = isMemory && buffer.byteLength > headerWords * 4;
     const header = fits ? new Int32Array(buffer, 0, headerWords) : new Int32Array(headerWords);
@@ -193,7 +172,7 @@ export class AddressTable {
       header[HeaderWord.magic] !== tableMagic || header[HeaderWord.version] !== tableVersion ||
       layoutOf(header[HeaderWord.entries], header[HeaderWord.workers]).bytes !== buffer.byteLength
     ) throw new OptionError("AddressTable", "buffer", "the buffer does not belong to an AddressTable");
-    return new AddressTable(buffer);
+    return new SharedAddressTable(buffer);
   }
 
   private constructor(buffer: ArrayBufferLike) {
@@ -216,8 +195,6 @@ export class AddressTable {
    * Asks for one connection of an address with a worker. After "ok", and only then, `leave` is owed with
    * {@linkcode ticket}. A try that was too fast takes no token; one refused for too many connections has
    * taken its token.
-   *
-   * @internal
    */
   admit(address: AddressWords, now: number, worker: number): AdmissionVerdict {
     this.ticket = -1;
@@ -226,7 +203,9 @@ export class AddressTable {
     return verdict;
   }
 
-  /** Whether new connections of the address are refused for a ban; asking leaves nothing behind. @internal */
+  /**
+   * Whether new connections of the address are refused for a ban; asking leaves nothing behind.
+   */
   isBanned(address: AddressWords, now: number): boolean {
     if (address.family === 0) return false;
     this.#entries.find(address, now);
@@ -235,7 +214,9 @@ export class AddressTable {
     return isBanned;
   }
 
-  /** An admitted connection is gone. @internal */
+  /**
+   * An admitted connection is gone.
+   */
   leave(ticket: number, worker: number): void {
     if (ticket >= 0) this.#entries.leave(ticket, worker);
   }
@@ -249,7 +230,9 @@ export class AddressTable {
     return this.offendBy(wordsOf("offend", address), tableNow(), this.workers, weight);
   }
 
-  /** The same for an address in words. @internal */
+  /**
+   * The same for an address in words.
+   */
   offendBy(address: AddressWords, now: number, worker: number = this.workers, weight = 1): boolean {
     if (address.family === 0) return false;
     Atomics.add(this.#header, HeaderWord.offences, weight);
@@ -281,7 +264,9 @@ export class AddressTable {
     return this.connectionsOf(wordsOf("connections", address));
   }
 
-  /** The same for an address in words. @internal */
+  /**
+   * The same for an address in words.
+   */
   connectionsOf(address: AddressWords): number {
     return this.#entries.connections(address);
   }

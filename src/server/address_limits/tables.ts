@@ -7,7 +7,7 @@
 import type { Admission } from "../../listen/admission.ts";
 import type { AddressWords } from "../../base/address_words.ts";
 import { TableAdmission } from "./admission.ts";
-import { AddressTable, type AddressTableOptions } from "./table.ts";
+import { type AddressTableOptions, SharedAddressTable } from "./table.ts";
 import type { Ban } from "./bans.ts";
 import type { ResolvedListenerOptions, ResolvedServerOptions } from "../options/mod.ts";
 import { tableNow } from "./table_clock.ts";
@@ -36,11 +36,11 @@ type MemoryMaker = (sizes: readonly number[]) => ArrayBufferLike[];
 
 export class AddressLimits implements ServerBans {
   #memory: AddressLimitsMemory;
-  #tables: AddressTable[];
+  #tables: SharedAddressTable[];
 
   private constructor(memory: AddressLimitsMemory) {
     this.#memory = memory;
-    this.#tables = memory.tables.map((buffer) => AddressTable.attach(buffer));
+    this.#tables = memory.tables.map((buffer) => SharedAddressTable.attach(buffer));
   }
 
   get memory(): AddressLimitsMemory {
@@ -74,8 +74,8 @@ export class AddressLimits implements ServerBans {
         banAfter: banAfter === 0 ? undefined : banAfter,
       }) - 1;
     });
-    const buffers = make(tables.map((table) => AddressTable.bytes(table)));
-    tables.forEach((table, place) => AddressTable.create(table, buffers[place]));
+    const buffers = make(tables.map((table) => SharedAddressTable.bytes(table)));
+    tables.forEach((table, place) => SharedAddressTable.create(table, buffers[place]));
     return new AddressLimits({ tables: buffers, ofListener });
   }
 
@@ -113,7 +113,7 @@ export class AddressLimits implements ServerBans {
   settle(): void {
     const tables = this.#memory.tables.map((buffer) => buffer.slice(0));
     this.#memory = { ...this.#memory, tables };
-    this.#tables = tables.map((buffer) => AddressTable.attach(buffer));
+    this.#tables = tables.map((buffer) => SharedAddressTable.attach(buffer));
   }
 
   /** What the tables have counted. A ban by hand is in all of them, and counts once. */
@@ -150,7 +150,7 @@ export class AddressLimits implements ServerBans {
     return this.#tables.some((table) => table.bans.has(address));
   }
 
-  #tableOf(listener: number): AddressTable {
+  #tableOf(listener: number): SharedAddressTable {
     return this.#tables[this.#memory.ofListener[listener]];
   }
 }
