@@ -93,7 +93,7 @@ describe("a thread that does not come back", () => {
     // For ever, as far as this test is concerned: the program has to end although the thread does not.
     client.tell("spin 600000");
     const { code, errors } = await child.end(patience);
-    expect(errors).toContain("1 threads do not come back, and no more than 0 are borne");
+    expect(errors).toContain("1 stuck threads exceed");
     expect(code).toBe(1);
   });
 });

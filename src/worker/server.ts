@@ -649,7 +649,7 @@ export class Server implements AsyncDisposable {
   #threadLost(count: number): void {
     const { maxAbandoned } = this.#options.supervisor;
     if (this.#ending || count <= maxAbandoned) return;
-    const message = `server: ${count} threads do not come back, and no more than ${maxAbandoned} are borne`;
+    const message = `server: ${count} stuck threads exceed "supervisor.maxAbandoned" (${maxAbandoned})`;
     const details = { code: "ERR_THREADS_STUCK", operation: "supervise", origin: "application" } as const;
     this.#heard({ kind: "failed", error: new RingportError(message, details) });
   }

@@ -105,6 +105,10 @@ const tableSchema: OptionSchema = {
   banTime: milliseconds(0, banTimeMaxMilliseconds),
 };
 
+function isMemory(buffer: unknown): buffer is ArrayBufferLike {
+  return buffer instanceof SharedArrayBuffer || buffer instanceof ArrayBuffer;
+}
+
 /** An `AddressTable` as the library uses it: the table as one thread holds it. */
 export class SharedAddressTable {
   /** The memory, to be handed to other threads; mapped by other processes where it was given to `create`. */
@@ -134,12 +138,17 @@ export class SharedAddressTable {
   /**
    * Makes a table. Throws an OptionError for an unknown key or a wrong value.
    *
-   * @param buffer memory of {@linkcode bytes}, all zero; a new SharedArrayBuffer by default.
+   * @param given memory of {@linkcode bytes}, all zero; a new SharedArrayBuffer by default.
    */
   static create(
     options: AddressTableOptions = {},
-    buffer: ArrayBufferLike = new SharedArrayBuffer(SharedAddressTable.bytes(options)),
+    given?: ArrayBufferLike,
   ): SharedAddressTable {
+    const size = SharedAddressTable.bytes(options);
+    const buffer = given ?? new SharedArrayBuffer(size);
+    if (!isMemory(buffer) || buffer.byteLength !== size) {
+      throw new OptionError("AddressTable", "buffer", `the buffer must be memory of ${size} bytes`);
+    }
     const { entries = addressEntriesDefault, workers = addressWorkersMax, connections = 0, rate = 0 } =
       options;
     const burst = options.burst ?? Math.max(1, Math.ceil(rate));
@@ -165,8 +174,7 @@ export class SharedAddressTable {
 
   /** The table of another thread or process. Throws an OptionError if the memory is not a table. */
   static attach(buffer: ArrayBufferLike): SharedAddressTable {
-    const isMemory = buffer instanceof SharedArrayBuffer || buffer instanceof ArrayBuffer;
-    const fits = isMemory && buffer.byteLength > headerWords * 4;
+    const fits = isMemory(buffer) && buffer.byteLength > headerWords * 4;
     const header = fits ? new Int32Array(buffer, 0, headerWords) : new Int32Array(headerWords);
     if (
       header[HeaderWord.magic] !== tableMagic || header[HeaderWord.version] !== tableVersion ||

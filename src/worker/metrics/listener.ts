@@ -4,6 +4,10 @@
  *
  * @module
  */
+import { address, milliseconds, portFrom, unixPath } from "../../base/option_kinds.ts";
+import { callback, checkOptions, type OptionSchema } from "../../base/options.ts";
+import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
+import { isEventLoop } from "../../loop/event_loop.ts";
 import type { Loop } from "../../loop/types.ts";
 import { listen, type Listener } from "../../listen/listener.ts";
 import type { Connection } from "../../stream/types.ts";
@@ -36,6 +40,15 @@ export interface MetricsListenOptions {
   /** Called when the metrics could not be read; the client gets status 500. */
   error?: (error: unknown) => void;
 }
+
+const metricsSchema: OptionSchema = {
+  hostname: address,
+  port: portFrom(0),
+  unix: unixPath,
+  loop: { wants: "a loop made by createLoop", accepts: isEventLoop },
+  timeout: milliseconds(1, TIMER_DELAY_MAX_MS),
+  error: callback,
+};
 
 /** Whether a server takes connections and all its workers answer. */
 function healthAnswer({ phase, workers }: ServerStatistics): HttpAnswer {
@@ -151,6 +164,7 @@ export function serveMetrics(
   options: MetricsListenOptions,
   statistics: () => ServerStatistics,
 ): Listener {
+  checkOptions("serveMetrics", options, metricsSchema);
   const { hostname = "127.0.0.1", port = 0, unix, loop, error: failed } = options;
   const { timeout = exchangeTimeoutMilliseconds } = options;
   const binding = unix === undefined ? { hostname, port } : { unix };

@@ -120,7 +120,7 @@ async function patiently<T>(path: string, end: number, look: () => T | undefined
     if (found !== undefined) return found;
     if (performance.now() >= end) {
       const details = { code: "ETIMEDOUT", operation: "dial", origin: "framework", address: path } as const;
-      throw new TimeoutError(`nobody answers at "${path}"`, details);
+      throw new TimeoutError(`no answer at "${path}"`, details);
     }
     await new Promise((resolve) => setTimeout(resolve, delay));
   }

@@ -190,7 +190,7 @@ export class FileRendezvous implements Rendezvous {
     if (!(await withTimeout(answered.promise, answerMilliseconds))) {
       channel.abort();
       const advice = `remove "${this.#path}" where no server runs`;
-      throw restartError(`nobody answers at port ${port} of this machine; ${advice}`);
+      throw restartError(`no answer at port ${port} of this machine; ${advice}`);
     }
     if (await answered.promise) return channel;
     channel.abort();
