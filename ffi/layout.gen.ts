@@ -86,7 +86,7 @@ export const Operation = {
    * Completion only, repeating until paused: segment/offset/length = one datagram (0 bytes are one, too),
    * its sender's Address in the 32 bytes in front of it, in the same segment as its first byte. One hold
    * on each segment the datagram touches, of an empty one on the segment of its address. status
-   * datagram_truncated: it was longer, argument = its true length, 0 where the system does not tell. Any
+   * datagram_truncated: it was longer, argument = its true length, 0 where the system does not say. Any
    * other status: the network reported an error; the socket continues.
    */
   datagramReceive: 16,
@@ -578,7 +578,7 @@ export const LANE_WORDS = 8;
 export const LANE_DESCRIPTOR = 0;
 export const LANE_DESCRIPTOR_BYTE = 0;
 /**
- * The process at the other end. 0 before opening: whichever it is; afterwards: the system does not tell.
+ * The process at the other end. 0 before opening: any process; afterwards: the system does not report it.
  */
 export const LANE_PROCESS = 1;
 export const LANE_PROCESS_BYTE = 4;
@@ -666,8 +666,7 @@ export const SHARED_MEMORY_SYSTEM_ERROR = 4;
 export const SHARED_MEMORY_SYSTEM_ERROR_BYTE = 16;
 
 /**
- * Numbers of this process; 0 is what the system does not tell. Those of more than 32 bits are in two
- * halves.
+ * Numbers of this process; 0 where the system reports none. Those of more than 32 bits are in two halves.
  */
 export const PROCESS_COUNTERS_SIZE = 48;
 export const PROCESS_COUNTERS_WORDS = 12;

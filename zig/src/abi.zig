@@ -67,7 +67,7 @@ pub const Operation = enum(u8) {
     /// Completion only, repeating until paused: segment/offset/length = one datagram (0 bytes are one, too), its
     /// sender's Address in the 32 bytes in front of it, in the same segment as its first byte. One hold on each
     /// segment the datagram touches, of an empty one on the segment of its address. status datagram_truncated: it
-    /// was longer, argument = its true length, 0 where the system does not tell. Any other status: the network
+    /// was longer, argument = its true length, 0 where the system does not say. Any other status: the network
     /// reported an error; the socket continues.
     datagram_receive = 16,
     /// Submission: segment/offset/length = one datagram, the receiver's Address in the 32 bytes in front of it
@@ -328,7 +328,7 @@ pub const Gift = handover.Gift;
 pub const SharedMemory = @import("abi/shared_memory.zig").SharedMemory;
 
 const counters = @import("abi/counters.zig");
-/// Numbers of this process; 0 is what the system does not tell. Those of more than 32 bits are in two halves.
+/// Numbers of this process; 0 where the system reports none. Those of more than 32 bits are in two halves.
 pub const ProcessCounters = counters.ProcessCounters;
 /// The queues of all TCP sockets that listen at one address, whichever process has them.
 pub const ListenQueue = counters.ListenQueue;

@@ -105,8 +105,8 @@ pub fn DoorbellType(
             if (doorbell.state.cmpxchgStrong(armed, asleep, .acq_rel, .acquire) == null) doorbell.ring();
         }
 
-        /// A ring that is lost leaves the loop asleep for ever: it is repeated until it is out, and where it never
-        /// will be the line is cut, which the host loop hears as well.
+        /// A lost ring would leave the loop asleep forever: it is repeated until it is sent, and if it never can be,
+        /// the line is closed, which wakes the host loop as well.
         fn ring(doorbell: *Doorbell) void {
             while (doorbell.state.load(.acquire) != @backingInt(State.stopping)) {
                 switch (doorbell.bell.ring()) {

@@ -127,8 +127,8 @@ pub fn wait(handle: u32, timeout_ms: u32) callconv(.c) i32 {
     };
 }
 
-/// A poll that waits for so many microseconds at most, or with `no_look` does not even look for events; not_supported
-/// where the system cannot wait as briefly.
+/// A poll that waits for at most this number of microseconds, or with `no_look` does not even look for events;
+/// not_supported where the system cannot wait as briefly.
 pub fn rest(handle: u32, wait_us: u32) callconv(.c) i32 {
     if (!io.Io.rests) return answer(.not_supported);
     const loop = switch (registry.begin_turn(handle)) {

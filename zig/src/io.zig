@@ -45,7 +45,7 @@ fn check(comptime Backend: type) void {
             // has ended with everything received. Ok: neither. Takes no memory.
             .{ "look", fn (*Backend, *Socket) common.Result },
             .{ "send", fn (*Backend, *Socket, u32, []const common.Span) common.SendResult },
-            // Bytes sent that the peer has not acknowledged; 0 where the system does not tell.
+            // Bytes sent that the peer has not acknowledged; 0 where the system does not report it.
             .{ "unacknowledged", fn (*Backend, *Socket) u32 },
             .{ "shutdown_write", fn (*Backend, *Socket) common.Result },
             // Close a connection or listener (Listener null for a connection); with abort true by RST.

@@ -37,7 +37,7 @@ pub const ListenerEntry = struct {
     listener: io.Io.Listener,
 };
 
-/// The fields of a completion; what an operation does not tell keeps its default.
+/// The fields of a completion; those that an operation does not set keep their defaults.
 pub const Answer = struct {
     id: u32 = abi.invalid_id,
     tag: u32 = 0,

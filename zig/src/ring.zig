@@ -33,7 +33,7 @@ pub const Ring = struct {
         return &ring.records[position & ring.mask];
     }
 
-    /// Writes one record. The caller has seen that there is room.
+    /// Writes one record. The caller has checked for room.
     pub inline fn push(ring: *Ring, record: abi.Record) void {
         assert(ring.room() > 0);
         ring.at(ring.tail.*).* = record;

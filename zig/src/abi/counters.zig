@@ -3,7 +3,7 @@
 const std = @import("std");
 const requests = @import("requests.zig");
 
-/// Numbers of this process; 0 is what the system does not tell. Those of more than 32 bits are in two halves.
+/// Numbers of this process; 0 where the system reports none. Those of more than 32 bits are in two halves.
 pub const ProcessCounters = extern struct {
     /// Microseconds of processor time, the system's on its behalf included.
     cpu_us_low: u32,

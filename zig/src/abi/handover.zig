@@ -10,7 +10,7 @@ pub const Gift = enum(u32) { socket = 0, memory = 1 };
 pub const Lane = extern struct {
     /// The socket on which they go. 0 where the system needs none, and once closed.
     descriptor: u32,
-    /// The process at the other end. 0 before opening: whichever it is; afterwards: the system does not tell.
+    /// The process at the other end. 0 before opening: any process; afterwards: the system does not report it.
     process: u32,
     /// Descriptors given so far, in two halves.
     given_low: u32,
@@ -33,7 +33,7 @@ pub const Lane = extern struct {
     }
 };
 
-/// One descriptor on its way: the giver is told the ticket, and the taker shows it.
+/// One descriptor on its way: the giver receives the ticket, and the taker shows it.
 pub const Handover = extern struct {
     /// The descriptor to give, or the one taken.
     descriptor: u32,

@@ -187,7 +187,7 @@ pub const Io = struct {
         return socket.handle;
     }
 
-    /// The system does not tell.
+    /// The system does not report it.
     pub fn listener_queue(_: *Io, _: *Socket, _: *abi.Header) common.Result {
         return .{ .status = .not_supported };
     }

@@ -22,7 +22,7 @@ const within_bytes = 4;
 const others_write: u32 = 0o022;
 const sticky: u32 = 0o1000;
 
-/// Who is at the other end of a connected socket. struct ucred: process, user, group.
+/// The process at the other end of a connected socket. struct ucred: process, user, group.
 pub const Peer = extern struct { process: i32, user: u32, group: u32 };
 
 /// The process at the other end, which has to be of this user or of root, and the expected one unless that is

@@ -111,7 +111,7 @@ fn count_entries(entries: []const u8) u32 {
     return count;
 }
 
-test "the process is told as it is" {
+test "the process is reported as it is" {
     var before: abi.ProcessCounters = undefined;
     read(&before);
     try std.testing.expect(before.resident_low > 0 and before.virtual_low > 0);

@@ -145,8 +145,8 @@ fn take(loop: *Loop, slot: *Slot, id: u32, room: *const common.DatagramRoom) u32
     return length;
 }
 
-/// An error of the network belongs to an earlier datagram, and the socket goes on. Any other one is reported once for
-/// each time the kernel reports something, so that it cannot spin. False: stop here.
+/// An error of the network belongs to an earlier datagram, and the socket stays open. Any other one is reported once
+/// for each time the kernel reports something, so that it cannot spin. False: stop here.
 fn report(loop: *Loop, slot: *Slot, id: u32, result: common.DatagramsResult) bool {
     const goes_on = is_from_network(result.status);
     if (goes_on) loop.count(.datagram_network_errors, 1) else slot.flags.readable = false;

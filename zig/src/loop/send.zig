@@ -162,7 +162,7 @@ fn consume(loop: *Loop, index: u32, slot: *Slot, bytes: u32) void {
     send_queue.consume(loop, slot, bytes);
 }
 
-/// The send that blocked may go on, took more meanwhile, or failed.
+/// The blocked send may continue, was accepted in part meanwhile, or failed.
 pub fn handle_writable(loop: *Loop, index: u32, slot: *Slot, event: *const common.Event) void {
     slot.flags.write_blocked = false;
     consume(loop, index, slot, event.bytes);

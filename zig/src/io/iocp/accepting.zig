@@ -30,7 +30,7 @@ pub fn listen(
     id: u32,
     request: *const abi.ListenRequest,
 ) common.Result {
-    // A listening socket belongs to the completion port it was given to for ever, so none can be passed on.
+    // A listening socket belongs to the completion port it was given to for good, so none can be passed on.
     if (request.flags.inherited) return .{ .status = .not_supported };
     const opened = listening.open(request);
     if (opened.result.failed()) return opened.result;

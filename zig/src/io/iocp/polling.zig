@@ -1,5 +1,5 @@
 //! Listeners whose connections are handed over raw. Such a listening socket joins no port, for a socket belongs to
-//! its first one for ever, duplicates of it in other processes as well, and no other server could ever go on with
+//! its first one for good, and so do its duplicates in other processes; no other server could ever continue with
 //! it. The driver of all sockets is asked instead whether a connection waits; then plain accepts take what there
 //! is, and nothing more: what nobody takes stays in the system's queue, from which a successor takes it.
 

@@ -103,7 +103,7 @@ pub const Port = struct {
         return extension(probe, &windows.wsaid_connectex, &port.connect_ex);
     }
 
-    /// A socket belongs to one port for ever: a second loop cannot take what a first one has attached.
+    /// A socket belongs to one port for good: a second loop cannot take what a first one has attached.
     pub fn associate(port: *Port, handle: u32) common.Result {
         const file: windows.Handle = @ptrFromInt(handle);
         if (windows.CreateIoCompletionPort(file, port.handle, 0, 0) == null) return status.last_win32();

@@ -82,7 +82,7 @@ pub fn status_of(number: u32) abi.Status {
         .access_denied, .wsa_access => .access_denied,
         .not_enough_memory, .outofmemory => .out_of_memory,
         .no_system_resources, .wsa_no_buffers => .no_buffer_space,
-        // What Windows calls a deleted network name is a peer's reset: our own closing is told by a flag.
+        // What Windows calls a deleted network name is a peer's reset: our own closing is marked by a flag.
         .net_name_deleted, .wsa_connection_reset, .wsa_network_reset, .port_unreachable => .connection_reset,
         .connection_aborted, .wsa_connection_aborted => .connection_aborted,
         .connection_refused, .wsa_connection_refused => .connection_refused,

@@ -77,7 +77,7 @@ pub fn complete_receive(socket: *Socket) common.Event {
 }
 
 /// The kernel takes each call's spans at once or keeps them until it has taken all of them. A call has so few bytes
-/// that its end shows in time what a slow peer takes: the system does not tell how far a send has come.
+/// that its end shows in time what a slow peer takes: the system does not report the progress of a send.
 pub fn send(port: *Port, socket: *Socket, spans: []const common.Span) common.SendResult {
     if (socket.handle == 0) return .{ .status = .not_connected };
     // One send at a time, so that bytes stay in order and a packet reports one thing.
