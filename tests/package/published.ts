@@ -10,6 +10,7 @@ const checkout = new URL("../../", import.meta.url);
 
 const USER_PROGRAM = `
 import { connect, listen } from "jsr:@ringport/ringport@0.1.0";
+import { lines } from "jsr:@ringport/ringport@0.1.0/framing";
 const listener = listen({
   hostname: "127.0.0.1",
   socket: { data: (connection, window) => void connection.write(window) },
@@ -31,7 +32,7 @@ await answered;
 connection.end();
 await connection.closed;
 await listener.close();
-console.log("echoed", received);
+console.log("echoed", received, lines().encode("x").length);
 `;
 
 /** The files that the dry run of \`deno publish\` lists. */
@@ -106,7 +107,7 @@ describe("the published package", () => {
 
   it("echoes a message in an empty folder, with the library it carries", async () => {
     const { output, success } = await run(["--allow-all"]);
-    expect(output).toBe("echoed hello\n");
+    expect(output).toBe("echoed hello 2\n");
     expect(success).toBe(true);
     const files = [...Deno.readDirSync(`${folder}/cache`)].map(({ name }) => name);
     expect(files).toHaveLength(1);
@@ -125,7 +126,7 @@ describe("the published package", () => {
       `--allow-ffi=${cache}`,
       "--no-prompt",
     ]);
-    expect(output).toBe("echoed hello\n");
+    expect(output).toBe("echoed hello 2\n");
     expect(success).toBe(true);
   });
 });

@@ -1,6 +1,19 @@
 /** A user's program: an echo by `listen`, then by servers whose workers are threads and processes. */
 // deno-lint-ignore-file no-console
 import { connect, listen, Server } from "@ringport/ringport";
+import { AddressTable } from "@ringport/ringport/admission";
+import { lines } from "@ringport/ringport/framing";
+import { renderPrometheus } from "@ringport/ringport/metrics";
+import { createPool } from "@ringport/ringport/pool";
+import type { TraceEvent } from "@ringport/ringport/trace";
+import { udpSocket } from "@ringport/ringport/udp";
+
+// Every subpath gives what its page names.
+for (const value of [AddressTable.create, lines, renderPrometheus, createPool, udpSocket]) {
+  if (typeof value !== "function") throw new Error("a subpath of the package gives nothing");
+}
+const stages: TraceEvent["stage"][] = ["submitted", "completed"];
+if (stages.length !== 2) throw new Error("the types of a subpath are missing");
 
 async function echoed(port: number): Promise<string> {
   let received = "";
