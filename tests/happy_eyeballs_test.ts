@@ -288,13 +288,17 @@ describe("a name with several addresses, over the fake kernel", () => {
 
   it("leaves no segment behind where no slot is free", { ignore: ignoreFake }, async () => {
     const loop = fakeLoop(0, { connectionSlots: 2 });
-    const options = { port: 9, loop, timeouts: { connect: 3000 } };
-    const waiting = [SILENT, SILENT].map((address) => errorOf(() => connectTo([address], options)));
+    const options = { port: 9, loop };
+    const stop = new AbortController();
+    const waiting = [SILENT, SILENT].map((address) =>
+      errorOf(() => connectTo([address], { ...options, signal: stop.signal }))
+    );
     await until(() => loop.stats().slotsUsed === 2, "the slots to be taken");
     const error = await errorOf(() => connectTo([HERE, HERE_IPV6], options)) as RingportError;
     expect(error).toBeInstanceOf(LimitError);
     expect(errorsOf(error).map(({ code }) => code)).toEqual(["ERR_SLOTS_EXHAUSTED", "ERR_SLOTS_EXHAUSTED"]);
     expect(loop.stats().segmentsHeld).toBe(0);
+    stop.abort();
     await Promise.all(waiting);
     await end(loop);
   });

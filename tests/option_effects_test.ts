@@ -50,7 +50,8 @@ async function seen(path: string, probe: Probe, isFirst: boolean): Promise<strin
   }
   let fixture: CommandServer;
   try {
-    fixture = await CommandServer.start(placed(options), "probed.ts");
+    // One worker where a probe says nothing else: starting them is most of the time.
+    fixture = await CommandServer.start({ workers: 1, ...placed(options) }, "probed.ts");
   } catch (error) {
     return `not started: ${(error as { code?: string }).code}`;
   }

@@ -162,7 +162,7 @@ async function restart(
 
 describe("a server that takes the place of one that runs", () => {
   it("loses no attempt and no exchange, again and again", async () => {
-    await restart({}, scaled(5, 2));
+    await restart({}, scaled(3, 2));
   });
 
   it("does so with workers in processes", async () => {

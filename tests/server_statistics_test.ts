@@ -160,7 +160,7 @@ describe("the figures of a server", () => {
 
   it("can be read while a worker is stuck, and keep what a lost worker has done", async () => {
     leavesThreadBehind();
-    const supervisor = { interval: 50, slowAfter: 200, stuckAfter: scaled(1_500, 4_000), backOff: 10 };
+    const supervisor = { interval: 50, slowAfter: 200, stuckAfter: scaled(1_000, 3_000), backOff: 10 };
     await using fixture = await CommandServer.start({ workers: 2, supervisor });
     const client = await fixture.connect();
     await client.ask("who");
