@@ -7,13 +7,13 @@
 import { bun, type BunListener, type BunSocket } from "./bun_types.ts";
 
 /** Bytes the bell sends first, so that its connection is known from any other. */
-export const TOKEN_BYTES = 4;
+const TOKEN_BYTES = 4;
 
 /** Opens the native end; throws when it cannot. */
-export type OpenBell = (port: number, token: number) => number;
+type OpenBell = (port: number, token: number) => number;
 
 /** The events of the host loop's end of the line. */
-export interface BellListener {
+interface BellListener {
   rang(): void;
   /** The line broke and carries no further ring; not reported after close. */
   lost(): void;

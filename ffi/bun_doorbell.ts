@@ -11,7 +11,7 @@ import { NativeError } from "./status.ts";
 import type { OperatingSystem } from "./system_error.ts";
 
 /** The functions a doorbell calls. */
-export type DoorbellFunctions = Pick<
+type DoorbellFunctions = Pick<
   NativeFunctions,
   "ringport_doorbell_open" | "ringport_doorbell_arm" | "ringport_doorbell_close"
 >;

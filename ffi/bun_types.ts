@@ -12,7 +12,7 @@ export interface BunSocket {
   unref(): void;
 }
 
-export interface BunSocketHandlers {
+interface BunSocketHandlers {
   open?(socket: BunSocket): void;
   data(socket: BunSocket, bytes: Uint8Array): void;
   close?(socket: BunSocket): void;
@@ -26,7 +26,7 @@ export interface BunListener {
   unref(): void;
 }
 
-export interface BunFile {
+interface BunFile {
   readonly size: number;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   /** Rejects where nothing is. Links are followed. */
@@ -34,7 +34,7 @@ export interface BunFile {
 }
 
 /** The global `Bun`. */
-export interface BunGlobal {
+interface BunGlobal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly dns: { lookup(hostname: string): Promise<{ address: string }[]> };
   connect(options: { fd: number; socket: BunSocketHandlers }): Promise<BunSocket>;

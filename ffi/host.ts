@@ -8,7 +8,7 @@ import { LibraryError } from "./library_error.ts";
 import type { OperatingSystem } from "./system_error.ts";
 
 /** Architectures a library is built for, in Zig's spelling. */
-export type Architecture = "x86_64" | "aarch64";
+type Architecture = "x86_64" | "aarch64";
 
 /** The system a library must fit. */
 export interface Host {

@@ -11,7 +11,7 @@ import { libraryFileName, type Unpacked } from "./shipped.ts";
 /** Names the library's file; wins over all but the caller's own option. */
 export const LIBRARY_VARIABLE = "RINGPORT_LIBRARY";
 /** What makes the library in a checkout. */
-export const BUILD_COMMAND = "cd zig && zig build";
+const BUILD_COMMAND = "cd zig && zig build";
 
 /** All that decides which library is taken. */
 export interface LibrarySearch {

@@ -15,7 +15,7 @@ export type CheckedFunctions = Pick<
 >;
 
 /** Bytes. Two pages: enough that runtimes which copy or move small buffers are caught where they do not. */
-export const PATTERN_BYTES = 8192;
+const PATTERN_BYTES = 8192;
 /** Any number will do that leaves neither pattern all zero. */
 const PATTERN_SEED = 41;
 

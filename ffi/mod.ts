@@ -38,7 +38,7 @@ export { HostNameError } from "./host_name.ts";
 export { NativeError };
 
 /** What can be asked for when the library is opened. */
-export interface NativeOptions {
+interface NativeOptions {
   /** Absolute path of the library's file, instead of searching for it. */
   library?: string;
 }

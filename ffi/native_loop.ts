@@ -215,7 +215,7 @@ class OpenedLoop implements NativeLoop {
 }
 
 /** Reads an Address struct; the bytes are a copy. */
-export function readAddress(buffer: ArrayBufferLike, offset: number): NativeAddress {
+function readAddress(buffer: ArrayBufferLike, offset: number): NativeAddress {
   const view = new DataView(buffer, offset, layout.ADDRESS_SIZE);
   const family = view.getUint16(layout.ADDRESS_FAMILY_BYTE, true);
   const ipv4 = family === layout.AddressFamily.ipv4;

@@ -10,7 +10,7 @@ import { importShippedModule } from "./shipped_modules.ts";
 import { fileFault, folderFault } from "./trusted_folder.ts";
 
 /** What a module `shipped/<system>_<architecture>.gen.ts` exports. */
-export interface ShippedLibrary {
+interface ShippedLibrary {
   /** The library's bytes in base64. */
   readonly LIBRARY_BASE64: string;
   /** Their SHA-256 in lower-case hexadecimal. */
@@ -21,7 +21,7 @@ export interface ShippedLibrary {
 export type Unpacked = { readonly path: string } | { readonly reason: string };
 
 /** What unpacking needs of the runtime. */
-export interface UnpackSurroundings {
+interface UnpackSurroundings {
   readonly files: HostFiles;
   readonly host: Host;
   /** Why the library there cannot be opened, see `Driver.openingFault`. */

@@ -82,7 +82,7 @@ export function isUnixPath(path: string): boolean {
 }
 
 /** The number of the interface that a zone names; undefined where it names none. May throw. */
-export type ZoneReader = (name: string) => number | undefined;
+type ZoneReader = (name: string) => number | undefined;
 
 /**
  * Reads an address; `undefined` where the text is none. A zone id is a number, or a name where the caller can
@@ -194,7 +194,7 @@ export function formatHostAndPort(hostname: string, port: number): string {
 }
 
 /** An IPv4 address as one of IPv6, which a dual socket takes. */
-export function mapped({ bytes }: AddressBytes): AddressBytes {
+function mapped({ bytes }: AddressBytes): AddressBytes {
   const all = new Uint8Array(ipv6Bytes);
   all.fill(0xff, mappedAt - 2, mappedAt);
   all.set(bytes, mappedAt);

@@ -9,7 +9,7 @@
 import { OptionError } from "./errors.ts";
 
 /** One of the sockets. */
-export interface InheritedSocket {
+interface InheritedSocket {
   readonly descriptor: number;
   readonly name: string;
 }

@@ -9,7 +9,7 @@ import { NetworkList } from "./networks.ts";
 import type { OptionCheck, OptionSchema } from "./options.ts";
 
 /** One kind of value. */
-export interface OptionKind extends OptionCheck {
+interface OptionKind extends OptionCheck {
   /** How the value is written in a command line's help, such as `<ms>`; empty for a flag. */
   readonly placeholder: string;
   /** The value that a text stands for; undefined where it stands for none. It is checked afterwards. */

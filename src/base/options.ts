@@ -27,7 +27,7 @@ export type OptionSchema = Readonly<Record<string, OptionCheck>>;
 export type FlatOptions = Map<string, unknown>;
 
 /** How options are checked. */
-export interface OptionCheckOptions {
+interface OptionCheckOptions {
   /** Paths that must be set; one of a group, only if the group is set. */
   readonly required?: readonly string[];
   /** Stands before the paths in messages, such as `"listeners[1]."`. */

@@ -20,7 +20,7 @@ export function wrapWords(text: string, width: number): string[] {
 }
 
 /** Columns of text at which terminals of old and help texts of today agree. */
-export const helpColumns = 80;
+const helpColumns = 80;
 
 /** Column at which descriptions begin. */
 const descriptionColumn = 30;

@@ -11,7 +11,7 @@ export class UsageError extends Error {
 }
 
 /** A flag as it was written. */
-export interface WrittenFlag {
+interface WrittenFlag {
   /** Without its dashes. */
   readonly name: string;
   /** Undefined where the name stands alone. */
@@ -19,7 +19,7 @@ export interface WrittenFlag {
 }
 
 /** A command line taken apart. */
-export interface ParsedArguments {
+interface ParsedArguments {
   readonly flags: readonly WrittenFlag[];
   readonly positionals: readonly string[];
   /** What stands behind `--`. */
@@ -27,7 +27,7 @@ export interface ParsedArguments {
 }
 
 /** The flags a command knows. */
-export interface KnownFlags {
+interface KnownFlags {
   /** Whether the flag wants a value; undefined where it is none of the command. */
   takesValue(name: string): boolean | undefined;
   /** All names, for the nearest of an unknown one. */

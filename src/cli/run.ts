@@ -22,7 +22,7 @@ export interface ServerRunner {
 }
 
 /** What a command line asks for. */
-export interface RunOptions {
+interface RunOptions {
   /** The application, as it was written. */
   readonly module: string;
   /** The options that the flags stand for. */

@@ -24,7 +24,7 @@ const plainRows = 1_000;
 const takesValue: Readonly<Record<string, boolean>> = { url: true, pid: true, interval: true, once: false };
 
 /** What a command line asks for. */
-export interface TopOptions {
+interface TopOptions {
   readonly url: string;
   /** Milliseconds between two looks. */
   readonly interval: number;

@@ -5,7 +5,7 @@
  * @module
  */
 
-export interface BunChild {
+interface BunChild {
   readonly pid: number;
   readonly exited: Promise<number>;
   readonly exitCode: number | null;
@@ -15,7 +15,7 @@ export interface BunChild {
   unref(): void;
 }
 
-export interface BunSpawnOptions {
+interface BunSpawnOptions {
   env: Record<string, string | undefined>;
   stdin: "ignore";
   stdout: "inherit";
@@ -40,13 +40,13 @@ export interface BunGlobal {
   spawn(command: string[], options: BunSpawnOptions): BunChild;
 }
 
-export interface BunTerminal {
+interface BunTerminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
 }
 
-export interface BunKeyboard extends BunTerminal {
+interface BunKeyboard extends BunTerminal {
   setRawMode(on: boolean): void;
   on(event: "data", handler: (bytes: Uint8Array) => void): void;
   off(event: "data", handler: (bytes: Uint8Array) => void): void;

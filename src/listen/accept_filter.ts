@@ -30,7 +30,7 @@ export type AcceptFilterOptions<D> =
   & Pick<ListenOptions<D>, "admission" | "refused" | "proxyProtocol">;
 
 /** Receives the results for connections. */
-export interface AcceptFilterEvents<D> {
+interface AcceptFilterEvents<D> {
   /** A connection has passed and can be opened. */
   opened(connection: StreamConnection<D>): void;
   /** A connection, opened or not, is gone. */

@@ -12,7 +12,7 @@ import type { EventLoop } from "../loop/event_loop.ts";
 import { type ConnectionTable, socketsOf } from "../stream/table.ts";
 
 /** Takes what a source accepts. */
-export interface AcceptTarget {
+interface AcceptTarget {
   /**
    * A connection has come, under its id or, from a source in raw mode, as a descriptor. The next accept
    * overwrites `peer`. False: the connection is not wanted, and the source cuts it.

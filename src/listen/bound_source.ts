@@ -24,7 +24,7 @@ import { checkListenOptions } from "./options.ts";
 export type DescriptorTaker = (descriptor: number, peer: AcceptedAddress) => void;
 
 /** How a source in raw mode begins. */
-export interface RawManner {
+interface RawManner {
   /** It accepts nothing before `resume`. False by default. */
   paused?: boolean;
   /** It accepts only what `allow` says; one connection before. False by default. */

@@ -18,7 +18,7 @@ import { takeSegment, viewOf, writePlace } from "../stream/requests.ts";
 import type { Place } from "../stream/socket_address.ts";
 
 /** What a listener asks for. */
-export interface ListenRequest {
+interface ListenRequest {
   place: Place;
   mode: number;
   replaceStale: boolean;

@@ -59,7 +59,7 @@ export function listen<D = undefined>(options: ListenOptions<D> = {}): Listener<
 }
 
 /** Options as those of `listen`, without what concerns the socket that listens. */
-export type HandedOptions<D> =
+type HandedOptions<D> =
   & AcceptFilterOptions<D>
   & Pick<ListenOptions<D>, "limits" | "signal">
   & { loop: EventLoop };

@@ -14,7 +14,7 @@ const rawFlag = ACCEPT_RAW_FLAG;
 const familyMask = ACCEPT_RAW_FLAG - 1;
 
 /** Called with the exception that handling one completion has thrown. */
-export type DispatchFailed = (operation: number, id: number, thrown: unknown) => void;
+type DispatchFailed = (operation: number, id: number, thrown: unknown) => void;
 
 /** Hands every completion in the ring to the sink. What one of them throws does not keep the others. */
 export function dispatch(

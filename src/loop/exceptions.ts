@@ -8,7 +8,7 @@ import { reportIntervalMilliseconds } from "../base/limits.ts";
 import { report } from "../base/thrown.ts";
 
 /** Reports an exception; `unreported` others were counted since the last report. */
-export type ExceptionSink = (thrown: unknown, unreported: number) => void;
+type ExceptionSink = (thrown: unknown, unreported: number) => void;
 
 /** Counts them, and reports at most one a second: a fault met by every message must not fill a disk. */
 export class Exceptions {

@@ -7,7 +7,7 @@
 import { report } from "../base/thrown.ts";
 
 /** Takes a fault: what failed, in words that are the same each time, and what was thrown. */
-export type FaultSink = (what: string, thrown: unknown) => void;
+type FaultSink = (what: string, thrown: unknown) => void;
 
 /** One loop's. */
 export class Faults {

@@ -17,7 +17,7 @@ export function memoryHeld({ outboxBytes, segments }: Pick<Pressed, "outboxBytes
 }
 
 /** What is watched, and how to look again later. */
-export interface Pressed {
+interface Pressed {
   /** Handlers whose promise has not settled. */
   readonly promises: number;
   /** Bytes of all outboxes. */
@@ -27,7 +27,7 @@ export interface Pressed {
 }
 
 /** Limits; Infinity for none. */
-export interface PressureLimits {
+interface PressureLimits {
   tasks: number;
   memory: number;
 }

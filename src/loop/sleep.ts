@@ -8,7 +8,7 @@ import type { Doorbell } from "../../ffi/port.ts";
 import { lookIntervalMilliseconds } from "../base/limits.ts";
 
 /** What a sleep asks of its loop. */
-export interface Sleeper {
+interface Sleeper {
   /** The sleep is over. */
   ring(): void;
   /** Makes the doorbell ring. */

@@ -17,7 +17,7 @@ export interface TimerTarget {
 }
 
 /** How a timer reaches the submission ring. */
-export interface TimerSubmitter {
+interface TimerSubmitter {
   submitTimer(index: number, delayMilliseconds: number, tag: number): void;
   submitTimerCancel(index: number): void;
 }

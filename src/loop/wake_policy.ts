@@ -73,14 +73,14 @@ export const shortIdleMilliseconds = restsMax * restMicroseconds / 1_000;
 export const restWorth = 4;
 
 /** Idle times in a row, longer than the rests, after which the loop rests no more. */
-export const patienceMax = 8;
+const patienceMax = 8;
 
 /** Short sleeps after which resting is tried once more, at first; twice as many after each wasted attempt. */
-export const sleepsBeforeTrial = 2;
+const sleepsBeforeTrial = 2;
 export const sleepsBeforeTrialMax = 1_024;
 
 /** What to do after a poll whose completions are handled. */
-export type Verdict = "poll" | "flush" | "yield" | "rest" | "sleep";
+type Verdict = "poll" | "flush" | "yield" | "rest" | "sleep";
 
 /** The counts the decision rests on. The engine adds to them; nothing here reads a clock. */
 export class WakePolicy {

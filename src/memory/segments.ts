@@ -15,7 +15,7 @@ const poison = 0xdd;
 const asserting = ASSERTIONS;
 
 /** The memory of one opened loop. */
-export interface SegmentMemory {
+interface SegmentMemory {
   /** All segments, one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many hold each segment. */

@@ -21,7 +21,7 @@ import * as settings from "./settings.ts";
 import type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./types.ts";
 
 /** What `udpSocket` hands over. */
-export interface OpenedDatagramSocket {
+interface OpenedDatagramSocket {
   loop: EventLoop;
   id: number;
   family: 4 | 6;

@@ -156,7 +156,7 @@ const listenerOnly: ReadonlySet<string> = new Set(
 );
 
 /** What is given beside code, checked each for itself. */
-export interface GivenSources {
+interface GivenSources {
   readonly fallbacks: FlatOptions;
   /** What the application's module exports. */
   readonly exported: FlatOptions;

@@ -7,7 +7,7 @@ import { serverOptionPaths } from "./table.ts";
 import type { ServerOptionPath } from "./types.ts";
 
 /** Options that belong together. */
-export interface OptionSection {
+interface OptionSection {
   readonly title: string;
   readonly paths: readonly ServerOptionPath[];
 }

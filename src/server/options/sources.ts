@@ -44,7 +44,7 @@ export function variableName(path: string): string {
  * Variables that many platforms set, taken where nothing else gives the option. `HOSTNAME` is not one of
  * them: containers and shells set it to the machine's own name.
  */
-export const fallbackVariables: readonly [variable: string, path: ServerOptionPath][] = [
+const fallbackVariables: readonly [variable: string, path: ServerOptionPath][] = [
   ["PORT", "port"],
   ["HOST", "hostname"],
 ];
@@ -61,7 +61,7 @@ const bareNames: readonly string[] = serverOptionPaths.map((path) =>
 );
 
 /** The value that a text means for an option; throws an OptionError that names `name`. */
-export function parseValue(path: ServerOptionPath, name: string, text: string): unknown {
+function parseValue(path: ServerOptionPath, name: string, text: string): unknown {
   const row = serverOptionTable[path];
   const value = row.parse(text);
   checkValue(optionOperation, path, name, value === undefined ? text : value, row);

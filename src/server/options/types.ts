@@ -244,7 +244,7 @@ export interface ServerOptions
 }
 
 /** Options that hold options. */
-export type OptionGroup =
+type OptionGroup =
   | "timeouts"
   | "limits"
   | "proxyProtocol"

@@ -26,7 +26,7 @@ const delay = milliseconds(0, TIMER_DELAY_MAX_MS);
 const rate = bytesPerSecond(0, bufferLimitMaxBytes);
 
 /** One limit. Its option row has the default of a server; without one, a connection has no limits. */
-export interface TimeLimit {
+interface TimeLimit {
   readonly option: OptionRow;
   /** What the connection was doing, for the error. */
   readonly operation: "receive" | "send" | "connection";
