@@ -1,8 +1,19 @@
 /** Addresses as text and bytes, against the forms of RFC 4291 and RFC 5952. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { formatAddress, formatHostAndPort, parseAddress } from "../src/base/address.ts";
+import { formatAddress, formatHostAndPort, isWildcard, parseAddress } from "../src/base/address.ts";
 import { Random } from "./helpers/random.ts";
+
+describe("a wildcard", () => {
+  it("is the address of a listener that stands for every address of the machine", () => {
+    const family = "IPv4";
+    expect(isWildcard({ hostname: "0.0.0.0", port: 1, family })).toBe(true);
+    expect(isWildcard({ hostname: "::", port: 1, family: "IPv6" })).toBe(true);
+    expect(isWildcard({ hostname: "127.0.0.1", port: 1, family })).toBe(false);
+    expect(isWildcard({ hostname: "::1", port: 1, family: "IPv6" })).toBe(false);
+    expect(isWildcard({ hostname: "::", port: 0, family: "Unix", path: "/run/a" })).toBe(false);
+  });
+});
 
 describe("an IPv4 address", () => {
   it("is read and printed", () => {

@@ -122,6 +122,8 @@ describe("a binary PROXY header", () => {
     everyWay(binaryHeader(0x21, 0x12, four), `2|proxy|datagram|${fourRead}`);
     everyWay(binaryHeader(0x21, 0x21, six), "2|proxy|stream|2001:db8::1 80|::1 256");
     everyWay(binaryHeader(0x21, 0x31, unix), `2|proxy|stream|/run/client|${"y".repeat(108)}`);
+    // A client that has not bound its socket has no path.
+    everyWay(binaryHeader(0x21, 0x31, [...path(""), ...path("/run/server")]), "2|proxy|stream||/run/server");
     everyWay(binaryHeader(0x21, 0x00, []), "2|proxy|unknown||");
   });
 

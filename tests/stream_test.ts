@@ -140,6 +140,20 @@ describe("writable", () => {
     });
   });
 
+  it("waits, and has no write refused, where others have filled the buffer", async () => {
+    await using loop = createLoop({ connectionSlots: 16 });
+    await streamPair(async (connection, peer) => {
+      const mebibyte = 1 << 20;
+      // Half of what a connection buffers by default.
+      while (connection.bufferedBytes < 8 * mebibyte) connection.write(new Uint8Array(mebibyte));
+      const writer = connection.writable.getWriter();
+      const writing = writer.write(new Uint8Array(12 * mebibyte)).then(() => writer.close());
+      await readAll(peer);
+      await writing;
+      expect(loop.stats().writesRefused).toBe(0);
+    }, loop);
+  });
+
   it("aborted, the peer sees a reset and not an end", async () => {
     await streamPair(async (connection, peer) => {
       const writer = connection.writable.getWriter();

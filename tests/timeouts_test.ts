@@ -224,6 +224,25 @@ describe("a connection", () => {
   });
 });
 
+describe("a connection that writes after a long silence", () => {
+  it("is not stalled before its peer has had the time to read", async () => {
+    const { server, kinds } = watchedServer({ writeStall: SHORT * 6 }, {}, { sendBuffer: 16 * 1024 });
+    await using _ = server;
+    const { peer, log } = await server.connectPeer();
+    await delay(SHORT * 7);
+    // More than the kernels of both ends take.
+    const total = 14 << 20;
+    expect(log.connection.write(new Uint8Array(total))).toBe("queued");
+    await delay(SHORT);
+    for (let received = 0; received < total;) {
+      received += (await within(peer.read(), "more bytes"))?.length ?? total;
+    }
+    expect(kinds).toEqual([]);
+    expect(log.connection.state).toBe("open");
+    peer.close();
+  });
+});
+
 describe("the timeout handler", () => {
   it("keeps a connection, as often as it likes", async () => {
     let left = 3;

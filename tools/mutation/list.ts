@@ -96,9 +96,12 @@ export const TARGETS: Target[] = [
   { file: "src/base/nearest.ts", tests: ["nearest"] },
   { file: "src/listen/proxy/binary.ts", tests: ["proxy_protocol"] },
   { file: "src/listen/proxy/text.ts", tests: ["proxy_protocol"] },
-  { file: "src/stream/sender.ts", tests: ["write", "outbox", "slow_readers", "window"] },
+  {
+    file: "src/stream/sender.ts",
+    tests: ["write", "outbox", "slow_readers", "window", "timeouts", "admission", "stream"],
+  },
   { file: "src/framing/delimiter.ts", tests: ["framers", "framed"] },
   { file: "src/loop/overflow.ts", tests: ["overflow"] },
-  { file: "src/worker/supervision/supervisor.ts", tests: ["worker_parts", "in_step"] },
+  { file: "src/worker/supervision/supervisor.ts", tests: ["worker_parts", "in_step", "server", "spreading"] },
   { file: "ffi/submission_ring.ts", tests: ["rings"] },
 ];
