@@ -166,7 +166,8 @@ describeWorkers("a shutdown", (isolation) => {
     const fixture = await CommandServer.start({
       isolation,
       workers: 2,
-      shutdown: { draining: 200, closing: 200, aborting: 200 },
+      // Long enough for the other worker to end by itself.
+      shutdown: { draining: 200, closing: 200, aborting: scaled(2_000, 5_000) },
     });
     const [one, other] = [await fixture.connect(), await fixture.connect()];
     await one.ask("who");
