@@ -108,30 +108,48 @@ export class Sender {
   }
 
   #writeWindow(target: SendTarget, window: RingWindow): WriteResult {
-    const { config } = target;
+    const { config, number, outbox } = target;
     const engine = this.#engine;
     const segments = this.#segments;
     const { length } = window;
     if (engine.crowded && length * crowdedCopyShare <= segments.size) {
       return this.#writeBytes(target, window.bytes);
     }
-    const submitted = this.submittedBytes(target);
-    // The usual case first: a window of this ring, little buffered, nothing aside.
+    const inTurn = target.turn === engine.turn ? target.turnBytes : 0;
+    const submitted = inTurn + engine.sendPending[slotOf(number)];
+    // The usual case first, without a call: a window of this ring, little buffered, nothing aside.
     if (
-      submitted + length <= config.highWaterMark && length > 0 && window.segments === segments &&
-      this.#sendWindow(target, window, submitted, 0)
+      submitted + length <= config.highWaterMark && engine.sendBudget > 0 && length > 0 &&
+      window.segments === segments && (outbox === undefined || outbox.length === 0)
     ) {
-      if ((target.flags & Flag.watched) !== 0) config.timeLimits.written(target, length, submitted === 0);
-      return "sent";
+      const covered = segments.covered(window.offset, length);
+      const inFlight = (submitted === 0 ? 0 : target.inFlight) + covered;
+      if (inFlight <= engine.inFlightMax && covered <= engine.segmentBudget && window.passHold()) {
+        engine.submitSend(number, window.segment, window.offset, length, 0, covered);
+        target.turn = engine.turn;
+        target.turnBytes = inTurn + length;
+        target.inFlight = inFlight;
+        if ((target.flags & Flag.watched) !== 0) config.timeLimits.written(target, length, submitted === 0);
+        return "sent";
+      }
     }
+    return this.#writeWindowSlowly(target, window);
+  }
+
+  /** A window that is no longer valid, empty, of another ring, or that finds the buffer or the ring full. */
+  #writeWindowSlowly(target: SendTarget, window: RingWindow): WriteResult {
+    const { length } = window;
+    const segments = this.#segments;
     window.checkLive();
     if (length === 0) return "sent";
-    // Of another loop, or outside every ring.
     if (window.segments !== segments) return this.#writeBytes(target, window.bytes);
     const result = this.#admit(target, length);
     if (result === "refused") return result;
-    const sent = this.#sendWindow(target, window, submitted, result === "queued" ? notify : 0);
-    if (!sent) this.#setAside(target, window.bytes);
+    if (this.#canSubmit(target, segments.covered(window.offset, length)) && window.passHold()) {
+      this.#submit(target, window.segment, window.offset, length, result === "queued" ? notify : 0);
+    } else {
+      this.#setAside(target, window.bytes);
+    }
     return result;
   }
 
@@ -255,24 +273,6 @@ export class Sender {
   bufferedBytes(target: SendTarget): number {
     const { outbox } = target;
     return this.submittedBytes(target) + (outbox === undefined ? 0 : outbox.length);
-  }
-
-  /**
-   * Submits a window of this ring as it lies; false, and nothing done, where there is no room.
-   * `submitted`: what {@linkcode submittedBytes} is.
-   */
-  #sendWindow(target: SendTarget, window: RingWindow, submitted: number, flags: number): boolean {
-    const engine = this.#engine;
-    const { length } = window;
-    const { outbox } = target;
-    if (engine.sendBudget <= 0 || (outbox !== undefined && outbox.length > 0)) return false;
-    const covered = this.#segments.covered(window.offset, length);
-    const inFlight = (submitted === 0 ? 0 : target.inFlight) + covered;
-    if (inFlight > engine.inFlightMax || covered > engine.segmentBudget || !window.passHold()) return false;
-    engine.submitSend(target.number, window.segment, window.offset, length, flags, covered);
-    this.#countInTurn(target, length);
-    target.inFlight = inFlight;
-    return true;
   }
 
   /** Where `length` bytes can be copied for a copied send; -1 where they must go another way. */
