@@ -7,7 +7,7 @@ import { AddressInUseError } from "../base/errors.ts";
 import type { SocketAddress } from "../base/address.ts";
 import { udpSocket } from "../udp/open.ts";
 import type { UdpSocket } from "../udp/socket.ts";
-import type { UdpHandlers, UdpSocketOptions } from "../udp/types.ts";
+import type { UdpHandlers, UdpSocketOptions } from "../udp/socket.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import type { Application } from "./application.ts";
 import type { ResolvedUdpOptions } from "./options/mod.ts";
@@ -57,8 +57,7 @@ export async function probeUdp(
   const reusePort = shared && options.inherited === undefined;
   const socket = await udpSocket({ ...udpOptionsOf(options), ...(reusePort ? { reusePort } : {}), loop });
   const { address } = socket;
-  socket.close();
-  await socket.closed;
+  await socket.close();
   return address;
 }
 

@@ -20,8 +20,7 @@ import type { AddressAndPort } from "../stream/requests.ts";
 import { socketAddress } from "../stream/socket_address.ts";
 import { checkUdpOptions } from "./options.ts";
 import { openDatagramNow } from "./requests.ts";
-import { makeUdpSocket, type UdpSocket } from "./socket.ts";
-import type { UdpSocketOptions } from "./types.ts";
+import { makeUdpSocket, type UdpSocket, type UdpSocketOptions } from "./socket.ts";
 
 /**
  * Opens a UDP socket. It is bound, and connected where that was asked for, when the promise resolves.

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
 import { OptionError } from "../base/errors.ts";
 import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX } from "../base/layout.ts";
 import {
@@ -26,11 +25,11 @@ import {
 import { abortSignal, anything, checkOptions, objectOf, type OptionSchema } from "../base/options.ts";
 import { isEventLoop } from "../loop/event_loop.ts";
 import { checkMarks, socketRows } from "../stream/options.ts";
-import type { UdpHandlers, UdpSocketOptions } from "./types.ts";
+import { checkUdpHandlers } from "./handlers.ts";
+import type { UdpSocketOptions } from "./socket.ts";
 
 const byteMax = 0xff;
 
-const handlers = handlerSchema(["data", "drain", "error"]);
 const connectSchema: OptionSchema = { hostname: text(), port: portFrom(1) };
 
 /** Options of `udpSocket` that the UDP sockets of a server share. */
@@ -105,9 +104,4 @@ export function checkUdpOptions<D>(options: UdpSocketOptions<D>): void {
   checkBound(options);
   if (options.socket !== undefined) checkUdpHandlers("udpSocket", options.socket);
   checkMarks("udpSocket", options);
-}
-
-/** Checks a handler table; throws an OptionError. */
-export function checkUdpHandlers<D>(operation: string, socket: UdpHandlers<D>): void {
-  checkHandlerTable(operation, "socket", socket, handlers);
 }

@@ -14,14 +14,6 @@ import type { RingDatagram } from "./datagram.ts";
 
 const encoder = new TextEncoder();
 
-/** Receives the results of sends. */
-export interface OutgoingOwner {
-  /** What waits has fallen to the low mark after "queued" or "refused". */
-  drained(): void;
-  /** Nothing waits aside any more. */
-  emptied(): void;
-}
-
 /** Bytes buffered at which is said what. */
 export interface Marks {
   high: number;
@@ -35,7 +27,8 @@ export class Outgoing implements Waiter {
   readonly #segments: Segments;
   readonly #id: number;
   readonly #marks: Marks;
-  readonly #owner: OutgoingOwner;
+  readonly #drained: () => void;
+  readonly #emptied: () => void;
   /** Address and bytes of each datagram that waits. */
   #aside: Uint8Array[] = [];
   #asideBytes = 0;
@@ -46,12 +39,17 @@ export class Outgoing implements Waiter {
   #waiting = false;
   #ended = false;
 
-  constructor(engine: Engine, id: number, marks: Marks, owner: OutgoingOwner) {
+  /**
+   * `drained` is called when what waits has fallen to the low mark after "queued" or "refused", `emptied`
+   * when nothing waits aside any more.
+   */
+  constructor(engine: Engine, id: number, marks: Marks, drained: () => void, emptied: () => void) {
     this.#engine = engine;
     this.#segments = engine.segments;
     this.#id = id;
     this.#marks = marks;
-    this.#owner = owner;
+    this.#drained = drained;
+    this.#emptied = emptied;
   }
 
   /** Bytes taken and not yet known to be with the kernel. */
@@ -97,7 +95,7 @@ export class Outgoing implements Waiter {
   /** The library has sent what waited there. */
   goOn(): void {
     if (this.#ended) return;
-    if (this.#feed()) this.#owner.emptied();
+    if (this.#feed()) this.#emptied();
     if (this.#ended || !this.#drainOwed) return;
     if (this.buffered > this.#marks.low) {
       // Where the library holds something, its completion brings us back.
@@ -105,7 +103,7 @@ export class Outgoing implements Waiter {
       return;
     }
     this.#drainOwed = false;
-    this.#owner.drained();
+    this.#drained();
   }
 
   tryAgain(): void {

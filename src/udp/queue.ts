@@ -3,9 +3,19 @@
  *
  * @module
  */
+import type { SocketAddress } from "../base/address.ts";
 import { datagramQueueMax } from "../base/limits.ts";
 import type { Datagram } from "./datagram.ts";
-import type { ReceivedDatagram } from "./types.ts";
+
+/** One datagram as `for await` yields it: the bytes are a copy. */
+export interface ReceivedDatagram {
+  /** The bytes. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The address of the sender. */
+  sender: SocketAddress;
+  /** True where its end was cut off, being longer than `datagramSize`. */
+  truncated: boolean;
+}
 
 export class DatagramQueue {
   readonly #datagrams: ReceivedDatagram[] = [];

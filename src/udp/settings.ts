@@ -11,7 +11,6 @@ import { flag, wholeNumber } from "../base/option_kinds.ts";
 import type { Engine } from "../loop/engine.ts";
 import { addressWithZone } from "../stream/socket_address.ts";
 import { changeMembershipNow } from "./requests.ts";
-import type { UdpSocketOptions } from "./types.ts";
 
 const byteMax = 0xff;
 
@@ -23,8 +22,19 @@ export interface SettingPlace {
   operation: string;
 }
 
+/** Options of `udpSocket` that are set on the open socket. */
+export interface UdpSettings {
+  receiveBuffer?: number;
+  sendBuffer?: number;
+  typeOfService?: number;
+  ttl?: number;
+  multicastTTL?: number;
+  multicastLoopback?: boolean;
+  multicastInterface?: string;
+}
+
 /** Sets what the options ask for. */
-export function applyUdpOptions<D>(place: SettingPlace, options: UdpSocketOptions<D>): void {
+export function applyUdpOptions(place: SettingPlace, options: UdpSettings): void {
   const { receiveBuffer, sendBuffer, typeOfService } = options;
   if (receiveBuffer !== undefined) apply(place, SocketOption.receiveBufferBytes, receiveBuffer);
   if (sendBuffer !== undefined) apply(place, SocketOption.sendBufferBytes, sendBuffer);

@@ -8,17 +8,107 @@ import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { Operation } from "../base/layout.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
+import type { Loop } from "../loop/types.ts";
 import { socketAddress } from "../stream/socket_address.ts";
 import { type DatagramPort, socketsOf } from "../stream/table.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
-import { HandlerTable } from "./calling.ts";
-import { type Datagram, RingDatagram, RingSender } from "./datagram.ts";
-import { checkUdpHandlers } from "./options.ts";
+import { type Datagram, type DatagramSender, RingDatagram, RingSender } from "./datagram.ts";
+import { checkUdpHandlers, HandlerTable } from "./handlers.ts";
 import { type Marks, Outgoing, plainBytes } from "./outgoing.ts";
-import { DatagramQueue } from "./queue.ts";
+import { DatagramQueue, type ReceivedDatagram } from "./queue.ts";
 import { Receivers } from "./receivers.ts";
 import * as settings from "./settings.ts";
-import type { ReceivedDatagram, UdpHandlers, UdpSocketOptions, UdpSocketState } from "./types.ts";
+
+/**
+ * The callbacks of a datagram socket, with the names Bun gives them. Each may be async. When one throws or
+ * rejects, `error` is called; the socket stays open.
+ */
+export interface UdpHandlers<D = undefined> {
+  /**
+   * A datagram has come. It is borrowed until the callback returns or, in an async one, reaches its first
+   * `await`: copy what is needed longer with `slice`, or hold it with `keep`. `sender` is the same as
+   * `datagram.sender`: one object used again for each datagram, whose text is made only when it is read.
+   */
+  data?(socket: UdpSocket<D>, datagram: Datagram, sender: DatagramSender): void | Promise<void>;
+  /** After "queued" or "refused": what waits has fallen to the low mark. */
+  drain?(socket: UdpSocket<D>): void | Promise<void>;
+  /**
+   * The network returned an error for a datagram sent earlier, the system refused one, or a handler threw.
+   * The socket stays open. Without this handler such errors are counted, and the first exception of a handler
+   * is printed.
+   */
+  error?(socket: UdpSocket<D>, error: Error): void | Promise<void>;
+}
+
+/** Options of {@linkcode udpSocket}. */
+export interface UdpSocketOptions<D = undefined> {
+  /**
+   * An IP address of this machine, or `"localhost"`. By default every address of IPv4, of IPv6 where
+   * `connect` goes to such an address; `"::"` serves IPv4 as well.
+   */
+  hostname?: string;
+  /** 0, the default, takes any free port: see `socket.port`. */
+  port?: number;
+  /**
+   * A socket this process was started with, by its name (`LISTEN_FDNAMES`) or its position from 0, in place
+   * of an address. A copy is taken. Linux only.
+   */
+  inherited?: string | number;
+  /** The descriptor of a bound socket of this process, of which a copy is taken. Linux only. */
+  fd?: number;
+  /** The one peer to send to and receive from: an IP address, or a name, which is resolved once. */
+  connect?: { hostname: string; port: number };
+  /** The callbacks. */
+  socket?: UdpHandlers<D>;
+  /** First value of `socket.data`. */
+  data?: D;
+  /** The loop to run on. Left out: the thread's own, made when needed and ended when nothing uses it. */
+  loop?: Loop;
+  /**
+   * Bytes of a received datagram at most; the end of a longer one is lost. 2,048 by default, 65,507 at most.
+   */
+  datagramSize?: number;
+  /** Bytes of the kernel's receive buffer; the system's own by default. What finds no room there is lost. */
+  receiveBuffer?: number;
+  /** Bytes of the kernel's send buffer; the system's own by default. */
+  sendBuffer?: number;
+  /** Bytes waiting above which `send` answers "queued". 65,536 by default. */
+  highWaterMark?: number;
+  /** Bytes waiting at which `drain` is called. 16,384 by default. */
+  lowWaterMark?: number;
+  /** Bytes waiting above which `send` refuses. 16,777,216 by default. */
+  bufferLimit?: number;
+  /** With an IPv6 address: no IPv4. False by default. */
+  ipv6Only?: boolean;
+  /**
+   * Let others bind the port too, as the receivers of one multicast group do (SO_REUSEADDR). False by
+   * default.
+   */
+  reuseAddress?: boolean;
+  /**
+   * Share the port with sockets that do the same, datagrams being spread; not on Windows. False by default.
+   */
+  reusePort?: boolean;
+  /** Allow sending to broadcast addresses. False by default. */
+  broadcast?: boolean;
+  /** Routers a datagram may pass, 1 to 255; the system's own by default. */
+  ttl?: number;
+  /** Routers a multicast datagram may pass, 0 to 255. The system's default is 1. */
+  multicastTTL?: number;
+  /** Own multicast datagrams come back to this machine. The system's default is true. */
+  multicastLoopback?: boolean;
+  /**
+   * Where multicast datagrams go out: an IPv4 address of the interface, or for IPv6 its number as `"::%2"`.
+   */
+  multicastInterface?: string;
+  /** Type of service, 0 to 255, where the system has it. */
+  typeOfService?: number;
+  /** Abort closes the socket. */
+  signal?: AbortSignal;
+}
+
+/** Where a datagram socket stands. `"closing"`: what waits goes out, nothing is received. */
+export type UdpSocketState = "open" | "closing" | "closed";
 
 /** What `udpSocket` hands over. */
 interface OpenedDatagramSocket {
@@ -53,13 +143,13 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   readonly #id: number;
   readonly #family: 4 | 6;
   readonly #connected: boolean;
-  readonly #table: HandlerTable<D>;
+  readonly #table: HandlerTable<UdpSocket<D>, UdpHandlers<D>>;
   readonly #outgoing: Outgoing;
   readonly #receivers: Receivers;
   readonly #queue: DatagramQueue;
   readonly #gone = Promise.withResolvers<void>();
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.close();
+  readonly #onAbort = () => void this.close();
   /** Used again for each datagram that was not kept; in development each one is new. */
   #datagram: RingDatagram | undefined = undefined;
   #state: UdpSocketState = "open";
@@ -83,12 +173,10 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     settings.applyUdpOptions(this.#place("udpSocket"), options);
     this.address = socketAddress(this.#engine, id, "local");
     this.remoteAddress = connected ? socketAddress(this.#engine, id, "remote") : undefined;
-    this.#table = new HandlerTable<D>(this, this.#engine, options.socket ?? {});
+    this.#table = new HandlerTable<UdpSocket<D>, UdpHandlers<D>>(this, this.#engine, options.socket ?? {});
     this.#receivers = new Receivers(family);
-    this.#outgoing = new Outgoing(this.#engine, id, opened.marks, {
-      drained: () => this.#table.drain(),
-      emptied: () => this.#closeWhenEmpty(),
-    });
+    const drained = () => this.#table.drain();
+    this.#outgoing = new Outgoing(this.#engine, id, opened.marks, drained, () => this.#closeWhenEmpty());
     this.#queue = new DatagramQueue((on) => this.#read(on));
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -267,15 +355,16 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     });
   }
 
-  /** Hands what waits to the kernel and closes. Nothing more is received. */
-  close(): void {
-    if (this.#state !== "open") return;
+  /** Hands what waits to the kernel and receives no more. Resolves when the socket is gone. */
+  close(): Promise<void> {
+    if (this.#state !== "open") return this.closed;
     this.#state = "closing";
     this.#table.muted = true;
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#queue.end();
     this.#read(false);
     this.#closeWhenEmpty();
+    return this.closed;
   }
 
   /** Resolves when the socket is gone; never rejects. */
@@ -309,10 +398,9 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     return this.#queue.iterate();
   }
 
-  /** Closes and waits until the socket is gone. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.#gone.promise;
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #port(): DatagramPort {

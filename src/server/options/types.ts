@@ -6,7 +6,7 @@
 import type { ListenLimitOptions, ListenOptions, ProxyProtocol } from "../../listen/types.ts";
 import type { LoopOptions } from "../../loop/options.ts";
 import type { TimeoutOptions } from "../../stream/time_limits/types.ts";
-import type { UdpSocketOptions } from "../../udp/types.ts";
+import type { UdpSocketOptions } from "../../udp/socket.ts";
 import type { LogLevel, LogSink } from "../log/log.ts";
 
 /** Limits that a listener may have of its own. */

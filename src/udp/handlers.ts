@@ -4,22 +4,26 @@
  *
  * @module
  */
-import { follow } from "../base/handlers.ts";
+import { checkHandlerTable, follow, handlerSchema } from "../base/handlers.ts";
 import { errorOf } from "../base/thrown.ts";
 import type { Engine } from "../loop/engine.ts";
-import type { UdpSocket } from "./socket.ts";
-import type { UdpHandlers } from "./types.ts";
+
+/** Handlers that are called here; `data` is called where the datagram is. */
+interface Callbacks<S> {
+  drain?(socket: S): unknown;
+  error?(socket: S, error: Error): unknown;
+}
 
 /** The handlers of one socket. */
-export class HandlerTable<D> {
-  handlers: UdpHandlers<D>;
-  readonly #socket: UdpSocket<D>;
+export class HandlerTable<S, H extends Callbacks<S>> {
+  handlers: H;
+  readonly #socket: S;
   readonly #engine: Engine;
   /** The socket was closed: its handlers are not called any more. */
   muted = false;
   #unhandled = 0;
 
-  constructor(socket: UdpSocket<D>, engine: Engine, handlers: UdpHandlers<D>) {
+  constructor(socket: S, engine: Engine, handlers: H) {
     this.#socket = socket;
     this.#engine = engine;
     this.handlers = handlers;
@@ -78,4 +82,11 @@ export class HandlerTable<D> {
     const isFirst = this.#unhandled === 1;
     this.#engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
   }
+}
+
+const schema = handlerSchema(["data", "drain", "error"]);
+
+/** Checks a handler table; throws an OptionError. */
+export function checkUdpHandlers(operation: string, socket: object): void {
+  checkHandlerTable(operation, "socket", socket, schema);
 }
