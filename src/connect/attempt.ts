@@ -9,24 +9,22 @@ import type { EventLoop } from "../loop/event_loop.ts";
 import { type ConnectRequest, placeConnectRequest } from "./connect_request.ts";
 import type { Attempt } from "../stream/table.ts";
 
-/** Hears the answer to an attempt, exactly once. */
-export interface AttemptOwner {
-  /** `id` is the connection's when `status` is ok. A canceled attempt never answers with ok. */
-  answered(attempt: ConnectAttempt, id: number, status: number, systemError: number): void;
-}
-
 /** An attempt is made for one request and is not used again. */
 export class ConnectAttempt implements Attempt {
   readonly #loop: EventLoop;
-  readonly #owner: AttemptOwner;
+  readonly #answer: Attempt["connected"];
   /** The library's id of the attempt, once it has taken the request. */
   #id: number | undefined = undefined;
   #answered = false;
   #canceled = false;
 
-  constructor(loop: EventLoop, owner: AttemptOwner) {
+  /**
+   * `answer` is called exactly once, with the id of a connection if `status` is ok. A canceled attempt never
+   * answers with ok.
+   */
+  constructor(loop: EventLoop, answer: Attempt["connected"]) {
     this.#loop = loop;
-    this.#owner = owner;
+    this.#answer = answer;
   }
 
   /** Submits the request; false, and nothing done, when no segment of the ring is free for it. */
@@ -41,7 +39,7 @@ export class ConnectAttempt implements Attempt {
     return true;
   }
 
-  /** Gives the attempt up. The owner is notified when the library has released it. */
+  /** Gives the attempt up. `answer` is called when the library has released it. */
   cancel(): void {
     if (this.#answered || this.#canceled) return;
     this.#canceled = true;
@@ -52,9 +50,9 @@ export class ConnectAttempt implements Attempt {
     this.#answered = true;
     if (this.#canceled) {
       if (status === Status.ok) this.#loop.engine.submit(Operation.abort, id);
-      return this.#owner.answered(this, id, Status.canceled, 0);
+      return this.#answer(id, Status.canceled, 0);
     }
-    this.#owner.answered(this, id, status, systemError);
+    this.#answer(id, status, systemError);
   }
 
   #taken(id: number): void {

@@ -15,7 +15,7 @@ import type { EventLoop } from "../loop/event_loop.ts";
 import { type Endpoint, statusPlace, type UnixEndpoint } from "../stream/socket_address.ts";
 import { placeText } from "../stream/socket_address.ts";
 import { segmentsExhausted } from "../stream/requests.ts";
-import { type AttemptOwner, ConnectAttempt } from "./attempt.ts";
+import { ConnectAttempt } from "./attempt.ts";
 
 /** A place to connect to, and the address to connect from. */
 export interface Candidate {
@@ -61,7 +61,7 @@ export function interleave<T extends { family: 4 | 6 }>(addresses: readonly T[])
 }
 
 /** One address of a race. */
-interface WorkerServer {
+interface Runner {
   readonly candidate: Candidate;
   attempt: ConnectAttempt | undefined;
   error: RingportError | undefined;
@@ -72,13 +72,13 @@ interface WorkerServer {
   late: boolean;
 }
 
-export class AddressRace implements AttemptOwner, TimerTarget {
+export class AddressRace implements TimerTarget {
   readonly #loop: EventLoop;
   readonly #manner: RaceManner;
   readonly #owner: RaceOwner;
   readonly #waiting: Candidate[];
   /** Those whose turn has come, in the order of the candidates. */
-  readonly #runners: WorkerServer[] = [];
+  readonly #runners: Runner[] = [];
   #timer = -1;
   /** Attempts the library works on. */
   #active = 0;
@@ -122,13 +122,12 @@ export class AddressRace implements AttemptOwner, TimerTarget {
     this.#failed(runner, noAnswer(runner));
   }
 
-  answered(attempt: ConnectAttempt, id: number, status: number, systemError: number): void {
+  #answered(runner: Runner, id: number, status: number, systemError: number): void {
     this.#active -= 1;
     if (this.#settled) {
       if (this.#active === 0) this.#owner.over();
       return;
     }
-    const runner = this.#runners.find((runner) => runner.attempt === attempt)!;
     if (status === Status.ok) {
       this.#settle();
       this.#owner.won(id, runner.candidate.place);
@@ -145,7 +144,7 @@ export class AddressRace implements AttemptOwner, TimerTarget {
   #startNext(): void {
     const candidate = this.#waiting.shift();
     if (candidate === undefined) return;
-    const runner: WorkerServer = {
+    const runner: Runner = {
       candidate,
       attempt: undefined,
       error: undefined,
@@ -162,8 +161,11 @@ export class AddressRace implements AttemptOwner, TimerTarget {
     this.#try(runner);
   }
 
-  #try(runner: WorkerServer): void {
-    const attempt = new ConnectAttempt(this.#loop, this);
+  #try(runner: Runner): void {
+    const attempt = new ConnectAttempt(
+      this.#loop,
+      (id, status, systemError) => this.#answered(runner, id, status, systemError),
+    );
     const { noDelay, paused } = this.#manner;
     if (!attempt.begin({ ...runner.candidate, noDelay }, paused)) {
       return this.#failed(runner, segmentsExhausted("connect"));
@@ -173,7 +175,7 @@ export class AddressRace implements AttemptOwner, TimerTarget {
   }
 
   /** The kernel repeats TCP's attempts by itself; those of Unix sockets it leaves to the client. */
-  #tryAgainLater(runner: WorkerServer): void {
+  #tryAgainLater(runner: Runner): void {
     const again: TimerTarget = {
       timerDue: () => {
         runner.backlogTimer = -1;
@@ -187,7 +189,7 @@ export class AddressRace implements AttemptOwner, TimerTarget {
     runner.backlogDelay = Math.min(runner.backlogDelay * 2, backlogFullDelayMaxMilliseconds);
   }
 
-  #failed(runner: WorkerServer, error: RingportError): void {
+  #failed(runner: Runner, error: RingportError): void {
     runner.error = error;
     if (this.#waiting.length > 0) {
       this.#stopTimer();
@@ -214,13 +216,13 @@ export class AddressRace implements AttemptOwner, TimerTarget {
     this.#timer = -1;
   }
 
-  #stopBacklogTimer(runner: WorkerServer): void {
+  #stopBacklogTimer(runner: Runner): void {
     if (runner.backlogTimer >= 0) this.#loop.engine.timers.cancel(runner.backlogTimer);
     runner.backlogTimer = -1;
   }
 }
 
-function noAnswer({ candidate }: WorkerServer): TimeoutError {
+function noAnswer({ candidate }: Runner): TimeoutError {
   const address = placeText(candidate.place);
   return new TimeoutError(`connect ${address}: no answer: ETIMEDOUT`, {
     code: "ETIMEDOUT",

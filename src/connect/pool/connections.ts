@@ -16,16 +16,14 @@ import { firstDataOf } from "../../stream/shared_config.ts";
 import { State } from "../../stream/state.ts";
 import type { Connection, SocketHandlers } from "../../stream/types.ts";
 import { PoolCounters } from "./counters.ts";
-import type { Destination } from "./destination.ts";
+import { type Destination, Pooled, type PoolKeeper, Waiting } from "./destination.ts";
 import { Destinations } from "./destinations.ts";
-import { type Lease, type LeaseOwner, makeLease } from "./lease.ts";
+import { type Lease, makeLease } from "./lease.ts";
 import type { PoolLimits } from "./options.ts";
-import { type Keeper, Pooled } from "./pooled.ts";
 import { expiredBecause, Sweeper } from "./sweeper.ts";
 import type { PoolConnectOptions, PoolEvictions, PoolTarget } from "./types.ts";
-import { Waiting, type WaitingOwner } from "./waiting.ts";
 
-export class Places implements Keeper, LeaseOwner, WaitingOwner {
+export class Places implements PoolKeeper {
   readonly limits: PoolLimits;
   readonly counters: PoolCounters = new PoolCounters();
   readonly destinations: Destinations;
@@ -38,6 +36,7 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   readonly #loopGiven: Loop | undefined;
   readonly #sweeper: Sweeper;
   readonly #pumpNow = () => this.#pump();
+  readonly #takeBack = (pooled: Pooled): boolean => pooled.takeBack(this.#limitReached(pooled));
   /** The loop, as long as a place is taken or somebody waits. */
   #loop: EventLoop | undefined = undefined;
   #connecting = 0;
@@ -100,10 +99,6 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
     } finally {
       if (this.empty) this.#planPump();
     }
-  }
-
-  takeBack(pooled: Pooled): boolean {
-    return pooled.takeBack(this.#limitReached(pooled));
   }
 
   ready(pooled: Pooled): void {
@@ -189,13 +184,15 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
   #lease(pooled: Pooled, target: PoolTarget<unknown>): Lease<unknown> {
     pooled.lease(target.socket ?? this.#handlers, firstDataOf(target.data));
     if (pooled.uses > 1) this.counters.reused += 1;
-    return makeLease<unknown>(this, pooled);
+    return makeLease<unknown>(pooled, this.#takeBack);
   }
 
   #wait(target: PoolTarget<unknown>, destination: Destination): Promise<Lease<unknown>> {
     const { engine } = this.#loop!;
     const timeout = target.timeout ?? this.limits.acquireTimeout;
-    const waiting = new Waiting(target, destination, this.#order++, timeout, engine, this);
+    const { promise, resolve, reject } = Promise.withResolvers<Lease<unknown>>();
+    const served = (pooled: Pooled) => resolve(this.#lease(pooled, target));
+    const waiting = new Waiting(target, destination, this.#order++, timeout, engine, this, served, reject);
     destination.waiting.push(waiting);
     if (this.#waiting++ === 0) engine.ref();
     this.#pump();
@@ -204,13 +201,12 @@ export class Places implements Keeper, LeaseOwner, WaitingOwner {
       this.counters.refused += 1;
       this.#reject(waiting, this.destinations.tooManyWait(destination));
     }
-    return waiting.promise;
+    return promise;
   }
 
   #serve(waiting: Waiting, pooled: Pooled): void {
-    const lease = this.#lease(pooled, waiting.target);
+    waiting.serve(pooled);
     this.#noLongerWaits();
-    waiting.resolve(lease);
   }
 
   #reject(waiting: Waiting, error: unknown): void {

@@ -8,9 +8,8 @@ import { poolConnectTimeoutDefaultMilliseconds } from "../../base/limits.ts";
 import { checkConnectOptions } from "../options.ts";
 import { absoluteUnixPath } from "../../stream/socket_address.ts";
 import type { ConnectOptions } from "../types.ts";
-import { connectOptionsOf, Destination, keyOf, timesOf } from "./destination.ts";
+import { connectOptionsOf, Destination, keyOf, type Pooled, timesOf } from "./destination.ts";
 import { checkConnectKeys, type PoolLimits } from "./options.ts";
-import type { Pooled } from "./pooled.ts";
 import type { PoolConnectOptions, PoolTarget } from "./types.ts";
 
 export class Destinations {

@@ -7,17 +7,14 @@ import { OptionError, StateError } from "../../base/errors.ts";
 import { checkHandlers } from "../../stream/options.ts";
 import { Flag } from "../../stream/state.ts";
 import type { Connection, SocketHandlers } from "../../stream/types.ts";
-import type { Pooled } from "./pooled.ts";
+import type { Pooled } from "./destination.ts";
 import { handTo } from "./reuse.ts";
 
-/** What a lease asks of its pool. */
-export interface LeaseOwner {
-  /** Back to the pool, or closed. True when it went back. */
-  takeBack(pooled: Pooled): boolean;
-}
+/** Returns a connection to its pool or closes it. True when the pool keeps it. */
+type TakeBack = (pooled: Pooled) => boolean;
 
 /** The constructor, for the pool alone. */
-export let makeLease: <D>(owner: LeaseOwner, pooled: Pooled) => Lease<D>;
+export let makeLease: <D>(pooled: Pooled, takeBack: TakeBack) => Lease<D>;
 
 /**
  * A connection for a while: made by `pool.acquire`, ended by {@linkcode release}, {@linkcode discard} or
@@ -26,16 +23,16 @@ export let makeLease: <D>(owner: LeaseOwner, pooled: Pooled) => Lease<D>;
 export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   /** True when somebody has used the connection before: its peer may end it at any moment. */
   readonly reused: boolean;
-  readonly #owner: LeaseOwner;
+  readonly #takeBack: TakeBack;
   readonly #pooled: Pooled;
   #released = false;
 
   static {
-    makeLease = (owner, pooled) => new Lease(owner, pooled);
+    makeLease = (pooled, takeBack) => new Lease(pooled, takeBack);
   }
 
-  private constructor(owner: LeaseOwner, pooled: Pooled) {
-    this.#owner = owner;
+  private constructor(pooled: Pooled, takeBack: TakeBack) {
+    this.#takeBack = takeBack;
     this.#pooled = pooled;
     this.reused = pooled.uses > 1;
   }
@@ -92,7 +89,7 @@ export class Lease<D = undefined> implements AsyncDisposable, Disposable {
   release(): boolean {
     if (this.#released) return false;
     this.#released = true;
-    return this.#owner.takeBack(this.#pooled);
+    return this.#takeBack(this.#pooled);
   }
 
   /** Ends the lease and the connection: for when it is not known what its peer believes. */

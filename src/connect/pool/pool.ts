@@ -45,7 +45,8 @@ export function createPool<D = undefined>(options: PoolOptions<D> = {}): Connect
 /** Keeps connections to any number of destinations. Made by {@linkcode createPool}. */
 export class ConnectionPool<D = undefined> implements AsyncDisposable {
   readonly #places: Places;
-  #closing: Promise<void> | undefined = undefined;
+  readonly #closed = Promise.withResolvers<void>();
+  #isClosing = false;
 
   /** The same as {@linkcode createPool}. */
   constructor(options: PoolOptions<D> = {}) {
@@ -127,7 +128,14 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
    * `closeTimeout` what is left is aborted. Resolves when all connections are gone; never rejects.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    if (!this.#isClosing) void this.#close().then(this.#closed.resolve);
+    this.#isClosing = true;
+    return this.closed;
+  }
+
+  /** Resolves when the pool was closed and all connections are gone; never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   /** The same as {@linkcode close}. */

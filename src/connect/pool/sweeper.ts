@@ -5,7 +5,7 @@
  */
 import { poolSweepShare } from "../../base/limits.ts";
 import type { TimerTable, TimerTarget } from "../../loop/timers.ts";
-import type { Pooled } from "./pooled.ts";
+import type { Pooled } from "./destination.ts";
 import type { PoolEvictions } from "./types.ts";
 
 /** Why an idle connection has had its time; undefined while it has not. */
