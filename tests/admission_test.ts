@@ -2,12 +2,13 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { createLoop, listen, OptionError, type Window } from "../src/mod.ts";
-import type { Refusal } from "../src/admission.ts";
+import type { Admission, Refusal } from "../src/admission.ts";
 import { SharedAddressTable } from "../src/server/address_limits/table.ts";
 import { TableAdmission } from "../src/server/address_limits/admission.ts";
 import { connectionsPerWorker } from "../src/server/descriptor_budget.ts";
 import { TestServer } from "./helpers/log.ts";
 import { connectPeer, type Peer, readText, tryPeer } from "./helpers/peer.ts";
+import { binaryHeader, lineHeader } from "./helpers/proxy.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { deferred, delay, until } from "./helpers/wait.ts";
 
@@ -169,6 +170,67 @@ describe("admission by address", () => {
     const { peer } = await server.connectPeer();
     expect(await isServed(peer)).toBe(true);
     peer.close();
+  });
+});
+
+describe("an admission of the application's own", () => {
+  /** Admits one connection per address, and notes what it is asked. */
+  function oneEach(): { admission: Admission; open: Set<string>; told: string[] } {
+    const open = new Set<string>();
+    const told: string[] = [];
+    const admission: Admission = {
+      admit({ hostname, port, family }) {
+        told.push(`${hostname} ${family} ${port > 0}`);
+        if (open.has(hostname)) return "connections";
+        open.add(hostname);
+        return "ok";
+      },
+      leave: ({ hostname }) => void open.delete(hostname),
+    };
+    return { admission, open, told };
+  }
+
+  it("is asked for each address as text, and gets it back", async () => {
+    for (const hostname of ["127.0.0.1", "::1"]) {
+      const { admission, open, told } = oneEach();
+      await using server = new TestServer({}, { admission, hostname });
+      const first = await connectPeer({ hostname, port: server.port });
+      await until(() => open.has(hostname), "the first was admitted");
+      const second = await connectPeer({ hostname, port: server.port }).catch(() => undefined);
+      await until(() => server.listener.refusals.connections === 1, "the second was refused");
+      expect([...open]).toEqual([hostname]);
+      first.close();
+      await until(() => open.size === 0, "the first has left");
+      const family = hostname === "::1" ? "IPv6" : "IPv4";
+      expect(told).toEqual([`${hostname} ${family} true`, `${hostname} ${family} true`]);
+      second?.close();
+    }
+  });
+
+  it("gets the client's address behind a proxy, and none for a proxy that speaks for itself", async () => {
+    const { admission, open, told } = oneEach();
+    let isLeft = false;
+    const leave: Admission["leave"] = (address) => {
+      isLeft = true;
+      admission.leave(address);
+    };
+    await using server = new TestServer({}, {
+      admission: { admit: (address) => admission.admit(address), leave },
+      proxyProtocol: { trusted: ["127.0.0.1"] },
+    });
+    const own = await connectPeer({ port: server.port });
+    await own.write(binaryHeader(0x20, 0, []));
+    await server.opened(0);
+    own.close();
+    await server.logs[0].closed();
+    expect([told, isLeft]).toEqual([[], false]);
+    const peer = await connectPeer({ port: server.port });
+    await peer.write(lineHeader("PROXY TCP6 2001:db8::1 2001:db8::2 1 2"));
+    await server.opened(1);
+    expect([...open]).toEqual(["2001:db8::1"]);
+    peer.close();
+    await until(() => open.size === 0, "the client has left");
+    expect(told).toEqual(["2001:db8::1 IPv6 true"]);
   });
 });
 
