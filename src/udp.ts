@@ -19,8 +19,13 @@
  * @module
  */
 export { udpSocket } from "./udp/open.ts";
-export { type UdpHandlers, UdpSocket, type UdpSocketOptions, type UdpSocketState } from "./udp/socket.ts";
+export {
+  type ReceivedDatagram,
+  type UdpHandlers,
+  UdpSocket,
+  type UdpSocketOptions,
+  type UdpSocketState,
+} from "./udp/socket.ts";
 export type { Datagram, DatagramSender } from "./udp/datagram.ts";
-export type { ReceivedDatagram } from "./udp/queue.ts";
 export type { UdpInfo } from "./server/application.ts";
 export type { UdpListenerOptions } from "./server/options/mod.ts";

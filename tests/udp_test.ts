@@ -205,6 +205,22 @@ describe("a datagram socket", () => {
     expect(() => handled[Symbol.asyncIterator]()).toThrow(StateError);
     await handled[Symbol.asyncDispose]();
   });
+
+  it("go on to handlers that are given while somebody iterates", async () => {
+    using peer = await DatagramPeer.open();
+    await using socket = await udpSocket({ hostname: loopback });
+    const iterator = socket[Symbol.asyncIterator]();
+    await peer.send(encoder.encode("a"), socket.port);
+    expect((await iterator.next()).value.bytes).toEqual(encoder.encode("a"));
+    const texts: string[] = [];
+    socket.reload({ socket: { data: (_, datagram) => void texts.push(datagram.text()) } });
+    await iterator.return!();
+    await peer.send(encoder.encode("b"), socket.port);
+    await until(() => texts.length === 1, "it went to the handler");
+    expect(texts).toEqual(["b"]);
+    await within(Promise.all([socket.close(), socket.closed]), "the socket to close");
+    expect(socket.state).toBe("closed");
+  });
 });
 
 describe("a connected datagram socket", () => {

@@ -4,7 +4,9 @@
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
+import { AsyncQueue } from "../base/async_queue.ts";
 import { OptionError } from "../base/errors.ts";
+import { acceptedQueueMax } from "../base/limits.ts";
 import type { AcceptedAddress } from "../base/peer_address.ts";
 import { type EventLoop, loopFor } from "../loop/event_loop.ts";
 import type { StreamConnection } from "../stream/connection.ts";
@@ -15,7 +17,6 @@ import { socketsOf } from "../stream/table.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { AcceptFilter, type AcceptFilterOptions } from "./accept_filter.ts";
 import type { AcceptManner, AcceptSource } from "./accept_source.ts";
-import { AcceptedQueue } from "./accepted_queue.ts";
 import type { Refusals } from "./admission.ts";
 import { BoundSource } from "./bound_source.ts";
 import { HandedSource } from "./handed_source.ts";
@@ -134,7 +135,8 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   readonly #refuses: boolean;
   readonly #filter: AcceptFilter<D>;
   readonly #source: AcceptSource;
-  readonly #queue: AcceptedQueue<D>;
+  /** Accepted connections on their way to `for await`. */
+  readonly #queue: AsyncQueue<Connection<D>>;
   readonly #closed = Promise.withResolvers<void>();
   readonly #onAbort = () => this.#source.stop();
   readonly #onPressure = (on: boolean) => {
@@ -157,7 +159,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
       opened: (connection) => this.#open(connection),
       left: () => this.#left(),
     });
-    this.#queue = new AcceptedQueue<D>((full) => this.#pauseFor(pausedByQueue, full));
+    this.#queue = new AsyncQueue(acceptedQueueMax, () => this.#pauseFor(pausedByQueue, this.#queue.isFull));
     this.#source = make({
       paused: this.#filter.startsPaused,
       accepts: this.#refuses ? 0 : connections,
@@ -339,7 +341,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   }
 
   #open(connection: StreamConnection<D>): void {
-    const isGiven = !this.#config.handled || this.#queue.active;
+    const isGiven = !this.#config.handled || this.#queue.isActive;
     // Its PROXY header came after the listener stopped, and nobody would take it.
     if (isGiven && this.#source.isStopped) return connection.abort();
     connection.opened(this.#filter.beginsUnread(connection), isGiven);
@@ -365,6 +367,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
   #stopping(): void {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#queue.end();
+    for (const connection of this.#queue.clear()) connection.abort();
   }
 
   #ended(): void {

@@ -4,8 +4,10 @@
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
+import { AsyncQueue } from "../base/async_queue.ts";
 import { OptionError, RingportError, StateError } from "../base/errors.ts";
 import { Operation } from "../base/layout.ts";
+import { datagramQueueMax } from "../base/limits.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
 import type { Loop } from "../loop/types.ts";
@@ -15,7 +17,6 @@ import type { Writable, WriteResult } from "../stream/types.ts";
 import { type Datagram, type DatagramSender, RingDatagram, RingSender } from "./datagram.ts";
 import { checkUdpHandlers, HandlerTable } from "./handlers.ts";
 import { type Marks, Outgoing, plainBytes } from "./outgoing.ts";
-import { DatagramQueue, type ReceivedDatagram } from "./queue.ts";
 import { Receivers } from "./receivers.ts";
 import * as settings from "./settings.ts";
 
@@ -107,6 +108,16 @@ export interface UdpSocketOptions<D = undefined> {
   signal?: AbortSignal;
 }
 
+/** One datagram as `for await` yields it: the bytes are a copy. */
+export interface ReceivedDatagram {
+  /** The bytes. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The address of the sender. */
+  sender: SocketAddress;
+  /** True where its end was cut off, being longer than `datagramSize`. */
+  truncated: boolean;
+}
+
 /** Where a datagram socket stands. `"closing"`: what waits goes out, nothing is received. */
 export type UdpSocketState = "open" | "closing" | "closed";
 
@@ -146,7 +157,8 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
   readonly #table: HandlerTable<UdpSocket<D>, UdpHandlers<D>>;
   readonly #outgoing: Outgoing;
   readonly #receivers: Receivers;
-  readonly #queue: DatagramQueue;
+  /** Received datagrams on their way to `for await`. */
+  readonly #queue: AsyncQueue<ReceivedDatagram>;
   readonly #gone = Promise.withResolvers<void>();
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => void this.close();
@@ -177,7 +189,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     this.#receivers = new Receivers(family);
     const drained = () => this.#table.drain();
     this.#outgoing = new Outgoing(this.#engine, id, opened.marks, drained, () => this.#closeWhenEmpty());
-    this.#queue = new DatagramQueue((on) => this.#read(on));
+    this.#queue = new AsyncQueue(datagramQueueMax, () => this.#readIfWanted());
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
     socketsOf(loop).addDatagramPort(id, this.#port());
@@ -294,8 +306,8 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     }
     checkUdpHandlers("reload", options.socket);
     this.#table.handlers = options.socket;
-    // Without the handler the kernel keeps the datagrams until the socket is iterated.
-    this.#read(options.socket.data !== undefined || this.#queue.isWanted);
+    // Without the handler the kernel keeps datagrams until somebody iterates.
+    this.#readIfWanted();
   }
 
   /** Allows sending to broadcast addresses, or not. Throws a StateError once the socket is closed. */
@@ -440,7 +452,7 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     engine.window = datagram;
     try {
       let result: unknown = undefined;
-      if (handlers.data === undefined) this.#queue.push(datagram);
+      if (handlers.data === undefined) this.#queue.push(copyOf(datagram));
       else result = handlers.data(this, datagram, datagram.sender);
       datagram.endBorrow();
       if (result !== undefined) this.#table.settle(result);
@@ -483,6 +495,12 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     settings.changeMembership(this.#place(operation), socketsOf(this.#loop).nextTag(), membership);
   }
 
+  /** What nobody wants waits in the kernel's buffer. */
+  #readIfWanted(): void {
+    const { isActive, isFull } = this.#queue;
+    this.#read(this.#table.handlers.data !== undefined || (isActive && !isFull));
+  }
+
   #read(on: boolean): void {
     if (this.#reading === on) return;
     this.#reading = on;
@@ -520,4 +538,9 @@ export class UdpSocket<D = undefined> implements AsyncDisposable, AsyncIterable<
     this.#gone.resolve();
     this.#loop.release();
   }
+}
+
+function copyOf(datagram: Datagram): ReceivedDatagram {
+  const { sender, truncated } = datagram;
+  return { bytes: datagram.slice(), sender: sender.toJSON(), truncated };
 }
