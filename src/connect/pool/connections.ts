@@ -23,13 +23,13 @@ import type { PoolLimits } from "./options.ts";
 import { expiredBecause, Sweeper } from "./sweeper.ts";
 import type { PoolConnectOptions, PoolEvictions, PoolTarget } from "./types.ts";
 
-export class Places implements PoolKeeper {
+export class PoolConnections implements PoolKeeper {
   readonly limits: PoolLimits;
   readonly counters: PoolCounters = new PoolCounters();
   readonly destinations: Destinations;
-  /** Every connection that holds a place. */
+  /** Every connection that counts toward the limits. */
   readonly all: Set<Pooled> = new Set();
-  /** Called when the last place has become free and nobody waits. */
+  /** Called when the last connection is gone and no acquire waits. */
   whenEmpty: (() => void) | undefined = undefined;
   closed = false;
   readonly #handlers: SocketHandlers<unknown> | undefined;
@@ -37,7 +37,7 @@ export class Places implements PoolKeeper {
   readonly #sweeper: Sweeper;
   readonly #pumpNow = () => this.#pump();
   readonly #takeBack = (pooled: Pooled): boolean => pooled.takeBack(this.#limitReached(pooled));
-  /** The loop, as long as a place is taken or somebody waits. */
+  /** The loop, while there is a connection on it or an acquire waits. */
   #loop: EventLoop | undefined = undefined;
   #connecting = 0;
   #leaving = 0;
@@ -108,7 +108,7 @@ export class Places implements PoolKeeper {
     if (waiting !== undefined) return this.#serve(waiting, pooled);
     destination.idle.push(pooled);
     this.#sweeper.watch(pooled);
-    // Another destination may need the place.
+    // Another destination may need a connection more.
     if (this.#waiting > 0) this.#planPump();
   }
 
@@ -255,8 +255,8 @@ export class Places implements PoolKeeper {
   }
 
   /**
-   * True when another destination has not a single connection, all places are taken, and its acquire has
-   * waited longer than those of this one: a busy destination would otherwise keep its connections forever.
+   * True when another destination has not a single connection, the pool is full, and its acquire has waited
+   * longer than those of this one: otherwise a busy destination would keep its connections forever.
    */
   #givesWay(destination: Destination): boolean {
     if (this.#waiting === destination.waiting.length || this.#leaving > 0) return false;

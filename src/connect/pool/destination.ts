@@ -21,7 +21,7 @@ export interface PoolKeeper {
   ready(pooled: Pooled): void;
   /** It is on its way out. */
   leaves(pooled: Pooled, reason: keyof PoolEvictions): void;
-  /** Its place is free. */
+  /** It is gone, and another one may be made. */
   gone(pooled: Pooled): void;
   /** The time of the acquire is over. */
   late(waiting: Waiting): void;
@@ -52,7 +52,7 @@ export function timesOf<D>(target: PoolTarget<D>, limits: PoolLimits): Required<
 /** Keys of a target that make no difference to the key, or are its beginning. */
 const plainKeys: ReadonlySet<string> = new Set(["hostname", "port", "socket", "data", "signal", "timeout"]);
 
-/** Targets with the same key share connections: the same place, reached with the same options. */
+/** Targets with the same key share connections: the same address, reached with the same options. */
 export function keyOf<D>(target: PoolTarget<D>): string {
   for (const key in target) {
     if (!plainKeys.has(key) && target[key as keyof PoolTarget] !== undefined) return longKey(target);
@@ -76,7 +76,7 @@ export class Destination {
   readonly waiting: Waiting[] = [];
   /** Connects on their way, the latest last. */
   readonly attempts: AbortController[] = [];
-  /** Connections, in whatever state, that hold a place. */
+  /** Connections in any state, until they are gone. */
   connections = 0;
   /** Connections that will be ready in a moment. */
   checking = 0;
@@ -99,7 +99,7 @@ export class Destination {
     return options.unix ?? formatHostAndPort(options.hostname ?? "", options.port ?? 0);
   }
 
-  /** Places taken. */
+  /** Connections and connects that count toward the limits. */
   get taken(): number {
     return this.connections + this.attempts.length;
   }
@@ -298,7 +298,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
 export class Waiting implements TimerTarget {
   readonly target: PoolTarget<unknown>;
   readonly destination: Destination;
-  /** Its place among all acquires of the pool. */
+  /** Its position among all acquires of the pool. */
   readonly order: number;
   /** Milliseconds it may wait, 0 for no limit. */
   readonly timeout: number;

@@ -7,7 +7,7 @@ import type { TimerTarget } from "../../loop/timers.ts";
 import type { Connection, SocketHandlers } from "../../stream/types.ts";
 import type { Lease } from "./lease.ts";
 import { checkLease, poolLimits } from "./options.ts";
-import { Places, poolClosed } from "./connections.ts";
+import { poolClosed, PoolConnections } from "./connections.ts";
 import type { PoolOptions, PoolStatistics, PoolTarget } from "./types.ts";
 
 /**
@@ -44,7 +44,7 @@ export function createPool<D = undefined>(options: PoolOptions<D> = {}): Connect
 
 /** Keeps connections to any number of destinations. Made by {@linkcode createPool}. */
 export class ConnectionPool<D = undefined> implements AsyncDisposable {
-  readonly #places: Places;
+  readonly #connections: PoolConnections;
   readonly #closed = Promise.withResolvers<void>();
   #isClosing = false;
 
@@ -52,11 +52,11 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
   constructor(options: PoolOptions<D> = {}) {
     const limits = poolLimits(options);
     const handlers = options.socket as SocketHandlers<unknown> | undefined;
-    this.#places = new Places(limits, options.connect ?? {}, handlers, options.loop);
+    this.#connections = new PoolConnections(limits, options.connect ?? {}, handlers, options.loop);
   }
 
   /**
-   * A connection to `target`: the idle one that was used last, or a new one, or, where no place is free,
+   * A connection to `target`: the idle one that was used last, or a new one, or, if the limits allow none,
    * the next one released. Acquires of one destination are served in their order.
    *
    * A connection that its peer ended while it was idle is never given out, as far as the kernel knows of
@@ -73,10 +73,10 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
    * @throws what `connect` throws, when the connection made for it fails. The next acquire tries again.
    */
   async acquire(target: PoolTarget<D>): Promise<Lease<D>> {
-    if (this.#places.closed) throw poolClosed();
+    if (this.#connections.closed) throw poolClosed();
     checkLease(target);
     target.signal?.throwIfAborted();
-    return await this.#places.acquire(target as PoolTarget<unknown>) as unknown as Lease<D>;
+    return await this.#connections.acquire(target as PoolTarget<unknown>) as unknown as Lease<D>;
   }
 
   /**
@@ -102,7 +102,7 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
 
   /** The pool's counters, as they are now. */
   stats(): PoolStatistics {
-    const { all, counters, connecting, waiting, destinations } = this.#places;
+    const { all, counters, connecting, waiting, destinations } = this.#connections;
     const count = { idle: 0, checking: 0, leased: 0, leaving: 0 };
     for (const { standing } of all) count[standing] += 1;
     return {
@@ -144,20 +144,20 @@ export class ConnectionPool<D = undefined> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const places = this.#places;
+    const connections = this.#connections;
     const { promise, resolve } = Promise.withResolvers<void>();
-    places.close();
-    if (places.empty) return;
-    const timers = places.loop!.engine.timers;
-    const { closeTimeout } = places.limits;
+    connections.close();
+    if (connections.empty) return;
+    const timers = connections.loop!.engine.timers;
+    const { closeTimeout } = connections.limits;
     const deadline: TimerTarget = {
       timerDue() {
         timer = -1;
-        for (const pooled of places.all) pooled.abort("closed");
+        for (const pooled of connections.all) pooled.abort("closed");
       },
     };
     let timer = closeTimeout > 0 ? timers.arm(closeTimeout, deadline) : -1;
-    places.whenEmpty = () => {
+    connections.whenEmpty = () => {
       if (timer >= 0) timers.cancel(timer);
       resolve();
     };

@@ -31,7 +31,7 @@ export interface PoolOptions<D = undefined> {
   lifetime?: number;
   /** How long an acquire may take, waiting and connecting together. 30,000 by default. */
   acquireTimeout?: number;
-  /** Acquires that may wait for a place; a further one fails with a LimitError. 1,024 by default. */
+  /** Acquires that may wait for a connection; a further one fails with a LimitError. 1,024 by default. */
   maxWaiting?: number;
   /** Leases of one connection before it is closed. No limit (0) by default. */
   maxUses?: number;
@@ -77,8 +77,8 @@ export interface PoolTimeouts {
  *
  * await using listener = listen({ hostname: "127.0.0.1", socket: { data() {} } });
  * await using pool = createPool({ idleTimeout: 4_000, connect: { timeouts: { connect: 5_000 } } });
- * const place = { hostname: "127.0.0.1", port: listener.port };
- * const near: PoolTarget = { ...place, timeouts: { connect: 500 }, idleTimeout: 60_000 };
+ * const target = { hostname: "127.0.0.1", port: listener.port };
+ * const near: PoolTarget = { ...target, timeouts: { connect: 500 }, idleTimeout: 60_000 };
  * const lease = await pool.acquire(near);
  * lease.release();
  * ```
@@ -116,7 +116,7 @@ export interface PoolEvictions {
   ended: number;
   /** Released by `discard`, or by a `use` that threw. */
   discarded: number;
-  /** Idle, and its place was needed for another destination. */
+  /** Idle, and the pool was full when another destination needed a connection. */
   room: number;
   /** The pool was closed. */
   closed: number;
@@ -130,7 +130,7 @@ export interface PoolStatistics {
   idle: number;
   /** Connections in use. */
   leased: number;
-  /** Connections that have left and are not gone yet: they still hold their place. */
+  /** Connections that have left and are not gone yet: they still count toward the limits. */
   closing: number;
   /** Connects on their way. */
   connecting: number;
