@@ -48,6 +48,7 @@ describe("workers without a free slot", () => {
     await using fixture = await CommandServer.start({ workers: 2, connectionSlots: 8 });
     const clients = await clientsOf(fixture.server.port, 40);
     for (const client of clients) client.tell("echo here");
+    await until(() => clients.filter(({ lines }) => lines.length > 0).length >= 16, "all slots", patience);
     const inside = await served(clients);
     expect(inside.length).toBe(16);
     for (const client of inside) expect(await client.ask("echo still", patience)).toBe("still");

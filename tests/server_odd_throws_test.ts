@@ -6,7 +6,7 @@ import { renderPrometheus } from "../src/worker/metrics/prometheus.ts";
 import { CommandServer, describeWorkers } from "./helpers/commands.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, until, within } from "./helpers/wait.ts";
+import { until, within } from "./helpers/wait.ts";
 
 const patience = scaled(20_000, 60_000);
 
@@ -40,7 +40,7 @@ describeWorkers("a server whose application throws odd values", (isolation) => {
     await using fixture = await start();
     const { server } = fixture;
     const bystander = await connect({ hostname: "127.0.0.1", port: server.port, socket: {} });
-    await delay(scaled(50, 500));
+    await until(() => server.stats().total.connections.open === 1, "the worker has it", patience);
     await ask(server.port, "break");
     await within(bystander.closed, "the end of another connection of that loop", patience);
     await fixture.event("loop.exception", patience);

@@ -142,8 +142,7 @@ describe("a service manager", () => {
     const { LineClient } = await import("./helpers/commands.ts");
     const client = await LineClient.connect(Number(port));
     client.tell("crash");
-    await client.closed(patience);
-    await delay(300);
+    await child.line(/died/, patience);
     const before = manager.signsOfLife;
     await delay(800);
     expect(manager.signsOfLife).toBe(before);

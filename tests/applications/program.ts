@@ -19,6 +19,7 @@ if (import.meta.main) {
     log(entry) {
       if (entry.event === "server.phase") console.log(`phase ${entry.phase}`);
       if (entry.event === "worker.slow") console.log("slow");
+      if (entry.event === "worker.died") console.log("died");
       if (entry.event === "server.statistics") {
         const { total } = entry.statistics as { total: { connections: { accepted: number } } };
         console.log(`dumped ${total.connections.accepted} connection`);
