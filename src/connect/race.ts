@@ -24,7 +24,7 @@ export interface Candidate {
 }
 
 /** How the attempts of a race are made. */
-export interface RaceManner {
+interface RaceManner {
   noDelay: boolean;
   /** The connection begins without reading. */
   paused: boolean;

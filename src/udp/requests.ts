@@ -24,7 +24,7 @@ import type { Engine } from "../loop/engine.ts";
 import { type AddressAndPort, takeSegment, viewOf, writeEndpoint } from "../stream/requests.ts";
 
 /** What a datagram socket asks for when it is opened. */
-export interface DatagramRequest {
+interface DatagramRequest {
   local: AddressAndPort;
   remote: AddressAndPort | undefined;
   datagramSize: number;
@@ -37,7 +37,7 @@ export interface DatagramRequest {
 }
 
 /** A group to join or to leave. */
-export interface MembershipRequest {
+interface MembershipRequest {
   leave: boolean;
   group: AddressBytes;
   source: AddressBytes | undefined;

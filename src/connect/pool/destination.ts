@@ -154,7 +154,7 @@ export class Destination {
 /**
  * Its state. `"checking"`: the kernel is asked once whether bytes or an end have arrived, before it is used.
  */
-export type PooledState = "idle" | "checking" | "leased" | "leaving";
+type PooledState = "idle" | "checking" | "leased" | "leaving";
 
 /**
  * One connection of a pool. While it is not leased, this is the connection's handler table: it continues
