@@ -7,7 +7,7 @@
 import { commitFaults } from "../tests/house/commits.ts";
 
 /** The last commit from before this check was part of every gate. */
-const BASELINE = "a6a2c87f3144f80e65466f4ab341f134044b5193";
+const BASELINE = "bcd192e5d4bb73f4e1721ddd6ed94c96cbac1772";
 
 async function git(...parameters: string[]): Promise<string | undefined> {
   const { stdout, success } = await new Deno.Command("git", { args: parameters, stderr: "null" }).output();
