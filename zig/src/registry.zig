@@ -106,8 +106,11 @@ pub fn RegistryType(comptime Loop: type) type {
 
         fn refuse_turn(entry: *Entry, handle: u32) Turning {
             if (handle == 0) return .invalid;
+            // In the order opposite to that in which a seizure writes them: a handle that is gone by then was
+            // written after the seized one. The other way round the thread took its own loop for an unknown one.
+            const is_own = entry.handle.load(.acquire) == handle;
             if (entry.seized_handle.load(.acquire) == handle) return .seized;
-            return if (entry.handle.load(.acquire) == handle) .busy else .invalid;
+            return if (is_own) .busy else .invalid;
         }
 
         pub inline fn end_turn(registry: *Registry, handle: u32) void {
@@ -348,3 +351,43 @@ test "no more loops than entries, but those taken away make room" {
     try std.testing.expectEqual(.invalid, std.meta.activeTag(registry.begin_seize(handle)));
     try std.testing.expectEqual(&loop, registry.begin_turn(next).turn);
 }
+
+/// Takes turns until it is refused one for good.
+fn take_turns(
+    registry: *RegistryType(TestLoop),
+    handle: u32,
+    turns: *std.atomic.Value(u32),
+    answer: *std.atomic.Value(u32),
+) void {
+    while (true) switch (registry.begin_turn(handle)) {
+        .turn => {
+            registry.end_turn(handle);
+            turns.store(1, .release);
+        },
+        .busy => {},
+        else => |refused| return answer.store(@backingInt(std.meta.activeTag(refused)), .release),
+    };
+}
+
+test "a thread that takes turns learns of the seizure in every interleaving" {
+    const registry = try std.testing.allocator.create(RegistryType(TestLoop));
+    defer std.testing.allocator.destroy(registry);
+    registry.* = .{};
+    var loop: TestLoop = .{ .number = 5 };
+    const seized: u32 = @backingInt(std.meta.Tag(RegistryType(TestLoop).Turning).seized);
+    for (0..seizures) |_| {
+        const handle: u32 = @intCast(registry.publish(registry.reserve().?, &loop));
+        var answer: std.atomic.Value(u32) = .init(seized + 1);
+        var turns: std.atomic.Value(u32) = .init(0);
+        const thread = try std.Thread.spawn(.{}, take_turns, .{ registry, handle, &turns, &answer });
+        while (turns.load(.acquire) == 0) std.atomic.spinLoopHint();
+        while (std.meta.activeTag(registry.begin_seize(handle)) == .busy) std.atomic.spinLoopHint();
+        registry.end_seize(handle, true);
+        thread.join();
+        try std.testing.expectEqual(seized, answer.load(.acquire));
+        try std.testing.expectEqual(.ended, std.meta.activeTag(registry.begin_close(handle)));
+    }
+}
+
+/// With the other order in refuse_turn every run of this number failed.
+const seizures = 5_000;
