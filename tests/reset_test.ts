@@ -1,7 +1,7 @@
 /** The end (FIN) and the reset (RST) of the peer in every state a connection can be in. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { ConnectionResetError, RingportError } from "../src/mod.ts";
+import { type CloseReason, connect, ConnectionResetError, listen, RingportError } from "../src/mod.ts";
 import { connectLogged, type Log, TestServer } from "./helpers/log.ts";
 import { listenPeer, readAllText, readText } from "./helpers/peer.ts";
 import { delay, errorOf, until, within } from "./helpers/wait.ts";
@@ -380,5 +380,35 @@ describe("close", () => {
     peer.close();
     await log.closed();
     listener.close();
+  });
+
+  it("resolves when the connection is gone, and so does disposal", async () => {
+    for (const way of ["close", "disposal"]) {
+      await using server = new TestServer();
+      const { peer, log } = await server.connectPeer();
+      const { connection } = log;
+      const gone: Promise<unknown> = way === "close" ? connection.close() : connection[Symbol.asyncDispose]();
+      expect(connection.state, way).toBe("closing");
+      expect(await readAllText(peer)).toBe("");
+      peer.close();
+      const reason = await within(gone, `the end by ${way}`);
+      expect(connection.state, way).toBe("closed");
+      if (way === "close") expect(reason).toMatchObject({ by: "local", flushed: true });
+    }
+  });
+
+  it("can be awaited by the handler whose connection it ends", async () => {
+    const closed = Promise.withResolvers<CloseReason>();
+    await using listener = listen({
+      hostname: "127.0.0.1",
+      socket: { data: async (connection) => closed.resolve(await connection.close()) },
+    });
+    await using client = await connect({
+      hostname: "127.0.0.1",
+      port: listener.port,
+      socket: { data() {} },
+    });
+    client.write("go");
+    expect(await within(closed.promise, "the end")).toMatchObject({ by: "local" });
   });
 });

@@ -126,7 +126,7 @@ export class Channel<D = unknown> implements FramingMemory {
         this.#endOwed = -1;
         this.owner.finishEnd(connection, incompleteBytes);
       }
-      if (this.deaf) return connection.close();
+      if (this.deaf) return connection.closeGently();
     }
     if (!this.congested && this.#inWork <= this.owner.maxPipeline >> 1) connection.resumeFrom(Flag.heldBack);
     this.rest();
@@ -149,7 +149,7 @@ export class Channel<D = unknown> implements FramingMemory {
   finish(): void {
     this.deaf = true;
     this.dropPending();
-    if (this.#head === undefined) this.connection.close();
+    if (this.#head === undefined) this.connection.closeGently();
     else this.connection.discard();
   }
 
@@ -207,7 +207,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   #closeGently(): void {
     this.dropReplies();
-    this.connection.close();
+    this.connection.closeGently();
   }
 }
 
@@ -338,7 +338,7 @@ export class MessageReply<D = unknown> implements Reply {
     if (result === "queued") this.#owner.channelOf(connection).congested = true;
     if (last) {
       this.#owner.channelOf(connection).deaf = true;
-      connection.close();
+      connection.closeGently();
     }
     return result;
   }

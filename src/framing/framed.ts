@@ -151,6 +151,6 @@ export function closeAfterReplies<D>(connection: Connection<D>): void {
     throw new OptionError("closeAfterReplies", "connection", "the connection must be one of this library");
   }
   const channel = connection.framing as Channel<D> | undefined;
-  if (channel === undefined) connection.close();
+  if (channel === undefined) connection.closeGently();
   else channel.finish();
 }

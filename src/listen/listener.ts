@@ -260,7 +260,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     this.#source.stop();
     this.#lateEnd ??= "close";
     this.#filter.abortUnread();
-    for (const connection of this.connections()) connection.close();
+    for (const connection of this.connections()) void connection.close();
     return this.closed;
   }
 
@@ -346,7 +346,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     if (isGiven && this.#source.isStopped) return connection.abort();
     connection.opened(this.#filter.beginsUnread(connection), isGiven);
     if (isGiven) this.#queue.push(connection);
-    else if (this.#lateEnd === "close") connection.close();
+    else if (this.#lateEnd === "close") connection.closeGently();
   }
 
   /** A connection has gone, opened or not. */

@@ -193,7 +193,7 @@ export class Drain {
 function endIdle({ listener, framed }: ServedListener): void {
   if (!framed) return;
   for (const connection of listener.connections()) {
-    if (isBetweenMessages(connection)) connection.close();
+    if (isBetweenMessages(connection)) void connection.close();
   }
 }
 

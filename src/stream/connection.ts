@@ -614,8 +614,13 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (!this.hasReader) this.discard();
   }
 
+  close(): Promise<CloseReason> {
+    this.closeGently();
+    return this.closed;
+  }
+
   /** FIN after everything written, discard received bytes, gone at the peer's end. */
-  close(): void {
+  closeGently(): void {
     const { stateNumber } = this;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded && stateNumber !== State.readEnded) {
       return;
@@ -811,9 +816,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.end();
-    if (this.stateNumber !== State.closed) this.discard();
-    await this.closed;
+    await this.close();
   }
 }
 

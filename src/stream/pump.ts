@@ -171,7 +171,7 @@ class Side implements SocketHandlers<unknown> {
   close(_connection: Connection<unknown>, reason: CloseReason): void {
     const { core } = this.other;
     // The end of both streams comes from the two of them; anything else is passed on as it was.
-    if (reason.error === undefined && reason.by !== "timeout") core.close();
+    if (reason.error === undefined && reason.by !== "timeout") core.closeGently();
     else core.abort();
     this.#closed.resolve(reason);
   }

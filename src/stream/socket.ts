@@ -78,7 +78,8 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   abstract write(bytes: Writable): WriteResult;
   abstract end(bytes?: Writable): WriteResult;
   abstract shutdownWrite(): void;
-  abstract close(): void;
+  abstract close(): Promise<CloseReason>;
+  abstract closeGently(): void;
   abstract abort(): void;
   abstract readExactly(length: number): Promise<Uint8Array<ArrayBuffer>>;
   abstract unread(window: RingWindow, start: number): void;

@@ -234,8 +234,10 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   /**
    * Flushes, sends FIN, throws away what still comes, and is gone when the peer ends or `lingerTimeout` is
    * over.
+   *
+   * @returns the promise `closed`.
    */
-  close(): void;
+  close(): Promise<CloseReason>;
   /**
    * Cuts the connection at once by RST; what is buffered is lost. No handler but `close` is called any more.
    */
@@ -332,6 +334,6 @@ export interface Connection<D = undefined> extends AsyncDisposable {
   ref(): void;
   /** Does not keep the process alive. */
   unref(): void;
-  /** Ends the connection, throws away what still comes, and waits until it is gone. */
+  /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -266,7 +266,7 @@ export class Pooled implements SocketHandlers<unknown>, Waiter {
     this.core.config.handlers = this as SocketHandlers<unknown>;
     // What a lease has written keeps the process alive until it is out; an idle connection has nothing.
     if (!wasLeased) this.core.unref();
-    this.core.close();
+    this.core.closeGently();
   }
 
   /** Cuts it. */

@@ -22,7 +22,7 @@ export function expire(connection: LimitedConnection, kind: TimeoutKind, limits:
   const error = timeoutError(kind, limits, connection.id);
   connection.note("timeout", error);
   if (wayOf(connection) !== way) return true;
-  if (limitTable[kind].gentle) connection.close();
+  if (limitTable[kind].gentle) connection.closeGently();
   else connection.cut("timeout", error);
   return false;
 }

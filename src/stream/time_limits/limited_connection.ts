@@ -25,6 +25,6 @@ export interface LimitedConnection extends TimerTarget {
   tellTimeout(kind: TimeoutKind): "keep" | "failed" | "told";
   /** Remembers why the connection ends. */
   note(by: CloseReason["by"], error: Error): void;
-  close(): void;
+  closeGently(): void;
   cut(by: CloseReason["by"], error: Error): void;
 }
