@@ -21,8 +21,6 @@ try {
       },
     },
   });
-  console.log(`echo server listens on ${listener.hostname}:${listener.port}`);
-  console.log(`try it:  nc ${listener.hostname} ${listener.port}    stop it:  Ctrl+C`);
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.on(signal, async () => {
       await listener.stop(true);
@@ -30,6 +28,8 @@ try {
       process.exit();
     });
   }
+  console.log(`echo server listens on ${listener.hostname}:${listener.port}`);
+  console.log(`try it:  nc ${listener.hostname} ${listener.port}    stop it:  Ctrl+C`);
 } catch (error) {
   if (!(error instanceof RingportError)) throw error;
   console.error(`echo server: ${error.message}`);

@@ -101,8 +101,6 @@ const listener = listen<Client>({
   },
 });
 
-console.log(`pool proxy listens on ${listener.hostname}:${listener.port}`);
-
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, async () => {
     await listener.stop(true);
@@ -112,3 +110,5 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     process.exit();
   });
 }
+
+console.log(`pool proxy listens on ${listener.hostname}:${listener.port}`);

@@ -27,8 +27,6 @@ const socket = await udpSocket({
   },
 });
 
-console.log(`udp echo listens on ${socket.hostname}:${socket.port}`);
-
 const timer = setInterval(() => {
   if (datagrams > 0) console.log(`${datagrams} datagrams, ${bytes} bytes`);
   datagrams = 0;
@@ -44,3 +42,5 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     process.exit();
   });
 }
+
+console.log(`udp echo listens on ${socket.hostname}:${socket.port}`);
