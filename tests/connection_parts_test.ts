@@ -74,7 +74,7 @@ describe("a stash", () => {
 });
 
 describe("a linger timer", () => {
-  it("gives up after as many silent rounds as there are, and any sign of life begins anew", () => {
+  it("gives up after the last silent round, and any sign of life starts the count again", () => {
     const linger = new Linger();
     linger.begin();
     for (let round = 1; round < lingerRounds; round++) expect(linger.silent(false, 0)).toBe(false);

@@ -148,14 +148,14 @@ describe("the figures of a server", () => {
 
   it("count connections that a full table of addresses does not", () => {
     const options = resolveServerOptions({ limits: { connectionsPerAddress: 5 } });
-    const judges = AddressLimits.create(options, 1);
-    const admission = judges.admission(0, 0);
+    const limits = AddressLimits.create(options, 1);
+    const admission = limits.admission(0, 0);
     const peer = new AcceptedAddress();
     for (let host = 0; host < 40_000; host++) {
       peer.setBytes(4, Uint8Array.of(10, host >> 16, host >> 8, host), 0, 1);
       expect(admission.admit(peer)).toBe("ok");
     }
-    expect(judges.statistics().uncounted).toBeGreaterThan(20_000);
+    expect(limits.statistics().uncounted).toBeGreaterThan(20_000);
   });
 
   it("can be read while a worker is stuck, and keep what a lost worker has done", async () => {

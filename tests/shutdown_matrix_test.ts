@@ -57,7 +57,7 @@ class Client {
 
 /** The kinds of connections, each in the state in which the shutdown finds it. */
 const kinds: Record<string, (port: number) => Promise<Client>> = {
-  // The first, so that whoever comes after it to the same worker proves that it is there.
+  // The first, so that the next connection to the same worker proves that it is there.
   async "taking nothing"(port) {
     const client = await Client.open(port, false);
     client.connection.write(`bytes 8000000\n`);

@@ -6,7 +6,7 @@
 import { connect, createLoop, listen } from "../../src/mod.ts";
 import { until } from "./wait.ts";
 
-/** More than a queue of one holds: some of these stay unanswered, and so does whoever comes after them. */
+/** More than a queue of one holds: some of these stay unanswered, and so do all later ones. */
 const ATTEMPTS = 60;
 
 /**

@@ -18,7 +18,7 @@ export interface PlainTest {
 }
 
 /** The runtime's own runner. */
-export interface WorkerServer {
+export interface Runner {
   test(test: PlainTest): void;
   /** Registers what is called once after the last test of the file that is being read. */
   afterFile(body: () => Promise<void>): void;
@@ -123,10 +123,10 @@ class FileSuites {
 
 /** Takes down what the files register, in their order. */
 class Registrar {
-  readonly #runner: WorkerServer;
+  readonly #runner: Runner;
   #suites: FileSuites | undefined = undefined;
 
-  constructor(runner: WorkerServer) {
+  constructor(runner: Runner) {
     this.#runner = runner;
   }
 
@@ -182,7 +182,7 @@ class Registrar {
 }
 
 /** The whole of `@std/testing/bdd` that the tests use, over the runner of one runtime. */
-export function suitesOver(runner: WorkerServer): Bdd {
+export function suitesOver(runner: Runner): Bdd {
   const registrar = new Registrar(runner);
   const suite = registrar.suite(false, false);
   const ignoredSuite = registrar.suite(true, false);

@@ -43,7 +43,7 @@ export const headerWords = 32;
 
 /** Words of an entry's head. */
 export const Head = {
-  /** EntryPhase and generation, see below. */
+  /** Phase and generation, see below. */
   control: 0,
   family: 1,
   /** IPv4: the address, and 0. IPv6: the first 64 bits. */

@@ -115,6 +115,7 @@ pub fn datagrams_arrive_whole(h: *Harness) !void {
 }
 
 pub fn kept_datagrams_share_segments(h: *Harness) !void {
+    // It counts datagrams, which a fake network with faults loses, doubles or reorders.
     if (!loses_none(h)) return error.SkipZigTest;
     const receiver = try open(h, 100);
     const sender = try open(h, 100);
@@ -256,6 +257,7 @@ pub fn wrong_submissions_are_refused(h: *Harness) !void {
         .{ .id = receiver.id, .offset = 32, .length = 993, .status = .invalid_argument, .released = false },
         .{ .id = listener.id, .offset = 32, .length = 4, .status = .invalid_state, .released = true },
     };
+    // The offsets above are those of segments of 1,024 bytes; other sizes are run as well.
     if (h.configuration.segment_size != 1024) return error.SkipZigTest;
     for (cases) |case| {
         if (case.released) h.hold_segment(segment);
@@ -291,6 +293,7 @@ pub fn wrong_submissions_are_refused(h: *Harness) !void {
 }
 
 pub fn paused_sockets_are_left_alone(h: *Harness) !void {
+    // It waits for a datagram that a fake network with faults may lose.
     if (!loses_none(h)) return error.SkipZigTest;
     const receiver = try open(h, 64);
     const sender = try open(h, 64);
