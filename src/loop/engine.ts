@@ -60,6 +60,14 @@ export interface Waiter {
   broken?(error: Error): void;
 }
 
+/** Code that gathers what it has to submit, and is called once before the next poll. */
+export interface Flusher {
+  /** Submits it. */
+  flush(): void;
+  /** Its `flush` has thrown. */
+  broken?(error: Error): void;
+}
+
 /** The engine of one loop. Its sink is given once, before the first socket is opened. */
 export class Engine {
   readonly segments: Segments;
@@ -144,6 +152,9 @@ export class Engine {
   #sink: CompletionSink = noSockets;
   readonly #woken = () => this.whenWoken?.();
   #waiters: Waiter[] = [];
+  #flushers: Flusher[] = [];
+  /** The array that serves again once those in it were called. */
+  #flushed: Flusher[] = [];
   /** A turn is running or its task is in the host's queue. */
   #awake = false;
   #closed = false;
@@ -356,6 +367,21 @@ export class Engine {
     if (!this.#awake) this.#touch();
   }
 
+  /**
+   * Calls `flusher` once, right before the next poll: after the completions of this turn were handled and,
+   * where the host has its turn in between, after the promises that then settle. What it submits leaves with
+   * that poll. A flusher that registers itself twice is called twice. The polls of a request that is answered
+   * at once ({@linkcode askNow}) call none, because a running handler may still be gathering.
+   */
+  flushBeforePoll(flusher: Flusher): void {
+    this.#flushers.push(flusher);
+    if (this.#awake || this.#lost || this.#closed) return;
+    // Not by a microtask, as what is submitted: those that settle behind this one would come too late.
+    this.#awake = true;
+    this.#policy.roused();
+    setImmediate(this.#run);
+  }
+
   /** Keeps the host process alive until the same number of {@linkcode unref}. */
   ref(): void {
     if (this.#references++ === 0) this.#sleep.ref();
@@ -412,6 +438,7 @@ export class Engine {
     this.#awake = true;
     const policy = this.#policy;
     policy.beginTurn();
+    if (this.#flushers.length > 0) this.#flush();
     let rests = policy.restsFirst(this.promises, this.#overflow.length > 0 || this.#mustPoll);
     let flushes = false;
     for (;;) {
@@ -426,12 +453,13 @@ export class Engine {
       if (this.#waiters.length > 0) this.#wakeWaiters();
       if (this.#closed) return;
       this.pressure?.check();
-      const workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0;
+      const workPending = this.#header[HEADER_WORK_PENDING] !== 0 || this.#submissions.pending > 0 ||
+        this.#flushers.length > 0;
       const verdict = policy.decide(this.promises, workPending, this.#mustPoll);
-      if (verdict === "poll") continue;
-      if (verdict === "rest" || verdict === "flush") {
+      if (verdict === "poll" || verdict === "rest" || verdict === "flush") {
         rests = verdict === "rest";
-        flushes = !rests;
+        flushes = verdict === "flush";
+        if (this.#flushers.length > 0) this.#flush();
         continue;
       }
       if (verdict === "sleep") {
@@ -528,6 +556,21 @@ export class Engine {
     }
   }
 
+  #flush(): void {
+    const flushers = this.#flushers;
+    this.#flushers = this.#flushed;
+    for (const flusher of flushers) {
+      try {
+        flusher.flush();
+      } catch (thrown) {
+        this.exceptions.tell(thrown);
+        this.#contain(() => flusher.broken?.(errorOf(thrown)));
+      }
+    }
+    flushers.length = 0;
+    this.#flushed = flushers;
+  }
+
   /** What is done about an exception may throw as well. */
   #contain(action: () => void): void {
     try {
@@ -569,6 +612,7 @@ export class Engine {
     this.#lost = true;
     this.#awake = false;
     this.#waiters = [];
+    this.#flushers.length = 0;
     this.sendBudget = 0;
     this.segmentBudget = 0;
     this.#sleep.end();
