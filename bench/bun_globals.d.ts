@@ -66,6 +66,16 @@ declare namespace Bun {
     };
   }
 
+  interface ServeOptions {
+    hostname: string;
+    port: number;
+    idleTimeout?: number;
+    routes?: Record<string, Response>;
+    fetch(request: Request): Response | Promise<Response>;
+  }
+
+  function serve(options: ServeOptions): { readonly port: number };
+
   function udpSocket(options: UdpOptions): Promise<UdpSocket>;
 
   interface File {

@@ -19,6 +19,9 @@ export interface LoadResult {
   load_busy: number;
   server_cpu_seconds: number;
   server_busy: number;
+  /** The parts of the server's CPU time, as the kernel estimates them. */
+  server_user_seconds: number;
+  server_system_seconds: number;
   cpu_us_per_message: number;
   lost: number;
 }
@@ -75,6 +78,8 @@ function join(results: LoadResult[], connections: number): LoadResult {
     load_busy: mean((one) => one.load_busy),
     server_cpu_seconds: mean((one) => one.server_cpu_seconds),
     server_busy: busy,
+    server_user_seconds: mean((one) => one.server_user_seconds),
+    server_system_seconds: mean((one) => one.server_system_seconds),
     cpu_us_per_message: busy / rate * 1e6,
     lost: sum((one) => one.lost),
   };

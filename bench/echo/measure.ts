@@ -70,7 +70,7 @@ async function measureOnce(bench: Bench, server: Server, cell: Cell): Promise<Sa
 }
 
 /** The order of the servers turns from round to round, so that none always follows the same one. */
-function turned(servers: Server[], round: number): Server[] {
+export function turned<One>(servers: One[], round: number): One[] {
   const start = round % servers.length;
   return [...servers.slice(start), ...servers.slice(0, start)];
 }
@@ -104,12 +104,24 @@ export async function measureCells(bench: Bench, cells: Cell[]): Promise<CellRes
 /** Connections that talk before the first reading of the memory, so that start-up costs are not counted. */
 const WARM_UP_CONNECTIONS = 16;
 
-async function measureIdleOnce(bench: Bench, server: Server): Promise<IdleResult> {
-  const { options, programs } = bench;
-  const running = await startServer(server.name, server.command!, options.serverCore);
+/** What a measurement of idle connections needs. */
+export type IdleOptions = Pick<
+  BenchOptions,
+  "serverCore" | "loadCore" | "warmUpMs" | "idleConnections" | "idleHoldMs"
+>;
+
+/** Measures the memory and the CPU time of idle connections; `extra` goes to the load generator. */
+export async function measureIdleOnce(
+  load: string,
+  options: IdleOptions,
+  name: string,
+  command: string[],
+  extra: Record<string, string> = {},
+): Promise<IdleResult> {
+  const running = await startServer(name, command, options.serverCore);
   try {
-    const common = { port: running.port, "server-pid": running.pid };
-    await runLoad(programs.load, options.loadCore, {
+    const common = { port: running.port, "server-pid": running.pid, ...extra };
+    await runLoad(load, options.loadCore, {
       ...common,
       connections: WARM_UP_CONNECTIONS,
       "warm-up-ms": 0,
@@ -118,7 +130,7 @@ async function measureIdleOnce(bench: Bench, server: Server): Promise<IdleResult
     await Bun.sleep(options.idleHoldMs / 10);
     const before = await readMemory(running.pid);
     let after = before;
-    const held = await holdIdle(programs.load, options.loadCore, {
+    const held = await holdIdle(load, options.loadCore, {
       ...common,
       connections: options.idleConnections,
       "hold-ms": options.idleHoldMs * 2,
@@ -127,7 +139,7 @@ async function measureIdleOnce(bench: Bench, server: Server): Promise<IdleResult
       after = await readMemory(running.pid);
     });
     return {
-      server: server.name,
+      server: name,
       connections: options.idleConnections,
       bytesPerConnection: (after.rss - before.rss) / options.idleConnections,
       idleBusy: held.server_busy,
@@ -144,7 +156,7 @@ export async function measureIdle(bench: Bench): Promise<IdleResult[]> {
   const results: IdleResult[] = [];
   for (const server of bench.servers) {
     bench.progress(`${bench.options.idleConnections} idle connections, ${server.name}`);
-    results.push(await measureIdleOnce(bench, server));
+    results.push(await measureIdleOnce(bench.programs.load, bench.options, server.name, server.command!));
   }
   return results;
 }

@@ -57,7 +57,8 @@ const TOY: BenchOptions = {
   idleHoldMs: 200,
 };
 
-function count(name: string, text: string): number {
+/** The whole number an option has. */
+export function count(name: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) {
     throw new TypeError(`${name} wants a whole number, not "${text}"`);

@@ -42,8 +42,13 @@ export interface Programs {
   epollEcho: string;
 }
 
+/** Compiles the load generator. */
+export function buildLoad(): string {
+  const parts = ["main", "options", "connection", "modes", "http"].map((part) => `${BENCH}load/${part}.c`);
+  return build("load", parts);
+}
+
 /** Compiles the load generator and the C peer. */
 export function buildPrograms(): Programs {
-  const parts = ["main", "options", "connection", "modes"].map((part) => `${BENCH}load/${part}.c`);
-  return { load: build("load", parts), epollEcho: build("epoll_echo", [`${PEERS}/epoll_echo.c`]) };
+  return { load: buildLoad(), epollEcho: build("epoll_echo", [`${PEERS}/epoll_echo.c`]) };
 }

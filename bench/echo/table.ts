@@ -8,7 +8,7 @@ import type { BenchResults, CellResult, IdleResult } from "./results.ts";
 import { BASELINE } from "./servers.ts";
 
 /** Pads columns; the first is left-aligned, the others right-aligned. */
-function layOut(rows: string[][]): string {
+export function layOut(rows: string[][]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row.map((cell, column) => column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))
@@ -17,8 +17,10 @@ function layOut(rows: string[][]): string {
   ).join("\n");
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1048576).toFixed(0)} MiB`;
-const percent = (share: number) => `${(share * 100).toFixed(0)} %`;
+/** Bytes as text. */
+export const megabytes = (bytes: number) => `${(bytes / 1048576).toFixed(0)} MiB`;
+/** A share as text. */
+export const percent = (share: number) => `${(share * 100).toFixed(0)} %`;
 
 function cellRow(cell: CellResult, baseline: CellResult | undefined): string[] {
   const full = cell.loadBusy >= LOAD_FULL;
@@ -81,7 +83,8 @@ function groupCells(cells: CellResult[]): CellResult[][] {
   return [...groups.values()];
 }
 
-function idleTable(results: IdleResult[]): string {
+/** What idle connections cost. */
+export function idleTable(results: IdleResult[]): string {
   const head = ["server", "bytes/connection", "idle CPU", "RSS", "lost"];
   const rows = results.map((result) => [
     result.server,
@@ -93,7 +96,8 @@ function idleTable(results: IdleResult[]): string {
   return `${results[0].connections} idle connections\n${layOut([head, ...rows])}\n`;
 }
 
-function goalTable(verdicts: Verdict[]): string {
+/** The goals and which of them are met. */
+export function goalTable(verdicts: Verdict[]): string {
   const rows = verdicts.map((
     one,
   ) => [one.goal, one.server, one.where, one.value, one.met ? "met" : "MISSED"]);

@@ -76,6 +76,8 @@ void close_connection(struct run *run, struct connection *connection) {
     if (run->options.reset) setsockopt(connection->descriptor, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close(connection->descriptor);
     connection->descriptor = -1;
+    free(connection->head);
+    connection->head = NULL;
     run->established--;
 }
 
@@ -84,6 +86,7 @@ void close_connection(struct run *run, struct connection *connection) {
  * is compared with what this very message was.
  */
 static void stamp(struct run *run, const struct connection *connection) {
+    if (run->options.request != NULL) return;
     size_t size = run->options.size;
     char bytes[stamp_bytes];
     memcpy(bytes, &connection->number, 4);
@@ -96,6 +99,7 @@ void start_message(struct run *run, struct connection *connection) {
     connection->sequence++;
     connection->sent = 0;
     connection->received = 0;
+    connection->answers = 0;
     connection->started = now_ns();
     send_message(run, connection);
 }

@@ -23,6 +23,11 @@ enum {
     events_per_wait = 512,
     /* Bytes compared at both ends of every piece that comes back. */
     verified_bytes = 16,
+    /* Requests of one connection that are sent at once. */
+    pipeline_max = 64,
+    /* Bytes of an answer's head, and what is read of answers at once. */
+    head_bytes_max = 4096,
+    inbox_bytes = 256 * 1024,
     /* The message begins with the connection's number and the message's number and ends with the latter. */
     stamp_bytes = 8,
 };
@@ -46,6 +51,11 @@ struct options {
     int exchange;
     /* Rate mode: connections are closed by a reset instead of in order, which leaves nothing in TIME_WAIT. */
     int reset;
+    /* HTTP: the files with the bytes of one request and with the body of its answer; NULL for echo. */
+    const char *request;
+    const char *answer;
+    /* Requests that are sent at once, before the first is answered. */
+    int pipeline;
     /* The server's process, whose CPU clock is read at both ends of the window; 0 for none. */
     int server_pid;
 };
@@ -59,6 +69,19 @@ struct connection {
     /* When connecting began, and when the message under way was sent. */
     uint64_t opened;
     uint64_t started;
+    /* HTTP: answers of this batch that have come, and the bytes of a head that has come in part. */
+    uint32_t answers;
+    uint32_t in_body;
+    uint32_t head_length;
+    char *head;
+};
+
+/* The head of the last answer that was examined: others are the same but for their date. */
+struct learned_head {
+    char bytes[head_bytes_max];
+    size_t length;
+    size_t date;
+    size_t date_length;
 };
 
 struct run {
@@ -80,6 +103,10 @@ struct run {
     /* Messages are sent at their moments, and not when the one before has come back. */
     int pacing;
     struct histogram latency;
+    /* HTTP: the body every answer must have. */
+    char *answer;
+    size_t answer_length;
+    struct learned_head learned;
 };
 
 /* options.c */
@@ -98,6 +125,12 @@ void send_message(struct run *run, struct connection *connection);
 /* Reads and verifies; 1 = the whole message came back, 0 = more is to come, -1 = the peer closed. */
 int receive_message(struct run *run, struct connection *connection);
 void close_connection(struct run *run, struct connection *connection);
+
+/* http.c */
+/* Reads the request and the answer from their files; the requests of a batch become the message. */
+void prepare_http(struct run *run);
+/* Reads and checks answers; how many were completed, or -1: the peer closed. */
+int receive_answers(struct run *run, struct connection *connection);
 
 /* modes.c */
 void run_echo(struct run *run);

@@ -1,10 +1,11 @@
 /*
  * The load generator of the benches: one thread, epoll, libc alone. Each connection sends a message, waits for
- * all of its echo, verifies it, and sends the next. Prints one line of JSON and ends by itself.
+ * all of its echo, verifies it, and sends the next. Prints one line of JSON and ends by itself. With --request the
+ * message is an HTTP request, read from a file, and each answer must have the status 200 and the body in --answer.
  *
  * Usage: load --port N [--mode echo|idle|rate] [--host 127.0.0.1] [--connections N] [--size BYTES]
  *             [--warm-up-ms N] [--duration-ms N] [--messages N] [--hold-ms N] [--exchange 0|1]
- *             [--reset 0|1] [--pace N] [--server-pid PID]
+ *             [--reset 0|1] [--pace N] [--server-pid PID] [--request FILE --answer FILE [--pipeline N]]
  */
 #include "load.h"
 
@@ -32,7 +33,8 @@ int main(int count, char **arguments) {
     const struct options *options = &run.options;
     alarm((unsigned)((options->warm_up_ms + options->duration_ms + options->hold_ms) / 1000 + overtime_seconds));
     resolve_target(&run);
-    fill_message(&run);
+    if (options->request != NULL) prepare_http(&run);
+    else fill_message(&run);
     run.connections = calloc((size_t)options->connections, sizeof *run.connections);
     if (run.connections == NULL) fail("calloc", "no memory");
     run.queue = epoll_create1(EPOLL_CLOEXEC);

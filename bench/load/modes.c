@@ -15,6 +15,9 @@ struct clocks {
     uint64_t wall;
     uint64_t load;
     uint64_t server;
+    /* The parts of it, as the kernel estimates them by its ticks. */
+    uint64_t server_user;
+    uint64_t server_system;
 };
 
 static uint64_t cpu_ns(clockid_t clock) {
@@ -23,12 +26,32 @@ static uint64_t cpu_ns(clockid_t clock) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* The fields behind the name, which may have spaces: user and system time are the 14th and the 15th of all. */
+static void read_parts(int pid, struct clocks *clocks) {
+    char path[64];
+    char text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return;
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    unsigned long user = 0;
+    unsigned long system = 0;
+    const char *behind = strrchr(text, ')');
+    if (behind == NULL) return;
+    if (sscanf(behind, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) return;
+    uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+    clocks->server_user = user * tick_ns;
+    clocks->server_system = system * tick_ns;
+}
+
 /* CPU time of the server is that of all its threads, those that ended included. */
 static struct clocks read_clocks(const struct run *run) {
     struct clocks clocks = {.wall = now_ns(), .load = cpu_ns(CLOCK_PROCESS_CPUTIME_ID), .server = 0};
     clockid_t clock;
     if (run->options.server_pid != 0 && clock_getcpuclockid(run->options.server_pid, &clock) == 0) {
         clocks.server = cpu_ns(clock);
+        read_parts(run->options.server_pid, &clocks);
     }
     return clocks;
 }
@@ -47,6 +70,8 @@ static void report(const struct run *run, struct clocks from, struct clocks to) 
            (double)histogram_percentile(latency, 0.99) / 1e3, (double)histogram_percentile(latency, 0.999) / 1e3);
     printf("\"load_cpu_seconds\":%.6f,\"load_busy\":%.4f,\"server_cpu_seconds\":%.6f,\"server_busy\":%.4f,", load,
            load / seconds, server, server / seconds);
+    printf("\"server_user_seconds\":%.3f,\"server_system_seconds\":%.3f,",
+           (double)(to.server_user - from.server_user) / 1e9, (double)(to.server_system - from.server_system) / 1e9);
     printf("\"cpu_us_per_message\":%.4f,\"lost\":%llu}\n", count > 0 ? server / count * 1e6 : 0,
            (unsigned long long)run->lost);
     fflush(stdout);
@@ -61,13 +86,14 @@ static void open_some(struct run *run) {
     }
 }
 
-static void message_done(struct run *run, struct connection *connection) {
-    run->exchanged++;
+static void messages_done(struct run *run, struct connection *connection, uint64_t count) {
+    run->exchanged += count;
     if (!run->measuring) return;
-    run->messages++;
+    run->messages += count;
     /* Of a new connection what counts is how long it takes from connecting to the first answer. */
     uint64_t from = run->options.mode == mode_rate ? connection->opened : connection->started;
-    histogram_add(&run->latency, now_ns() - from);
+    uint64_t taken = now_ns() - from;
+    for (uint64_t index = 0; index < count; index++) histogram_add(&run->latency, taken);
 }
 
 static void lose(struct run *run, struct connection *connection) {
@@ -84,7 +110,6 @@ static void renew(struct run *run, struct connection *connection) {
 }
 
 static void after_message(struct run *run, struct connection *connection) {
-    message_done(run, connection);
     if (run->options.mode == mode_echo && !run->pacing) start_message(run, connection);
     if (run->options.mode == mode_rate) renew(run, connection);
 }
@@ -111,9 +136,13 @@ static void serve(struct run *run, const struct epoll_event *event) {
         send_message(run, connection);
     }
     if (!(event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
-    int result = receive_message(run, connection);
-    if (result > 0) after_message(run, connection);
-    else if (result < 0) lose(run, connection);
+    int http = run->options.request != NULL;
+    int result = http ? receive_answers(run, connection) : receive_message(run, connection);
+    if (result > 0) messages_done(run, connection, (uint64_t)result);
+    if (result < 0) lose(run, connection);
+    else if (result > 0 && (!http || connection->answers == (uint32_t)run->options.pipeline)) {
+        after_message(run, connection);
+    }
 }
 
 static void turn(struct run *run, int wait_ms) {

@@ -44,6 +44,9 @@ static void parse_one(const char *name, const char *value, struct options *optio
     else if (strcmp(name, "--hold-ms") == 0) options->hold_ms = (int)number(name, value, 0, run_ms_max);
     else if (strcmp(name, "--exchange") == 0) options->exchange = (int)number(name, value, 0, 1);
     else if (strcmp(name, "--reset") == 0) options->reset = (int)number(name, value, 0, 1);
+    else if (strcmp(name, "--request") == 0) options->request = value;
+    else if (strcmp(name, "--answer") == 0) options->answer = value;
+    else if (strcmp(name, "--pipeline") == 0) options->pipeline = (int)number(name, value, 1, pipeline_max);
     else if (strcmp(name, "--server-pid") == 0) options->server_pid = (int)number(name, value, 0, 1 << 30);
     else fail(name, "unknown option");
 }
@@ -58,6 +61,7 @@ void parse_options(int count, char **arguments, struct options *options) {
         .duration_ms = 2000,
         .hold_ms = 1000,
         .exchange = 1,
+        .pipeline = 1,
     };
     if (count % 2 == 0) fail("options", "each wants a value");
     for (int index = 1; index < count; index += 2) parse_one(arguments[index], arguments[index + 1], options);
@@ -65,4 +69,7 @@ void parse_options(int count, char **arguments, struct options *options) {
     if (options->pace != 0 && (options->mode != mode_echo || options->connections != 1)) {
         fail("--pace", "wants echo mode and one connection");
     }
+    if ((options->request == NULL) != (options->answer == NULL)) fail("--request", "wants --answer as well");
+    if (options->pipeline != 1 && options->request == NULL) fail("--pipeline", "wants --request");
+    if (options->pace != 0 && options->request != NULL) fail("--pace", "is for echo");
 }

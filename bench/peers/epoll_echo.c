@@ -8,9 +8,7 @@
  * Usage: epoll_echo [--edge] [--threads N]. Prints {"port":N} and serves 127.0.0.1 until it is killed.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,10 +19,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "listener.h"
+
 enum {
     buffer_bytes = 64 * 1024,
     events_per_wait = 512,
-    listen_backlog = 4096,
     descriptors_max = 1 << 20,
     /* Reads of one connection before the next has its turn, edge-triggered only. */
     reads_per_turn = 4,
@@ -42,11 +41,6 @@ static _Thread_local int queue;
 /* A descriptor belongs to one thread, so its place does. */
 static struct rest *rests[descriptors_max];
 static unsigned edge;
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
 
 static void watch(int operation, int descriptor, unsigned events) {
     struct epoll_event event = {.events = events, .data.fd = descriptor};
@@ -145,28 +139,6 @@ static void accept_all(int listener) {
         }
         watch(EPOLL_CTL_ADD, descriptor, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN);
     }
-}
-
-/* Port 0: any, told by the name of the socket. */
-static int open_listener(int port, int shared) {
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (listener < 0) fail("socket");
-    int on = 1;
-    /* Accepted sockets inherit it, which saves a call for each. */
-    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (shared) setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
-    if (listen(listener, listen_backlog) != 0) fail("listen");
-    return listener;
-}
-
-static int port_of(int listener) {
-    struct sockaddr_in address;
-    socklen_t length = sizeof address;
-    if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) fail("getsockname");
-    return ntohs(address.sin_port);
 }
 
 static void *run(void *argument) {
