@@ -1,0 +1,63 @@
+/**
+ * The tables as text.
+ *
+ * @module
+ */
+import { LOAD_FULL, type Verdict } from "../echo/goals.ts";
+import { goalTable, idleTable, layOut, megabytes, percent } from "../echo/table.ts";
+import { CELLS } from "./cells.ts";
+import type { HttpResult, HttpResults } from "./results.ts";
+
+const HEAD = [
+  "server",
+  "requests/s",
+  "to C",
+  "CPU us",
+  "to C",
+  "user us",
+  "system us",
+  "p50 us",
+  "p99 us",
+  "server busy",
+  "load busy",
+  "RSS",
+];
+
+const ratio = (value: number | undefined) => value === undefined ? "-" : value.toFixed(2);
+
+function row(result: HttpResult): string[] {
+  return [
+    result.server,
+    result.rate.toFixed(0),
+    ratio(result.rateToFloor),
+    result.cpuPerRequest.toFixed(2),
+    ratio(result.cpuToFloor),
+    result.userPerRequest.toFixed(2),
+    result.systemPerRequest.toFixed(2),
+    result.p50.toFixed(0),
+    result.p99.toFixed(0),
+    percent(result.serverBusy),
+    `${percent(result.loadBusy)}${result.loadBusy >= LOAD_FULL ? " full" : ""}`,
+    megabytes(result.rss),
+  ];
+}
+
+function cellTable(title: string, results: HttpResult[]): string {
+  const notes = results.some(({ loadBusy }) => loadBusy >= LOAD_FULL)
+    ? ["The load generator was full where marked: compare the CPU time of a request."]
+    : [];
+  return [title, layOut([HEAD, ...results.map(row)]), ...notes, ""].join("\n");
+}
+
+/** Everything that is printed at the end of a run. */
+export function renderTables(results: HttpResults, verdicts: Verdict[]): string {
+  const parts = CELLS.map(({ name, title }) => ({
+    title,
+    rows: results.cells.filter(({ cell }) => cell === name),
+  }))
+    .filter(({ rows }) => rows.length > 0)
+    .map(({ title, rows }) => cellTable(title, rows));
+  if (results.idle.length > 0) parts.push(idleTable(results.idle));
+  if (verdicts.length > 0) parts.push(goalTable(verdicts));
+  return parts.join("\n");
+}
