@@ -128,7 +128,7 @@ function roomy(bytes: number): number {
 }
 
 /** The part of a buffer that begins with a page. Only the library knows its position. */
-function alignedView<Buffer extends ArrayBufferLike>(
+export function alignedView<Buffer extends ArrayBufferLike>(
   functions: Pick<NativeFunctions, "ringport_alignment_gap">,
   buffer: Buffer,
   bytes: number,

@@ -6,9 +6,10 @@
 import type { CompletionRing } from "./completion_ring.ts";
 import type { NativeFunctions, OpenedLibrary, OwnedDoorbell } from "./driver.ts";
 import * as layout from "./layout.gen.ts";
-import { Configuration, LoopMemory } from "./memory.ts";
+import { alignedView, Configuration, LoopMemory } from "./memory.ts";
 import type {
   Doorbell,
+  Http1Native,
   LoopMeasure,
   LoopSizes,
   NativeAddress,
@@ -96,6 +97,8 @@ class OpenedLoop implements NativeLoop {
   readonly #memory: LoopMemory;
   readonly #doorbell: OwnedDoorbell;
   #closing: Promise<void> | undefined;
+  /** Its memory is the library's as well until close. */
+  #http1: Http1Native | undefined;
 
   constructor(library: OpenedLibrary, handle: number, sizes: ResolvedLoopSizes, memory: LoopMemory) {
     this.handle = handle;
@@ -127,6 +130,11 @@ class OpenedLoop implements NativeLoop {
 
   wake(): void {
     this.#functions.ringport_wake(this.handle);
+  }
+
+  http1(): Http1Native {
+    this.#http1 ??= attachHttp1(this.#functions, this.handle);
+    return this.#http1;
   }
 
   discard(descriptor: number): boolean {
@@ -212,6 +220,23 @@ class OpenedLoop implements NativeLoop {
   #lastSystemError(): number {
     return this.header[layout.HEADER_LAST_SYSTEM_ERROR] >>> 0;
   }
+}
+
+/** Gives the parser of HTTP/1.1 its memory. */
+function attachHttp1(functions: NativeFunctions, handle: number): Http1Native {
+  const bytes = layout.HTTP1_MEMORY_BYTES;
+  const memory = alignedView(functions, new ArrayBuffer(bytes + layout.MEMORY_ALIGNMENT_BYTES), bytes);
+  const result = functions.ringport_http1_attach(handle, memory, bytes);
+  if (result < 0) throw new NativeError("http1_attach", -result);
+  const { buffer, byteOffset } = memory;
+  const words = layout.HTTP1_PARAMETER_WORDS + layout.HTTP1_RECORD_WORDS;
+  const { ringport_http1_parse, ringport_http1_chunks } = functions;
+  return {
+    words: new Uint32Array(buffer, byteOffset, words),
+    join: memory.subarray(words * Uint32Array.BYTES_PER_ELEMENT),
+    parse: (position, length) => ringport_http1_parse(handle, position, length),
+    chunks: (position, length) => ringport_http1_chunks(handle, position, length),
+  };
 }
 
 /** Reads an Address struct; the bytes are a copy. */

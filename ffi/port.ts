@@ -89,6 +89,22 @@ export interface LoopMeasure {
   readonly sizes: ResolvedLoopSizes;
 }
 
+/** The parser of HTTP/1.1 on one loop, with the memory it shares. See `zig/src/http1/records.zig`. */
+export interface Http1Native {
+  /** Parameters, then records; positions are the `HTTP1_*` constants of `layout.gen.ts`. */
+  readonly words: Uint32Array<ArrayBuffer>;
+  /** Where heads are joined that came in pieces. */
+  readonly join: Uint8Array<ArrayBuffer>;
+  /**
+   * Parses all whole heads of a range. `position` counts from the first byte of the source in the parameters,
+   * the ring or the join area. Returns how many records were written (0 or more), or a negative status: the
+   * range or the loop is not valid.
+   */
+  readonly parse: (position: number, length: number) => number;
+  /** Decodes a piece of a chunked body. Returns how many spans were written, or a negative status. */
+  readonly chunks: (position: number, length: number) => number;
+}
+
 /** One opened native loop with the memory it shares. Used by one thread only, except for `wake`. */
 export interface NativeLoop {
   /** Number of the loop within the process. */
@@ -121,6 +137,8 @@ export interface NativeLoop {
   readonly shareable: ShareableLoop;
   /** Wakes the loop from any thread. */
   wake(): void;
+  /** The parser of HTTP/1.1, one a loop; the first call makes its memory. Throws a NativeError. */
+  http1(): Http1Native;
   /** Closes and counts the raw descriptor of a connection that no loop took; false: it names no socket. */
   discard(descriptor: number): boolean;
   /** Address of one end of a connection or listener; throws a NativeError. */

@@ -21,6 +21,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("command line", /^src\/cli\//),
   layer("worker", /^src\/worker\//),
   layer("server", /^src\/server\//),
+  layer("http", /^src\/http\//),
   layer("framing", /^src\/framing\//),
   layer("connect", /^src\/connect\//),
   layer("listen", /^src\/listen\//),
@@ -58,10 +59,15 @@ export const ZIG_LAYERS: Layer[] = [
   layer("symbols", /^zig\/src\/symbols\.zig$/),
   layer("exports", /^zig\/src\/(exports|doorbell)\.zig$/),
   layer("loop", /^zig\/src\/(loop|loop\/.*|registry)\.zig$/),
+  layer(
+    "HTTP/1.1",
+    /^zig\/src\/(http1|http1\/(bytes|chunked|field|framing|head|host|names|request|response|target))\.zig$/,
+  ),
   layer("socket", /^zig\/src\/socket\.zig$/),
   layer("io, ring, pool, wheel", /^zig\/src\/(io|io\/.*|clock|ring|pool|segments|ticks|timer_wheel)\.zig$/),
   layer("what builds it", /^zig\/src\/zig_version\.zig$/),
   layer("hash of the layout", /^zig\/src\/layout_hash\.zig$/),
+  layer("records of HTTP/1.1", /^zig\/src\/http1\/records\.zig$/),
   layer("constants", /^zig\/src\/constants\.zig$/),
   layer("abi", /^zig\/src\/abi(\/.*)?\.zig$/),
 ];
@@ -70,6 +76,7 @@ export const ZIG_LAYERS: Layer[] = [
 export const DOORS: { from: RegExp; to: RegExp }[] = [
   { from: /^src\/loop\//, to: /^ffi\/(mod|port|completion_ring|submission_ring|status|layout\.gen)\.ts$/ },
   { from: /^src\/base\//, to: /^ffi\/(layout\.gen|assert)\.ts$/ },
+  { from: /^src\/http\//, to: /^ffi\/(layout\.gen|port)\.ts$/ },
 ];
 
 /** The path that `specifier` means in the file `path`. */

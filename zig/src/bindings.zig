@@ -6,6 +6,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
+const http1_records = @import("http1/records.zig");
 const layout_hash = @import("layout_hash.zig").layout_hash;
 const symbols = @import("symbols.zig");
 const Writer = std.Io.Writer;
@@ -76,12 +77,13 @@ const abi_files = @embedFile("abi/configuration.zig") ++ @embedFile("abi/statist
 
 fn print_layout(writer: *Writer) !void {
     @setEvalBranchQuota(100_000);
-    try writer.print(banner, .{"zig/src/abi.zig and zig/src/constants.zig"});
+    try writer.print(banner, .{"zig/src/abi.zig, constants.zig and http1/records.zig"});
     try print_comment(writer, "", "What library and bindings must agree on; a library with another number is refused.");
     try print_constant(writer, "LAYOUT_HASH", layout_hash);
     const sources = .{
         .{ abi, @embedFile("abi.zig") ++ abi_files },
         .{ constants, @embedFile("constants.zig") },
+        .{ http1_records, @embedFile("http1/records.zig") },
     };
     inline for (sources) |source| {
         inline for (@typeInfo(source[0]).@"struct".decl_names) |name| {
@@ -92,6 +94,7 @@ fn print_layout(writer: *Writer) !void {
 
 fn print_declaration(writer: *Writer, source: []const u8, comptime name: []const u8, comptime value: anytype) !void {
     switch (@typeInfo(@TypeOf(value))) {
+        .@"struct" => try print_answers(writer, source, name, value),
         .int, .comptime_int => {
             try writer.writeByte('\n');
             try print_comment(writer, "", documentation(source, null, name));
@@ -143,6 +146,19 @@ fn print_enum(writer: *Writer, source: []const u8, comptime name: []const u8, co
         inline while (next < value) : (next += 1) try writer.writeAll("  \"\",\n");
         try writer.print("  \"{s}\",\n", .{field});
         next += 1;
+    }
+    try writer.writeAll("];\n");
+}
+
+/// A table of statuses and reasons by the numbers of an enum becomes an array.
+fn print_answers(writer: *Writer, source: []const u8, comptime name: []const u8, comptime answers: anytype) !void {
+    try writer.writeByte('\n');
+    try print_comment(writer, "", documentation(source, null, name));
+    try writer.print("export const {s}: readonly {{ readonly status: number; readonly reason: string }}[] = [\n", .{
+        comptime upper_case(name),
+    });
+    for (answers.values) |answer| {
+        try writer.print("  {{ status: {d}, reason: \"{s}\" }},\n", .{ answer.status, answer.reason });
     }
     try writer.writeAll("];\n");
 }

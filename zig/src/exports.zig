@@ -5,6 +5,7 @@ const abi = @import("abi.zig");
 const common = @import("io/common.zig");
 const constants = @import("constants.zig");
 const hash = @import("layout_hash.zig").layout_hash;
+const http1 = @import("http1.zig");
 const io = @import("io.zig");
 const memory = @import("loop/memory.zig");
 const close = @import("loop/close.zig");
@@ -357,6 +358,45 @@ pub fn memory_map(shared: *abi.SharedMemory) callconv(.c) i32 {
 pub fn memory_close(shared: *abi.SharedMemory) callconv(.c) i32 {
     system.shared_memory.close(shared);
     return 0;
+}
+
+/// Takes the memory of the parser of HTTP/1.1, which is the library's as well until the loop is closed.
+pub fn http1_attach(handle: u32, memory_bytes: [*]u8, length: u32) callconv(.c) i32 {
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    if (length < http1.memory_bytes) return answer(.memory_invalid);
+    if (!std.mem.isAligned(@intFromPtr(memory_bytes), constants.memory_alignment_bytes)) return answer(.memory_invalid);
+    if (loop.parser_memory != null) return answer(.invalid_state);
+    loop.parser_memory = @alignCast(memory_bytes);
+    return 0;
+}
+
+/// Parses all whole heads of a range of the ring or of the join area, as the parameters in the parser's memory say;
+/// the number of records written, or a negative status.
+pub fn http1_parse(handle: u32, position: u32, length: u32) callconv(.c) i32 {
+    return http1_call(handle, position, length, http1.parse);
+}
+
+/// Decodes a range of a chunked body; the number of spans written, or a negative status.
+pub fn http1_chunks(handle: u32, position: u32, length: u32) callconv(.c) i32 {
+    return http1_call(handle, position, length, http1.chunks);
+}
+
+inline fn http1_call(handle: u32, position: u32, length: u32, comptime run: fn (http1.Memory, []u8, u32, u32) u32) i32 {
+    const loop = switch (registry.begin_turn(handle)) {
+        .turn => |loop| loop,
+        else => |refused| return answer(refusal(refused)),
+    };
+    defer registry.end_turn(handle);
+    const memory_bytes = loop.parser_memory orelse return answer(.invalid_state);
+    const shared: http1.Memory = .init(memory_bytes);
+    const bytes = shared.source(loop.segments.all()) orelse return answer(.invalid_argument);
+    // What TypeScript says is not believed: a range of another place would be read as a peer's bytes.
+    if (@as(u64, position) + length > bytes.len) return answer(.invalid_argument);
+    return @intCast(run(shared, bytes, position, length));
 }
 
 /// Milliseconds of the clock that all processes of the machine read alike, the lower 32 bits of them.

@@ -5,6 +5,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
+const http1_records = @import("http1/records.zig");
 
 /// What `ringport_layout_hash` answers and the generator writes into the bindings.
 pub const layout_hash: u32 = compute();
@@ -12,7 +13,7 @@ pub const layout_hash: u32 = compute();
 fn compute() u32 {
     @setEvalBranchQuota(1_000_000);
     var hash = std.hash.Fnv1a_32.init();
-    for (.{ abi, constants }) |Namespace| {
+    for (.{ abi, constants, http1_records }) |Namespace| {
         for (@typeInfo(Namespace).@"struct".decl_names) |name| {
             update_declaration(&hash, name, @field(Namespace, name));
         }

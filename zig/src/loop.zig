@@ -76,6 +76,8 @@ pub const Loop = struct {
     /// The clock must be read before it is used.
     clock_old: bool,
     load: Load,
+    /// Memory that a protocol's parser shares with TypeScript, handed over once; the loop never looks into it.
+    parser_memory: ?[*]align(constants.memory_alignment_bytes) u8,
     /// When accepting resumes after the descriptors ran out; null when no listener backs off.
     back_off_until_ms: ?u64,
     events: [2 * constants.events_per_wait_max]common.Event,

@@ -120,6 +120,11 @@ pub const Segments = struct {
         return @as(u64, offset) + length <= @as(u64, self.count - segment) << self.size_shift;
     }
 
+    /// The bytes of the ring.
+    pub inline fn all(self: *const Segments) []u8 {
+        return self.base[0 .. @as(usize, self.count) << self.size_shift];
+    }
+
     pub inline fn pointer(self: *const Segments, segment: u32, offset: u32) [*]u8 {
         return self.base + (@as(usize, segment) << self.size_shift) + offset;
     }

@@ -152,6 +152,7 @@ pub fn open(
     loop.completions_per_turn = c.completions_per_turn;
     loop.turn_limit = 0;
     begin_measuring(loop);
+    loop.parser_memory = null;
     loop.listeners_waiting = 0;
     loop.back_off_until_ms = null;
     assert(@intFromPtr(base) + places.end - table_alignment <= @intFromPtr(tables) + c.tables_bytes);

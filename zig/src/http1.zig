@@ -1,0 +1,176 @@
+//! HTTP/1.1 as pure functions over bytes: heads of requests and responses, and chunked bodies. No socket and no loop;
+//! exports.zig gives them the bytes of the ring or of the join area, and the memory shared with TypeScript.
+
+const std = @import("std");
+const bytes_file = @import("http1/bytes.zig");
+const chunked = @import("http1/chunked.zig");
+const head_file = @import("http1/head.zig");
+const records = @import("http1/records.zig");
+const request = @import("http1/request.zig");
+const response = @import("http1/response.zig");
+const Cursor = bytes_file.Cursor;
+const assert = std.debug.assert;
+
+pub const memory_bytes = records.http1_memory_bytes;
+
+const parameter_bytes = records.http1_parameter_words * 4;
+const record_bytes = records.http1_record_words * 4;
+
+comptime {
+    // The first record of a call always has room.
+    assert(records.http1_record_words >= head_file.head_words + records.http1_fields_max * head_file.field_words);
+}
+
+/// The memory of one loop's parser.
+pub const Memory = struct {
+    parameters: *records.Http1Parameters,
+    words: *[records.http1_record_words]u32,
+    join: []u8,
+
+    pub inline fn init(bytes: [*]align(4) u8) Memory {
+        return .{
+            .parameters = @ptrCast(bytes),
+            .words = @ptrCast(@alignCast(bytes + parameter_bytes)),
+            .join = bytes[parameter_bytes + record_bytes ..][0..records.http1_join_bytes],
+        };
+    }
+
+    /// The bytes that positions count from; null where the parameters name no source.
+    pub inline fn source(memory: Memory, ring: []u8) ?[]u8 {
+        if (memory.parameters.source == @backingInt(records.Http1Source.ring)) return ring;
+        return if (memory.parameters.source == @backingInt(records.Http1Source.join)) memory.join else null;
+    }
+};
+
+/// Parses all whole heads of `bytes` from `position` on; the number of records written.
+pub fn parse(memory: Memory, bytes: []u8, position: u32, length: u32) u32 {
+    const parameters = memory.parameters;
+    const window = bytes[position..][0..length];
+    const limits: head_file.Limits = .of(parameters);
+    if (still_incomplete(window, parameters.scanned, limits.head_bytes)) {
+        finish(parameters, .incomplete, 0, length);
+        return 0;
+    }
+    return if (parameters.kind == @backingInt(records.Http1Kind.responses))
+        parse_responses(memory, window, position, &limits)
+    else
+        parse_requests(memory, window, position, &limits);
+}
+
+/// Decodes `bytes` from `position` on as a piece of a chunked body; the number of spans written.
+pub fn chunks(memory: Memory, bytes: []u8, position: u32, length: u32) u32 {
+    _ = bytes;
+    _ = position;
+    finish(memory.parameters, .refused, 0, length);
+    return 0;
+}
+
+/// An unfinished head is parsed again only when a further line of it is whole, so that a byte at a time costs one look
+/// at each byte, and one walk over the head for each of its lines, of which the limits allow few.
+inline fn still_incomplete(window: []const u8, scanned: u32, bytes_max: u32) bool {
+    if (scanned == 0 or window.len >= bytes_max) return false;
+    const from = @min(scanned, window.len);
+    return bytes_file.find_byte(window, from, '\n') == window.len;
+}
+
+inline fn finish(
+    parameters: *records.Http1Parameters,
+    outcome: records.Http1Outcome,
+    consumed: u32,
+    scanned: u32,
+) void {
+    parameters.outcome = @backingInt(outcome);
+    parameters.consumed = consumed;
+    parameters.scanned = scanned;
+}
+
+/// Ends a call at something that is not whole or not good; `start` is where it begins.
+fn stop(
+    parameters: *records.Http1Parameters,
+    window: []const u8,
+    start: u32,
+    cursor: *const Cursor,
+    reason: bytes_file.Stop,
+    bytes_max: u32,
+    too_large: records.Http1Refusal,
+) void {
+    const length: u32 = @intCast(window.len);
+    if (reason == error.Incomplete and length - start < bytes_max)
+        return finish(parameters, .incomplete, start, length - start);
+    finish(parameters, .refused, start, 0);
+    const is_refused = reason == error.Refused;
+    parameters.refusal = @backingInt(if (is_refused) cursor.refusal else too_large);
+    parameters.refusal_offset = start + if (is_refused) cursor.refusal_at else bytes_max;
+}
+
+fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *const head_file.Limits) u32 {
+    const parameters = memory.parameters;
+    const heads_max = if (parameters.heads_max == 0) std.math.maxInt(u32) else parameters.heads_max;
+    var word: u32 = 0;
+    var count: u32 = 0;
+    var at: u32 = 0;
+    while (true) {
+        const start = at;
+        at = skip_empty_lines(window, start);
+        if (at == window.len) {
+            finish(parameters, .done, at, 0);
+            return count;
+        }
+        if (count == heads_max or memory.words.len - word < limits.record_words()) {
+            finish(parameters, .full, at, 0);
+            return count;
+        }
+        // Empty lines in front of it count as bytes of the head.
+        const room = limits.head_bytes -| (at - start);
+        var cursor: Cursor = .{ .bytes = window[at..][0..@min(window.len - at, room)] };
+        const parsed = request.parse(&cursor, position + at, limits, memory.words[word..]) catch |reason| {
+            stop(parameters, window, at, &cursor, reason, room, .head_too_large);
+            return count;
+        };
+        assert(cursor.at > 0 and cursor.at <= cursor.bytes.len);
+        word += parsed.words;
+        count += 1;
+        at += cursor.at;
+        if (parsed.ends_here) {
+            finish(parameters, .body, at, 0);
+            return count;
+        }
+    }
+}
+
+inline fn skip_empty_lines(window: []const u8, from: u32) u32 {
+    var at = from;
+    while (at + 1 < window.len and window[at] == '\r' and window[at + 1] == '\n') at += 2;
+    return at;
+}
+
+fn parse_responses(memory: Memory, window: []const u8, position: u32, limits: *const head_file.Limits) u32 {
+    const parameters = memory.parameters;
+    const mode: records.Http1Mode = @bitCast(parameters.mode);
+    var word: u32 = 0;
+    var count: u32 = 0;
+    var at: u32 = 0;
+    while (true) {
+        if (at == window.len) {
+            finish(parameters, .done, at, 0);
+            return count;
+        }
+        if (memory.words.len - word < limits.record_words()) {
+            finish(parameters, .full, at, 0);
+            return count;
+        }
+        var cursor: Cursor = .{ .bytes = window[at..][0..@min(window.len - at, limits.head_bytes)] };
+        const words = memory.words[word..];
+        const parsed = response.parse(&cursor, position + at, limits, mode, words) catch |reason| {
+            stop(parameters, window, at, &cursor, reason, limits.head_bytes, .head_too_large);
+            return count;
+        };
+        word += parsed.words;
+        count += 1;
+        at += cursor.at;
+        if (parsed.is_final) {
+            finish(parameters, if (parsed.ends_here) .body else .done, at, 0);
+            return count;
+        }
+    }
+}
