@@ -8,9 +8,9 @@
 import { StateError } from "../base/errors.ts";
 import type { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
-import type { FramingMemory } from "../stream/socket.ts";
+import type { Protocol, ProtocolMemory } from "../stream/protocol.ts";
 import { Flag, State } from "../stream/state.ts";
-import type { Writable, WriteResult } from "../stream/types.ts";
+import type { Connection, Writable, WriteResult } from "../stream/types.ts";
 import { type MessageFramer, noBytes } from "./framer.ts";
 import type { Pending } from "./pending.ts";
 import { encodeMessage, writeMessage } from "./send.ts";
@@ -23,8 +23,25 @@ export interface ChannelOwner<D> {
   finishEnd(connection: StreamConnection<D>, incompleteBytes: number): void;
 }
 
+/** The channel of a framed connection; undefined where it has none, or another protocol's memory. */
+function channelOn(connection: Connection<unknown>): Channel<unknown> | undefined {
+  const { memory } = connection as StreamConnection<unknown>;
+  return memory instanceof Channel ? memory : undefined;
+}
+
+/** What a server's shutdown does with framed connections. */
+export const framedProtocol: Protocol = {
+  /** No message has begun, no reply is owed. */
+  isIdle: (connection) => channelOn(connection) === undefined && connection.bufferedBytes === 0,
+  finish(connection) {
+    const channel = channelOn(connection);
+    if (channel === undefined) (connection as StreamConnection<unknown>).closeGently();
+    else channel.finish();
+  },
+};
+
 /** The memory of one connection. */
-export class Channel<D = unknown> implements FramingMemory {
+export class Channel<D = unknown> implements ProtocolMemory {
   readonly connection: StreamConnection<D>;
   readonly owner: ChannelOwner<D>;
   pending: Pending | undefined = undefined;
@@ -46,6 +63,10 @@ export class Channel<D = unknown> implements FramingMemory {
   constructor(connection: StreamConnection<D>, owner: ChannelOwner<D>) {
     this.connection = connection;
     this.owner = owner;
+  }
+
+  get protocol(): Protocol {
+    return framedProtocol;
   }
 
   /** The oldest message in work. */
@@ -71,7 +92,7 @@ export class Channel<D = unknown> implements FramingMemory {
   /** That promise has settled. */
   handlerEnded(): void {
     this.#running -= 1;
-    if (this.connection.framing === this) this.settle();
+    if (this.connection.memory === this) this.settle();
   }
 
   /** Bytes that `length` further ones may not exceed together with these. */
@@ -136,7 +157,7 @@ export class Channel<D = unknown> implements FramingMemory {
   rest(): void {
     const idle = this.#head === undefined && this.#running === 0 && this.pending === undefined &&
       !this.congested && !this.deaf;
-    if (idle && this.connection.framing === this) this.connection.framing = undefined;
+    if (idle && this.connection.memory === this) this.connection.memory = undefined;
   }
 
   /** The peer has ended: handled at once, or when the replies owed are written. */
@@ -166,7 +187,7 @@ export class Channel<D = unknown> implements FramingMemory {
 
   /** The connection is gone. */
   forget(): void {
-    this.connection.framing = undefined;
+    this.connection.memory = undefined;
     this.dropPending();
     this.dropReplies();
   }
@@ -320,7 +341,7 @@ export class MessageReply<D = unknown> implements Reply {
 
   #give(message: Writable | undefined, last: boolean): WriteResult {
     if (this.#state === fresh) {
-      const channel = this.#connection.framing as Channel<D> | undefined;
+      const channel = this.#connection.memory as Channel<D> | undefined;
       if (channel === undefined || channel.head === undefined) return this.#giveAtOnce(message, last);
       this.later();
     }

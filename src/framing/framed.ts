@@ -12,7 +12,8 @@ import { checkOptions, type OptionSchema } from "../base/options.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { drainUnheard } from "../stream/sender.ts";
-import type { Channel } from "./channel.ts";
+import { markProtocol } from "../stream/protocol.ts";
+import { framedProtocol } from "./channel.ts";
 import { type Framer, MessageFramer } from "./framer.ts";
 import { Framing } from "./framing.ts";
 import type { FramedOptions, MessageHandlers } from "./types.ts";
@@ -95,31 +96,8 @@ export function framed<D = undefined>(
     (table as Record<string, unknown>)[name] = (...parts: unknown[]) => given.apply(handlers, parts);
   }
   if (handlers.drain === undefined) drainUnheard(table);
-  (table as Marked)[framedData] = table.data;
+  markProtocol(table, framedProtocol);
   return table;
-}
-
-/** The `data` handler of a framed table. It goes along when the table becomes a part of another one. */
-const framedData = Symbol("framed data");
-
-interface Marked {
-  data?: unknown;
-  [framedData]?: unknown;
-}
-
-/** Whether handlers were made by {@linkcode framed}, or have its in them. @internal */
-export function isFramed(handlers: object): boolean {
-  const { data, [framedData]: made } = handlers as Marked;
-  return made !== undefined && data === made;
-}
-
-/** Whether nothing is in flight on a framed connection: no message has begun, no reply is owed. @internal */
-export function isBetweenMessages<D>(connection: Connection<D>): boolean {
-  if (!(connection instanceof StreamConnection)) return false;
-  const { config } = connection;
-  // It has left the framing, so its state is unknown here.
-  if (config.root !== undefined && !isFramed(config.handlers)) return false;
-  return connection.framing === undefined && connection.bufferedBytes === 0;
 }
 
 /**
@@ -150,7 +128,5 @@ export function closeAfterReplies<D>(connection: Connection<D>): void {
   if (!(connection instanceof StreamConnection)) {
     throw new OptionError("closeAfterReplies", "connection", "the connection must be one of this library");
   }
-  const channel = connection.framing as Channel<D> | undefined;
-  if (channel === undefined) connection.closeGently();
-  else channel.finish();
+  connection.finish();
 }

@@ -49,12 +49,12 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
 
   /** Bytes have come. */
   data(core: StreamConnection<D>, window: RingWindow): void {
-    if (core.framing !== undefined) this.#forgetOther(core);
+    if (core.memory !== undefined) this.#forgetOther(core);
     const { config } = core;
     const { segments } = config;
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
-    const channel = core.framing as Channel<D> | undefined;
+    const channel = core.memory as Channel<D> | undefined;
     let position = start;
     if (channel !== undefined) {
       if (!channel.stopped && channel.pending !== undefined) {
@@ -90,7 +90,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   /** The peer takes bytes again. */
   drain(core: StreamConnection<D>): void | Promise<void> {
     this.#forgetOther(core);
-    const channel = core.framing as Channel<D> | undefined;
+    const channel = core.memory as Channel<D> | undefined;
     if (channel !== undefined) {
       channel.congested = false;
       channel.advance();
@@ -138,12 +138,12 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   }
 
   channelOf(core: StreamConnection<D>): Channel<D> {
-    return (core.framing ??= new Channel(core, this)) as Channel<D>;
+    return (core.memory ??= new Channel(core, this)) as Channel<D>;
   }
 
   /** The connection was given these handlers after others: what those had begun is over. */
   #forgetOther(core: StreamConnection<D>): void {
-    const channel = core.framing as Channel<D> | undefined;
+    const channel = core.memory as Channel<D> | undefined;
     if (channel !== undefined && channel.owner !== this) channel.forget();
   }
 
@@ -178,7 +178,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
       this.#hand(core, outside, 0, length, state, undefined, false);
       outside.release(0, 0, length);
     }
-    (core.framing as Channel<D> | undefined)?.rest();
+    (core.memory as Channel<D> | undefined)?.rest();
     return after;
   }
 
@@ -296,7 +296,7 @@ export class Framing<D> implements ChannelOwner<D>, ReplyOwner<D> {
   #stop(core: StreamConnection<D>, window: RingWindow, position: number, end: number): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return;
-    const channel = core.framing as Channel<D> | undefined;
+    const channel = core.memory as Channel<D> | undefined;
     if (channel?.deaf || (core.flags & Flag.discarding) !== 0) return;
     if (channel?.stopped) core.pauseFor(Flag.heldBack);
     if (position < end && (core.flags & Flag.paused) !== 0) core.putBack(window, position);
@@ -312,5 +312,5 @@ function isMuted<D>({ flags }: StreamConnection<D>): boolean {
 function goesOn<D>(core: StreamConnection<D>): boolean {
   if ((core.flags & (Flag.paused | Flag.discarding)) !== 0) return false;
   if (core.stateNumber !== State.open && core.stateNumber !== State.writeEnded) return false;
-  return core.framing === undefined || !(core.framing as Channel<D>).stopped;
+  return core.memory === undefined || !(core.memory as Channel<D>).stopped;
 }

@@ -6,8 +6,8 @@
  */
 import { discardedCountOf, pendingCountOf } from "../listen/listener.ts";
 import { withTimeout } from "../base/with_timeout.ts";
-import { closeAfterReplies, isBetweenMessages } from "../framing/framed.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
+import type { StreamConnection } from "../stream/connection.ts";
 import { socketsOf } from "../stream/table.ts";
 import type { CloseReason } from "../stream/types.ts";
 import type { Applications } from "./application.ts";
@@ -178,26 +178,33 @@ export class Drain {
     this.#unacknowledged = unacknowledged;
   }
 
+  /** What one connection throws does not keep the others open. */
+  #endEach({ listener }: ServedListener, phase: Phase): void {
+    for (const connection of listener.connections() as StreamConnection<unknown>[]) {
+      try {
+        if (phase === "draining") endIdle(connection);
+        // The replies it is owed and what is buffered go out, then FIN.
+        if (phase === "closing") connection.finish();
+      } catch (thrown) {
+        this.#parts.loop.engine.exceptions.tell(thrown);
+      }
+    }
+  }
+
   #endConnections(phase: Phase): void {
     const { listeners, udp } = this.#parts;
     if (!isBefore(phase, "closing")) { for (const listener of udp) listener.close(); }
     for (const served of listeners) {
-      if (phase === "draining") endIdle(served);
-      if (phase === "closing") endGently(served);
       if (phase === "aborting" || phase === "stopped") void served.listener.stop(true);
+      else this.#endEach(served, phase);
     }
   }
 }
 
-/** Ends the connections of framed messages on which nothing is in flight: no message, no reply. */
-function endIdle({ listener, framed }: ServedListener): void {
-  if (!framed) return;
-  for (const connection of listener.connections()) {
-    if (isBetweenMessages(connection)) void connection.close();
-  }
-}
-
-/** Ends every connection gently: the replies it is owed and what is buffered go out, then FIN. */
-function endGently({ listener }: ServedListener): void {
-  for (const connection of listener.connections()) closeAfterReplies(connection);
+/** Ends the connections on which nothing is in flight; the others learn that their answers are the last. */
+function endIdle(connection: StreamConnection<unknown>): void {
+  const { protocol } = connection;
+  if (protocol === undefined) return;
+  if (protocol.isIdle(connection)) connection.closeGently();
+  else protocol.draining?.(connection);
 }

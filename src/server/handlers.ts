@@ -5,6 +5,7 @@
  * @module
  */
 import type { CloseReason, Connection, SocketHandlers } from "../stream/types.ts";
+import { markProtocol, protocolOf } from "../stream/protocol.ts";
 import { drainUnheard, heedsDrain } from "../stream/sender.ts";
 import { limitTable } from "../stream/time_limits/table.ts";
 import type { Application, ListenerInfo } from "./application.ts";
@@ -46,6 +47,8 @@ export function handlersOf(
     if (typeof callback !== "function") continue;
     (handlers as Record<string, unknown>)[name] = callback.bind(application);
   }
+  const protocol = protocolOf(application);
+  if (protocol !== undefined) markProtocol(handlers, protocol);
   if (!heedsDrain(application as SocketHandlers<unknown>)) drainUnheard(handlers);
   return handlers;
 }

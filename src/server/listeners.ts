@@ -4,7 +4,6 @@
  * @module
  */
 import type { SocketAddress } from "../base/address.ts";
-import { isFramed } from "../framing/framed.ts";
 import type { Admission, Refusal } from "../listen/admission.ts";
 import type { HandedSource } from "../listen/handed_source.ts";
 import { listen, type Listener, listenHanded, pendingCountOf, watchAccepts } from "../listen/listener.ts";
@@ -47,8 +46,6 @@ export interface ServedListener {
   readonly listener: Listener<unknown>;
   /** Takes connections that the server's own thread has accepted; undefined if the worker accepts itself. */
   readonly source: HandedSource | undefined;
-  /** Its application gets messages. */
-  readonly framed: boolean;
 }
 
 /** Opens a listener as planned; one with a socket of its own begins paused. Throws what `listen` throws. */
@@ -72,7 +69,7 @@ export function openListener(
     ? listenHanded<unknown>(common, plan.address)
     : { listener: openOwn(options, plan, terms, common), source: undefined };
   const info: ListenerInfo = { name, address: opened.listener.address };
-  return { ...opened, info, framed: isFramed(application) };
+  return { ...opened, info };
 }
 
 function openOwn(

@@ -19,7 +19,7 @@ import type { SharedConfig } from "./shared_config.ts";
 import { StreamSocket } from "./socket.ts";
 import { Stash } from "./stash.ts";
 import { endedBy, endedByMask, Flag, pauseReasons, readingSpecial, State, withEndedBy } from "./state.ts";
-import type { CloseReason, SocketHandlers, Writable, WriteResult } from "./types.ts";
+import type { CloseReason, Connection, SocketHandlers, Writable, WriteResult } from "./types.ts";
 import {
   PullReader,
   readExactly,
@@ -108,7 +108,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
       rare.reader = undefined;
       this.flags &= ~Flag.streaming;
     }
-    const rest = [read, this.framing?.leave() ?? noBytes, this.#takeTail() ?? noBytes];
+    const rest = [read, this.memory?.leave() ?? noBytes, this.#takeTail() ?? noBytes];
     return rest.filter(({ length }) => length > 0);
   }
 
@@ -397,9 +397,9 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     return this.needRare().stash ??= new Stash(this.config.engine);
   }
 
-  /** Unhandled bytes that wait in the connection, a reader or a framing. */
+  /** Unhandled bytes that wait in the connection, a reader or a protocol. */
   get hasUnread(): boolean {
-    if ((this.flags & (Flag.discarding | Flag.resuming)) !== 0 || this.framing !== undefined) return true;
+    if ((this.flags & (Flag.discarding | Flag.resuming)) !== 0 || this.memory !== undefined) return true;
     const rare = this.rare;
     if (rare === undefined) return false;
     const { stash, reader } = rare;
@@ -634,6 +634,13 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.discard();
   }
 
+  /** Closes gently, once its protocol has written the answers it owes. */
+  finish(): void {
+    const { protocol } = this;
+    if (protocol === undefined) this.closeGently();
+    else protocol.finish(this as Connection<unknown>);
+  }
+
   /** RST by the application: whatever the peer did before, this side has ended it. */
   abort(): void {
     if (this.stateNumber === State.closed || this.stateNumber === State.aborting) return;
@@ -772,7 +779,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if ((this.flags & Flag.watched) !== 0) config.timeLimits.end(this);
     this.rare?.stash?.drop();
     this.takePeerAlong();
-    this.framing?.forget();
+    this.memory?.forget();
     const { rare } = this;
     const reason = rare === undefined && bytesLost === 0
       ? this.#reasonInOrder()

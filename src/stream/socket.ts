@@ -17,6 +17,7 @@ import { stateError } from "./errors.ts";
 import { HandlerTasks, nextPromise } from "./handler_tasks.ts";
 import { Origin } from "./origin.ts";
 import { noPeer } from "./peer_address.ts";
+import { type Protocol, type ProtocolMemory, protocolOf } from "./protocol.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
 import { RareState } from "./rare_state.ts";
 import { firstDataOf, type SharedConfig } from "./shared_config.ts";
@@ -36,14 +37,6 @@ import type { LimitedConnection } from "./time_limits/limited_connection.ts";
 import { checkSetTimeouts, isLimited, type Limits, limitsOf } from "./time_limits/table.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./time_limits/types.ts";
 
-/** What the framing remembers of a connection: a message that has not come whole, replies that are owed. */
-export interface FramingMemory {
-  /** The connection is gone. */
-  forget(): void;
-  /** The connection leaves this framing: returns the bytes of an incomplete message. */
-  leave(): Uint8Array;
-}
-
 /**
  * The part of a connection that does not concern its bytes. It is a base class and no object of its own,
  * which would cost every idle connection memory.
@@ -59,7 +52,8 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   origin: Origin | undefined = undefined;
   /** The peer's address as the loop's `PeerTable` keeps it. */
   #peer: number = noPeer;
-  framing: FramingMemory | undefined = undefined;
+  /** What the protocol on it remembers. */
+  memory: ProtocolMemory | undefined = undefined;
   #tasks: HandlerTasks | undefined = undefined;
   protected rare: RareState | undefined = undefined;
 
@@ -109,6 +103,11 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
 
   get role(): Role {
     return this.config.role;
+  }
+
+  /** The protocol of its handlers, where they are not raw ones. */
+  get protocol(): Protocol | undefined {
+    return this.memory?.protocol ?? protocolOf(this.config.handlers);
   }
 
   get highWaterMark(): number {
@@ -295,8 +294,8 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   protected call(name: "open" | "drain" | "end"): void {
-    // The framing's own handlers still send the replies that are owed, and ask for themselves.
-    if ((this.flags & Flag.muted) !== 0 && this.framing === undefined) return;
+    // A protocol's own handlers still send the answers that are owed, and ask for themselves.
+    if ((this.flags & Flag.muted) !== 0 && this.memory === undefined) return;
     const asked = this.#tasks?.closedAsked ?? 0;
     try {
       const result = this.config.handlers[name]?.(this);
