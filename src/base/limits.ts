@@ -334,3 +334,39 @@ export const workerMessagesWaitingMaxBytes: number = 16 * workerMessageMaxBytes;
 
 /** Messages on their way to one worker, or from it: short ones cost more than their bytes. */
 export const workerMessagesWaitingMax = 4_096;
+
+/** Bytes of an HTTP head at most: offsets in it have 16 bits. */
+export const httpHeadMaxBytes = 65_535;
+
+/** Bytes of an HTTP head where nothing else is said: twice what browsers send with many cookies. */
+export const httpHeadDefaultMaxBytes: number = 16 * 1024;
+
+/** Bytes of a request target where nothing else is said: what RFC 9112, section 3 asks for. */
+export const httpTargetDefaultMaxBytes: number = 8 * 1024;
+
+/** Fields of an HTTP head at most, so that several heads find room in the parser's records. */
+export const httpFieldsMax = 2_048;
+
+/** Fields of an HTTP head where nothing else is said: browsers behind several proxies send fewer than half. */
+export const httpFieldsDefaultMax = 100;
+
+/** Bytes of a request's body where nothing else is said: photos and documents fit. */
+export const httpBodyDefaultMaxBytes: number = 16 * 1024 * 1024;
+
+/** Bytes of all chunk extensions of a body where nothing else is said: almost nobody sends any. */
+export const httpChunkExtensionDefaultMaxBytes: number = 4 * 1024;
+
+/** Bytes of a body's trailers where nothing else is said: checksums and signatures fit. */
+export const httpTrailerDefaultMaxBytes: number = 8 * 1024;
+
+/** Bytes of an unread body that are discarded to keep a connection: they cost less than a new one. */
+export const httpUnreadBodyDefaultMaxBytes: number = 64 * 1024;
+
+/** Bytes in which the answers of one received window are gathered: sixteen segments. */
+export const httpOutputBytes: number = 64 * 1024;
+
+/** Bytes of a body up to which it is copied behind its head; larger ones are written apart. */
+export const httpGatheredBodyMaxBytes: number = 16 * 1024;
+
+/** Request objects a server keeps for reuse on each loop: as many as one turn hands over. */
+export const httpSparesMax = 64;

@@ -71,8 +71,9 @@ export interface HttpRequest<D = undefined> {
   /**
    * The whole body.
    *
-   * @returns a promise that rejects with an HttpError `ERR_HTTP_BODY_TOO_LARGE` above `maxRequestBodySize`,
-   * `ERR_HTTP_BODY_INCOMPLETE` where the client leaves before its end, and a StateError where it was read.
+   * @returns a promise that rejects with a LimitError `ERR_HTTP_BODY_TOO_LARGE` above `maxRequestBodySize`, with a
+   * MessageError `ERR_HTTP_BODY_INCOMPLETE` where the client leaves before its end, and with a StateError where
+   * the body was read already.
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   /** The whole body as text of UTF-8, without a byte order mark. Rejects as `bytes` does. */
@@ -194,8 +195,8 @@ export interface ResponseStream {
    *
    * @returns "queued": taken, but the client is behind: wait for {@linkcode drained}. "refused": nothing was
    * taken, because too much is buffered, or because the connection is gone: then {@linkcode done} is true.
-   * @throws {HttpError} `ERR_HTTP_CONTENT_LENGTH` for more bytes than the length; the connection is aborted.
-   * @throws {StateError} after `end`.
+   * @throws {StateError} `ERR_HTTP_CONTENT_LENGTH` for more bytes than the length, and the connection is aborted;
+   * `ERR_STATE` after `end`.
    */
   write(bytes: Writable): WriteResult;
   /** Resolves when the client has caught up, at once where it is not behind; also when it is gone. */
@@ -204,7 +205,8 @@ export interface ResponseStream {
    * Ends the body, with a last piece where given, and with trailers, which only a body in chunks can have:
    * otherwise they are dropped.
    *
-   * @throws {HttpError} `ERR_HTTP_CONTENT_LENGTH` for fewer bytes than the length; the connection is aborted.
+   * @throws {StateError} `ERR_HTTP_CONTENT_LENGTH` for fewer bytes than the length, and the connection is
+   * aborted.
    */
   end(bytes?: Writable, trailers?: HeaderFields): WriteResult;
   /** Cuts the connection, so that the client sees that the body is not complete. */

@@ -428,6 +428,16 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     config.engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
   }
 
+  /** A callback of a protocol has returned a promise, which the protocol itself follows. */
+  taskBegan(): void {
+    this.#tasksChanged(this.#needTasks().began(false));
+  }
+
+  /** That promise has settled. */
+  taskEnded(): void {
+    this.#tasksChanged(this.#tasks!.ended());
+  }
+
   get tasksAtWork(): number {
     return this.#tasks === undefined ? 0 : this.#tasks.atWork;
   }

@@ -1,0 +1,69 @@
+/**
+ * The fast door: a table of handlers for `listen`, or an application of a `Server`, that serves HTTP/1.1.
+ *
+ * @module
+ */
+import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
+import type { RingWindow } from "../memory/window.ts";
+import type { StreamConnection } from "../stream/connection.ts";
+import { drainUnheard } from "../stream/sender.ts";
+import type { Connection, SocketHandlers } from "../stream/types.ts";
+import { resolveHttpOptions } from "./options.ts";
+import { Serving } from "./serving.ts";
+import type { HttpHandlers, HttpOptions } from "./types.ts";
+
+/** Handlers that are passed on as they are. */
+const passedOn = ["open", "error", "timeout"] as const;
+const handlers = handlerSchema(["request", "upgrade", "close", ...passedOn]);
+
+/**
+ * Serves HTTP/1.1 and 1.0: a table for `listen({ socket })`, or the default export of a `Server`'s application.
+ *
+ * `request` is called for each request, in order. Answers leave in the order of the requests, whatever order
+ * they are given in; those given within their callbacks leave together. At most `maxPipeline` requests of a
+ * connection are in work at once; then, and while the client does not take what is sent to it, nothing more
+ * is read from it.
+ *
+ * What is not a request is answered with 400, 413, 414, 417, 431, 501 or 505 behind the answers that are
+ * owed, and the connection is closed.
+ *
+ * @throws {OptionError} for an unknown handler or option, or a wrong type or value.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "@ringport/ringport";
+ * import { http } from "@ringport/ringport/http";
+ *
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: http({
+ *     async request(request, response) {
+ *       if (request.method === "POST") response.json({ received: await request.json() });
+ *       else response.header("Cache-Control", "no-store").send(`you asked for ${request.path}\n`);
+ *     },
+ *   }),
+ * });
+ * const answer = await fetch(`http://127.0.0.1:${listener.port}/news`);
+ * console.log(await answer.text()); // you asked for /news
+ * await listener.close();
+ * ```
+ */
+export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions = {}): SocketHandlers<D> {
+  checkHandlerTable("http", "handlers", given, handlers, ["request"]);
+  const serving = new Serving<D>(given, resolveHttpOptions("http", options));
+  const core = (connection: Connection<D>) => connection as StreamConnection<D>;
+  const table: SocketHandlers<D> = {
+    // The library calls it, with windows of its own.
+    data: (connection, window) => serving.data(core(connection), window as RingWindow),
+    drain: (connection) => serving.drain(core(connection)),
+    end: (connection) => serving.end(core(connection)),
+    close: (connection, reason) => serving.close(core(connection), reason),
+  };
+  for (const name of passedOn) {
+    const handler = (given as unknown as Record<string, unknown>)[name];
+    if (typeof handler !== "function") continue;
+    (table as Record<string, unknown>)[name] = (...parts: unknown[]) => handler.apply(given, parts);
+  }
+  drainUnheard(table);
+  return table;
+}

@@ -1,0 +1,161 @@
+/**
+ * A request as the application sees it.
+ *
+ * @module
+ */
+import type { Connection } from "../stream/types.ts";
+import type { Window } from "../memory/window.ts";
+import type { BodyReader, Trailers } from "./body_reader.ts";
+import { clientLeft, wrongState } from "./errors.ts";
+import { RequestHead } from "./head.ts";
+import { HeadFlag } from "./records.ts";
+import type { HttpRequest } from "./types.ts";
+
+const decoder = new TextDecoder();
+
+/** One request; the object serves again. */
+export class ServerRequest<D = unknown> implements HttpRequest<D> {
+  /** The head, also for the rest of the library. */
+  readonly headRecord: RequestHead = new RequestHead();
+  /** The body; undefined where there is none. */
+  reader: BodyReader | undefined = undefined;
+  #connection: Connection<D>;
+  #signal: AbortController | undefined = undefined;
+  /** It may be used. */
+  #live = true;
+
+  constructor(connection: Connection<D>) {
+    this.#connection = connection;
+  }
+
+  /** Begins with another request. */
+  renew(connection: Connection<D>, bytes: Uint8Array, words: Uint32Array, at: number): void {
+    this.#connection = connection;
+    this.headRecord.renew(bytes, words, at);
+    this.reader = undefined;
+    this.#signal = undefined;
+    this.#live = true;
+  }
+
+  /** Its time is over. */
+  expire(): void {
+    this.#live = false;
+    this.headRecord.forget();
+  }
+
+  /** The client has left before it had its answer. */
+  left(): void {
+    this.#signal?.abort(clientLeft(this.#connection.id));
+  }
+
+  get connection(): Connection<D> {
+    return this.#connection;
+  }
+
+  get method(): string {
+    return this.#head.method;
+  }
+
+  get target(): string {
+    return this.#head.target;
+  }
+
+  get path(): string {
+    return this.#head.path;
+  }
+
+  get query(): string {
+    return this.#head.query;
+  }
+
+  get version(): "1.1" | "1.0" {
+    return (this.#head.flags & HeadFlag.version10) === 0 ? "1.1" : "1.0";
+  }
+
+  get host(): string {
+    return this.#head.host;
+  }
+
+  header(name: string): string | undefined {
+    return this.#head.header(name);
+  }
+
+  has(name: string): boolean {
+    return this.#head.has(name);
+  }
+
+  headers(): IterableIterator<[name: string, value: string]> {
+    return this.#head.headers();
+  }
+
+  get hasBody(): boolean {
+    return this.reader !== undefined;
+  }
+
+  get contentLength(): number | undefined {
+    const head = this.#head;
+    return head.isChunked ? undefined : head.length;
+  }
+
+  get bodyUsed(): boolean {
+    return this.reader?.claimed ?? false;
+  }
+
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    this.#check();
+    return this.reader?.bytes() ?? Promise.resolve(new Uint8Array(0));
+  }
+
+  async text(): Promise<string> {
+    return decoder.decode(await this.bytes());
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  async formData(): Promise<FormData> {
+    // Read before the wait: the request may be over after it.
+    const type = this.header("content-type") ?? "";
+    const bytes = await this.bytes();
+    return await new Response(bytes, { headers: { "content-type": type } }).formData();
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    this.#check();
+    return this.reader?.stream() ?? null;
+  }
+
+  onData(data: (window: Window) => void | Promise<void>): Promise<void> {
+    this.#check();
+    return this.reader?.parts(data) ?? Promise.resolve();
+  }
+
+  get trailers(): Promise<Trailers> {
+    this.#check();
+    return this.reader?.trailers ?? Promise.resolve([]);
+  }
+
+  get signal(): AbortSignal {
+    this.#check();
+    return (this.#signal ??= new AbortController()).signal;
+  }
+
+  get #head(): RequestHead {
+    this.#check();
+    return this.headRecord;
+  }
+
+  #check(): void {
+    if (this.#live) return;
+    throw wrongState(
+      "request",
+      "the request is over: it lasts until it is answered and its callback has returned or settled",
+      this.#connection.id,
+    );
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What one `http` table keeps for each loop it serves on.
+ *
+ * @module
+ */
+import type { Engine } from "../loop/engine.ts";
+import type { StreamConnection } from "../stream/connection.ts";
+import { DateField } from "./date.ts";
+import { Output } from "./output.ts";
+import { Http1Parser } from "./parser.ts";
+import { HeadWriter } from "./templates.ts";
+
+/** Has bytes that wait for the end of the turn. */
+interface Corked {
+  flushCork(): void;
+}
+
+/** The parser, the gathered bytes and the heads of one loop. */
+export class ServingLoop {
+  readonly engine: Engine;
+  readonly parser: Http1Parser;
+  readonly output: Output;
+  readonly date = new DateField();
+  readonly heads: HeadWriter;
+  #corked: Corked[] = [];
+
+  constructor(
+    engine: Engine,
+    hasDate: boolean,
+    deliver: (connection: StreamConnection, bytes: Uint8Array) => void,
+  ) {
+    this.engine = engine;
+    this.parser = Http1Parser.of(engine);
+    this.output = new Output({ deliver });
+    this.heads = new HeadWriter(this.date, hasDate);
+  }
+
+  /** Calls `flushCork` right before the next poll. */
+  cork(corked: Corked): void {
+    if (this.#corked.length === 0) this.engine.flushBeforePoll(this);
+    this.#corked.push(corked);
+  }
+
+  /** A turn is about to end. */
+  flush(): void {
+    const corked = this.#corked;
+    this.#corked = [];
+    for (const each of corked) each.flushCork();
+  }
+}
