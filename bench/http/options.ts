@@ -44,7 +44,7 @@ const TOY: HttpBenchOptions = {
   ...FULL,
   toy: true,
   rounds: 1,
-  cells: ["pipelined", "work", "json", "body", "upload"],
+  cells: ["pipelined", "work", "upload"],
   warmUpMs: 20,
   durationMs: 50,
 };

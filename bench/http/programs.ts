@@ -94,13 +94,13 @@ async function findNginx(): Promise<HttpPrograms["nginx"]> {
   };
 }
 
-/** Builds everything that can be built here. */
-export async function buildHttpPrograms(): Promise<HttpPrograms> {
+/** Builds everything that can be built here; without `fetching` nothing that needs a package registry. */
+export async function buildHttpPrograms(fetching: boolean): Promise<HttpPrograms> {
   return {
     load: buildLoad(),
     epollHttp: build("epoll_http", [`${PEERS}/epoll_http.c`]),
-    hyper: await buildHyper(),
+    hyper: fetching ? await buildHyper() : undefined,
     go: buildGo(),
-    nginx: await findNginx(),
+    nginx: fetching ? await findNginx() : undefined,
   };
 }

@@ -6,6 +6,7 @@
  */
 import { describeMachine, describeVersions } from "../echo/machine.ts";
 import { FIGURES, OUT } from "../echo/programs.ts";
+import { renderChart } from "./chart.ts";
 import { type Cell, CELLS, IDLE } from "./cells.ts";
 import { judgeGoals } from "./goals.ts";
 import { type HttpBench, measureCells, measureIdle } from "./measure.ts";
@@ -45,10 +46,11 @@ async function writeFiles(cells: Cell[]): Promise<Map<Cell, RequestFiles>> {
 
 async function save(folder: string, results: HttpResults, goals: unknown): Promise<void> {
   await Bun.write(`${folder}/http.json`, JSON.stringify({ ...results, goals }, null, 2) + "\n");
+  await Bun.write(`${folder}/http.svg`, renderChart(results));
 }
 
 const options = parseOptions(Bun.argv.slice(2));
-const programs = await buildHttpPrograms();
+const programs = await buildHttpPrograms(!options.toy);
 const chosen = chooseServers(allServers(programs, freePort), options);
 const leftOut = chosen.filter(({ command }) => command === undefined).map(({ name }) => name);
 for (const name of leftOut) console.log(`${name} is left out: its program is missing here`);
