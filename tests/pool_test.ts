@@ -70,6 +70,23 @@ describe("a pool", () => {
     expect(server.logs).toHaveLength(1);
   });
 
+  it("makes a fresh connection where one is wanted, and lets an idle one give way for it", async () => {
+    await using it = setUp({ connectionsPerHost: 1 });
+    (await it.pool.acquire(it.target)).release();
+    const fresh = await it.pool.acquire({ ...it.target, fresh: true });
+    expect(fresh.reused).toBe(false);
+    // Waits for the one in use: it must not get it when it is released.
+    const waiting = it.pool.acquire({ ...it.target, fresh: true });
+    const plain = it.pool.acquire(it.target);
+    await until(() => it.pool.stats().waiting === 2, "both to wait");
+    fresh.release();
+    const second = await plain;
+    expect(second.reused).toBe(true);
+    second.release();
+    expect((await within(waiting, "the fresh one")).reused).toBe(false);
+    expect(it.pool.stats().evicted.room).toBe(2);
+  });
+
   it("leases the connection used last first", async () => {
     await using it = setUp();
     const leases = await Promise.all([1, 2, 3].map(() => it.pool.acquire(it.target)));

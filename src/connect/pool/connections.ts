@@ -81,7 +81,7 @@ export class PoolConnections implements PoolKeeper {
     const made = firstDataOf(given.data);
     const target = typeof given.data === "function" ? { ...given, data: () => made } : given;
     const destination = this.destinations.of(target);
-    const pooled = this.#takeIdle(destination);
+    const pooled = target.fresh === true ? undefined : this.#takeIdle(destination);
     if (pooled !== undefined && !pooled.needsCheck(performance.now())) return this.#lease(pooled, target);
     const blocked = pooled === undefined ? destination.backOffError(this.limits) : undefined;
     if (blocked !== undefined) {
@@ -104,8 +104,12 @@ export class PoolConnections implements PoolKeeper {
   ready(pooled: Pooled): void {
     const { destination } = pooled;
     if (this.#givesWay(destination)) return pooled.evict("room");
-    const waiting = destination.waiting.shift();
+    const waiting = destination.takeWaiting(pooled.uses > 0);
     if (waiting !== undefined) return this.#serve(waiting, pooled);
+    // Those that wait want one that nobody has used: this one would keep it from being made.
+    if (destination.unserved > 0 && destination.taken >= this.limits.connectionsPerHost) {
+      return pooled.evict("room");
+    }
     destination.idle.push(pooled);
     this.#sweeper.watch(pooled);
     // Another destination may need a connection more.
@@ -195,6 +199,9 @@ export class PoolConnections implements PoolKeeper {
     const waiting = new Waiting(target, destination, this.#order++, timeout, engine, this, served, reject);
     destination.waiting.push(waiting);
     if (this.#waiting++ === 0) engine.ref();
+    if (target.fresh === true && destination.taken >= this.limits.connectionsPerHost) {
+      destination.idle[0]?.evict("room");
+    }
     this.#pump();
     if (destination.unserved > 0 && this.destinations.unserved() > this.limits.maxWaiting) {
       destination.waiting.pop();

@@ -31,7 +31,8 @@ export interface PoolKeeper {
 
 /** What concerns the destination within a target. */
 function ownOptionsOf<D>(target: PoolTarget<D>): PoolConnectOptions & PoolTimeouts {
-  const { socket: _socket, data: _data, signal: _signal, timeout: _timeout, ...options } = target;
+  const { socket: _socket, data: _data, signal: _signal, timeout: _timeout, fresh: _fresh, ...options } =
+    target;
   return options;
 }
 
@@ -50,7 +51,15 @@ export function timesOf<D>(target: PoolTarget<D>, limits: PoolLimits): Required<
 }
 
 /** Keys of a target that make no difference to the key, or are its beginning. */
-const plainKeys: ReadonlySet<string> = new Set(["hostname", "port", "socket", "data", "signal", "timeout"]);
+const plainKeys: ReadonlySet<string> = new Set([
+  "hostname",
+  "port",
+  "socket",
+  "data",
+  "signal",
+  "timeout",
+  "fresh",
+]);
 
 /** Targets with the same key share connections: the same address, reached with the same options. */
 export function keyOf<D>(target: PoolTarget<D>): string {
@@ -107,6 +116,13 @@ export class Destination {
   /** Acquires that wait without a connect on its way for them, or a connection about to be ready. */
   get unserved(): number {
     return Math.max(this.waiting.length - this.attempts.length - this.checking, 0);
+  }
+
+  /** Takes the first acquire that a connection may serve; `used`: it was leased before. */
+  takeWaiting(used: boolean): Waiting | undefined {
+    if (!used) return this.waiting.shift();
+    const index = this.waiting.findIndex(({ target }) => target.fresh !== true);
+    return index < 0 ? undefined : this.waiting.splice(index, 1)[0];
   }
 
   /** Whether one more connect may begin, as far as this destination is concerned. */

@@ -15,7 +15,7 @@ import {
 } from "../../base/limits.ts";
 import { OptionError } from "../../base/errors.ts";
 import { abortSignal, anything, checkOptions, objectOf, type OptionSchema } from "../../base/options.ts";
-import { milliseconds, wholeNumber } from "../../base/option_kinds.ts";
+import { flag, milliseconds, wholeNumber } from "../../base/option_kinds.ts";
 import { isEventLoop } from "../../loop/event_loop.ts";
 import { checkHandlers } from "../../stream/options.ts";
 import type { PoolOptions, PoolTarget } from "./types.ts";
@@ -46,6 +46,7 @@ const leaseSchema: OptionSchema = {
   data: anything,
   signal: abortSignal,
   timeout: delay,
+  fresh: flag,
   idleTimeout: delay,
   lifetime: delay,
 };
@@ -91,8 +92,8 @@ export function checkLease<D>(target: PoolTarget<D>): void {
   if (typeof target !== "object" || target === null) {
     throw new OptionError("acquire", "target", "the target must be an object with hostname and port");
   }
-  const { socket, data, signal, timeout, idleTimeout, lifetime } = target;
-  checkOptions("acquire", { socket, data, signal, timeout, idleTimeout, lifetime }, leaseSchema);
+  const { socket, data, signal, timeout, fresh, idleTimeout, lifetime } = target;
+  checkOptions("acquire", { socket, data, signal, timeout, fresh, idleTimeout, lifetime }, leaseSchema);
   if (socket !== undefined) checkHandlers("acquire", socket);
 }
 

@@ -92,6 +92,11 @@ export interface PoolTarget<D = undefined> extends PoolConnectOptions, PoolTimeo
   signal?: AbortSignal;
   /** Milliseconds this acquire may take, instead of the pool's `acquireTimeout`. */
   timeout?: number;
+  /**
+   * True: a connection that nobody has used, for a repetition after the peer has ended one that was. Where
+   * the limits allow no further connection, an idle one gives way. False by default.
+   */
+  fresh?: boolean;
 }
 
 /** Why a connection left a pool. */
