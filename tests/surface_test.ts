@@ -104,6 +104,20 @@ const PAGES: Record<string, Page> = {
       "UdpSocketState",
     ],
   },
+  client: {
+    values: ["HttpClient", "httpClient"],
+    types: [
+      "ClientLimits",
+      "ClientRequest",
+      "ClientRequestOptions",
+      "ClientResponse",
+      "ClientStatistics",
+      "ClientTimeouts",
+      "HttpClientOptions",
+      "RequestBody",
+      "ResponseFields",
+    ],
+  },
   pool: {
     values: ["ConnectionPool", "Lease", "createPool"],
     types: [

@@ -201,6 +201,48 @@ export const poolSweepShare = 16;
 export const poolCheckAfterMilliseconds = 500;
 
 /**
+ * Milliseconds until the head of an answer: what proxies allow their servers (nginx, HAProxy), so that a slow
+ * query is answered and a server that hangs is given up before a person does.
+ */
+export const clientHeadTimeoutDefaultMilliseconds = 60_000;
+
+/** Milliseconds an answer's body may stand still: as long as its head may take. */
+export const clientBodyTimeoutDefaultMilliseconds = 60_000;
+
+/** Milliseconds a body with `expectContinue` waits for 100 before it is sent without: as curl does. */
+export const clientContinueMilliseconds = 1_000;
+
+/** Bytes of an answer's head: twice what a request may have, since servers set large cookies. */
+export const clientHeadBytesDefault = 32 * 1024;
+
+/** Fields of an answer's head, and of its trailers. */
+export const clientFieldsDefault = 128;
+
+/** Bytes of the trailers of an answer, and of all chunk extensions of its body. */
+export const clientTrailerBytesDefault = 8 * 1024;
+
+/** Interim answers (1xx) before the final one: a server that sends more keeps a client waiting on purpose. */
+export const clientInterimMax = 8;
+
+/** Bytes of a body that wait for their reader before the peer has to wait: a window of the largest kind. */
+export const clientBodyQueueBytes = 64 * 1024;
+
+/** Bytes of a discarded body that are read so that its connection can be used again: 1 ms of a fast line. */
+export const clientDiscardBytesMax = 128 * 1024;
+
+/** Bytes of a request's body written at once: what one gathered call of the library takes. */
+export const clientWriteBytes = 64 * 1024;
+
+/** Redirects `fetch` follows: the number of the Fetch standard. */
+export const clientFetchRedirectsMax = 20;
+
+/** Redirects at most by option: more than any chain that ends. */
+export const clientRedirectsMax = 100;
+
+/** Bytes of a window that are copied behind the beginning of a head, until it is whole: most heads fit. */
+export const clientJoinBytes = 4 * 1024;
+
+/**
  * Addresses the table of a server holds at once: as many as have connections, a ban or a bucket that fills. A
  * quarter of the connections a worker has room for; with 8 workers it takes 2 MB.
  */

@@ -7,7 +7,7 @@ import { OptionError } from "../base/errors.ts";
 
 /** A token of RFC 9110, 5.6.2: names of fields and methods. */
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What a value must not have: the ends of lines, NUL, and characters that are no byte. */
+/** What a value must not have: the ends of lines, NUL, and characters above one byte. */
 const forbidden = /[\0\r\n\u0100-\uffff]/;
 
 /** Whether a text is a token: letters, digits and some signs. */

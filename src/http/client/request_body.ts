@@ -1,0 +1,217 @@
+/**
+ * The body of a request: what it is, and its way onto the connection as fast as the peer takes it.
+ *
+ * @module
+ */
+import { OptionError } from "../../base/errors.ts";
+import { clientWriteBytes } from "../../base/limits.ts";
+import type { StreamConnection } from "../../stream/connection.ts";
+import { State } from "../../stream/state.ts";
+import { wrongBodyLength } from "./errors.ts";
+import type { RequestBody } from "./types.ts";
+
+/** A stream or an iterable, to be read once. */
+type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A body that was checked. */
+export interface PlannedBody {
+  /** All of it; it can be sent again. */
+  readonly bytes: Uint8Array | undefined;
+  /** It is read while it is sent. */
+  readonly source: ByteSource | undefined;
+  /** Undefined for a body in chunks. */
+  readonly length: number | undefined;
+  /** The content type of a text. */
+  readonly isText: boolean;
+}
+
+/** A request without a body. */
+export const noBody: PlannedBody = { bytes: undefined, source: undefined, length: 0, isText: false };
+
+const encoder = new TextEncoder();
+
+/** The body of a request; throws an OptionError where its length cannot be what was said. */
+export function planBody(body: RequestBody | null | undefined, length: number | undefined): PlannedBody {
+  if (body === undefined || body === null) {
+    if (length !== undefined && length > 0) {
+      throw new OptionError("request", "bodyLength", 'option "bodyLength" needs a body');
+    }
+    return noBody;
+  }
+  const bytes = typeof body === "string"
+    ? encoder.encode(body)
+    : body instanceof Uint8Array
+    ? body
+    : body instanceof ArrayBuffer
+    ? new Uint8Array(body)
+    : undefined;
+  if (bytes === undefined) return { bytes, source: body as ByteSource, length, isText: false };
+  if (length !== undefined && length !== bytes.length) {
+    const message = `option "bodyLength" is ${length}, but the body has ${bytes.length} bytes`;
+    throw new OptionError("request", "bodyLength", message);
+  }
+  return { bytes, source: undefined, length: bytes.length, isText: typeof body === "string" };
+}
+
+/** What a sender tells. */
+interface SenderOwner {
+  /** Bytes went on their way, or the body is out. */
+  bodyMoved(): void;
+  /** The body itself has failed: what its source threw, or a wrong length. */
+  bodyFailed(error: unknown): void;
+}
+
+/** The next part of a source, and its end. */
+interface Puller {
+  next(): Promise<{ done?: boolean; value?: Uint8Array }>;
+  cancel(reason: unknown): unknown;
+}
+
+function pullerOf(source: ByteSource): Puller {
+  if (source instanceof ReadableStream) {
+    const reader = source.getReader();
+    return { next: () => reader.read(), cancel: (reason) => reader.cancel(reason) };
+  }
+  const iterator = source[Symbol.asyncIterator]();
+  return { next: () => iterator.next(), cancel: () => iterator.return?.() };
+}
+
+/** Writes one body to one connection. */
+export class BodySender {
+  readonly #body: PlannedBody;
+  readonly #core: StreamConnection;
+  readonly #owner: SenderOwner;
+  readonly #address: string;
+  #puller: Puller | undefined = undefined;
+  #wake: (() => void) | undefined = undefined;
+  /** Bytes of the body that were written. */
+  #sent = 0;
+  #stopped = false;
+  /** All of the body is written. */
+  done = false;
+  /** The source is asked: it is not the peer that keeps everybody waiting. */
+  waitsForSource = false;
+
+  constructor(body: PlannedBody, core: StreamConnection, owner: SenderOwner, address: string) {
+    this.#body = body;
+    this.#core = core;
+    this.#owner = owner;
+    this.#address = address;
+  }
+
+  /** Begins; a short body is written when this returns. */
+  start(): void {
+    const { bytes, source } = this.#body;
+    if (bytes !== undefined && bytes.length <= clientWriteBytes && !this.#core.mustWait(bytes.length)) {
+      if (bytes.length > 0) this.#core.write(bytes);
+      return this.#finish();
+    }
+    const work = bytes === undefined ? this.#sendSource(source!) : this.#sendPart(bytes, false);
+    work.then(() => this.#finish(), (error) => this.#failed(error));
+  }
+
+  /** The connection takes bytes again, or never will. */
+  drained(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  /** Nobody wants the rest. */
+  stop(reason: unknown): void {
+    if (this.done || this.#stopped) return;
+    this.#stopped = true;
+    this.#cancel(reason);
+    this.drained();
+  }
+
+  async #sendSource(source: ByteSource): Promise<void> {
+    const puller = this.#puller = pullerOf(source);
+    const { length } = this.#body;
+    for (;;) {
+      this.waitsForSource = true;
+      const { done, value } = await puller.next();
+      this.waitsForSource = false;
+      if (this.#stopped) return;
+      this.#owner.bodyMoved();
+      if (done === true) break;
+      if (!(value instanceof Uint8Array)) {
+        throw new OptionError("request", "body", "a part of the body must be a Uint8Array");
+      }
+      if (length !== undefined && this.#sent + value.length > length) {
+        throw wrongBodyLength(`the body has more than the ${length} bytes of bodyLength`, this.#address);
+      }
+      // An empty chunk would end the body.
+      if (value.length > 0) await this.#sendPart(value, length === undefined);
+      if (this.#stopped) return;
+    }
+    this.#puller = undefined;
+    if (length === undefined) await this.#write(lastChunk);
+    else if (this.#sent < length) {
+      throw wrongBodyLength(`the body has ${this.#sent} of the ${length} bytes of bodyLength`, this.#address);
+    }
+  }
+
+  async #sendPart(bytes: Uint8Array, chunked: boolean): Promise<void> {
+    const step = Math.min(clientWriteBytes, this.#core.config.bufferLimit);
+    for (let at = 0; at < bytes.length && !this.#stopped; at += step) {
+      const piece = bytes.length <= step ? bytes : bytes.subarray(at, at + step);
+      this.#sent += piece.length;
+      if (!chunked) {
+        await this.#write(piece);
+        continue;
+      }
+      await this.#write(`${piece.length.toString(16)}\r\n`);
+      await this.#write(piece);
+      await this.#write("\r\n");
+    }
+  }
+
+  /** Writes, and waits while the connection has enough. */
+  async #write(bytes: Uint8Array | string): Promise<void> {
+    for (;;) {
+      if (this.#stopped || !this.#writable) return;
+      const result = this.#core.mustWait(bytes.length) ? "refused" : this.#core.write(bytes);
+      if (result === "sent") return this.#owner.bodyMoved();
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      if (result === "queued") return;
+    }
+  }
+
+  get #writable(): boolean {
+    const { stateNumber } = this.#core;
+    return stateNumber === State.open || stateNumber === State.readEnded;
+  }
+
+  #finish(): void {
+    if (this.#stopped) return;
+    // Where the connection no longer writes, its end is on its way to the owner.
+    this.done = true;
+    this.#owner.bodyMoved();
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#cancel(error);
+    this.#owner.bodyFailed(error);
+  }
+
+  #cancel(reason: unknown): void {
+    const puller = this.#puller ?? (this.#body.source === undefined ? undefined : this.#unread());
+    this.#puller = undefined;
+    if (puller === undefined) return;
+    // What the source says to it concerns nobody: the request is over.
+    Promise.resolve().then(() => puller.cancel(reason)).catch(() => {});
+  }
+
+  /** A source that was not begun is canceled as well, unless somebody else reads it. */
+  #unread(): Puller | undefined {
+    const source = this.#body.source!;
+    if (source instanceof ReadableStream && source.locked) return undefined;
+    return pullerOf(source);
+  }
+}
+
+/** Behind the last chunk. */
+const lastChunk = "0\r\n\r\n";
