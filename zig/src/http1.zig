@@ -59,10 +59,35 @@ pub fn parse(memory: Memory, bytes: []u8, position: u32, length: u32) u32 {
 
 /// Decodes `bytes` from `position` on as a piece of a chunked body; the number of spans written.
 pub fn chunks(memory: Memory, bytes: []u8, position: u32, length: u32) u32 {
-    _ = bytes;
-    _ = position;
-    finish(memory.parameters, .refused, 0, length);
-    return 0;
+    const parameters = memory.parameters;
+    const window = bytes[position..][0..length];
+    const limits: head_file.Limits = .of(parameters);
+    parameters.trailers = records.http1_no_trailers;
+    var state = chunked.State.load(parameters) orelse {
+        refuse(parameters, .chunk_size_invalid, 0);
+        return 0;
+    };
+    const in_trailers = state.phase == .trailers;
+    if (in_trailers and still_incomplete(window, parameters.scanned, limits.trailer_bytes)) {
+        finish(parameters, .incomplete, 0, length);
+        return 0;
+    }
+    var cursor: Cursor = .{ .bytes = window };
+    const result = chunked.decode(&cursor, &state, position, &limits, memory.words) catch {
+        refuse(parameters, cursor.refusal, cursor.refusal_at);
+        return 0;
+    };
+    assert(result.consumed <= length);
+    state.store(parameters);
+    parameters.trailers = result.trailers;
+    finish(parameters, result.outcome, result.consumed, length - result.consumed);
+    return result.spans;
+}
+
+fn refuse(parameters: *records.Http1Parameters, refusal: records.Http1Refusal, at: u32) void {
+    finish(parameters, .refused, 0, 0);
+    parameters.refusal = @backingInt(refusal);
+    parameters.refusal_offset = at;
 }
 
 /// An unfinished head is parsed again only when a further line of it is whole, so that a byte at a time costs one look
@@ -92,15 +117,14 @@ fn stop(
     cursor: *const Cursor,
     reason: bytes_file.Stop,
     bytes_max: u32,
-    too_large: records.Http1Refusal,
 ) void {
     const length: u32 = @intCast(window.len);
     if (reason == error.Incomplete and length - start < bytes_max)
         return finish(parameters, .incomplete, start, length - start);
-    finish(parameters, .refused, start, 0);
     const is_refused = reason == error.Refused;
-    parameters.refusal = @backingInt(if (is_refused) cursor.refusal else too_large);
-    parameters.refusal_offset = start + if (is_refused) cursor.refusal_at else bytes_max;
+    const at = if (is_refused) cursor.refusal_at else bytes_max;
+    refuse(parameters, if (is_refused) cursor.refusal else .head_too_large, start + at);
+    parameters.consumed = start;
 }
 
 fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *const head_file.Limits) u32 {
@@ -124,7 +148,7 @@ fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *co
         const room = limits.head_bytes -| (at - start);
         var cursor: Cursor = .{ .bytes = window[at..][0..@min(window.len - at, room)] };
         const parsed = request.parse(&cursor, position + at, limits, memory.words[word..]) catch |reason| {
-            stop(parameters, window, at, &cursor, reason, room, .head_too_large);
+            stop(parameters, window, at, &cursor, reason, room);
             return count;
         };
         assert(cursor.at > 0 and cursor.at <= cursor.bytes.len);
@@ -162,7 +186,7 @@ fn parse_responses(memory: Memory, window: []const u8, position: u32, limits: *c
         var cursor: Cursor = .{ .bytes = window[at..][0..@min(window.len - at, limits.head_bytes)] };
         const words = memory.words[word..];
         const parsed = response.parse(&cursor, position + at, limits, mode, words) catch |reason| {
-            stop(parameters, window, at, &cursor, reason, limits.head_bytes, .head_too_large);
+            stop(parameters, window, at, &cursor, reason, limits.head_bytes);
             return count;
         };
         word += parsed.words;

@@ -16,6 +16,7 @@ test {
         _ = @import("exports.zig");
         _ = @import("exports_test.zig");
         _ = @import("http1/bytes.zig");
+        _ = @import("http1/chunked.zig");
         _ = @import("http1/field.zig");
         _ = @import("http1/framing.zig");
         _ = @import("http1/host.zig");

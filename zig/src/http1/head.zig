@@ -74,6 +74,17 @@ pub const Builder = struct {
         }
     }
 
+    /// Writes the record of trailers: nothing but their fields.
+    pub fn finish_trailers(builder: *Builder, position: u32, bytes: u32) void {
+        builder.head.* = std.mem.zeroes(Http1Head);
+        builder.head.fields = @intCast(builder.count);
+        builder.head.position = position;
+        builder.head.bytes = bytes;
+        builder.head.known = builder.known_low();
+        builder.head.known_high = builder.known_high();
+        builder.head.next = @intCast(builder.size());
+    }
+
     /// Words of the record so far.
     pub inline fn size(builder: *const Builder) u32 {
         return head_words + builder.count * field_words;
