@@ -339,7 +339,7 @@ describe("a connection", () => {
       await client.write(get(path));
       await client.answer();
       await until(
-        () => (server.connections[0] as unknown as { framing: unknown }).framing === undefined,
+        () => (server.connections[0] as unknown as { memory: unknown }).memory === undefined,
         "no memory",
       );
     }

@@ -10,14 +10,14 @@ import type { Writable, WriteResult } from "../stream/types.ts";
 import { AnswerFields } from "./answer_fields.ts";
 import { putText } from "./ascii.ts";
 import { wrongLength, wrongState } from "./errors.ts";
-import type { Output } from "./output.ts";
+import type { AnswerBuffer } from "./answer_buffer.ts";
 import { bytesOf, putField } from "./templates.ts";
 import type { HeaderFields, ResponseStream } from "./types.ts";
 
 /** What a streamed body needs of its answer. */
 export interface BodySink {
   readonly connectionId: number;
-  readonly output: Output;
+  readonly output: AnswerBuffer;
   /** Whether this number of further bytes may be buffered now; where not, {@linkcode drained} waits. */
   hasRoom(length: number): boolean;
   /** Bytes were rendered into the output from `from` on. */

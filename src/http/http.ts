@@ -6,9 +6,11 @@
 import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
 import type { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
+import { markProtocol } from "../stream/protocol.ts";
 import { drainUnheard } from "../stream/sender.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { resolveHttpOptions } from "./options.ts";
+import { httpProtocol } from "./pipeline.ts";
 import { Serving } from "./serving.ts";
 import type { HttpHandlers, HttpOptions } from "./types.ts";
 
@@ -65,5 +67,6 @@ export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions
     (table as Record<string, unknown>)[name] = (...parts: unknown[]) => handler.apply(given, parts);
   }
   drainUnheard(table);
+  markProtocol(table, httpProtocol);
   return table;
 }

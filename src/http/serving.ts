@@ -21,7 +21,8 @@ import { RequestHead } from "./head.ts";
 import type { ResolvedHttpOptions } from "./options.ts";
 import type { Http1Limits } from "./parser.ts";
 import { hasLineEnd, PendingHead } from "./pending_head.ts";
-import { Exchange, Pipeline, type PipelineOwner } from "./pipeline.ts";
+import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { Pipeline } from "./pipeline.ts";
 import { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } from "./records.ts";
 import { ServingLoop } from "./serving_loop.ts";
 import type { HttpHandlers } from "./types.ts";
@@ -33,7 +34,7 @@ const byteMask = 0xff;
 const recordWordsMask = 0xffff;
 
 /** One `http` table. */
-export class Serving<D> implements PipelineOwner<D> {
+export class Serving<D> implements ExchangeOwner<D> {
   readonly options: ResolvedHttpOptions;
   readonly #handlers: HttpHandlers<D>;
   readonly #limits: Http1Limits;
@@ -67,7 +68,7 @@ export class Serving<D> implements PipelineOwner<D> {
     // A window whose handling has thrown may have left something.
     output.at = 0;
     output.target = core as StreamConnection;
-    const position = core.framing === undefined ? start : this.#goOn(core, loop, window, start, end);
+    const position = core.memory === undefined ? start : this.#goOn(core, loop, window, start, end);
     if (position >= 0) this.#heads(core, loop, window, position, end);
     output.flush();
     output.target = undefined;
@@ -98,13 +99,13 @@ export class Serving<D> implements PipelineOwner<D> {
     const { engine } = core.config;
     const loop = this.#loop?.engine === engine ? this.#loop : this.#loopOf(engine);
     const made = new Pipeline<D>(core, this, loop);
-    core.framing = made;
+    core.memory = made;
     return made;
   }
 
   /** The connection's pipeline. What other handlers have begun before these is over. */
   #pipeline(core: StreamConnection<D>): Pipeline<D> | undefined {
-    const { framing: memory } = core;
+    const { memory } = core;
     if (memory === undefined) return undefined;
     if (memory instanceof Pipeline && memory.owner === this) return memory;
     memory.forget();
@@ -152,6 +153,8 @@ export class Serving<D> implements PipelineOwner<D> {
       for (let left = parser.count; left > 0; left--) {
         position = words[word + HeadWord.position] + words[word + HeadWord.bytes];
         const flags = words[word] >>> bits8 & byteMask;
+        const { memory } = core;
+        if (memory !== undefined) (memory as Pipeline<D>).moreBehind = position < end;
         if ((flags & specialFlags) !== 0 || (words[word] & byteMask) === Method.connect) {
           position = this.#special(core, loop, window, parser.ring, word, position, end);
           if (position < 0) return;
@@ -352,7 +355,7 @@ export class Serving<D> implements PipelineOwner<D> {
     const body = pipeline.body;
     let position = start;
     while (body !== undefined && pipeline.body === body) {
-      if (core.framing !== pipeline || core.stateNumber >= State.closing) return -1;
+      if (core.memory !== pipeline || core.stateNumber >= State.closing) return -1;
       if (body.blocked || position === end) {
         this.#holdBack(core, window, position, end);
         return -1;
@@ -572,5 +575,5 @@ export class Serving<D> implements PipelineOwner<D> {
 function goesOn<D>(core: StreamConnection<D>): boolean {
   if ((core.flags & (Flag.paused | Flag.discarding)) !== 0) return false;
   if (core.stateNumber !== State.open && core.stateNumber !== State.readEnded) return false;
-  return core.framing === undefined || !(core.framing as Pipeline<D>).stopped;
+  return core.memory === undefined || !(core.memory as Pipeline<D>).stopped;
 }

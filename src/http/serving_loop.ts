@@ -6,7 +6,7 @@
 import type { Engine } from "../loop/engine.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 import { DateField } from "./date.ts";
-import { Output } from "./output.ts";
+import { AnswerBuffer } from "./answer_buffer.ts";
 import { Http1Parser } from "./parser.ts";
 import { HeadWriter } from "./templates.ts";
 
@@ -19,7 +19,7 @@ interface Corked {
 export class ServingLoop {
   readonly engine: Engine;
   readonly parser: Http1Parser;
-  readonly output: Output;
+  readonly output: AnswerBuffer;
   readonly date = new DateField();
   readonly heads: HeadWriter;
   #corked: Corked[] = [];
@@ -31,7 +31,7 @@ export class ServingLoop {
   ) {
     this.engine = engine;
     this.parser = Http1Parser.of(engine);
-    this.output = new Output({ deliver });
+    this.output = new AnswerBuffer({ deliver });
     this.heads = new HeadWriter(this.date, hasDate);
   }
 

@@ -6,7 +6,7 @@
 import { asciiBytes, putNumber, putText } from "./ascii.ts";
 import { type AnswerFields, FieldRole } from "./answer_fields.ts";
 import { type DateField, dateLineBytes } from "./date.ts";
-import type { Output } from "./output.ts";
+import type { AnswerBuffer } from "./answer_buffer.ts";
 import { reasonOf } from "./status_text.ts";
 
 /** The content type an answer gets where the application sets none. */
@@ -91,7 +91,7 @@ export class HeadWriter {
    * Writes a head behind what was rendered. `length`: bytes of the body, or a {@linkcode BodyFraming}.
    * `bodyRoom`: bytes that will follow, for which room is made as well.
    */
-  put(output: Output, facts: HeadFacts, type: ContentType, length: number, bodyRoom: number): void {
+  put(output: AnswerBuffer, facts: HeadFacts, type: ContentType, length: number, bodyRoom: number): void {
     const { statusCode, fields, reason, connectionField } = facts;
     if (
       fields.count === 0 && reason === undefined && connectionField === ConnectionField.none && length >= 0
@@ -113,7 +113,7 @@ export class HeadWriter {
   }
 
   #putSlowly(
-    output: Output,
+    output: AnswerBuffer,
     facts: HeadFacts,
     type: ContentType,
     length: number,
@@ -147,7 +147,7 @@ export class HeadWriter {
   }
 
   /** Writes an interim head. */
-  putInterim(output: Output, status: number, fields: AnswerFields): void {
+  putInterim(output: AnswerBuffer, status: number, fields: AnswerFields): void {
     output.room(ownBytesMax + bytesOf(fields));
     const { bytes } = output;
     this.from = output.at;
@@ -159,7 +159,7 @@ export class HeadWriter {
   }
 
   /** Writes what a head that is otherwise finished says about the connection, and its end. */
-  putConnection(output: Output, { connectionField, keepAliveSeconds }: HeadFacts): void {
+  putConnection(output: AnswerBuffer, { connectionField, keepAliveSeconds }: HeadFacts): void {
     const { bytes, at } = output;
     output.at = putText(bytes, putConnection(bytes, at, connectionField, keepAliveSeconds), "\r\n");
   }

@@ -8,21 +8,21 @@ import { httpOutputBytes } from "../base/limits.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 
 /** Takes what was gathered. */
-interface OutputSink {
+interface BufferSink {
   /** Writes bytes to a connection, in order. They are copied or sent before it returns. */
   deliver(connection: StreamConnection, bytes: Uint8Array): void;
 }
 
 /** The gathered bytes of one loop. Whatever is rendered is rendered behind them. */
-export class Output {
+export class AnswerBuffer {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(httpOutputBytes);
   /** Where the next byte goes; those before it are gathered for `target`. */
   at = 0;
   /** The connection whose received window is being handled. */
   target: StreamConnection | undefined = undefined;
-  readonly #sink: OutputSink;
+  readonly #sink: BufferSink;
 
-  constructor(sink: OutputSink) {
+  constructor(sink: BufferSink) {
     this.#sink = sink;
   }
 
