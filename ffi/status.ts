@@ -52,6 +52,8 @@ const MEANINGS = {
   [Status.notAListener]: ["ERR_NOT_A_LISTENER", "the descriptor is not a listening stream socket"],
   [Status.backlogFull]: ["ERR_BACKLOG_FULL", "the listener's queue is full"],
   [Status.seized]: ["ERR_LOOP_SEIZED", "the loop was taken from its thread, which did not respond"],
+  [Status.notAFile]: ["ERR_NOT_A_FILE", "the path names a folder, a device or a pipe, not a file"],
+  [Status.fileTooShort]: ["ERR_FILE_TOO_SHORT", "the file ended before the bytes that were to be sent"],
   [Status.datagramTruncated]: ["ERR_DATAGRAM_TRUNCATED", "the datagram was longer than the space for it"],
 } as const satisfies Record<Status, readonly [code: string, message: string]>;
 

@@ -51,6 +51,8 @@ export const SYMBOLS = {
   ringport_http1_attach: { parameters: ["u32", "pointer", "u32"], result: "i32" },
   ringport_http1_parse: { parameters: ["u32", "u32", "u32"], result: "i32" },
   ringport_http1_chunks: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  ringport_file_open: { parameters: ["pointer", "u32", "pointer"], result: "i32" },
+  ringport_file_close: { parameters: ["u32"], result: "i32" },
   ringport_now: { parameters: [], result: "u32" },
   ringport_doorbell_open: { parameters: ["u32", "u32", "u32"], result: "i32" },
   ringport_doorbell_arm: { parameters: ["u32", "u32"], result: "i32" },

@@ -47,6 +47,7 @@ const counters: Readonly<Record<keyof NativeCounters, number>> = {
   budgetsExhausted: Statistic.budgetsExhausted,
   eventsStale: Statistic.eventsStale,
   descriptorsDiscarded: Statistic.descriptorsDiscarded,
+  filesSent: Statistic.filesSent,
   timersFired: Statistic.timersFired,
   wakes: Statistic.wakes,
   datagramsReceived: Statistic.datagramsReceived,

@@ -72,6 +72,8 @@ export interface NativeCounters {
   eventsStale: number;
   /** Descriptors the loop closed because it could not adopt them or nobody took them. */
   descriptorsDiscarded: number;
+  /** Files, or parts of files, that the kernel has taken whole. Their bytes count as bytes sent. */
+  filesSent: number;
   /** Timers that fired. */
   timersFired: number;
   /** Wake-ups by other threads. */

@@ -63,7 +63,7 @@ export const ZIG_LAYERS: Layer[] = [
     "HTTP/1.1",
     /^zig\/src\/(http1|http1\/(bytes|chunked|field|framing|head|host|names|request|response|target))\.zig$/,
   ),
-  layer("socket", /^zig\/src\/socket\.zig$/),
+  layer("socket, files", /^zig\/src\/(socket|files)\.zig$/),
   layer("io, ring, pool, wheel", /^zig\/src\/(io|io\/.*|clock|ring|pool|segments|ticks|timer_wheel)\.zig$/),
   layer("what builds it", /^zig\/src\/zig_version\.zig$/),
   layer("hash of the layout", /^zig\/src\/layout_hash\.zig$/),

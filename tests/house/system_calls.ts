@@ -12,7 +12,7 @@ const notLibrary =
 /** Functions of the standard library's module that ask the kernel for nothing. */
 const noCalls: ReadonlySet<string> = new Set(["errno", "sigfillset"]);
 /** Calls that Winsock gives out by pointer, by the names they have here. */
-const byPointer = ["accept_ex", "accept_addresses", "connect_ex"];
+const byPointer = ["accept_ex", "accept_addresses", "connect_ex", "transmit_file"];
 
 const testBlock = /^test "[\s\S]*?^}$/gm;
 const external = /extern "\w+" fn (\w+)\(/g;

@@ -80,6 +80,11 @@ pub const Operation = enum(u8) {
     /// Submission: id = a listener with a limit, argument = how many more it may accept, a signed number added
     /// to what is left. At zero and below, connections stay in the kernel's queue.
     allow_accepts = 19,
+    /// Submission: bytes of an opened file, behind everything submitted before. segment = the file's number, offset
+    /// and system_error = the position of the first byte, length and argument = how many, low half and high half.
+    /// Completion: one or more files that were submitted are with the kernel whole; which ones the count at
+    /// file_sent_offset shows. Any other status: the promised bytes cannot follow, and nothing more is sent.
+    send_file = 20,
 };
 
 /// Flags of a record.
@@ -300,6 +305,10 @@ pub const Status = enum(u16) {
     backlog_full = 43,
     /// Another thread has taken the loop away; its sockets are closed.
     seized = 44,
+    /// The path names a folder, a device or a pipe, and no file with bytes of its own.
+    not_a_file = 45,
+    /// The file ended before the bytes that were to be sent of it.
+    file_too_short = 46,
 };
 
 pub const statistics_max: u32 = 64;
@@ -332,6 +341,9 @@ const counters = @import("abi/counters.zig");
 pub const ProcessCounters = counters.ProcessCounters;
 /// The queues of all TCP sockets that listen at one address, whichever process has them.
 pub const ListenQueue = counters.ListenQueue;
+
+/// A file opened to be sent, and what was known of it then. Numbers of more than 32 bits are in two halves.
+pub const OpenedFile = @import("abi/file.zig").OpenedFile;
 
 /// pattern_test writes byte i of the memory as (seed + i * pattern_step) mod 256.
 pub const pattern_step: u32 = 7;

@@ -73,7 +73,7 @@ const banner =
 
 const abi_files = @embedFile("abi/configuration.zig") ++ @embedFile("abi/statistic.zig") ++
     @embedFile("abi/requests.zig") ++ @embedFile("abi/handover.zig") ++ @embedFile("abi/datagram.zig") ++
-    @embedFile("abi/shared_memory.zig") ++ @embedFile("abi/counters.zig");
+    @embedFile("abi/shared_memory.zig") ++ @embedFile("abi/counters.zig") ++ @embedFile("abi/file.zig");
 
 fn print_layout(writer: *Writer) !void {
     @setEvalBranchQuota(100_000);

@@ -79,6 +79,17 @@ pub const send_spans_max: u32 = 64;
 /// Bytes of one overlapped send: at 30 kB a second its end shows within five seconds that the peer reads.
 pub const overlapped_send_bytes_max: u32 = 128 * 1024;
 
+/// Bytes of a file that one call hands to the kernel, and that one connection sends in one turn: copying them takes
+/// some 30 us, so that a fast peer holds up the others no longer than a few messages do, and a call costs little beside
+/// it. On a completion port its end shows that the peer reads, as that of an overlapped send.
+pub const file_piece_bytes_max: u32 = 128 * 1024;
+
+/// Files a process may have open to be sent: as many as descriptors are usually left for.
+pub const files_max: u32 = 4096;
+
+/// Bytes of a file's path at most, as Linux has it (PATH_MAX).
+pub const file_path_bytes_max: u32 = 4096;
+
 /// AcceptEx calls kept posted for each listener where accepts are posted beforehand.
 pub const accepts_posted_max: u32 = 32;
 
@@ -123,6 +134,8 @@ pub const datagram_address_bytes: u32 = 32;
 pub const datagrams_per_call_max: u32 = 64;
 
 comptime {
+    std.debug.assert(std.math.isPowerOfTwo(files_max));
+    std.debug.assert(file_piece_bytes_max <= overlapped_send_bytes_max);
     std.debug.assert(datagrams_per_call_max <= send_spans_max);
     std.debug.assert(std.math.isPowerOfTwo(memory_alignment_bytes));
     std.debug.assert(segment_size_default_bytes * segment_count_default <= segments_bytes_max);

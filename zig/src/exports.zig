@@ -4,6 +4,7 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const common = @import("io/common.zig");
 const constants = @import("constants.zig");
+const files = @import("files.zig");
 const hash = @import("layout_hash.zig").layout_hash;
 const http1 = @import("http1.zig");
 const io = @import("io.zig");
@@ -397,6 +398,18 @@ inline fn http1_call(handle: u32, position: u32, length: u32, comptime run: fn (
     // What TypeScript says is not believed: a range of another place would be read as a peer's bytes.
     if (@as(u64, position) + length > bytes.len) return answer(.invalid_argument);
     return @intCast(run(shared, bytes, position, length));
+}
+
+/// Opens a file to be sent by any loop of the process, and writes its number, size and time of modification.
+pub fn file_open(path: [*]const u8, length: u32, file: *abi.OpenedFile) callconv(.c) i32 {
+    const result = files.table.open(path[0..length], file);
+    file.system_error = result.system_error;
+    return answer(result.status);
+}
+
+/// No further send may name the file. The system's descriptor is closed when the sends under way have ended.
+pub fn file_close(number: u32) callconv(.c) i32 {
+    return if (files.table.close(number)) 0 else answer(.invalid_argument);
 }
 
 /// Milliseconds of the clock that all processes of the machine read alike, the lower 32 bits of them.

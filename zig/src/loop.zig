@@ -20,7 +20,7 @@ const Slot = socket.Slot;
 const assert = std.debug.assert;
 
 /// Completions one submission or one event may cause: its own answer, the answers it releases (a send that
-/// drained, the shutdown behind it) and the close.
+/// drained, the files before it, the shutdown behind it) and the close.
 pub const completions_per_step_max: u32 = 4;
 
 comptime {
@@ -60,6 +60,9 @@ pub const Loop = struct {
     slots: PoolType(Slot, "send_first"),
     send_entries: PoolType(socket.SendEntry, "next"),
     send_pending: [*]u32,
+    /// Bytes of files sent by the connections of each slot, one after the other: it never goes back, so that a count
+    /// read late is never that of the next connection.
+    file_sent: [*]u64,
     timers: TimerWheel,
     listeners: *[constants.listeners_max]ListenerEntry,
     /// Sockets with something to receive or accept.

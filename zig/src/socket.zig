@@ -63,7 +63,9 @@ pub const Flags = packed struct(u32) {
     is_connected: bool = false,
     /// Datagram socket: the next datagram was refused once for an error that belonged to an earlier one.
     retried: bool = false,
-    _: u10 = 0,
+    /// A file has gone whole, and its completion is owed.
+    file_owed: bool = false,
+    _: u9 = 0,
 };
 
 /// One entry of the table of sockets.
@@ -133,15 +135,41 @@ pub const Slot = struct {
     }
 };
 
-/// One span of a send queue.
+/// One span of a send queue, or bytes of a file.
 pub const SendEntry = extern struct {
+    /// Of a file no_segment.
     segment: u32,
+    /// Of a file the low half of the position of what the kernel has not taken, and of how much that is.
     offset: u32,
     length: u32,
     next: u32,
+    /// Number of the file, 0 for a span.
+    file: u32 = 0,
+    offset_high: u32 = 0,
+    length_high: u32 = 0,
+
+    pub fn file_offset(entry: *const SendEntry) u64 {
+        assert(entry.file != 0);
+        return @as(u64, entry.offset_high) << 32 | entry.offset;
+    }
+
+    pub fn file_length(entry: *const SendEntry) u64 {
+        assert(entry.file != 0);
+        return @as(u64, entry.length_high) << 32 | entry.length;
+    }
+
+    /// The kernel has taken bytes off the front of the file's.
+    pub fn advance_file(entry: *SendEntry, bytes: u32) void {
+        const offset = entry.file_offset() + bytes;
+        const length = entry.file_length() - bytes;
+        entry.offset = @truncate(offset);
+        entry.offset_high = @truncate(offset >> 32);
+        entry.length = @truncate(length);
+        entry.length_high = @truncate(length >> 32);
+    }
 
     comptime {
-        assert(@sizeOf(SendEntry) == 16);
+        assert(@sizeOf(SendEntry) == 28);
     }
 };
 

@@ -47,6 +47,8 @@ pub const table = .{
     .{ "ringport_http1_attach", exports.http1_attach },
     .{ "ringport_http1_parse", exports.http1_parse },
     .{ "ringport_http1_chunks", exports.http1_chunks },
+    .{ "ringport_file_open", exports.file_open },
+    .{ "ringport_file_close", exports.file_close },
     .{ "ringport_now", exports.now },
     .{ "ringport_doorbell_open", Doorbell.open },
     .{ "ringport_doorbell_arm", Doorbell.arm },

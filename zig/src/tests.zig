@@ -4,6 +4,7 @@ const io = @import("io.zig");
 
 test {
     _ = @import("io/test.zig");
+    _ = @import("io/test/file_table.zig");
     _ = @import("io/test/invariants.zig");
     if (io.is_fake) {
         _ = @import("fuzz.zig");

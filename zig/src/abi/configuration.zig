@@ -33,7 +33,10 @@ pub const Configuration = extern struct {
     segment_holds_offset: u32,
     /// u32 for each slot: bytes in its native send queue, written only when a send could not finish at once.
     send_pending_offset: u32,
-    _reserved: [11]u32 = @splat(0),
+    /// Two u32 for each slot, low half and high half: bytes of files that the kernel has taken from its connections,
+    /// one after the other. Only grows.
+    file_sent_offset: u32,
+    _reserved: [10]u32 = @splat(0),
 
     comptime {
         std.debug.assert(@sizeOf(Configuration) == 128);

@@ -80,4 +80,6 @@ pub const Statistic = enum(u32) {
     ticks_at_open = 60,
     /// Raw descriptors the loop closed because it could not adopt them or nobody took them.
     descriptors_discarded = 61,
+    /// Files, or parts of files, that the kernel has taken whole.
+    files_sent = 62,
 };

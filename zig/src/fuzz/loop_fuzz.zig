@@ -7,13 +7,17 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const dialogue = @import("../io/test/dialogue.zig");
 const close = @import("../loop/close.zig");
+const files = @import("../files.zig");
 const turn = @import("../loop/turn.zig");
 const Harness = @import("../io/test/harness.zig").Harness;
 const Peer = @import("../io/test/peer.zig").Peer;
 const Sizes = @import("../io/test/peer.zig").Sizes;
+const Temporary = @import("../io/test/file.zig").Temporary;
 
 const requests_max = 8;
 const segments_max = 80;
+/// Bytes of one part of a file.
+const file_part_max = 20_000;
 /// Small, so that the book of a run stays small.
 const log_kept = 4096;
 
@@ -23,6 +27,7 @@ const Action = enum {
     listen,
     connect,
     send,
+    send_file,
     shutdown,
     close,
     abort,
@@ -44,7 +49,10 @@ pub fn run(seed: u64, rounds: u32) !void {
     defer harness.deinit();
     if (seed % 5 == 4) return run_wild(&harness, random, rounds);
 
-    var honest: Honest = .{ .harness = &harness, .random = random };
+    const temporary = try Temporary.make(file_part_max + 251);
+    defer temporary.remove();
+    const file = try temporary.open();
+    var honest: Honest = .{ .harness = &harness, .random = random, .temporary = temporary, .file = file };
     for (&honest.weights) |*weight| {
         weight.* = if (random.uintLessThan(u32, 4) == 0) 0 else random.intRangeAtMost(u32, 1, 20);
     }
@@ -61,6 +69,8 @@ pub fn run(seed: u64, rounds: u32) !void {
         try honest.take_answers();
     }
     try harness.finish();
+    if (!files.table.close(honest.file.number)) return error.FileGone;
+    if (files.count() != 0) return error.FileHeld;
 }
 
 fn random_sizes(random: std.Random) Sizes {
@@ -82,6 +92,8 @@ fn random_sizes(random: std.Random) Sizes {
 const Honest = struct {
     harness: *Harness,
     random: std.Random,
+    temporary: Temporary,
+    file: abi.OpenedFile,
     weights: [std.enums.values(Action).len]u32 = undefined,
     requests: [requests_max]Request = undefined,
     request_count: usize = 0,
@@ -99,6 +111,7 @@ const Honest = struct {
             .listen => try self.listen(),
             .connect => try self.connect(),
             .send => try self.send(),
+            .send_file => try self.send_file(),
             .shutdown => try self.simple(.shutdown_write),
             // Listeners and connections must live for a while.
             .close => if (self.random.uintLessThan(u32, 6) == 0) try self.simple(.close),
@@ -203,6 +216,19 @@ const Honest = struct {
         }
     }
 
+    fn send_file(self: *Honest) !void {
+        const peer = self.any_peer() orelse return;
+        if (peer.mode == .echo) return;
+        for (0..self.random.intRangeAtMost(u32, 1, 3)) |_| {
+            const length = self.random.intRangeAtMost(u32, 1, file_part_max);
+            if (!try self.harness.send_file(peer.id, self.file.number, length)) return;
+            // The file is closed under the sends, and another one serves the next.
+            if (self.random.uintLessThan(u32, 8) != 0) continue;
+            std.debug.assert(files.table.close(self.file.number));
+            self.file = try self.temporary.open();
+        }
+    }
+
     /// An operation on a connection, a listener, or nothing at all.
     fn simple(self: *Honest, operation: abi.Operation) !void {
         _ = try self.harness.submit(.{ .operation = operation, .id = self.any_id() });
@@ -244,8 +270,8 @@ const Honest = struct {
     fn nonsense(self: *Honest) !void {
         const h = self.harness;
         const operations = [_]abi.Operation{
-            .none,  .accept,        .receive,          .send,          .listen,     .connect, .wake, .adopt,
-            .timer, .datagram_open, .datagram_receive, .datagram_send, .membership,
+            .none,  .accept,        .receive,          .send,          .listen,     .connect,   .wake, .adopt,
+            .timer, .datagram_open, .datagram_receive, .datagram_send, .membership, .send_file,
         };
         const out_of_range = self.random.boolean();
         _ = try h.submit(.{
@@ -267,10 +293,13 @@ const Honest = struct {
 fn run_wild(h: *Harness, random: std.Random, rounds: u32) !void {
     const submissions: [*]abi.Record = @ptrCast(@alignCast(h.shared.ptr + h.configuration.submission_offset));
     fill_with_addresses(h);
+    const temporary = try Temporary.make(file_part_max);
+    defer temporary.remove();
+    const file = try temporary.open();
     for (0..rounds) |_| {
         for (0..random.uintLessThan(u32, 12)) |_| {
             const position = h.header.submission_tail & (h.configuration.submission_records - 1);
-            submissions[position] = wild_record(h, random);
+            submissions[position] = wild_record(h, random, file.number);
             h.header.submission_tail +%= 1;
         }
         switch (random.uintLessThan(u32, 40)) {
@@ -286,7 +315,8 @@ fn run_wild(h: *Harness, random: std.Random, rounds: u32) !void {
         }
         _ = turn.poll(h.loop, random.uintLessThan(u32, 3));
     }
-    for (0..1000) |_| if (close.shut(h.loop)) return;
+    const closed = files.table.close(file.number);
+    for (0..1000) |_| if (close.shut(h.loop)) return if (closed and files.count() == 0) {} else error.FileHeld;
     return error.NeverShut;
 }
 
@@ -299,21 +329,24 @@ fn fill_with_addresses(h: *Harness) void {
     }
 }
 
-fn wild_record(h: *const Harness, random: std.Random) abi.Record {
+fn wild_record(h: *const Harness, random: std.Random, file: u32) abi.Record {
     const known = random.uintLessThan(u32, 8) != 0;
     const slot = random.uintLessThan(u32, h.configuration.slots);
     const generation = if (slot < h.loop.slots.fresh) h.loop.slots.elements[slot].generation else 0;
     const size = h.configuration.segment_size;
     return .{
-        .operation = random.uintLessThan(u8, if (known) 19 else 255),
+        .operation = random.uintLessThan(u8, if (known) 21 else 255),
         .flags = random.int(u8),
         .status = random.int(u16),
         .id = if (known) @import("../socket.zig").make_id(slot, generation) else random.int(u32),
-        .segment = random.uintLessThan(u32, h.configuration.segment_count + 1),
+        .segment = if (random.uintLessThan(u32, 16) == 0)
+            file
+        else
+            random.uintLessThan(u32, h.configuration.segment_count + 1),
         .offset = if (known) random.uintLessThan(u32, size) else random.int(u32),
         .length = if (known) random.uintLessThan(u32, size * 4) else random.int(u32),
         .tag = random.int(u32),
-        .system_error = random.int(u32),
+        .system_error = if (known) 0 else random.int(u32),
         .argument = random.uintLessThan(u32, 1000),
     };
 }

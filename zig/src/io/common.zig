@@ -62,6 +62,14 @@ pub const SendResult = struct {
     bytes: u32 = 0,
 };
 
+/// Bytes of a file to send.
+pub const FilePart = struct {
+    /// The system's own descriptor.
+    handle: u32,
+    offset: u64,
+    length: u32,
+};
+
 /// Room for one received datagram: its sender's abi.Address, then its bytes.
 pub const DatagramRoom = struct {
     pointer: [*]u8,

@@ -252,6 +252,30 @@ pub const Io = struct {
         return linux.sendmsg(socket.descriptor, &message, send_flags);
     }
 
+    pub fn send_file(io: *Io, socket: *Socket, id: u32, part: common.FilePart) common.SendResult {
+        assert(part.length > 0 and part.length <= constants.file_piece_bytes_max);
+        var position: i64 = @intCast(part.offset);
+        const sent = linux.sendfile(socket.descriptor, @intCast(part.handle), &position, part.length);
+        const code = linux.errno(sent);
+        switch (code) {
+            .SUCCESS => {
+                assert(sent <= part.length);
+                if (sent == 0) return .{ .status = .file_too_short };
+                if (sent == part.length) return .{ .bytes = part.length };
+            },
+            .AGAIN, .INTR, .NOBUFS, .NOMEM => {},
+            else => return .{ .status = errno_status.status_of(code), .system_error = @backingInt(code) },
+        }
+        // Fewer bytes than asked for: the buffer is full, or the file has ended, of which no edge would tell.
+        const armed = io.arm_write(socket, id, code != .AGAIN);
+        if (armed.failed()) return .{ .status = armed.status, .system_error = armed.system_error };
+        return .{ .status = .would_block, .bytes = if (code == .SUCCESS) @intCast(sent) else 0 };
+    }
+
+    pub fn send_later(io: *Io, socket: *Socket, id: u32) common.Result {
+        return io.arm_write(socket, id, true);
+    }
+
     /// The armed edge comes when the kernel's buffer empties; where nothing says that it is full, arming again
     /// reports the present state.
     fn arm_write(io: *Io, socket: *Socket, id: u32, again: bool) common.Result {

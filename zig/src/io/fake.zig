@@ -7,6 +7,7 @@ const abi = @import("../abi.zig");
 const common = @import("common.zig");
 const constants = @import("../constants.zig");
 const datagrams = @import("fake/datagrams.zig");
+const files = @import("fake/files.zig");
 const real_time = @import("fake/real_time.zig");
 const scale = @import("fake/scale.zig").scale;
 const system = @import("system.zig").system;
@@ -224,6 +225,22 @@ pub const Io = struct {
             return .{ .status = .would_block, .bytes = taken };
         }
         return .{ .bytes = taken };
+    }
+
+    pub fn send_file(self: *Io, socket: *Socket, id: u32, part: common.FilePart) common.SendResult {
+        const network = &self.network;
+        const endpoint = network.at(socket.endpoint);
+        std.debug.assert(endpoint.id == id and endpoint.kind == .connection and part.length > 0);
+        std.debug.assert(part.length <= constants.file_piece_bytes_max);
+        std.debug.assert(!endpoint.send_waits or !network.faults.completion_style);
+        if (endpoint.end_sent) return .{ .status = .broken_pipe };
+        if (!endpoint.reset and network.happens(network.faults.reset)) network.break_connection(socket.endpoint);
+        if (endpoint.reset) return .{ .status = .connection_reset };
+        return files.send(network, socket.endpoint, part);
+    }
+
+    pub fn send_later(self: *Io, socket: *Socket, _: u32) common.Result {
+        return files.send_later(&self.network, socket.endpoint);
     }
 
     /// The kernel goes on reading these spans, the first from `skip` on.

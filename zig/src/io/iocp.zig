@@ -95,6 +95,14 @@ pub const Io = struct {
         return transfer.send(&io.port, socket, spans);
     }
 
+    pub fn send_file(io: *Io, socket: *Socket, _: u32, part: common.FilePart) common.SendResult {
+        return transfer.send_file(&io.port, socket, part);
+    }
+
+    pub fn send_later(io: *Io, socket: *Socket, _: u32) common.Result {
+        return transfer.send_later(&io.port, socket);
+    }
+
     /// The system has no count; sends are short enough for their ends to show progress.
     pub fn unacknowledged(_: *Io, _: *Socket) u32 {
         return 0;
@@ -248,6 +256,7 @@ pub const Io = struct {
                 datagram.complete_send(socket)
             else
                 transfer.complete_send(socket),
+            .file => transfer.complete_file(socket),
             .connect => connecting.complete(&io.port, socket),
             .accept, .poll, .none => null,
         };

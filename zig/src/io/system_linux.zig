@@ -28,6 +28,8 @@ pub const descriptor_limit = @import("descriptors_linux.zig").limit;
 pub const notice = @import("notice_linux.zig");
 /// Names that mean something to this process: network interfaces, its current folder.
 pub const names = @import("names_linux.zig");
+/// Files that connections send.
+pub const file = @import("file_linux.zig");
 /// The last message of a process that stops at a bug of the library.
 pub const last_words = @import("last_words_linux.zig");
 
@@ -36,6 +38,7 @@ test {
     _ = @import("descriptors_linux.zig");
     _ = @import("epoll_test.zig");
     _ = @import("errno_status.zig");
+    _ = @import("file_linux.zig");
     _ = @import("listen_queue_linux.zig");
     _ = @import("meeting_linux.zig");
     _ = @import("notice_linux.zig");

@@ -28,6 +28,8 @@ pub const descriptor_limit = @import("descriptors_windows.zig").limit;
 pub const notice = @import("notice_windows.zig");
 /// Names that mean something to this process: network interfaces, its current folder.
 pub const names = @import("names_windows.zig");
+/// Files that connections send.
+pub const file = @import("file_windows.zig");
 /// The last message of a process that stops at a bug of the library.
 pub const last_words = @import("last_words_windows.zig");
 

@@ -5,6 +5,7 @@ const std = @import("std");
 const crowds = @import("test/crowds.zig");
 const datagrams = @import("test/datagrams.zig");
 const engine = @import("test/engine.zig");
+const files = @import("test/files.zig");
 const handing = @import("test/handing.zig");
 const io = @import("../io.zig");
 const life = @import("test/life.zig");
@@ -54,7 +55,7 @@ fn run_case_over(comptime case: anytype, sizes: Sizes, seed: u32, unix: bool) !v
 
 /// The cases that do not ask for an address, over Unix sockets.
 fn over_unix_sockets(seed: u32) !void {
-    inline for (.{ transfer, life, crowds, handing, unix_cases }) |module| {
+    inline for (.{ transfer, life, crowds, handing, files, unix_cases }) |module| {
         inline for (@typeInfo(module).@"struct".decl_names) |name| {
             run_case_over(@field(module, name), .{}, seed, true) catch |failure| switch (failure) {
                 error.SkipZigTest => {},
@@ -129,6 +130,17 @@ test "the loop itself" {
 
 test "handing over" {
     try on_each_seed(handing_over);
+}
+
+fn sending_files(seed: u32) !void {
+    try run(.{files}, .{}, seed);
+    try run(.{files}, tight, seed);
+}
+
+test "files" {
+    try on_each_seed(sending_files);
+    if (!io.is_fake) return;
+    for (14..100) |seed| if (seed % 2 == 1) try sending_files(@intCast(seed));
 }
 
 test "crowds" {

@@ -150,6 +150,23 @@ pub const wsaid_connectex: Guid = .{
     .data4 = .{ 0x8e, 0xe9, 0x76, 0xe5, 0x8c, 0x74, 0x06, 0x3e },
 };
 
+pub const wsaid_transmitfile: Guid = .{
+    .data1 = 0xb5367df0,
+    .data2 = 0xcbac,
+    .data3 = 0x11cf,
+    .data4 = .{ 0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 },
+};
+
+pub const TransmitFile = *const fn (
+    socket: Socket,
+    file: Handle,
+    bytes: u32,
+    bytes_per_send: u32,
+    overlapped: *Overlapped,
+    buffers: ?*const anyopaque,
+    flags: u32,
+) callconv(.winapi) i32;
+
 pub const AcceptEx = *const fn (
     listener: Socket,
     accepted: Socket,
@@ -200,6 +217,43 @@ pub const FindData = extern struct {
     alternate_name: [14]u16,
 };
 pub const file_attribute_reparse_point: u32 = 0x400;
+pub const file_attribute_directory: u32 = 0x10;
+pub const invalid_file_attributes: u32 = 0xffff_ffff;
+
+pub const generic_read: u32 = 0x8000_0000;
+pub const file_share_read: u32 = 0x1;
+pub const file_share_write: u32 = 0x2;
+pub const file_share_delete: u32 = 0x4;
+pub const open_existing: u32 = 3;
+pub const file_flag_sequential_scan: u32 = 0x0800_0000;
+pub const file_type_disk: u32 = 0x1;
+
+/// BY_HANDLE_FILE_INFORMATION
+pub const FileInformation = extern struct {
+    attributes: u32,
+    /// FILETIME, which is aligned as its halves are.
+    created: u64 align(4),
+    accessed: u64 align(4),
+    written: u64 align(4),
+    volume: u32,
+    size_high: u32,
+    size_low: u32,
+    links: u32,
+    index: [2]u32,
+};
+
+pub extern "kernel32" fn CreateFileW(
+    name: [*:0]const u16,
+    access: u32,
+    sharing: u32,
+    attributes: ?*const anyopaque,
+    disposition: u32,
+    flags: u32,
+    template: ?Handle,
+) callconv(.winapi) Handle;
+pub extern "kernel32" fn GetFileAttributesW(name: [*:0]const u16) callconv(.winapi) u32;
+pub extern "kernel32" fn GetFileInformationByHandle(file: Handle, found: *FileInformation) callconv(.winapi) i32;
+pub extern "kernel32" fn GetFileType(file: Handle) callconv(.winapi) u32;
 
 pub extern "kernel32" fn FindFirstFileW(name: [*:0]const u16, found: *FindData) callconv(.winapi) Handle;
 pub extern "kernel32" fn FindClose(search: Handle) callconv(.winapi) i32;

@@ -62,6 +62,7 @@ fn of_socket(loop: *const Loop, index: u32, slot: *const Slot) ?[]const u8 {
     } else if (flags.waits_for_slot or flags.backs_off) return "loop: only listeners wait to accept";
     if ((slot.state == .listening) and !flags.is_listener) return "loop: only listeners listen";
     if (flags.shutdown_owed and !flags.shutdown_submitted) return "loop: only a shutdown that was asked for is owed";
+    if (flags.file_owed and slot.state != .leaving) return "loop: a file that has gone was reported";
     if (flags.error_reported and !flags.write_over) return "loop: a failed connection sends no more";
     return null;
 }

@@ -41,6 +41,7 @@ pub fn configure(configuration: *abi.Configuration) abi.Status {
     configuration.completion_offset = advance(&place, configuration.completion_records * @sizeOf(abi.Record));
     configuration.segment_holds_offset = advance(&place, configuration.segment_count * @sizeOf(u16));
     configuration.send_pending_offset = advance(&place, configuration.slots * @sizeOf(u32));
+    configuration.file_sent_offset = advance(&place, configuration.slots * @sizeOf(u64));
     configuration.shared_bytes = @intCast(place);
     assert(configuration.shared_bytes > @sizeOf(abi.Header));
     configuration.tables_bytes = @intCast(plan(configuration).end);
@@ -142,6 +143,7 @@ pub fn open(
     loop.slots = .init(slice(socket.Slot, base, places.slots, c.slots));
     loop.send_entries = .init(slice(socket.SendEntry, base, places.entries, c.send_entries));
     loop.send_pending = slice(u32, shared, c.send_pending_offset, c.slots).ptr;
+    loop.file_sent = slice(u64, shared, c.file_sent_offset, c.slots).ptr;
     const wheel_memory = slice(u8, base, places.timers, TimerWheel.memory_size(c.timers));
     loop.timers = .init(@alignCast(wheel_memory), c.timers, loop.io.now_ms());
     loop.listeners = slice(ListenerEntry, base, places.listeners, constants.listeners_max)[0..constants.listeners_max];

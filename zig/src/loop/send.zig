@@ -6,6 +6,7 @@ const abi = @import("../abi.zig");
 const close = @import("close.zig");
 const common = @import("../io/common.zig");
 const constants = @import("../constants.zig");
+const files = @import("../files.zig");
 const none = @import("../pool.zig").none;
 const send_queue = @import("send_queue.zig");
 const socket = @import("../socket.zig");
@@ -102,7 +103,7 @@ fn send_now(loop: *Loop, index: u32, slot: *Slot) void {
         const flags: abi.Flags = @bitCast(record.flags);
         notify = notify or flags.notify;
     }
-    assert(count > 0 and slot.queue_empty());
+    assert(count > 0 and slot.queue_empty() and !slot.flags.file_owed);
     slot.send_tag = submissions.at(head +% (count - 1)).tag;
     const result = loop.io.send(&slot.socket, id, spans[0..count]);
     assert(result.bytes <= bytes);
@@ -146,14 +147,21 @@ fn queue_rest(
 
 fn block(loop: *Loop, index: u32, slot: *Slot, bytes: u32) void {
     consume(loop, index, slot, bytes);
-    slot.flags.write_blocked = true;
-    slot.flags.send_owed = true;
+    wait(loop, index, slot);
     loop.count(.sends_partial, 1);
 }
 
-/// The kernel has taken the given number of bytes off the queue.
+/// A writable event will come.
+fn wait(loop: *Loop, index: u32, slot: *Slot) void {
+    slot.flags.write_blocked = true;
+    slot.flags.send_owed = true;
+    report_files(loop, index, slot);
+}
+
+/// The kernel has taken the given number of bytes off the queue: of a file, or of the spans before one.
 fn consume(loop: *Loop, index: u32, slot: *Slot, bytes: u32) void {
     loop.assert_pair(index, slot);
+    if (send_queue.first_file(loop, slot)) |entry| return consume_file(loop, index, slot, entry, bytes);
     // The number lies in shared memory: a wrong one may mislead TypeScript, but nothing here.
     loop.send_pending[index] -|= bytes;
     slot.send_reported +%= bytes;
@@ -162,20 +170,67 @@ fn consume(loop: *Loop, index: u32, slot: *Slot, bytes: u32) void {
     send_queue.consume(loop, slot, bytes);
 }
 
+fn consume_file(loop: *Loop, index: u32, slot: *Slot, entry: *socket.SendEntry, bytes: u32) void {
+    assert(bytes <= entry.file_length());
+    loop.file_sent[index] +%= bytes;
+    loop.count(.bytes_sent, bytes);
+    loop.count_role(.bytes_sent_server, slot, bytes);
+    entry.advance_file(bytes);
+    if (entry.file_length() > 0) return;
+    send_queue.drop_first(loop, slot);
+    loop.count(.files_sent, 1);
+    slot.flags.file_owed = true;
+}
+
+/// Takes bytes of a file behind everything submitted before.
+pub fn submit_file(loop: *Loop, record: *const abi.Record) abi.Status {
+    const slot = loop.find(record.id) orelse return .invalid_id;
+    if (slot.state != .open or slot.flags.shutdown_submitted or slot.flags.is_datagram) return .invalid_state;
+    // What was promised of the file is counted by who submitted it.
+    if (slot.flags.write_over) return .ok;
+    const status = check_file(loop, record);
+    if (status != .ok) {
+        // Anything further would follow a gap in the stream.
+        slot.flags.write_over = true;
+        return status;
+    }
+    send_queue.append_file(loop, slot, record);
+    if (!slot.flags.write_blocked) flush(loop, socket.slot_of(record.id), slot);
+    return .ok;
+}
+
+/// Ok: the file is held for this send.
+fn check_file(loop: *Loop, record: *const abi.Record) abi.Status {
+    const offset = @as(u64, record.system_error) << 32 | record.offset;
+    const length = @as(u64, record.argument) << 32 | record.length;
+    if (length == 0 or length > std.math.maxInt(i64) or offset > std.math.maxInt(i64) - length)
+        return .invalid_argument;
+    if (loop.send_entries.free_count() == 0) return .send_entries_exhausted;
+    return if (files.table.hold(record.segment)) .ok else .invalid_argument;
+}
+
 /// The blocked send may continue, was accepted in part meanwhile, or failed.
 pub fn handle_writable(loop: *Loop, index: u32, slot: *Slot, event: *const common.Event) void {
     slot.flags.write_blocked = false;
     consume(loop, index, slot, event.bytes);
     // The socket is closed; only the count of what the kernel took matters.
     if (slot.state == .leaving) return;
-    if (event.status != .ok) return fail(loop, index, slot, .send, event.status, event.system_error);
+    if (event.status != .ok) {
+        const operation: abi.Operation = if (send_queue.first_file(loop, slot) == null) .send else .send_file;
+        return fail(loop, index, slot, operation, event.status, event.system_error);
+    }
     flush(loop, index, slot);
 }
 
 fn flush(loop: *Loop, index: u32, slot: *Slot) void {
     const id = loop.id_of(index, slot);
     var spans: [constants.send_spans_max]common.Span = undefined;
+    var file_bytes: u32 = constants.file_piece_bytes_max;
     while (!slot.queue_empty()) {
+        if (send_queue.first_file(loop, slot)) |entry| {
+            if (!flush_file(loop, index, slot, entry, &file_bytes)) return;
+            continue;
+        }
         const count = gather(loop, slot, &spans);
         assert(count > 0);
         const result = loop.io.send(&slot.socket, id, spans[0..count]);
@@ -194,6 +249,35 @@ fn flush(loop: *Loop, index: u32, slot: *Slot) void {
     finish_queue(loop, index, slot);
 }
 
+/// Sends of the file that is first, within what is left for this turn. False: a writable event will come, or the
+/// connection has failed.
+fn flush_file(loop: *Loop, index: u32, slot: *Slot, entry: *const socket.SendEntry, left: *u32) bool {
+    const id = loop.id_of(index, slot);
+    if (left.* == 0) {
+        const later = loop.io.send_later(&slot.socket, id);
+        if (later.failed()) {
+            fail(loop, index, slot, .send_file, later.status, later.system_error);
+        } else {
+            wait(loop, index, slot);
+        }
+        return false;
+    }
+    const length: u32 = @intCast(@min(entry.file_length(), left.*));
+    const handle = files.table.handle_of(entry.file);
+    const part: common.FilePart = .{ .handle = handle, .offset = entry.file_offset(), .length = length };
+    const result = loop.io.send_file(&slot.socket, id, part);
+    assert(result.bytes <= length);
+    loop.count(.sends, 1);
+    loop.count_role(.sends_server, slot, 1);
+    left.* -= result.bytes;
+    switch (result.status) {
+        .ok => consume(loop, index, slot, length),
+        .would_block => block(loop, index, slot, result.bytes),
+        else => fail(loop, index, slot, .send_file, result.status, result.system_error),
+    }
+    return result.status == .ok;
+}
+
 fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Span) u32 {
     assert(!slot.queue_empty());
     var position = slot.send_first;
@@ -202,6 +286,7 @@ fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Spa
     var count: u32 = 0;
     while (position != none and count < spans.len) : (count += 1) {
         const entry = &loop.send_entries.elements[position];
+        if (entry.file != 0) break;
         const length = entry.length - skip;
         if (count > 0 and bytes +| length > constants.segments_bytes_max) break;
         spans[count] = .{
@@ -218,6 +303,7 @@ fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Spa
 /// Everything submitted is with the kernel: what waited for that happens now, in the order it was asked for.
 pub fn finish_queue(loop: *Loop, index: u32, slot: *Slot) void {
     assert(slot.queue_empty() and !slot.flags.write_blocked);
+    report_files(loop, index, slot);
     if (slot.flags.send_owed) report(loop, index, slot);
     if (slot.flags.shutdown_owed) shut(loop, index, slot);
     if (slot.state == .flushing) close.close_now(loop, index, slot);
@@ -233,6 +319,13 @@ fn report(loop: *Loop, index: u32, slot: *Slot) void {
     slot.send_reported = 0;
 }
 
+/// One or more files have gone whole.
+fn report_files(loop: *Loop, index: u32, slot: *Slot) void {
+    if (!slot.flags.file_owed) return;
+    slot.flags.file_owed = false;
+    loop.complete(.send_file, .{ .id = loop.id_of(index, slot) });
+}
+
 /// The connection is broken, which is reported once. The close that must follow releases the queue.
 pub fn fail(
     loop: *Loop,
@@ -244,6 +337,7 @@ pub fn fail(
 ) void {
     assert(status != .ok and status != .would_block);
     const id = loop.id_of(index, slot);
+    report_files(loop, index, slot);
     slot.flags.read_over = true;
     slot.flags.write_over = true;
     if (!slot.flags.error_reported) {

@@ -75,6 +75,7 @@ fn dispatch(loop: *Loop, operation: abi.Operation, record: *const abi.Record) ab
         },
         .datagram_open => datagram.submit_open(loop, record),
         .membership => datagram.submit_membership(loop, record),
+        .send_file => send.submit_file(loop, record),
         // Sends were taken before; the others are completions only.
         .none, .accept, .receive, .send, .wake, .datagram_receive, .datagram_send => .invalid_argument,
     };

@@ -24,6 +24,9 @@ pub const Faults = struct {
     accept_aborted: u8 = 0,
     /// A connect ends with an error.
     connect_failed: u8 = 0,
+    /// A file cannot be read, or ends before the bytes that are asked for.
+    file_fails: u8 = 0,
+    file_shrinks: u8 = 0,
     /// A datagram does not arrive, arrives twice, or after those sent behind it.
     datagram_lost: u8 = 0,
     datagram_doubled: u8 = 0,
@@ -49,6 +52,10 @@ pub const Faults = struct {
             faults.reset = rate(random, 3);
             faults.accept_aborted = rate(random, 32);
             faults.connect_failed = rate(random, 32);
+        }
+        if (seed % 2 == 0) {
+            faults.file_fails = rate(random, 3);
+            faults.file_shrinks = rate(random, 3);
         }
         faults.datagram_lost = rate(random, 64);
         faults.datagram_doubled = rate(random, 64);

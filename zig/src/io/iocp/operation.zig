@@ -9,7 +9,7 @@ const windows = @import("../windows.zig");
 const status = @import("status.zig");
 const assert = std.debug.assert;
 
-pub const Kind = enum(u8) { none = 0, receive, send, connect, accept, poll };
+pub const Kind = enum(u8) { none = 0, receive, send, file, connect, accept, poll };
 
 pub const Operation = struct {
     overlapped: windows.Overlapped,
@@ -66,7 +66,7 @@ pub const Began = struct {
 pub const Socket = struct {
     /// Zero-byte receive: readiness.
     receive: Operation,
-    /// A gathered send, or before any the connect.
+    /// A gathered send or a piece of a file, or before any the connect.
     send: Operation,
     /// Set for a listener only.
     listener: ?*Listener,

@@ -25,6 +25,7 @@ pub const Port = struct {
     handle: windows.Handle,
     accept_ex: windows.AcceptEx,
     connect_ex: windows.ConnectEx,
+    transmit_file: windows.TransmitFile,
     accept_addresses: windows.GetAcceptExSockaddrs,
     /// The driver of all sockets, which is asked for readiness; opened by the first who asks.
     sockets_device: ?windows.Handle,
@@ -100,7 +101,9 @@ pub const Port = struct {
         if (accept_ex.failed()) return accept_ex;
         const accept_addresses = extension(probe, &windows.wsaid_getacceptexsockaddrs, &port.accept_addresses);
         if (accept_addresses.failed()) return accept_addresses;
-        return extension(probe, &windows.wsaid_connectex, &port.connect_ex);
+        const connect_ex = extension(probe, &windows.wsaid_connectex, &port.connect_ex);
+        if (connect_ex.failed()) return connect_ex;
+        return extension(probe, &windows.wsaid_transmitfile, &port.transmit_file);
     }
 
     /// A socket belongs to one port for good: a second loop cannot take what a first one has attached.

@@ -18,9 +18,12 @@ pub const SystemError = enum(u32) {
     access_denied = 5,
     invalid_handle = 6,
     not_enough_memory = 8,
+    handle_eof = 38,
     outofmemory = 14,
     net_name_deleted = 64,
     semaphore_timeout = 121,
+    invalid_name = 123,
+    bad_path = 161,
     invalid_parameter = 87,
     operation_aborted = 995,
     io_pending = 997,
@@ -77,7 +80,8 @@ pub const SystemError = enum(u32) {
 pub fn status_of(number: u32) abi.Status {
     return switch (@as(SystemError, @fromBackingInt(number))) {
         .success => .ok,
-        .file_not_found, .path_not_found => .not_found,
+        .file_not_found, .path_not_found, .invalid_name, .bad_path => .not_found,
+        .handle_eof => .file_too_short,
         .too_many_open_files, .wsa_too_many_files, .wsa_process_limit => .descriptors_exhausted,
         .access_denied, .wsa_access => .access_denied,
         .not_enough_memory, .outofmemory => .out_of_memory,

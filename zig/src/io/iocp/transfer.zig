@@ -141,9 +141,51 @@ fn call(port: *Port, socket: *Socket, buffers: []windows.WsaBuffer, total: u32) 
     }
 }
 
+/// One piece of a file at a time, from where the OVERLAPPED says, so that many connections share the file's handle.
+pub fn send_file(port: *Port, socket: *Socket, part: common.FilePart) common.SendResult {
+    assert(part.length > 0 and part.length <= constants.file_piece_bytes_max);
+    if (socket.handle == 0) return .{ .status = .not_connected };
+    if (socket.send.pending) return .{ .status = .would_block };
+    const file = windows.handle_of(part.handle) orelse return .{ .status = .invalid_argument };
+    const overlapped = socket.send.begin(.file);
+    overlapped.offset = @truncate(part.offset);
+    overlapped.offset_high = @truncate(part.offset >> 32);
+    const succeeded = port.transmit_file(socket.handle, file, part.length, 0, overlapped, null, 0) != 0;
+    const began = socket.send.began(succeeded, socket.flags.skips);
+    switch (began.state) {
+        .pending => return .{ .status = .would_block },
+        .failed => return .{ .status = status.status_of(began.number), .system_error = began.number },
+        .done => {
+            const sent = socket.send.bytes();
+            if (sent == 0) return .{ .status = .file_too_short };
+            return if (sent < part.length) go_on_later(port, socket, sent) else .{ .bytes = sent };
+        },
+    }
+}
+
+pub fn send_later(port: *Port, socket: *Socket) common.Result {
+    assert(!socket.send.pending);
+    _ = socket.send.begin(.send);
+    return port.post(&socket.send);
+}
+
+/// The packet of a piece of a file. None of its bytes are there where it succeeds with nothing.
+pub fn complete_file(socket: *const Socket) common.Event {
+    const number = socket.send.number();
+    const bytes = socket.send.bytes();
+    const ended = number == 0 and bytes == 0;
+    return .{
+        .kind = .writable,
+        .id = socket.id,
+        .status = if (ended) .file_too_short else status.status_of(number),
+        .system_error = number,
+        .bytes = bytes,
+    };
+}
+
 /// An empty success as packet lets the caller continue behind the bytes that were taken.
 fn go_on_later(port: *Port, socket: *Socket, sent: u32) common.SendResult {
-    socket.send.overlapped = .{};
+    _ = socket.send.begin(.send);
     const posted = port.post(&socket.send);
     if (posted.failed()) return .{ .status = posted.status, .system_error = posted.system_error };
     return .{ .status = .would_block, .bytes = sent };

@@ -148,7 +148,7 @@ pub const Harness = struct {
             .offset = submission.offset,
             .length = submission.length,
             .tag = self.tag,
-            .system_error = 0,
+            .system_error = submission.system_error,
             .argument = submission.argument,
         };
         self.header.submission_tail +%= 1;
@@ -203,6 +203,10 @@ pub const Harness = struct {
             .send => if (self.peer_or_null(record.id)) |peer| {
                 peer.send_completions += 1;
                 if (status != .ok) peer.send_status = status;
+            },
+            .send_file => if (self.peer_or_null(record.id)) |peer| {
+                peer.file_completions += 1;
+                if (status != .ok) peer.file_status = status;
             },
             .shutdown_write => if (self.peer_or_null(record.id)) |peer| {
                 peer.shutdowns += 1;
@@ -307,6 +311,31 @@ pub const Harness = struct {
         self.sends_this_turn += 1;
         peer.sent += count;
         return count;
+    }
+
+    /// Submits further bytes of the peer's stream out of a file with at least `length` and 251 bytes of every stream;
+    /// false where there is no room.
+    pub fn send_file(self: *Harness, id: u32, file: u32, length: u64) !bool {
+        if (length == 0 or !self.can_send()) return false;
+        const peer = self.peer_of(id);
+        // Streams repeat themselves, and so does the file.
+        const offset = peer.sent % 251;
+        _ = try self.submit_file(id, file, offset, length);
+        self.sends_this_turn += 1;
+        peer.sent += length;
+        return true;
+    }
+
+    pub fn submit_file(self: *Harness, id: u32, file: u32, offset: u64, length: u64) !u32 {
+        return self.submit(.{
+            .operation = .send_file,
+            .id = id,
+            .segment = file,
+            .offset = @truncate(offset),
+            .system_error = @truncate(offset >> 32),
+            .length = @truncate(length),
+            .argument = @truncate(length >> 32),
+        });
     }
 
     /// Submits as much as fits now, until the peer has sent `total` bytes.

@@ -41,6 +41,8 @@ pub const Peer = struct {
     read_status: abi.Status = .ok,
     send_status: abi.Status = .ok,
     send_completions: u32 = 0,
+    file_completions: u32 = 0,
+    file_status: abi.Status = .ok,
     shutdowns: u32 = 0,
     closes: u32 = 0,
     unsent: u32 = 0,
@@ -55,6 +57,8 @@ pub const Submission = struct {
     offset: u32 = 0,
     length: u32 = 0,
     argument: u32 = 0,
+    /// High half of a file's position.
+    system_error: u32 = 0,
 };
 
 /// Byte of every stream at a position: 251 is prime, so no buffer size hides a shift.
