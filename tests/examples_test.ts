@@ -2,9 +2,11 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { listen } from "../src/mod.ts";
+import { httpClient } from "../src/client.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
 import { Folder, runCommand } from "./helpers/folder.ts";
 import { hashOf } from "./helpers/hash.ts";
+import { HttpScript, ok } from "./helpers/http_script.ts";
 import { type Log, TestServer } from "./helpers/log.ts";
 import {
   closedPort,
@@ -19,7 +21,7 @@ import { freePort } from "./helpers/pool.ts";
 import { type Child, runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
 import { pathOf, runtime, scaled, system } from "./helpers/runtime.ts";
-import { delay, standsStill, until, within } from "./helpers/wait.ts";
+import { delay, errorOf, standsStill, until, within } from "./helpers/wait.ts";
 import { importsOf } from "./house/direction.ts";
 import { readSources } from "./house/files.ts";
 
@@ -341,6 +343,44 @@ describe("examples/pool_proxy.ts", () => {
     await peer.write("anybody?\n");
     expect(await readAllText(peer)).toBe("the target does not answer\n");
     peer.close();
+  });
+});
+
+describe("examples/reverse_proxy.ts", () => {
+  it("passes requests and answers on, streamed both ways, without the fields of one connection", async () => {
+    const body = new Random(7).fill(new Uint8Array(scaled(3_000_000, 300_000)));
+    await using target = new HttpScript((connection, { method, target, bodyHash }) => {
+      if (target === "/late") return void connection.abort();
+      if (target === "/cut") return void connection.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart");
+      const text = method === "HEAD" ? "" : `${target} ${bodyHash.digest()}`;
+      connection.write(ok(text, "X-A: b", "X-Own: c", "Connection: x-own", "Keep-Alive: timeout=5"));
+    });
+    const { child, port } = await start("reverse_proxy", "0", target.origin);
+    await using _ = child;
+    await using client = httpClient();
+    const url = `http://127.0.0.1:${port}`;
+    const parts = async function* () {
+      for (let at = 0; at < body.length; at += 50_000) {
+        yield await Promise.resolve(body.subarray(at, at + 50_000));
+      }
+    };
+    for (const sent of [body, parts()]) {
+      const headers = { connection: "close", te: "trailers", "x-c": "d" };
+      const answer = await client.request({ url: `${url}/a?b=c`, method: "POST", body: sent, headers });
+      expect([answer.status, await answer.text()]).toEqual([200, `/a?b=c ${hashOf(body)}`]);
+      expect([answer.headers.get("x-a"), answer.headers.has("x-own")]).toEqual(["b", false]);
+      const { fields } = target.asked.at(-1)!;
+      expect([fields.get("x-c"), fields.get("x-forwarded-for"), fields.get("te"), fields.get("connection")])
+        .toEqual(["d", "127.0.0.1", undefined, undefined]);
+    }
+    expect((await client.request({ url, method: "HEAD" })).status).toBe(200);
+    const failed = await client.request({ url: `${url}/late`, method: "POST" });
+    expect(failed.status).toBe(502);
+    expect(await failed.text()).toContain("before an answer");
+    // A part is never taken for all of the body.
+    const cut = await errorOf(async () => await (await client.request(`${url}/cut`)).text());
+    expect(String(cut)).toContain("the connection ended");
+    await stop(child);
   });
 });
 
