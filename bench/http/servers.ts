@@ -29,6 +29,7 @@ export const OURS = "ringport-";
 /** The runtimes this project runs on. */
 export const RUNTIMES = ["bun", "deno"];
 
+const HERE = new URL(".", import.meta.url).pathname;
 /** Kinds that are answered with bytes made beforehand. */
 const FIXED: Kind[] = ["hello", "body", "download", "upload"];
 const SMALL: Kind[] = ["hello", "json", "work"];
@@ -37,6 +38,12 @@ type Runner = string[] | undefined;
 
 function script(name: string, runner: Runner, path: string, style: string[], kinds: Kind[]): HttpServer {
   return { name, kinds, command: runner && (({ kind }) => [...runner, path, ...style, kind]) };
+}
+
+function ours(runtime: string, runner: Runner): HttpServer[] {
+  return [
+    script(`${OURS}fast-${runtime}`, runner, `${HERE}server_fast.ts`, [], KINDS),
+  ];
 }
 
 function constant({ epollHttp }: HttpPrograms): HttpServer {
@@ -76,6 +83,8 @@ export function allServers(programs: HttpPrograms, port: () => number): HttpServ
   const denoServe = `${PEERS}/deno_serve.ts`;
   return [
     constant(programs),
+    ...ours("bun", bun),
+    ...ours("deno", deno),
     ...natives(programs, port),
     script("bun-serve", bun, bunServe, ["sync"], KINDS),
     script("bun-static", bun, bunServe, ["static"], ["hello", "json", "body"]),
