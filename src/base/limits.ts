@@ -5,10 +5,10 @@
  */
 
 /**
- * Bytes buffered for one connection above which `write` answers "queued": Node's and Bun's usual socket
- * buffer.
+ * Bytes buffered for one connection above which `write` answers "queued": the longest receive, so that one
+ * that is sent back at once is not called slow.
  */
-export const highWaterMarkDefaultBytes = 64 * 1024;
+export const highWaterMarkDefaultBytes = 128 * 1024;
 
 /** Bytes buffered at or under which `drain` is called: far enough below the high mark not to flap. */
 export const lowWaterMarkDefaultBytes = 16 * 1024;
@@ -126,7 +126,7 @@ export const pinnedShare = 0.5;
 export const segmentBudgetShareMin = 8;
 
 /** Segments a connection may have in flight when the ring is more than half held: one full receive. */
-export const inFlightSegmentsMin = 16;
+export const inFlightSegmentsMin = 32;
 
 /**
  * Part of a segment up to which a window is copied when segments are scarce: a peer that does not read then

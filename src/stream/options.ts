@@ -68,7 +68,7 @@ export const behaviourRows = {
     markBytes,
     highWaterMarkDefaultBytes,
     'buffered bytes above which write returns "queued"',
-    "the usual size of a socket's buffer",
+    'the longest receive, so that an echo of it is "sent"',
   ),
   lowWaterMark: row(
     markBytes,

@@ -135,7 +135,7 @@ export interface ConnectionOptions<D = undefined> {
   sendBuffer?: number;
   /** Type of service, 0 to 255, where the system has it. */
   typeOfService?: number;
-  /** Bytes buffered above which `write` answers "queued". 65,536 by default. */
+  /** Bytes buffered above which `write` answers "queued". 131,072 by default. */
   highWaterMark?: number;
   /** Bytes buffered at which `drain` is called. 16,384 by default. */
   lowWaterMark?: number;

@@ -73,7 +73,7 @@ export interface UdpSocketOptions<D = undefined> {
   receiveBuffer?: number;
   /** Bytes of the kernel's send buffer; the system's own by default. */
   sendBuffer?: number;
-  /** Bytes waiting above which `send` answers "queued". 65,536 by default. */
+  /** Bytes waiting above which `send` answers "queued". 131,072 by default. */
   highWaterMark?: number;
   /** Bytes waiting at which `drain` is called. 16,384 by default. */
   lowWaterMark?: number;

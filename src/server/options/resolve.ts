@@ -75,13 +75,16 @@ function resolveListener(flat: FlatOptions, shared: FlatOptions, name: string): 
     return inherited ?? rows[path].fallback;
   });
   own.set("name", flat.get("name") ?? name);
-  // Who sets only the high mark has not asked for a low one above it.
-  if (!flat.has("lowWaterMark") && !shared.has("lowWaterMark")) lowerLowMark(own);
+  // Who sets only the limit or the high mark has not asked for a mark above it.
+  const isGiven = (path: string) => flat.has(path) || shared.has(path);
+  if (!isGiven("highWaterMark")) lower(own, "highWaterMark", "bufferLimit");
+  if (!isGiven("lowWaterMark")) lower(own, "lowWaterMark", "highWaterMark");
   return nested(own) as unknown as ResolvedListenerOptions;
 }
 
-function lowerLowMark(own: FlatOptions): void {
-  own.set("lowWaterMark", Math.min(own.get("lowWaterMark") as number, own.get("highWaterMark") as number));
+/** Lowers the mark `path` to another option that it must not exceed. */
+function lower(own: FlatOptions, path: string, bound: string): void {
+  own.set(path, Math.min(own.get(path) as number, own.get(bound) as number));
 }
 
 function resolveListeners(options: FlatOptions): ResolvedListenerOptions[] {
@@ -120,7 +123,8 @@ function resolveUdp(options: FlatOptions): ResolvedUdpOptions[] {
       return shared ?? udpOptionTable[path as keyof typeof udpOptionTable].fallback;
     });
     own.set("name", flat.get("name") ?? (entries.length === 1 ? singleUdpName : String(index)));
-    if (!flat.has("lowWaterMark")) lowerLowMark(own);
+    if (!flat.has("highWaterMark")) lower(own, "highWaterMark", "bufferLimit");
+    if (!flat.has("lowWaterMark")) lower(own, "lowWaterMark", "highWaterMark");
     return nested(own) as unknown as ResolvedUdpOptions;
   });
 }

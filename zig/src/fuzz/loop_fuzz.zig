@@ -5,6 +5,7 @@
 
 const std = @import("std");
 const abi = @import("../abi.zig");
+const constants = @import("../constants.zig");
 const dialogue = @import("../io/test/dialogue.zig");
 const close = @import("../loop/close.zig");
 const files = @import("../files.zig");
@@ -85,7 +86,7 @@ fn random_sizes(random: std.Random) Sizes {
         .completions_per_turn = random.intRangeAtMost(u32, 1, 64),
         .headroom = random.uintLessThan(u32, 100),
         .tailroom = random.uintLessThan(u32, 100),
-        .receive_run_segments = random.intRangeAtMost(u32, 1, 16),
+        .receive_run_segments = random.intRangeAtMost(u32, 1, constants.receive_run_segments_max),
     };
 }
 

@@ -32,7 +32,8 @@ pub fn configure(configuration: *abi.Configuration) abi.Status {
     // A ring asked for smaller than a default turn means smaller turns, not a refusal.
     const turn_max = @min(constants.completions_per_turn_default, configuration.completion_records);
     set_default(&configuration.completions_per_turn, turn_max);
-    set_default(&configuration.receive_run_segments, constants.receive_run_segments_max);
+    const run_max = @min(constants.receive_run_segments_max, @max(configuration.segment_count / 2, 1));
+    set_default(&configuration.receive_run_segments, run_max);
     if (!is_valid(configuration)) return .invalid_argument;
 
     var place: usize = @sizeOf(abi.Header);
@@ -193,7 +194,7 @@ test "sizes left out take their defaults and bad ones are refused" {
         .{ "completion_records", 100 },
         .{ "slots", constants.slots_max + 1 },
         .{ "headroom", 4096 },
-        .{ "receive_run_segments", 17 },
+        .{ "receive_run_segments", constants.receive_run_segments_max + 1 },
     }) |case| {
         var bad = configuration;
         @field(bad, case[0]) = case[1];
