@@ -47,11 +47,15 @@ pub fn parse(memory: Memory, bytes: []u8, position: u32, length: u32) u32 {
     const parameters = memory.parameters;
     const window = bytes[position..][0..length];
     const limits: head_file.Limits = .of(parameters);
-    if (still_incomplete(window, parameters.scanned, limits.head_bytes)) {
+    const is_response = parameters.kind == @backingInt(records.Http1Kind.responses);
+    // A start line that has no end yet is looked at once more where its target must have ended.
+    const start_line_max = limits.target_bytes + records.http1_method_bytes_max + 2;
+    const is_long = parameters.scanned <= start_line_max and length > start_line_max and !is_response;
+    if (!is_long and still_incomplete(window, parameters.scanned, limits.head_bytes)) {
         finish(parameters, .incomplete, 0, length);
         return 0;
     }
-    return if (parameters.kind == @backingInt(records.Http1Kind.responses))
+    return if (is_response)
         parse_responses(memory, window, position, &limits)
     else
         parse_requests(memory, window, position, &limits);

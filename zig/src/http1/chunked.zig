@@ -251,7 +251,7 @@ fn take_trailer_fields(section: *Cursor, builder: *head_file.Builder) Stop!void 
     }
 }
 
-/// Fields that decide where the message ends or for whom it is: RFC 9110, section 6.5.1.
+/// Fields that frame or route the message: RFC 9110, section 6.5.1.
 fn is_forbidden(id: Http1Field) bool {
     return id == .content_length or id == .transfer_encoding or id == .host or id == .connection or id == .trailer;
 }
@@ -307,7 +307,7 @@ test "a chunked body is the same in pieces of any length" {
     }
 }
 
-test "more spans than have room are told in several calls" {
+test "more spans than have room take several calls" {
     const text = comptime repeat("1\r\na\r\n", 40) ++ "0\r\n\r\n";
     var data: [64]u8 = undefined;
     var last: Result = undefined;

@@ -61,8 +61,8 @@ fn check_name(cursor: *Cursor, end: usize) Stop!void {
         return cursor.refuse(.name_invalid, token_end);
     }
     if (end == start) return cursor.refuse(.name_invalid, start);
-    if (end < bytes.len and bytes[end] == ':') return;
     if (end - start > records.http1_name_bytes_max) return cursor.refuse(.name_too_long, end - 1);
+    if (end < bytes.len and bytes[end] == ':') return;
     return error.Incomplete;
 }
 
@@ -98,6 +98,7 @@ test "what breaks a field line is refused at its byte" {
     try expect_refusal(.value_invalid, 3, "a: \x00");
     try expect_refusal(.value_invalid, 0x14, "a:                  \x7f");
     try expect_refusal(.name_too_long, 255, &@as([256]u8, @splat('a')));
+    try expect_refusal(.name_too_long, 255, &@as([256]u8, @splat('a')) ++ ": b\r\n");
 }
 
 test "each beginning of a good line is incomplete" {

@@ -130,7 +130,7 @@ fn refuse_method(cursor: *Cursor, end: usize) Stop {
     const byte = cursor.bytes[end];
     if (byte == '\n') return cursor.refuse(.line_feed_alone, end);
     if (byte == '\r' and end + 1 == cursor.bytes.len) return error.Incomplete;
-    if (byte == '\r') return cursor.refuse(.start_line_malformed, end);
+    if (byte == '\r') return cursor.refuse(.start_line_malformed, end + 1);
     return cursor.refuse(.method_invalid, end);
 }
 
@@ -164,7 +164,7 @@ fn take_other_version(cursor: *Cursor) Stop!bool {
     // What follows two digits decides whether this is a version at all.
     if (rest[version_bytes] != '\r' and rest[version_bytes] != ' ' and rest[version_bytes] != '\n')
         return cursor.refuse(.version_malformed, cursor.at + version_bytes);
-    if (rest[5] != '1') return cursor.refuse(.version_not_supported, cursor.at + 5);
+    if (rest[5] != '1') return cursor.refuse(.version_not_supported, cursor.at + version_bytes);
     cursor.at += version_bytes;
     return rest[7] == '0';
 }
