@@ -38,6 +38,9 @@ type Mode = (typeof Mode)[keyof typeof Mode];
 /** Bytes of the smallest buffer a body is collected in. */
 const collectedMin = 1024;
 
+const badStatus = 400;
+const tooLargeStatus = 413;
+
 /** Fields behind a body. */
 export type Trailers = ReadonlyArray<readonly [name: string, value: string]>;
 
@@ -62,6 +65,7 @@ export class BodyReader {
   readonly #owner: BodyOwner;
   #mode: Mode = Mode.unclaimed;
   #error: unknown = undefined;
+  #status = 0;
   /** Of `collect`. */
   #buffer: Uint8Array<ArrayBuffer> | undefined = undefined;
   #collected: PromiseWithResolvers<Uint8Array<ArrayBuffer>> | undefined = undefined;
@@ -104,6 +108,11 @@ export class BodyReader {
       default:
         return false;
     }
+  }
+
+  /** What a client is answered whose body has failed with this; 0 for anything else. */
+  statusOf(thrown: unknown): number {
+    return thrown === this.#error ? this.#status : 0;
   }
 
   get discarded(): boolean {
@@ -201,7 +210,7 @@ export class BodyReader {
     this.received += length;
     this.left -= length;
     if (this.received > this.limit) {
-      this.fail(bodyTooLarge(this.limit, this.#owner.connectionId));
+      this.fail(bodyTooLarge(this.limit, this.#owner.connectionId), tooLargeStatus);
       return false;
     }
     switch (this.#mode) {
@@ -230,15 +239,16 @@ export class BodyReader {
   }
 
   /** It will not come whole: the client has left, it is too large, or it is malformed. */
-  fail(error: Error): void {
+  fail(error: Error, status: number): void {
     if (this.over) return;
     this.over = true;
+    this.#status = status;
     this.#fail(error);
   }
 
   /** The client has left. */
   leave(): void {
-    this.fail(bodyIncomplete(this.received, this.#owner.connectionId));
+    this.fail(bodyIncomplete(this.received, this.#owner.connectionId), badStatus);
   }
 
   #fail(error: unknown): void {

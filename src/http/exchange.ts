@@ -21,6 +21,7 @@ import { Pipeline, type PipelineOwner, type QueuedAnswer } from "./pipeline.ts";
 import { checkReason, checkStatus, hasBody, Prepared } from "./prepared.ts";
 import { Field, HeadFlag, headWords, Method } from "./records.ts";
 import { ServerRequest } from "./request.ts";
+import { reasonOf } from "./status_text.ts";
 import type { ServingLoop } from "./serving_loop.ts";
 import { BodyFraming, ConnectionField, ContentType, type HeadFacts } from "./templates.ts";
 import type {
@@ -189,23 +190,26 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     return true;
   }
 
-  /** The callback has returned without a promise. True where its answer is given and written. */
-  callbackEnded(): boolean {
+  /** The callback has returned without a promise. */
+  callbackEnded(): void {
     this.#inCallback = false;
     if (this.#step === Step.fresh) this.fail(wrongState("request", noAnswerText, this.#connection.id));
-    if (this.#inPipeline) {
-      this.request.headRecord.detach();
-      return false;
-    }
-    this.#retire();
-    return this.#step === Step.over;
+    if (this.#inPipeline) this.request.headRecord.detach();
+    else this.#retire();
+  }
+
+  /** It was answered without waiting for its turn. */
+  get wasGivenAtOnce(): boolean {
+    return this.#step === Step.over && !this.#inPipeline;
   }
 
   /** The callback has thrown. */
   fail(thrown: unknown): void {
     const connection = this.#connection;
     if (this.#step === Step.lost) return;
-    this.#owner.report(connection, thrown);
+    // A body that did not come as it should is the client's failure.
+    const bodyStatus = this.request.reader?.statusOf(thrown) ?? 0;
+    if (bodyStatus === 0) this.#owner.report(connection, thrown);
     if (this.#step === Step.streaming) {
       this.bodyWriter?.lose();
       return connection.cut("error", thrown instanceof Error ? thrown : undefined);
@@ -213,11 +217,9 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     if (this.#step > Step.waiting) return;
     this.fields.clear();
     this.reason = undefined;
-    this.statusCode = 500;
-    const { development } = connection.config.loop;
-    const text = development && thrown instanceof Error
-      ? thrown.stack ?? String(thrown)
-      : "Internal Server Error";
+    this.statusCode = bodyStatus === 0 ? 500 : bodyStatus;
+    const isShown = connection.config.loop.development && bodyStatus === 0 && thrown instanceof Error;
+    const text = isShown ? thrown.stack ?? String(thrown) : reasonOf(this.statusCode);
     this.send(`${text}\n`);
   }
 

@@ -192,10 +192,8 @@ export class Serving<D> implements ExchangeOwner<D> {
 
   /** The callback has returned, and the exchange is not over with it, or the connection is. */
   #after(core: StreamConnection<D>, exchange: Exchange<D>, result: unknown): void {
-    if (result !== undefined && exchange.follow(result)) return;
-    const { last } = exchange;
-    if (!exchange.callbackEnded() || !last) return;
-    // Answered at once, as the last one.
+    if (result === undefined || !exchange.follow(result)) exchange.callbackEnded();
+    if (!exchange.last || !exchange.wasGivenAtOnce) return;
     const pipeline = this.pipelineOf(core);
     pipeline.deaf = true;
     pipeline.settle();
@@ -451,7 +449,8 @@ export class Serving<D> implements ExchangeOwner<D> {
       return position + parser.consumed - length;
     }
     if (outcome === Outcome.refused) {
-      body.fail(refusedRequest(refusals[parser.refusal].status, refusals[parser.refusal].reason, 0));
+      const { status, reason } = refusals[parser.refusal];
+      body.fail(refusedRequest(status, reason, 0), status);
       return -1;
     }
     pending.add(ring, position, end);
@@ -471,7 +470,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { status, reason } = refusals[parser.refusal];
     const error = refusedRequest(status, reason, core.id);
     core.note("error", error);
-    body.fail(error);
+    body.fail(error, status);
   }
 
   /** The rest of the body is not read: the answer that is owed is the last one. */

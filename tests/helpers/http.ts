@@ -151,6 +151,12 @@ export class Client {
     return this.#take(this.#text.length);
   }
 
+  /** What has come, once it is at least so long. */
+  async atLeast(length: number): Promise<string> {
+    while (this.#text.length < length && await this.#more());
+    return this.#take(this.#text.length);
+  }
+
   /** The next answer. `head`: to a HEAD request. */
   async answer(head = false): Promise<Answer> {
     const lines = (await this.#until("\r\n\r\n")).slice(0, -4).split("\r\n");
