@@ -6,7 +6,7 @@
 import { type Connection, listen, type Listener, type ListenOptions } from "../../src/mod.ts";
 import { HttpClient, type HttpClientOptions } from "../../src/client.ts";
 import { StreamHash } from "./hash.ts";
-import { until } from "./wait.ts";
+import { type Deferred, deferred, until, within } from "./wait.ts";
 
 /** A request that came whole. */
 export interface Asked {
@@ -42,11 +42,23 @@ export class Incoming {
   #missing = 0;
   ended = false;
   closed = false;
+  #room: Deferred<void> | undefined;
 
   constructor(script: HttpScript, connection: Connection<Incoming>, number: number) {
     this.#script = script;
     this.connection = connection;
     this.number = number;
+  }
+
+  /** After a write that did not answer "sent": waits until there is room again, or the connection is gone. */
+  room(): Promise<void> {
+    this.#room ??= deferred();
+    return within(this.#room.promise, "room in the connection");
+  }
+
+  drained(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   take(bytes: Uint8Array): void {
@@ -150,8 +162,12 @@ export class HttpScript implements AsyncDisposable {
           connection.data.ended = true;
           connection.end();
         },
+        drain: (connection) => connection.data.drained(),
         error() {},
-        close: (connection) => void (connection.data.closed = true),
+        close: (connection) => {
+          connection.data.closed = true;
+          connection.data.drained();
+        },
       },
     });
   }
