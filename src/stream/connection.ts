@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { LimitError, OptionError } from "../base/errors.ts";
 import { Operation, Status } from "../base/layout.ts";
 import type { Waiter } from "../loop/engine.ts";
@@ -28,6 +29,8 @@ import {
   StreamWriter,
   type WriteTarget,
 } from "./web_streams.ts";
+
+const asserting = ASSERTIONS;
 
 /** A connection. Its fields are few, because there may be very many of it. */
 export class StreamConnection<D = unknown> extends StreamSocket<D>
@@ -86,6 +89,36 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     // Nothing comes any more that could be paused.
     this.flags |= Flag.paused | Flag.resuming;
     this.waitForPoll();
+  }
+
+  /**
+   * Gives the connection to other handlers from within a protocol, for good: after the answer to an upgrade,
+   * to CONNECT or to STARTTLS is written. Received bytes that were not handled yet come to the new `data`
+   * handler after the next poll, or, without one, wait to be read. Within a `data` callback they are those of
+   * its `window` from `position` on, counted from the first byte of the window's memory; later those that
+   * `putBack` has stashed.
+   *
+   * @throws {OptionError} for anything but a table of handlers.
+   * @throws {StateError} for a connection that is closing or closed, or whose stream is read.
+   */
+  handOver(handlers: SocketHandlers<D>, window?: RingWindow, position = 0): void {
+    checkHandlers("handOver", handlers);
+    this.checkOpen("handOver");
+    // Before the rest is put back: what is paused for nothing else would be delivered to the old handlers.
+    this.pauseFor(Flag.unread);
+    if (window !== undefined) this.#putBackRest(window, position);
+    const root = this.config.root ?? this.config;
+    this.handOn(root.handlers === handlers ? root : root.with(handlers), "handOver");
+    if (handlers.data !== undefined) this.resumeFrom(Flag.unread | Flag.pausedByStream | Flag.heldBack);
+  }
+
+  #putBackRest(window: RingWindow, position: number): void {
+    const { segments } = window;
+    const end = window.segment * segments.size + window.offset + window.length;
+    if (asserting) assert(position >= 0 && position <= end, "the rest of a window ends with it");
+    if (position >= end) return;
+    if (segments === this.config.segments) this.putBack(window, position);
+    else this.#needStash().addFirst(segments.bytes.slice(position, end));
   }
 
   /** Throws a StateError for a connection that is connecting, on its way out, or gone. */
@@ -166,7 +199,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   #callData(window: RingWindow): void {
-    const { handlers, engine } = this.config;
+    const { config } = this;
+    const { handlers, engine } = config;
     let result;
     try {
       // Inside the try, because even the table's getters belong to the application.
@@ -178,7 +212,10 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     }
     window.endBorrow();
     engine.window = undefined;
-    if (result !== undefined) this.settleData(result, window);
+    if (result === undefined) return;
+    // Further bytes are for other handlers now: they do not wait for this one.
+    if (this.config === config) this.settleData(result, window);
+    else this.settle(result, this.hasAskedForClosed(window));
   }
 
   unread(window: RingWindow, start: number): void {
