@@ -7,17 +7,21 @@
 import { address, milliseconds, portFrom, unixPath } from "../../base/option_kinds.ts";
 import { callback, checkOptions, type OptionSchema } from "../../base/options.ts";
 import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
+import { http } from "../../http/http.ts";
+import type { HttpResponse } from "../../http/types.ts";
 import { isEventLoop } from "../../loop/event_loop.ts";
 import type { Loop } from "../../loop/types.ts";
 import { listen, type Listener } from "../../listen/listener.ts";
 import type { Connection } from "../../stream/types.ts";
 import type { ListenOptions } from "../../listen/types.ts";
-import { answerBytes, answerFor, errorAnswer, headMaxBytes, type HttpAnswer } from "./http_answer.ts";
 import { prometheusContentType, renderPrometheus } from "./prometheus.ts";
 import type { ServerStatistics } from "./table.ts";
 
 /** Milliseconds an exchange may take: the metrics are a few kilobytes, and scrapers are near. */
 const exchangeTimeoutMilliseconds = 5_000;
+
+/** Bytes of a request's head: what browsers and scrapers send is a tenth of it. */
+const headMaxBytes = 8 * 1024;
 
 /** Connections at once: scrapers are few, and no crowd there may take descriptors from the application. */
 export const metricsConnectionsMax = 16;
@@ -50,8 +54,16 @@ const metricsSchema: OptionSchema = {
   error: callback,
 };
 
+/** An answer before it is sent. */
+interface MetricsAnswer {
+  readonly status: number;
+  /** The media type of the body. Plain text where it is left out. */
+  readonly type?: string;
+  readonly body: string;
+}
+
 /** Whether a server takes connections and all its workers answer. */
-function healthAnswer({ phase, workers }: ServerStatistics): HttpAnswer {
+function healthAnswer({ phase, workers }: ServerStatistics): MetricsAnswer {
   const stuck = workers.filter(({ health }) => health === "stuck").map(({ worker }) => worker);
   if (phase !== "running") return { status: 503, body: `${phase}\n` };
   if (stuck.length > 0) return { status: 503, body: `running, stuck workers: ${stuck.join(", ")}\n` };
@@ -59,7 +71,7 @@ function healthAnswer({ phase, workers }: ServerStatistics): HttpAnswer {
 }
 
 /** The answer for a path; undefined where there is nothing. */
-export function metricsAnswer(path: string, statistics: () => ServerStatistics): HttpAnswer | undefined {
+export function metricsAnswer(path: string, statistics: () => ServerStatistics): MetricsAnswer | undefined {
   switch (path) {
     case "/metrics":
       return { status: 200, type: prometheusContentType, body: renderPrometheus(statistics()) };
@@ -72,12 +84,10 @@ export function metricsAnswer(path: string, statistics: () => ServerStatistics):
   }
 }
 
-/** What one connection has sent so far, until it is answered. */
+/** One connection, until it is answered. */
 interface Exchange {
   /** Where it comes from; "" for a Unix socket. */
   readonly address: string;
-  readonly head: Uint8Array<ArrayBuffer>;
-  length: number;
   answered: boolean;
   timer: ReturnType<typeof setTimeout>;
 }
@@ -117,34 +127,15 @@ function addressOf(connection: Connection<Exchange | undefined>): string {
   }
 }
 
-/** An empty line may stand before the head. */
-const receivedMaxBytes = headMaxBytes + 2;
-
-function receive(
-  connection: Connection<Exchange | undefined>,
-  bytes: Uint8Array,
-  statistics: () => ServerStatistics,
-  failed: ((error: unknown) => void) | undefined,
-): void {
-  const exchange = connection.data;
-  if (exchange === undefined || exchange.answered) return;
-  const taken = bytes.subarray(0, receivedMaxBytes - exchange.length);
-  exchange.head.set(taken, exchange.length);
-  exchange.length += taken.length;
-  let answer: Uint8Array<ArrayBuffer> | undefined;
-  try {
-    answer = answerFor(
-      exchange.head.subarray(0, exchange.length),
-      (path) => metricsAnswer(path, statistics),
-    );
-  } catch (error) {
-    answer = answerBytes(errorAnswer(500));
-    failed?.(error);
-  }
-  if (answer === undefined) return;
-  exchange.answered = true;
-  connection.end(answer);
+function send(response: HttpResponse, { status, type, body }: MetricsAnswer): void {
+  if (type !== undefined) response.header("Content-Type", type);
+  response.status(status).header("Cache-Control", "no-store").header("X-Content-Type-Options", "nosniff");
+  response.send(body);
 }
+
+const notFound: MetricsAnswer = { status: 404, body: "404 Not Found\n" };
+const notAllowed: MetricsAnswer = { status: 405, body: "405 Method Not Allowed\n" };
+const unreadable: MetricsAnswer = { status: 500, body: "500 Internal Server Error\n" };
 
 /**
  * Serves the metrics over HTTP until the listener is closed. Every connection gets one answer and ends; one
@@ -174,25 +165,37 @@ export function serveMetrics(
     loop,
     limits: { connections: acceptedMax },
     lingerTimeout: timeout,
-    socket: {
+    socket: http<Exchange | undefined>({
       open(connection) {
         connection.data = {
           address: addressOf(connection),
-          head: new Uint8Array(receivedMaxBytes),
-          length: 0,
           answered: false,
           timer: setTimeout(() => connection.abort(), timeout),
         };
         crowd.add(connection);
       },
-      data: (connection, window) => receive(connection, window.bytes, statistics, failed),
+      request(request, response) {
+        if (request.connection.data !== undefined) request.connection.data.answered = true;
+        const { method, path } = request;
+        if (method !== "GET" && method !== "HEAD") {
+          return send(response.header("Allow", "GET, HEAD"), notAllowed);
+        }
+        let answer;
+        try {
+          answer = metricsAnswer(path, statistics);
+        } catch (error) {
+          failed?.(error);
+          answer = unreadable;
+        }
+        send(response, answer ?? notFound);
+      },
       close(connection) {
         clearTimeout(connection.data?.timer);
         crowd.delete(connection);
       },
       // A client that resets is not an error of the server.
       error: () => {},
-    },
+    }, { maxRequests: 1, maxHeadSize: headMaxBytes }),
   };
   return listen(listening) as unknown as Listener;
 }
