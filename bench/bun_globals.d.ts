@@ -81,6 +81,14 @@ declare namespace Bun {
   interface File {
     text(): Promise<string>;
     exists(): Promise<boolean>;
+    delete(): Promise<void>;
+    writer(): FileSink;
+  }
+
+  interface FileSink {
+    write(bytes: Uint8Array): number;
+    flush(): number | Promise<number>;
+    end(): number | Promise<number>;
   }
 
   function spawn(command: string[], options?: SpawnOptions): Subprocess;

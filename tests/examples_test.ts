@@ -4,6 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { listen } from "../src/mod.ts";
 import { httpClient } from "../src/client.ts";
 import { DatagramPeer } from "./helpers/datagram_peer.ts";
+import { run, start, stop } from "./helpers/examples.ts";
 import { Folder, runCommand } from "./helpers/folder.ts";
 import { hashOf } from "./helpers/hash.ts";
 import { HttpScript, ok } from "./helpers/http_script.ts";
@@ -28,28 +29,6 @@ import { readSources } from "./house/files.ts";
 const onlyLinux = {
   ignore: system === "windows" && "Windows has no signals to send, nor links to a checkout",
 };
-
-function run(name: string, ...args: string[]): Child {
-  return runScript(`../examples/${name}.ts`, import.meta.url, { arguments: args });
-}
-
-/** Runs an example until it is there; `--port=0` is for those that take options of a server. */
-async function start(name: string, ...args: string[]): Promise<{ child: Child; port: number }> {
-  const child = run(name, ...args);
-  const [, port] = await child.line(/listens on .*:(\d+)/);
-  return { child, port: Number(port) };
-}
-
-/** Ends it as its user does; on Windows the end of the test kills it. */
-async function stop(child: Child): Promise<void> {
-  if (system !== "windows") {
-    child.signal("SIGTERM");
-    const { code, output, errors } = await child.end();
-    expect(output).toContain("stopped");
-    expect(`${code} ${errors.replace(/^.* (info|warn) .*\n/gm, "")}`).toMatch(/^0 /);
-  }
-  await child[Symbol.asyncDispose]();
-}
 
 /** Reads lines from a peer. */
 class Lines {

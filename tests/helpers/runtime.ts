@@ -11,7 +11,14 @@ export interface BunRuntime {
   connect(options: unknown): Promise<BunSocket>;
   spawn(command: string[], options: unknown): BunProcess;
   serve(options: unknown): { port: number; stop(closeActive?: boolean): void };
-  file(path: string): { readonly size: number; text(): Promise<string>; exists(): Promise<boolean> };
+  file(
+    path: string,
+  ): {
+    readonly size: number;
+    text(): Promise<string>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+    exists(): Promise<boolean>;
+  };
   write(path: string, bytes: Uint8Array | string): Promise<number>;
   gc(synchronous: boolean): void;
 }
