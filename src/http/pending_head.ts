@@ -7,13 +7,16 @@
 import { joinBufferMinBytes } from "../base/limits.ts";
 
 const lineFeed = 0x0a;
+/** Bytes without the end of a line after which the parser looks: its limits are multiples of it. */
+const lookStepBytes = 1024;
 
 /** Bytes that have come. */
 export class PendingHead {
   /** How many they are. */
   length = 0;
-  /** Those of them that the parser has looked at. */
+  /** Those of them that the parser need not look at again. */
   scanned = 0;
+  #lookedAt = 0;
   #buffer = new Uint8Array(joinBufferMinBytes);
 
   /** Appends the bytes from `start` to before `end`. */
@@ -28,11 +31,22 @@ export class PendingHead {
     this.length = length;
   }
 
-  /** Forgets the first bytes, which mean nothing. */
-  drop(count: number): void {
-    if (count === 0) return;
-    this.#buffer.copyWithin(0, count, this.length);
-    this.length -= count;
+  /** The parser has looked at them: the first `consumed` ones mean nothing, the next `scanned` ones are known. */
+  looked(consumed: number, scanned: number): void {
+    if (consumed > 0) this.#buffer.copyWithin(0, consumed, this.length);
+    this.length -= consumed;
+    this.scanned = scanned;
+    this.#lookedAt = this.length;
+  }
+
+  /**
+   * Whether the parser may have something to say of them with the bytes from `start` to before `end`: a line
+   * ends in these, or much has come since its last look.
+   */
+  isWorthALook(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.length + end - start >= this.#lookedAt + lookStepBytes) return true;
+    for (let at = start; at < end; at++) if (bytes[at] === lineFeed) return true;
+    return false;
   }
 
   /** Copies these bytes, and those from `start` on behind them, to the beginning of `join`. Returns their end. */
@@ -47,10 +61,4 @@ export class PendingHead {
   toBytes(): Uint8Array<ArrayBuffer> {
     return this.#buffer.slice(0, this.length);
   }
-}
-
-/** Whether a line ends among the bytes: before that nothing more can be said of a head. */
-export function hasLineEnd(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at] === lineFeed) return true;
-  return false;
 }

@@ -20,7 +20,7 @@ import { refusedRequest } from "./errors.ts";
 import { RequestHead } from "./head.ts";
 import type { ResolvedHttpOptions } from "./options.ts";
 import type { Http1Limits } from "./parser.ts";
-import { hasLineEnd, PendingHead } from "./pending_head.ts";
+import { PendingHead } from "./pending_head.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { Pipeline } from "./pipeline.ts";
 import { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } from "./records.ts";
@@ -292,7 +292,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { parser } = loop;
     const { ring, join } = parser;
     const { length } = pending;
-    if (length + end - start < this.options.maxHeadSize && !hasLineEnd(ring, start, end)) {
+    if (!pending.isWorthALook(ring, start, end)) {
       pending.add(ring, start, end);
       return -1;
     }
@@ -308,8 +308,7 @@ export class Serving<D> implements ExchangeOwner<D> {
         this.#refuse(core, loop, parser.refusal);
       } else {
         pending.add(ring, start, end);
-        pending.drop(parser.consumed);
-        pending.scanned = parser.scanned;
+        pending.looked(parser.consumed, parser.scanned);
       }
       return -1;
     }
@@ -331,7 +330,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { parser } = loop;
     const pending = new PendingHead();
     pending.add(parser.ring, from, end);
-    pending.scanned = parser.scanned;
+    pending.looked(0, parser.scanned);
     this.pipelineOf(core).pending = pending;
     core.messageBegan();
   }
@@ -425,7 +424,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     if (outcome !== Outcome.incomplete || position + consumed === end) return position + consumed;
     const made = new PendingHead();
     made.add(parser.ring, position + consumed, end);
-    made.scanned = scanned;
+    made.looked(0, scanned);
     body.trailerBytes = made;
     return end;
   }
@@ -454,8 +453,7 @@ export class Serving<D> implements ExchangeOwner<D> {
       return -1;
     }
     pending.add(ring, position, end);
-    pending.drop(parser.consumed);
-    pending.scanned = parser.scanned;
+    pending.looked(parser.consumed, parser.scanned);
     return end;
   }
 
