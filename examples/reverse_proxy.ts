@@ -1,7 +1,7 @@
 /**
- * Passes requests on to a target and its answers back: `bun run examples/reverse_proxy.ts <port> <target>`, the
- * target as `http://127.0.0.1:3001`. Bodies stream both ways, no faster than the slower side takes them, and
- * answers in the memory they came in. The fields that concern one connection only are removed.
+ * Passes requests on to a target and its answers back: `bun run examples/reverse_proxy.ts <port> <target>`,
+ * the target as `http://127.0.0.1:3001`. Bodies stream both ways, no faster than the slower side takes them,
+ * and answers in the memory they came in. The fields that concern one connection only are removed.
  *
  * @module
  */

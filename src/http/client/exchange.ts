@@ -27,7 +27,7 @@ import type { ClientTimeouts, ResponseFields } from "./types.ts";
 export interface ExchangeRequest {
   readonly method: string;
   /** The whole head. */
-  readonly head: string;
+  readonly head: string | Uint8Array;
   readonly body: PlannedBody;
   /** The body waits for the server to ask for it. */
   readonly expectContinue: boolean;
@@ -77,11 +77,14 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   #sender: BodySender | undefined = undefined;
   #body: ResponseBody | undefined = undefined;
   #bodyBytes = 0;
-  /** The body was not begun: it waits for 100, until this moment of the loop's clock. */
+  /** The body was not begun: it waits for 100, until this moment. */
   #continueAt = 0;
   #keeps = false;
   #held = false;
-  /** When something last moved, by the loop's clock. */
+  /**
+   * When something last moved. The loop's clock would be as old as its last turn, and this may be outside of
+   * one.
+   */
   #movedAt = 0;
   #totalAt = Infinity;
   #timer = -1;
@@ -114,8 +117,8 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     if (this.#state === over) return this.#answer.promise;
     this.#state = waiting;
     this.#reader = new ResponseReader(engine, core.config.segments, request, this);
-    this.#movedAt = engine.now;
-    this.#totalAt = engine.now + totalLeft;
+    this.#movedAt = performance.now();
+    this.#totalAt = this.#movedAt + totalLeft;
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
     core.write(request.head);
     this.#sendBody();
@@ -135,7 +138,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   #continue(): void {
     if (this.#continueAt === 0) return;
     this.#continueAt = 0;
-    this.#movedAt = this.#core.config.engine.now;
+    this.#movedAt = performance.now();
     this.#sender!.start();
   }
 
@@ -148,7 +151,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     }
     if (this.#state === over) return;
     this.heard = true;
-    this.#movedAt = this.#core.config.engine.now;
+    this.#movedAt = performance.now();
     const taken = this.#reader.feed(window);
     if (this.#reader.fault !== undefined) return this.#fail(this.#reader.fault);
     // Bytes behind the answer belong to no request: the connection cannot be trusted any more.
@@ -156,7 +159,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   }
 
   drain(): void {
-    this.#movedAt = this.#core.config.engine.now;
+    this.#movedAt = performance.now();
     this.#sender?.drained();
   }
 
@@ -250,12 +253,16 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     if (!this.#held) return;
     this.#held = false;
     if (this.#state === over) return;
-    this.#movedAt = this.#core.config.engine.now;
+    this.#movedAt = performance.now();
     this.#core.resumeFrom(Flag.heldBack);
   }
 
   get missing(): number {
     return this.#state === over ? 0 : this.#reader.missing;
+  }
+
+  get crowded(): boolean {
+    return this.#core.config.engine.crowded;
   }
 
   abandon(): void {
@@ -267,7 +274,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
 
   bodyMoved(): void {
     if (this.#state === over) return;
-    this.#movedAt = this.#core.config.engine.now;
+    this.#movedAt = performance.now();
     if (this.#sender?.done === true) this.#schedule();
   }
 
@@ -280,7 +287,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   timerDue(): void {
     this.#timer = -1;
     this.#timerAt = Infinity;
-    const { now } = this.#core.config.engine;
+    const now = performance.now();
     const { timeouts } = this.#request;
     if (now >= this.#totalAt) return this.#late("ERR_TIMEOUT_REQUEST", timeouts.total);
     if (this.#continueAt > 0 && now >= this.#continueAt) this.#continue();
@@ -319,7 +326,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     if (at >= this.#timerAt) return;
     const { engine } = this.#core.config;
     if (this.#timer >= 0) engine.timers.cancel(this.#timer);
-    this.#timer = engine.timers.arm(Math.max(Math.ceil(at - engine.now), 1), this);
+    this.#timer = engine.timers.arm(Math.max(Math.ceil(at - performance.now()), 1), this);
     this.#timerAt = at;
     if (this.#timer >= 0) return;
     const details = { code: "ERR_TIMERS_EXHAUSTED", operation: "request" };
@@ -332,7 +339,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   #complete(spent: boolean): void {
     const body = this.#body!;
     const trailers = this.#reader.trailers ?? noFields;
-    const whole = this.#sender === undefined || this.#sender.done;
+    const whole = this.#sender === undefined || this.#sender.whole;
     this.#settle(false);
     this.#stopSending();
     if (this.#held) {

@@ -84,7 +84,7 @@ function responseOf(answer: Answer, errorOf: (error: unknown) => unknown): Respo
   for (const [name, value] of answer.headers) headers.append(name, value);
   const isEmpty = nullBodyStatuses.has(status);
   if (isEmpty) answer.discard();
-  const body = isEmpty ? null : answer.streamWith(errorOf);
+  const body = isEmpty ? null : answer.bodyFor(errorOf);
   const response = new Response(body, { status, statusText: reason, headers });
   // The constructor cannot be given these two.
   Object.defineProperty(response, "url", { value: url.replace(/#.*$/, ""), configurable: true });

@@ -176,8 +176,14 @@ interface HeadParts {
   readonly expectContinue: boolean;
 }
 
-/** The head of a request, as text of one byte a character. */
-export function requestHead({ method, url, lines, body, userAgent, expectContinue }: HeadParts): string {
+/** The head of a request: a text, or, with bytes above 0x7f, which are not UTF-8, its bytes. */
+export function requestHead(parts: HeadParts): string | Uint8Array {
+  const text = headText(parts);
+  if (/^[\0-\x7f]*$/.test(text)) return text;
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function headText({ method, url, lines, body, userAgent, expectContinue }: HeadParts): string {
   const { names, lower, values } = lines;
   let head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n`;
   const host = lower.indexOf("host");

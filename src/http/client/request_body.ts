@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { OptionError } from "../../base/errors.ts";
+import { LimitError, OptionError } from "../../base/errors.ts";
 import { clientWriteBytes } from "../../base/limits.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
 import { State } from "../../stream/state.ts";
+import type { WriteResult } from "../../stream/types.ts";
 import { wrongBodyLength } from "./errors.ts";
 import type { RequestBody } from "./types.ts";
 
@@ -99,6 +100,11 @@ export class BodySender {
     this.#address = address;
   }
 
+  /** Every byte of the body is written, whether or not its source has said that this is all. */
+  get whole(): boolean {
+    return this.done || this.#sent === this.#body.length;
+  }
+
   /** Begins; a short body is written when this returns. */
   start(): void {
     const { bytes, source } = this.#body;
@@ -146,36 +152,43 @@ export class BodySender {
       if (this.#stopped) return;
     }
     this.#puller = undefined;
-    if (length === undefined) await this.#write(lastChunk);
-    else if (this.#sent < length) {
+    if (length === undefined) {
+      while (this.#writable && this.#core.mustWait(lastChunk.length)) await this.#room();
+      if (!this.#stopped) this.#core.write(lastChunk);
+    } else if (this.#sent < length) {
       throw wrongBodyLength(`the body has ${this.#sent} of the ${length} bytes of bodyLength`, this.#address);
     }
   }
 
   async #sendPart(bytes: Uint8Array, chunked: boolean): Promise<void> {
-    const step = Math.min(clientWriteBytes, this.#core.config.bufferLimit);
+    const limit = this.#core.config.bufferLimit - (chunked ? chunkFrameBytes : 0);
+    const step = Math.max(1, Math.min(clientWriteBytes, limit));
     for (let at = 0; at < bytes.length && !this.#stopped; at += step) {
       const piece = bytes.length <= step ? bytes : bytes.subarray(at, at + step);
       this.#sent += piece.length;
-      if (!chunked) {
-        await this.#write(piece);
-        continue;
-      }
-      await this.#write(`${piece.length.toString(16)}\r\n`);
-      await this.#write(piece);
-      await this.#write("\r\n");
+      while (this.#writable && this.#core.mustWait(piece.length + chunkFrameBytes)) await this.#room();
+      if (this.#stopped || !this.#writable) return;
+      if (chunked) this.#take(this.#core.write(`${piece.length.toString(16)}\r\n`));
+      let result = this.#take(this.#core.write(piece));
+      if (chunked) result = this.#take(this.#core.write("\r\n"));
+      this.#owner.bodyMoved();
+      if (result === "queued") await this.#room();
     }
   }
 
-  /** Writes, and waits while the connection has enough. */
-  async #write(bytes: Uint8Array | string): Promise<void> {
-    for (;;) {
-      if (this.#stopped || !this.#writable) return;
-      const result = this.#core.mustWait(bytes.length) ? "refused" : this.#core.write(bytes);
-      if (result === "sent") return this.#owner.bodyMoved();
-      await new Promise<void>((resolve) => this.#wake = resolve);
-      if (result === "queued") return;
-    }
+  /** A part of a chunk that is not taken would leave a chunk that nobody understands. */
+  #take(result: WriteResult): WriteResult {
+    if (result !== "refused" || !this.#writable) return result;
+    throw new LimitError("request: bufferLimit of the connection is too low for a body", {
+      code: "ERR_WRITE_REFUSED",
+      operation: "request",
+      address: this.#address,
+    });
+  }
+
+  /** Waits while the connection has enough. */
+  #room(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
   }
 
   get #writable(): boolean {
@@ -213,5 +226,8 @@ export class BodySender {
   }
 }
 
-/** Behind the last chunk. */
+/** The last chunk, without trailers. */
 const lastChunk = "0\r\n\r\n";
+
+/** Bytes around a chunk at most: its size in hexadecimal, and two ends of lines. */
+const chunkFrameBytes = 16;

@@ -40,9 +40,11 @@ export class Answer implements ClientResponse {
     return this.#stream ??= this.#body.stream((error) => error);
   }
 
-  /** The body as a stream that fails with the error that `errorOf` returns. */
-  streamWith(errorOf: (error: unknown) => unknown): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#stream ??= this.#body.stream(errorOf);
+  /** The body as a part of a `Response`: its bytes where they are all here, otherwise a stream. */
+  bodyFor(
+    errorOf: (error: unknown) => unknown,
+  ): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#body.whole() ?? this.#body.stream(errorOf);
   }
 
   get windows(): AsyncIterable<Window> {

@@ -16,6 +16,8 @@ export interface BodySource {
   holdBack(): void;
   /** Its reader wants more. */
   letGo(): void;
+  /** Much of the ring is held: what waits is better copied. */
+  readonly crowded: boolean;
   /** Bytes that are known to be missing; 0 where nobody knows. */
   readonly missing: number;
   /** Nobody wants the rest, and it is too long to be read for nothing. */
@@ -60,7 +62,8 @@ export class ResponseBody {
   take(bytes: Uint8Array<ArrayBuffer>, window: RingWindow | undefined): void {
     const reader = this.#reader;
     if (reader !== undefined && this.#queue.length === 0 && reader.take(bytes, window)) return;
-    this.#queue.push(this.#inPlace && window !== undefined ? partOf(window, bytes).keep() : bytes.slice());
+    const inPlace = this.#inPlace && window !== undefined && !this.#source.crowded;
+    this.#queue.push(inPlace ? partOf(window, bytes).keep() : bytes.slice());
     this.#queued += bytes.length;
     if (this.#queued < clientBodyQueueBytes || this.#held) return;
     this.#held = true;
@@ -110,15 +113,31 @@ export class ResponseBody {
       reject(bodyUsed(operation));
       return promise;
     }
-    const parts: Uint8Array<ArrayBuffer>[] = [];
+    const whole = this.whole();
+    if (whole !== undefined) {
+      resolve(whole);
+      return promise;
+    }
+    const missing = this.over ? 0 : Math.min(this.#source.missing, collectBytesAtFirst);
+    const collected = new Collected(this.#queued + missing);
     this.#attach({
-      take: (bytes) => parts.push(bytes.slice()) > 0,
-      ended: () => resolve(joined(parts)),
+      take(bytes) {
+        collected.add(bytes);
+        return true;
+      },
+      ended: () => resolve(collected.bytes()),
       failed: reject,
     });
-    while (this.#queue.length > 0) parts.push(this.#next() as Uint8Array<ArrayBuffer>);
+    while (this.#queue.length > 0) collected.add(this.#next() as Uint8Array<ArrayBuffer>);
     this.#settle();
     return promise;
+  }
+
+  /** All of it, where it has come already and lies in one piece; then it is used. */
+  whole(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.used || !this.#ended || this.#queue.length > 1) return undefined;
+    this.used = true;
+    return this.#queue.length === 0 ? new Uint8Array(0) : this.#next() as Uint8Array<ArrayBuffer>;
   }
 
   /** As a byte stream. `errorOf` makes what the stream fails with. */
@@ -213,17 +232,33 @@ function partOf(window: RingWindow, bytes: Uint8Array): RingWindow {
   return window.subarray(start, start + bytes.length);
 }
 
-function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1) return parts[0];
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+/** Bytes made room for before they have come, whatever length the peer has announced. */
+const collectBytesAtFirst = 1 << 20;
+
+/** Bytes put together, however small their pieces are: those of a hostile peer have one byte. */
+class Collected {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #length = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
   }
-  return all;
+
+  add(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length = length;
+  }
+
+  /** All of them, in a buffer of their own. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length);
+  }
 }
 
 /** A body as a stream: it is pulled, so that a slow reader makes the peer wait. */
