@@ -63,6 +63,10 @@ describe("options of a server", () => {
       message: 60_000,
       writeStall: 60_000,
       idle: 75_000,
+      head: 30_000,
+      body: 60_000,
+      handler: 300_000,
+      keepAlive: 75_000,
       lifetime: 0,
       connect: 30_000,
     });

@@ -39,6 +39,18 @@ export const writeStallTimeoutDefaultMilliseconds = 60_000;
  */
 export const idleTimeoutDefaultMilliseconds = 75_000;
 
+/** Milliseconds a server gives a client for the head of a request: as long as for its first byte. */
+export const headTimeoutDefaultMilliseconds = 30_000;
+
+/** Milliseconds without a byte of a request's body: nginx's `client_body_timeout`. */
+export const bodyTimeoutDefaultMilliseconds = 60_000;
+
+/** Milliseconds until an answer begins: what takes longer is better streamed, or asked for again. */
+export const handlerTimeoutDefaultMilliseconds = 300_000;
+
+/** Milliseconds a server waits for the next request of a connection: above the 60 s of common balancers. */
+export const keepAliveTimeoutDefaultMilliseconds = 75_000;
+
 /** Milliseconds a connection may live at all; 0, no limit: streams last for hours. */
 export const lifetimeDefaultMilliseconds = 0;
 

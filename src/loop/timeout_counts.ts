@@ -14,6 +14,14 @@ export interface TimeoutCounts {
   writeStall: number;
   /** Nothing happened for too long. */
   idle: number;
+  /** The head of a request was not complete in time. */
+  head: number;
+  /** The body of a request stopped coming. */
+  body: number;
+  /** A request was not answered in time. */
+  handler: number;
+  /** No further request came. */
+  keepAlive: number;
   /** The connection was open for too long. */
   lifetime: number;
   /** The peer sent too slowly. */
@@ -33,6 +41,10 @@ export function noTimeouts(): TimeoutCounts {
     message: 0,
     writeStall: 0,
     idle: 0,
+    head: 0,
+    body: 0,
+    handler: 0,
+    keepAlive: 0,
     lifetime: 0,
     receiveRate: 0,
     sendRate: 0,

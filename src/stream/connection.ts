@@ -107,6 +107,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     // Before the rest is put back: what is paused for nothing else would be delivered to the old handlers.
     this.pauseFor(Flag.unread);
     if (window !== undefined) this.#putBackRest(window, position);
+    this.phaseEnded();
     const root = this.config.root ?? this.config;
     this.handOn(root.handlers === handlers ? root : root.with(handlers), "handOver");
     if (handlers.data !== undefined) this.resumeFrom(Flag.unread | Flag.pausedByStream | Flag.heldBack);

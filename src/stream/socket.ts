@@ -36,6 +36,7 @@ import type {
 import type { LimitedConnection } from "./time_limits/limited_connection.ts";
 import { checkSetTimeouts, isLimited, type Limits, limitsOf } from "./time_limits/table.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./time_limits/types.ts";
+import { TimedPhase } from "./time_limits/words.ts";
 
 /**
  * The part of a connection that does not concern its bytes. It is a base class and no object of its own,
@@ -278,6 +279,19 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     if ((this.flags & Flag.inMessage) === 0) return;
     this.flags &= ~Flag.inMessage;
     if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
+  }
+
+  /**
+   * The protocol goes to another phase, and its limit counts from now. Two stores, once for each change; a
+   * connection whose time is not watched forgets it.
+   */
+  phaseBegan(phase: TimedPhase): void {
+    if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.phaseBegan(this, phase);
+  }
+
+  /** The protocol is in none of the phases that have a limit. */
+  phaseEnded(): void {
+    this.phaseBegan(TimedPhase.none);
   }
 
   // Calling handlers, so that what they throw or reject with stays with their connection.

@@ -8,12 +8,19 @@ import {
   type Window,
   type WorkerContext,
 } from "../../src/mod.ts";
+import type { StreamConnection } from "../../src/stream/connection.ts";
+import { TimedPhase } from "../../src/stream/time_limits/words.ts";
 import { spin, spinWhileThere } from "../helpers/hold.ts";
 
 /** What is kept for a connection: the beginning of a line, and whether a stream is on its way. */
 export interface State {
   rest: string;
   streaming: boolean;
+}
+
+/** What a protocol of requests would report. */
+function beginPhase(connection: Connection<State>, phase: keyof typeof TimedPhase): void {
+  (connection as unknown as StreamConnection<State>).phaseBegan(TimedPhase[phase]);
 }
 
 export default class Commands implements Application<State> {
@@ -142,6 +149,8 @@ export default class Commands implements Application<State> {
       }
       case "marks":
         return void connection.write(`${connection.highWaterMark} ${connection.lowWaterMark}\n`);
+      case "phase":
+        return beginPhase(connection, words[0] as keyof typeof TimedPhase);
       case "argument":
         return void connection.write(`${worker.argument}\n`);
       case "log":

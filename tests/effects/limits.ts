@@ -4,7 +4,10 @@ import { type CommandServer, LineClient } from "../helpers/commands.ts";
 import { answers, cuts, happens, onlyLinux, outboxOf, patience, type Probes } from "./probe.ts";
 
 /** Nothing but the timeout that is looked at. */
-const noTimeouts = { firstByte: 0, message: 0, writeStall: 0, idle: 0, lifetime: 0 };
+const noTimeouts = {
+  ...{ firstByte: 0, message: 0, writeStall: 0, idle: 0, lifetime: 0 },
+  ...{ head: 0, body: 0, handler: 0, keepAlive: 0 },
+};
 
 /** Whether a connection with these lines is cut: with the first value and not with the second. */
 function cutting(
@@ -57,6 +60,10 @@ export const limitProbes: Probes = {
   "timeouts.firstByte": cutting([50, 0], []),
   "timeouts.message": cutting([50, 0], ["echo half"]),
   "timeouts.idle": cutting([50, 0], ["echo one", ""]),
+  "timeouts.head": cutting([50, 0], ["phase head", ""]),
+  "timeouts.body": cutting([50, 0], ["phase body", ""]),
+  "timeouts.handler": cutting([50, 0], ["phase handler", ""]),
+  "timeouts.keepAlive": cutting([50, 0], ["phase keepAlive", ""]),
   "timeouts.lifetime": cutting([50, 0], []),
   "timeouts.writeStall": { server: { values: [100, 0], beside: { timeouts: noTimeouts }, see: endsReader } },
   "timeouts.connect": {

@@ -10,9 +10,18 @@ import { slotOf } from "../../base/ids.ts";
 import { pausedLooks, stallLooks } from "../../base/limits.ts";
 import { Flag, State } from "../state.ts";
 import type { LimitedConnection } from "./limited_connection.ts";
-import type { Limits } from "./table.ts";
+import { type Limits, limitTable, phaseKinds } from "./table.ts";
 import type { TimeoutKind } from "./types.ts";
-import { Rate, rateWords, saturated, type TimeMarks, unknown, Word, wordsOfSlot } from "./words.ts";
+import {
+  Rate,
+  rateWords,
+  saturated,
+  TimedPhase,
+  type TimeMarks,
+  unknown,
+  Word,
+  wordsOfSlot,
+} from "./words.ts";
 
 const millisecondsPerSecond = 1000;
 
@@ -51,6 +60,7 @@ export class Examination {
     // The linger timer watches a closing connection; only bytes that are still to be sent count here.
     if (leaving) return this.#reached;
     if (stateNumber !== State.readEnded) this.#receiving(connection, limits);
+    if (this.#phaseOf(connection) !== TimedPhase.unused) this.#inPhase(connection, limits, buffered);
     this.#idling(connection, limits, buffered);
     const opened = this.#marks.words[slotOf(connection.number) * wordsOfSlot + Word.opened];
     if (limits.lifetime > 0) this.#count("lifetime", limits.lifetime, this.#since(opened));
@@ -62,6 +72,7 @@ export class Examination {
     const slot = slotOf(connection.number);
     const at = slot * wordsOfSlot;
     const inMessage = (connection.flags & Flag.inMessage) !== 0;
+    const comes = inMessage || words[at + Word.phase] === TimedPhase.body;
     if (limits.message > 0 && !inMessage) this.#within(limits.message + 1);
     const paused = (connection.flags & Flag.paused) !== 0;
     if (limits.firstByte > 0 && (connection.flags & Flag.unheard) !== 0) {
@@ -73,9 +84,55 @@ export class Examination {
       else this.#count("message", limits.message, this.#since(words[at + Word.message]));
     }
     if (limits.receiveRate > 0) {
-      if (inMessage && !paused) this.#judgeReceiving(limits, rates!, slot * rateWords);
+      if (comes && !paused) this.#judgeReceiving(limits, rates!, slot * rateWords);
       else this.#within(limits.rateGrace + 1);
     }
+  }
+
+  #phaseOf(connection: LimitedConnection): TimedPhase {
+    return this.#marks.words[slotOf(connection.number) * wordsOfSlot + Word.phase] as TimedPhase;
+  }
+
+  /** The limits of what the protocol is doing. */
+  #inPhase(connection: LimitedConnection, limits: Limits, buffered: number): void {
+    const { words } = this.#marks;
+    const at = slotOf(connection.number) * wordsOfSlot;
+    const phase = this.#phaseOf(connection);
+    for (const kind of phaseKinds) {
+      const limit = limits[kind];
+      if (limit === 0) continue;
+      // It could begin right after this look.
+      if (limitTable[kind].phase !== phase) {
+        this.#within(limit + 1);
+        continue;
+      }
+      let elapsed = this.#since(words[at + Word.phaseAt]);
+      if (phase === TimedPhase.body) elapsed = Math.min(elapsed, this.#since(words[at + Word.received]));
+      if (phase === TimedPhase.keepAlive) elapsed = this.#unused(connection, elapsed, buffered);
+      const comes = phase === TimedPhase.head || phase === TimedPhase.body;
+      if (comes && connection.stateNumber === State.readEnded) this.#within(limit + 1);
+      else if (comes && (connection.flags & Flag.paused) !== 0) this.#standsStill(limit);
+      else this.#count(kind, limit, elapsed);
+    }
+  }
+
+  /** Milliseconds in which a connection that waits for its next request was not used. */
+  #unused(connection: LimitedConnection, elapsed: number, buffered: number): number {
+    const { words } = this.#marks;
+    const at = slotOf(connection.number) * wordsOfSlot;
+    // The last answer is still on its way.
+    if (buffered > 0) {
+      words[at + Word.phaseAt] = this.#now;
+      return 0;
+    }
+    return Math.min(elapsed, this.#since(words[at + Word.received]), this.#since(words[at + Word.active]));
+  }
+
+  /** Whether the protocol is at something that is not idle, or that a limit of its own watches over. */
+  #isAtWork(connection: LimitedConnection, limits: Limits): boolean {
+    const phase = this.#phaseOf(connection);
+    if (phase === TimedPhase.handler || phase === TimedPhase.answer) return true;
+    return (phase === TimedPhase.head && limits.head > 0) || (phase === TimedPhase.body && limits.body > 0);
   }
 
   /** While paused nothing can come in; what is left of the limit counts from `resume` on. */
@@ -168,7 +225,7 @@ export class Examination {
     if (buffered > 0) connection.flags |= Flag.wasBuffered;
     else connection.flags &= ~Flag.wasBuffered;
     const busy = words[at + Word.replies] > 0 || connection.tasksAtWork > 0 ||
-      (flags & pausedByUse) !== 0 ||
+      (flags & pausedByUse) !== 0 || this.#isAtWork(connection, limits) ||
       (limits.message > 0 && (flags & Flag.inMessage) !== 0) ||
       (buffered > 0 ? limits.writeStall > 0 || this.#moved(connection, buffered) : wasBuffered);
     if (busy) {

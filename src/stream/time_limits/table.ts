@@ -6,10 +6,14 @@
  */
 import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import {
+  bodyTimeoutDefaultMilliseconds,
   bufferLimitMaxBytes,
   connectTimeoutDefaultMilliseconds,
   firstByteTimeoutDefaultMilliseconds,
+  handlerTimeoutDefaultMilliseconds,
+  headTimeoutDefaultMilliseconds,
   idleTimeoutDefaultMilliseconds,
+  keepAliveTimeoutDefaultMilliseconds,
   lifetimeDefaultMilliseconds,
   messageTimeoutDefaultMilliseconds,
   rateGraceDefaultMilliseconds,
@@ -20,7 +24,7 @@ import {
 import { bytesPerSecond, inGroup, milliseconds, type OptionRow, row } from "../../base/option_kinds.ts";
 import { checkOptions, type OptionSchema } from "../../base/options.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
-import { Word } from "./words.ts";
+import { TimedPhase, Word } from "./words.ts";
 
 const delay = milliseconds(0, TIMER_DELAY_MAX_MS);
 const rate = bytesPerSecond(0, bufferLimitMaxBytes);
@@ -38,6 +42,8 @@ interface TimeLimit {
   readonly offence?: true;
   /** The word of the connection that the time counts from. */
   readonly from: number;
+  /** It counts only while the protocol is in this phase. */
+  readonly phase?: TimedPhase;
 }
 
 const timeouts = {
@@ -90,6 +96,58 @@ const timeouts = {
     gentle: true,
     from: Word.active,
   },
+  head: {
+    option: row(
+      delay,
+      headTimeoutDefaultMilliseconds,
+      "from the first byte of a request's head to its last",
+      "a head is sent at once; one byte a minute is an attack",
+    ),
+    operation: "receive",
+    text: (limit) => `the head of a request was not complete within ${limit} ms`,
+    offence: true,
+    from: Word.phaseAt,
+    phase: TimedPhase.head,
+  },
+  body: {
+    option: row(
+      delay,
+      bodyTimeoutDefaultMilliseconds,
+      "no byte of a request's body arrives",
+      "a slow upload continues, one that has stopped does not",
+    ),
+    operation: "receive",
+    text: (limit) => `no byte of a request's body arrived for ${limit} ms`,
+    offence: true,
+    from: Word.phaseAt,
+    phase: TimedPhase.body,
+  },
+  handler: {
+    option: row(
+      delay,
+      handlerTimeoutDefaultMilliseconds,
+      "from the call of a request's handler to the beginning of its answer",
+      "a handler that waits for five minutes has lost its client",
+    ),
+    operation: "connection",
+    text: (limit) => `a request was not answered within ${limit} ms`,
+    gentle: true,
+    from: Word.phaseAt,
+    phase: TimedPhase.handler,
+  },
+  keepAlive: {
+    option: row(
+      delay,
+      keepAliveTimeoutDefaultMilliseconds,
+      "from the end of an answer to the next request",
+      "above the 60 s of common load balancers, so that they close first",
+    ),
+    operation: "connection",
+    text: (limit) => `no further request came for ${limit} ms`,
+    gentle: true,
+    from: Word.phaseAt,
+    phase: TimedPhase.keepAlive,
+  },
   lifetime: {
     option: row(
       delay,
@@ -136,6 +194,10 @@ const rates = {
 export const limitTable: Readonly<Record<TimeoutKind, TimeLimit>> = { ...timeouts, ...rates };
 
 const kinds = Object.keys(limitTable) as TimeoutKind[];
+/** The kinds that count in a phase of the protocol. */
+export const phaseKinds: readonly TimeoutKind[] = kinds.filter((kind) =>
+  limitTable[kind].phase !== undefined
+);
 const timeoutKinds = Object.keys(timeouts) as (keyof typeof timeouts)[];
 
 function optionsOf<Kind extends string>(limits: Readonly<Record<Kind, TimeLimit>>): Record<Kind, OptionRow> {

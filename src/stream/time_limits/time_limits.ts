@@ -15,8 +15,17 @@ import { timersExhausted } from "./errors.ts";
 import { Examination } from "./examination.ts";
 import { expire } from "./expire.ts";
 import type { LimitedConnection } from "./limited_connection.ts";
-import { isRated, type Limits, limitTable } from "./table.ts";
-import { Rate, rateWords, saturated, type TimeMarks, unknown, Word, wordsOfSlot } from "./words.ts";
+import { isRated, type Limits, limitTable, phaseKinds } from "./table.ts";
+import {
+  Rate,
+  rateWords,
+  saturated,
+  TimedPhase,
+  type TimeMarks,
+  unknown,
+  Word,
+  wordsOfSlot,
+} from "./words.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
 
 /** Slots there is room for at first; it doubles as needed. */
@@ -125,6 +134,34 @@ export class TimeLimits implements TimeMarks {
     if (this.rates !== undefined) this.#beginReceiveWindow(slot);
   }
 
+  /** The protocol goes to another phase. */
+  phaseBegan(connection: LimitedConnection, phase: TimedPhase): void {
+    const slot = slotOf(connection.number);
+    const at = slot * wordsOfSlot;
+    const { words } = this;
+    const now = this.clock.now;
+    const before = words[at + Word.phase];
+    if (before === TimedPhase.unused && phase === TimedPhase.none) return;
+    words[at + Word.phase] = phase;
+    words[at + Word.phaseAt] = now;
+    if (before === TimedPhase.unused) this.#lookInTime(connection);
+    if (phase !== TimedPhase.head && phase !== TimedPhase.body) return;
+    if ((connection.flags & Flag.paused) !== 0) words[at + Word.pausedAt] = now;
+    if (phase === TimedPhase.body && this.rates !== undefined) this.#beginReceiveWindow(slot);
+  }
+
+  /** The limits of phases count from now on: the next look must not come after the first of them. */
+  #lookInTime(connection: LimitedConnection): void {
+    const { limits } = connection;
+    let soonest = Infinity;
+    for (const kind of phaseKinds) if (limits[kind] > 0) soonest = Math.min(soonest, limits[kind] + 1);
+    const at = slotOf(connection.number) * wordsOfSlot;
+    const left = (this.words[at + Word.deadline] - this.clock.now) | 0;
+    const isEarly = this.words[at + Word.timer] !== 0 && left <= soonest;
+    if (isEarly || soonest === Infinity || (connection.flags & Flag.telling) !== 0) return;
+    this.#lookAnew(connection);
+  }
+
   /** A framed handler owes a reply, or no longer. */
   replies(connection: LimitedConnection, change: 1 | -1): void {
     if (connection.stateNumber === State.closed) return;
@@ -148,6 +185,10 @@ export class TimeLimits implements TimeMarks {
     words[at + Word.active] = now;
     words[at + Word.message] += pause;
     if ((connection.flags & Flag.unheard) !== 0) words[at + Word.received] += pause;
+    const phase = words[at + Word.phase];
+    if (phase === TimedPhase.head) words[at + Word.phaseAt] += pause;
+    // It counts from the last byte, which may have come long before the pause.
+    else if (phase === TimedPhase.body) words[at + Word.phaseAt] = now;
     if (this.rates !== undefined) this.#beginReceiveWindow(slot);
   }
 
@@ -157,9 +198,14 @@ export class TimeLimits implements TimeMarks {
     const now = this.clock.now;
     const at = slot * wordsOfSlot;
     const { words } = this;
-    words[at + limitTable[kind].from] = now;
+    const { from, phase } = limitTable[kind];
+    // The word belongs to the phase that the protocol is in.
+    if (phase !== undefined && words[at + Word.phase] !== phase) return;
+    words[at + from] = now;
     const paused = (connection.flags & Flag.paused) !== 0;
-    if (paused && (kind === "firstByte" || kind === "message")) words[at + Word.pausedAt] = now;
+    if (paused && kind !== "receiveRate" && limitTable[kind].operation === "receive") {
+      words[at + Word.pausedAt] = now;
+    }
     if (kind === "receiveRate" && this.rates !== undefined) this.#beginReceiveWindow(slot);
     if (kind === "sendRate" && this.rates !== undefined) {
       this.rates[slot * rateWords + Rate.sendAt] = now;

@@ -34,6 +34,27 @@ export interface ConnectionTimeoutOptions {
    * closed gently. 75,000 by default in a server.
    */
   idle?: number;
+  /**
+   * From the first byte of a request's head to its last. Then the client is answered with 408, where HTTP is
+   * spoken, and the connection ends. 30,000 by default in a server.
+   */
+  head?: number;
+  /**
+   * No byte of a request's body comes, although it is being read. Then as for `head`. 60,000 by default in a
+   * server.
+   */
+  body?: number;
+  /**
+   * From the call of a request's handler to the beginning of its answer. Then the client is answered with 503,
+   * and the connection ends. An answer that has begun, and a connection that was handed over, have no such
+   * limit. 300,000 by default in a server.
+   */
+  handler?: number;
+  /**
+   * From the end of an answer to the first byte of the next request. Then the connection is closed gently.
+   * 75,000 by default in a server.
+   */
+  keepAlive?: number;
   /** From the opening of the connection, whatever happens. Then it is closed gently. 0 by default. */
   lifetime?: number;
 }

@@ -42,10 +42,33 @@ export const Word = {
   /** Replies that framed handlers owe. */
   replies: 10,
   spare: 11,
+  /** What the protocol is doing; see {@linkcode TimedPhase}. */
+  phase: 12,
+  /** When it began with it. */
+  phaseAt: 13,
 } as const;
 
 /** Words of one slot. */
-export const wordsOfSlot = 12;
+export const wordsOfSlot = 14;
+
+/** What a protocol of requests and answers is doing on a connection. */
+export const TimedPhase = {
+  /** It has never said; so its limits cost such a connection nothing. */
+  unused: 0,
+  /** None of the others. */
+  none: 1,
+  /** The beginning of a head has come. */
+  head: 2,
+  /** A body comes in. */
+  body: 3,
+  /** A handler has a request and has not begun to answer. */
+  handler: 4,
+  /** Every request is answered, and the next one may come. */
+  keepAlive: 5,
+  /** An answer has begun that may take its time: the connection is not idle. */
+  answer: 6,
+} as const;
+export type TimedPhase = (typeof TimedPhase)[keyof typeof TimedPhase];
 
 /** The words of one slot that only rates need. */
 export const Rate = {
