@@ -1,4 +1,4 @@
-/** Bodies of requests and answers over sockets: by length, in chunks, with limits, backpressure and trailers. */
+/** Bodies over sockets: by length, in chunks, with limits, backpressure and trailers, both ways. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import type { HttpHandlers, HttpRequest } from "../src/http.ts";
@@ -176,7 +176,7 @@ describe("the body of a request", () => {
     expect(handled).toBe(5);
   });
 
-  it("above the limit is refused with 413: by its length before the handler, in chunks when it shows", async () => {
+  it("above the limit is refused with 413: by its length at once, in chunks when it shows", async () => {
     let handled = 0;
     await using server = new TestServer({
       async request(request, response) {

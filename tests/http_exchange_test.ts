@@ -1,4 +1,4 @@
-/** Requests and answers over sockets: heads, keep-alive, pipelining, answers in order, failures of handlers. */
+/** Requests and answers over sockets: heads, keep-alive, pipelining, order, failures of handlers. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { prepare } from "../src/http.ts";

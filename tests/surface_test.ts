@@ -157,6 +157,21 @@ const PAGES: Record<string, Page> = {
       "Reply",
     ],
   },
+  http: {
+    values: ["http", "prepare"],
+    types: [
+      "HeaderFields",
+      "HeaderValue",
+      "HttpHandlers",
+      "HttpOptions",
+      "HttpRequest",
+      "HttpResponse",
+      "PreparedOptions",
+      "PreparedResponse",
+      "ResponseStream",
+      "ResponseStreamOptions",
+    ],
+  },
   admission: {
     values: ["AddressTable", "TableAdmission"],
     types: [

@@ -401,7 +401,7 @@ export const httpTargetDefaultMaxBytes: number = 8 * 1024;
 /** Fields of an HTTP head at most, so that several heads find room in the parser's records. */
 export const httpFieldsMax = 2_048;
 
-/** Fields of an HTTP head where nothing else is said: browsers behind several proxies send fewer than half. */
+/** Fields of an HTTP head where nothing else is said: browsers behind proxies send fewer than half. */
 export const httpFieldsDefaultMax = 100;
 
 /** Bytes of a request's body where nothing else is said: photos and documents fit. */

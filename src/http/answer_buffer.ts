@@ -26,7 +26,7 @@ export class AnswerBuffer {
     this.#sink = sink;
   }
 
-  /** Makes room for `length` further bytes behind `at`, of which `rendered` are part of something unfinished. */
+  /** Makes room for `length` further bytes. No unfinished bytes may lie before `at`: what does is written. */
   room(length: number): void {
     if (this.at + length <= this.bytes.length) return;
     this.flush();

@@ -40,7 +40,7 @@ interface CheckedName {
 const namesMax = 256;
 const names = new Map<string, CheckedName>();
 
-/** The name of a field, checked. Throws an OptionError for one that is no token. */
+/** The name of a field, checked. Throws an OptionError for one that is not a token. */
 function checkedName(name: string): CheckedName {
   const known = names.get(name);
   if (known !== undefined) return known;
@@ -147,7 +147,7 @@ export class AnswerFields {
 }
 
 /** Fields one by one, whichever form they were given in. */
-export function* pairsOf(fields: HeaderFields): IterableIterator<[name: string, value: HeaderValue]> {
+function* pairsOf(fields: HeaderFields): IterableIterator<[name: string, value: HeaderValue]> {
   if (Symbol.iterator in fields) {
     for (const [name, value] of fields as Iterable<readonly [string, HeaderValue]>) yield [name, value];
     return;

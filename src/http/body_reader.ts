@@ -24,7 +24,7 @@ export interface BodyOwner {
 const Mode = {
   /** Not yet: bytes wait in the kernel. */
   unclaimed: 0,
-  /** As a whole. */
+  /** In one piece. */
   collect: 1,
   /** In parts, by a callback. */
   parts: 2,

@@ -163,7 +163,7 @@ export class BodyWriter implements ResponseStream {
     this.#sink.breakOff(undefined);
   }
 
-  /** The client has caught up, or whoever waited has nothing left to wait for. */
+  /** The client has caught up, or a wait for that is pointless. */
   goOn(): void {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;

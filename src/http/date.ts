@@ -16,7 +16,7 @@ export class DateField {
   /** The loop's time at the last look at the clock. */
   #lookedAt = -1;
 
-  /** Brings the text up to date. `now` is the loop's time: the clock is asked once for each millisecond of it. */
+  /** Brings the text up to date. `now` is the loop's time; the clock is asked once for each millisecond. */
   refresh(now: number): void {
     if (now === this.#lookedAt) return;
     this.#lookedAt = now;

@@ -137,7 +137,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     if (this.#unusual) this.#clear();
   }
 
-  /** As an answer to bytes that are no request. */
+  /** As an answer to bytes that are not a request. */
   renewRefusal(connection: StreamConnection<D>, loop: ServingLoop, status: number): void {
     this.renew(connection, loop, noBytes, noRecord, 0);
     this.statusCode = status;
@@ -175,8 +175,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   }
 
   /**
-   * Follows what the callback returned. False where that is no promise. Otherwise head and record are copied,
-   * since they will be needed later.
+   * Follows what the callback returned. False where that is not a promise. Otherwise head and record are
+   * copied, since they will be needed later.
    */
   follow(result: unknown): boolean {
     if (!follow(result, this.#settled, this.#rejected)) return false;
@@ -314,7 +314,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
 
   json(value: unknown): WriteResult {
     const text = JSON.stringify(value);
-    if (text === undefined) throw new TypeError("response: the value has no JSON");
+    if (text === undefined) throw new OptionError("response", "value", "the value has no JSON");
     return this.#sendText(text, ContentType.json);
   }
 
@@ -556,7 +556,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     throw error;
   }
 
-  /** The answer is given as a whole. */
+  /** The whole answer is given. */
   #complete(result: WriteResult): WriteResult {
     if (!this.#inPipeline) {
       this.#step = Step.over;

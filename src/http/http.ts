@@ -19,15 +19,15 @@ const passedOn = ["open", "error", "timeout"] as const;
 const handlers = handlerSchema(["request", "upgrade", "close", ...passedOn]);
 
 /**
- * Serves HTTP/1.1 and 1.0: a table for `listen({ socket })`, or the default export of a `Server`'s application.
+ * Serves HTTP/1.1 and 1.0: a handler table for `listen`, or the default export of an application's module.
  *
  * `request` is called for each request, in order. Answers leave in the order of the requests, whatever order
  * they are given in; those given within their callbacks leave together. At most `maxPipeline` requests of a
  * connection are in work at once; then, and while the client does not take what is sent to it, nothing more
  * is read from it.
  *
- * What is not a request is answered with 400, 413, 414, 417, 431, 501 or 505 behind the answers that are
- * owed, and the connection is closed.
+ * Bytes that are not a request are answered with 400, 413, 414, 417, 431, 501 or 505, behind the answers that
+ * are owed, and the connection is closed.
  *
  * @throws {OptionError} for an unknown handler or option, or a wrong type or value.
  *

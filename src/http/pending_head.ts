@@ -31,7 +31,7 @@ export class PendingHead {
     this.length = length;
   }
 
-  /** The parser has looked at them: the first `consumed` ones mean nothing, the next `scanned` ones are known. */
+  /** The parser has looked at them: the first `consumed` mean nothing, the next `scanned` are known. */
   looked(consumed: number, scanned: number): void {
     if (consumed > 0) this.#buffer.copyWithin(0, consumed, this.length);
     this.length -= consumed;
@@ -49,7 +49,7 @@ export class PendingHead {
     return false;
   }
 
-  /** Copies these bytes, and those from `start` on behind them, to the beginning of `join`. Returns their end. */
+  /** Copies these bytes, and behind them those from `start` on, into `join`. Returns their end. */
   joinWith(bytes: Uint8Array, start: number, end: number, join: Uint8Array): number {
     join.set(this.#buffer.subarray(0, this.length));
     const taken = Math.min(end - start, join.length - this.length);

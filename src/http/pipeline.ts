@@ -77,7 +77,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   body: BodyReader | undefined = undefined;
   /** The client reads too slowly: no further request is handled until `drain`. */
   congested = false;
-  /** No further request is read: the last answer is given, or what came was no request. */
+  /** No further request is read: the last answer is given, or the received bytes were not a request. */
   deaf = false;
   /** A request may take the connection over: what is behind it waits. */
   upgrading = false;
@@ -119,7 +119,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     return this.#head;
   }
 
-  /** Whether the answer, which may not be among those owed yet, is the last one before an end that is near. */
+  /** Whether the answer, owed or not owed yet, is the last one before an end that is near. */
   endsWith(answer: QueuedAnswer): boolean {
     if (!this.deaf && (!this.draining || this.moreBehind)) return false;
     return this.#tail === undefined || this.#tail === answer;
@@ -322,7 +322,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   #mustWait(length: number): boolean {
     const { connection } = this;
     if (!connection.mustWait(length)) return false;
-    // What is buffered may be so little that no completion tells of it.
+    // What is buffered may be so little that no completion reports it.
     connection.waitForPoll();
     return true;
   }
@@ -381,7 +381,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     body?.leave();
   }
 
-  /** The connection goes on with other handlers. */
+  /** The connection continues with other handlers. */
   leave(): Uint8Array {
     this.#flushAll();
     const bytes = this.pending?.toBytes() ?? noBytes;

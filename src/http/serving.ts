@@ -339,7 +339,7 @@ export class Serving<D> implements ExchangeOwner<D> {
 
   /**
    * Gives the bytes of a body to its reader. Returns the position behind the body; -1 where it is not whole,
-   * and what was not taken has been put back.
+   * and the bytes not taken have been put back.
    */
   #feed(
     core: StreamConnection<D>,
@@ -508,7 +508,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     core.resumeFrom(Flag.heldBack);
   }
 
-  /** What came is not taken: an answer says why, in its turn, and is the last one. */
+  /** The received bytes are refused: an answer says so, in its turn, and is the last one. */
   #refuse(core: StreamConnection<D>, loop: ServingLoop, refusal: number): void {
     const { status, reason } = refusals[refusal];
     core.note("error", refusedRequest(status, reason, core.id));

@@ -1,5 +1,5 @@
 /**
- * HTTP as an application sees it through the fast door: handlers, request, response, streamed bodies, options.
+ * HTTP as an application sees it through the fast door: handlers, request, response, bodies, options.
  *
  * @module
  */
@@ -49,20 +49,20 @@ export interface HttpRequest<D = undefined> {
   readonly query: string;
   /** `"1.1"`, or `"1.0"`. */
   readonly version: "1.1" | "1.0";
-  /** The authority of the target where it has one, otherwise the field `Host`; empty where HTTP/1.0 has none. */
+  /** The authority of the target, or else the field `Host`; empty where HTTP/1.0 has none. */
   readonly host: string;
   /**
    * The value of a field; undefined without it. Names are compared without regard to case. The values of
    * repeated fields are joined by `", "`, those of `Cookie` by `"; "`. Bytes above 0x7f are read as latin1.
    */
   header(name: string): string | undefined;
-  /** Whether the field is there. Asking for an absent field of a known name costs next to nothing. */
+  /** Whether the request has the field. Asking for an absent field of a known name costs next to nothing. */
   has(name: string): boolean;
   /** All fields in order, with names in lower case; repeated ones come apart. */
   headers(): IterableIterator<[name: string, value: string]>;
   /** The connection. Writing to it directly breaks the order of answers: use it for addresses and `data`. */
   readonly connection: Connection<D>;
-  /** Whether a body follows the head, by its length or in chunks. A length of 0 is no body. */
+  /** Whether a body follows the head, by its length or in chunks. A length of 0 means no body. */
   readonly hasBody: boolean;
   /** Bytes of the body; 0 without one, undefined for a body in chunks. */
   readonly contentLength: number | undefined;
@@ -71,9 +71,9 @@ export interface HttpRequest<D = undefined> {
   /**
    * The whole body.
    *
-   * @returns a promise that rejects with a LimitError `ERR_HTTP_BODY_TOO_LARGE` above `maxRequestBodySize`, with a
-   * MessageError `ERR_HTTP_BODY_INCOMPLETE` where the client leaves before its end, and with a StateError where
-   * the body was read already.
+   * @returns a promise that rejects with a LimitError `ERR_HTTP_BODY_TOO_LARGE` above `maxRequestBodySize`,
+   * with a MessageError `ERR_HTTP_BODY_INCOMPLETE` where the client leaves before its end, and with a
+   * StateError where the body was read already.
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   /** The whole body as text of UTF-8, without a byte order mark. Rejects as `bytes` does. */
@@ -126,8 +126,8 @@ export interface HttpResponse {
    * `Keep-Alive` are the server's own business: a `Content-Length` given here must be the body's, `close` as
    * `Connection` ends the connection after this answer, and the other two are refused.
    *
-   * @throws {OptionError} for a name that is no token, and for a value with CR, LF, NUL or characters above
-   * U+00FF.
+   * @throws {OptionError} for a name that is not a token, and for a value with CR, LF, NUL or characters
+   * above U+00FF.
    * @throws {StateError} once the head is sent.
    */
   header(name: string, value: HeaderValue): this;
@@ -195,8 +195,8 @@ export interface ResponseStream {
    *
    * @returns "queued": taken, but the client is behind: wait for {@linkcode drained}. "refused": nothing was
    * taken, because too much is buffered, or because the connection is gone: then {@linkcode done} is true.
-   * @throws {StateError} `ERR_HTTP_CONTENT_LENGTH` for more bytes than the length, and the connection is aborted;
-   * `ERR_STATE` after `end`.
+   * @throws {StateError} `ERR_HTTP_CONTENT_LENGTH` for more bytes than the length, and the connection is
+   * aborted; `ERR_STATE` after `end`.
    */
   write(bytes: Writable): WriteResult;
   /** Resolves when the client has caught up, at once where it is not behind; also when it is gone. */
@@ -266,7 +266,7 @@ export interface HttpOptions {
    * them are answered. 64 by default.
    */
   maxPipeline?: number;
-  /** Requests of one connection, after which it is closed. 0, the default, is no limit. */
+  /** Requests of one connection, after which it is closed. 0, the default, sets no limit. */
   maxRequests?: number;
   /** Whether answers have a `Date` field. True by default. */
   date?: boolean;
