@@ -80,6 +80,7 @@ export class LoopMemory {
   readonly completions: CompletionRing;
   readonly segmentHolds: Uint16Array;
   readonly sendPending: Uint32Array;
+  readonly fileSent: Uint32Array;
   readonly statistics: BigUint64Array;
 
   /** `given`: memory of other processes in place of the first one, which begins with a page. */
@@ -117,6 +118,8 @@ export class LoopMemory {
     this.segmentHolds = new Uint16Array(shared, holdsOffset, sizes.segmentCount);
     const pendingOffset = start + words[layout.CONFIGURATION_SEND_PENDING_OFFSET];
     this.sendPending = new Uint32Array(shared, pendingOffset, sizes.slots);
+    const fileSentOffset = start + words[layout.CONFIGURATION_FILE_SENT_OFFSET];
+    this.fileSent = new Uint32Array(shared, fileSentOffset, 2 * sizes.slots);
     const statisticsOffset = start + words[layout.CONFIGURATION_STATISTICS_OFFSET];
     this.statistics = new BigUint64Array(shared, statisticsOffset, layout.STATISTICS_MAX);
   }

@@ -14,6 +14,7 @@ import { Status } from "./layout.gen.ts";
 import { measureLoop, openLoop } from "./native_loop.ts";
 import { dialMeeting, makeMeetingFolder, openLane, removeMeetingFolder, takeLane } from "./passing.ts";
 import type { Native } from "./port.ts";
+import { openFile } from "./files.ts";
 import { createMemory, openMemory } from "./shared_memory.ts";
 import { NativeError } from "./status.ts";
 import { importShipped, unpack, type Unpacked } from "./shipped.ts";
@@ -28,6 +29,7 @@ export type {
   Native,
   NativeAddress,
   NativeLoop,
+  OpenedFile,
   ProcessCounters,
   ResolvedLoopSizes,
   ShareableLoop,
@@ -119,6 +121,8 @@ export function openNative(options: NativeOptions = {}): Native {
     removeMeetingFolder: (path) => removeMeetingFolder(library.functions, path),
     createMemory: (bytes) => createMemory(library, bytes),
     openMemory: (descriptor, bytes) => openMemory(library, descriptor, bytes),
+    openFile: (path) => openFile(library.functions, path),
+    closeFile: (number) => void library.functions.ringport_file_close(number),
     now: () => library.functions.ringport_now(),
     interfaceIndex: (name) => interfaceIndex(library.functions, name),
     currentFolder: () => currentFolder(library.functions),

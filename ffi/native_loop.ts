@@ -85,6 +85,7 @@ class OpenedLoop implements NativeLoop {
   readonly bytes: Uint8Array;
   readonly segmentHolds: Uint16Array;
   readonly sendPending: Uint32Array;
+  readonly fileSent: Uint32Array;
   readonly statistics: BigUint64Array;
   readonly doorbell: Doorbell;
   readonly poll: (waitMilliseconds: number) => number;
@@ -109,6 +110,7 @@ class OpenedLoop implements NativeLoop {
     this.bytes = memory.segments;
     this.segmentHolds = memory.segmentHolds;
     this.sendPending = memory.sendPending;
+    this.fileSent = memory.fileSent;
     this.statistics = memory.statistics;
     this.shareable = {
       handle,

@@ -81,6 +81,15 @@ export interface ShareableLoop {
   readonly sizes: ResolvedLoopSizes;
 }
 
+/** A file opened to be sent, and what was known of it then. */
+export interface OpenedFile {
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+}
+
 /** What the memory of a loop of some sizes will be. */
 export interface LoopMeasure {
   /** Bytes of the memory that others read; the header begins it. */
@@ -120,6 +129,11 @@ export interface NativeLoop {
   readonly segmentHolds: Uint16Array;
   /** Bytes in each slot's native send queue. */
   readonly sendPending: Uint32Array;
+  /**
+   * Bytes of files that the kernel has taken from the connections of each slot, one after the other: two
+   * words for each slot, the low half first. Only grows.
+   */
+  readonly fileSent: Uint32Array;
   /** Counters; positions are the `Statistic` constants of `layout.gen.ts`. */
   readonly statistics: BigUint64Array;
   readonly doorbell: Doorbell;
@@ -306,6 +320,13 @@ export interface Native {
   notify(path: string, text: string, stamped: boolean): number;
   /** The path of the process's current folder; undefined where it has none, or a very long one. */
   currentFolder(): string | undefined;
+  /**
+   * Opens a regular file that connections of any loop may send. Throws a NativeError: notFound, accessDenied,
+   * notAFile.
+   */
+  openFile(path: string): OpenedFile;
+  /** No further send may name the file; it is closed when those under way have ended. */
+  closeFile(number: number): void;
   /** Milliseconds of a clock that all processes of the machine read alike, the lower 32 bits of them. */
   now(): number;
 }

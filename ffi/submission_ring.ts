@@ -12,6 +12,8 @@ import { look, type RecordViewer } from "./ring_look.ts";
 const HEAD = layout.HEADER_SUBMISSION_HEAD;
 const TAIL = layout.HEADER_SUBMISSION_TAIL;
 const SEND = layout.Operation.send;
+const SEND_FILE = layout.Operation.sendFile;
+const HIGH_HALF = 2 ** 32;
 const ARGUMENT = layout.RECORD_ARGUMENT;
 const FLAGS_SHIFT = layout.RECORD_FLAGS_SHIFT;
 const ID = layout.RECORD_ID;
@@ -77,6 +79,16 @@ export class SubmissionRing {
   /** Submits a send; the hold on the bytes' segments passes to the library. False when the ring is full. */
   send(id: number, segment: number, offset: number, length: number, flags: number): boolean {
     return this.push(SEND, id, segment, offset, length, 0, 0, flags);
+  }
+
+  /** Submits bytes of a file. False when the ring is full. */
+  sendFile(id: number, file: number, offset: number, length: number): boolean {
+    const at = (this.#header[TAIL] & this.#mask) * RECORD_WORDS;
+    const low = offset | 0;
+    const high = Math.floor(length / HIGH_HALF);
+    if (!this.push(SEND_FILE, id, file, low, length | 0, 0, high, 0)) return false;
+    this.#words[at + SYSTEM_ERROR] = Math.floor(offset / HIGH_HALF);
+    return true;
   }
 
   /**

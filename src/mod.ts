@@ -29,11 +29,13 @@ export type {
   Connection,
   ConnectionOptions,
   ConnectionState,
+  FileSend,
   KeepAliveOptions,
   SocketHandlers,
   Writable,
   WriteResult,
 } from "./stream/types.ts";
+export { SendableFile, type SendableFileOptions, type SendFileOptions } from "./stream/sendable_file.ts";
 export type { ConnectOptions } from "./connect/types.ts";
 export type { ListenLimitOptions, ListenOptions, ProxyProtocol } from "./listen/types.ts";
 export type { Role } from "./base/role.ts";

@@ -16,6 +16,8 @@ export interface CompletionSink {
   receiveEnded(id: number, status: number, systemError: number): void;
   /** The send queue of the library has drained, or sending has failed. */
   sent(id: number, status: number, systemError: number): void;
+  /** Files are with the kernel whole, or `status` says why one cannot follow. */
+  fileSent(id: number, status: number, systemError: number): void;
   /** The FIN is out, or could not be sent. */
   writeEnded(id: number, status: number, systemError: number): void;
   /** A listener has accepted a connection. The next accept overwrites `peer`. */
@@ -50,6 +52,7 @@ export const noSockets: CompletionSink = {
   received() {},
   receiveEnded() {},
   sent() {},
+  fileSent() {},
   writeEnded() {},
   accepted() {},
   acceptedRaw() {},

@@ -67,6 +67,8 @@ function dispatchOther(
       return sink.writeEnded(id, ring.status, ring.systemError);
     case Operation.connect:
       return sink.connected(id, ring.tag, ring.status, ring.systemError);
+    case Operation.sendFile:
+      return sink.fileSent(id, ring.status, ring.systemError);
     case Operation.datagramSend:
       return sink.datagramSent(id, ring.status, ring.systemError);
     case Operation.timer:

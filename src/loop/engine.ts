@@ -75,6 +75,8 @@ export class Engine {
   readonly clock: Clock;
   /** Bytes in the library's send queue, by slot. */
   readonly sendPending: Uint32Array;
+  /** Bytes of files sent by the connections of each slot; see `NativeLoop.fileSent`. */
+  readonly fileSent: Uint32Array;
   /** Counts polls: what was submitted under an earlier number has been seen by the library. */
   turn = 0;
   /** Sends that may still be submitted before the next poll. */
@@ -174,6 +176,7 @@ export class Engine {
     this.#poll = loop.poll;
     this.#policy = new WakePolicy(loop.rest(0) >= 0);
     this.sendPending = loop.sendPending;
+    this.fileSent = loop.fileSent;
     this.segments = segmentsOf(loop, development);
     this.segments.whenFreed = () => {
       if (!this.#awake && !this.#closed) this.#touch();
@@ -230,6 +233,17 @@ export class Engine {
     this.sendBudget -= 1;
     this.segmentBudget -= covered;
     this.#submissions.send(id, segment, offset, length, flags);
+    if (!this.#awake) this.#touch();
+  }
+
+  /** Submits bytes of an opened file. Only within {@linkcode sendBudget}. */
+  submitFile(id: number, file: number, offset: number, length: number): void {
+    if (asserting) {
+      assert(this.sendBudget > 0, "a file is submitted within the budget of its turn");
+      assert(length > 0 && offset >= 0, "bytes of a file are submitted");
+    }
+    this.sendBudget -= 1;
+    this.#submissions.sendFile(id, file, offset, length);
     if (!this.#awake) this.#touch();
   }
 

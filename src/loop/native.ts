@@ -15,6 +15,7 @@ import {
   type Native,
   NativeError,
   type NativeLoop,
+  type OpenedFile,
   openNative,
   type ProcessCounters,
   readEnvironment,
@@ -31,6 +32,7 @@ export type {
   ListenQueue,
   LoopMeasure,
   LoopSizes,
+  OpenedFile,
   ProcessCounters,
   SharedMemory,
 } from "../../ffi/mod.ts";
@@ -186,6 +188,21 @@ export function notifyManager(path: string, text: string, stamped: boolean): "se
 /** The path of the current folder, see `Native.currentFolder`. */
 export function currentFolder(): string | undefined {
   return anyNative().currentFolder();
+}
+
+/** Opens a file to be sent, see `Native.openFile`. */
+export function openFile(path: string, library?: string): OpenedFile {
+  return native("SendableFile.open", () => fileLibrary(library).openFile(path), { address: path });
+}
+
+/** Gives it back, see `Native.closeFile`. */
+export function closeFile(number: number, library?: string): void {
+  fileLibrary(library).closeFile(number);
+}
+
+/** Loops of the same library can send the file. */
+function fileLibrary(library?: string): Native {
+  return library === undefined ? anyNative() : nativeOf(library);
 }
 
 /** What does not depend on the library's file is asked of the one that is open. */

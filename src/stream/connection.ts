@@ -15,12 +15,13 @@ import { Linger, lingerRounds } from "./linger.ts";
 import { checkHandlers } from "./options.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RareState } from "./rare_state.ts";
+import { filePartOf, type SendableFile, type SendFileOptions } from "./sendable_file.ts";
 import { asBytes, heedsDrain, type SendTarget } from "./sender.ts";
 import type { SharedConfig } from "./shared_config.ts";
 import { StreamSocket } from "./socket.ts";
 import { Stash } from "./stash.ts";
 import { endedBy, endedByMask, Flag, pauseReasons, readingSpecial, State, withEndedBy } from "./state.ts";
-import type { CloseReason, Connection, SocketHandlers, Writable, WriteResult } from "./types.ts";
+import type { CloseReason, Connection, FileSend, SocketHandlers, Writable, WriteResult } from "./types.ts";
 import {
   PullReader,
   readExactly,
@@ -540,6 +541,27 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     return "refused";
   }
 
+  sendFile(file: SendableFile, options?: SendFileOptions): FileSend {
+    const part = filePartOf(file, options);
+    const { config, stateNumber } = this;
+    if (stateNumber === State.open || stateNumber === State.readEnded) {
+      return config.sender.sendFile(this, part);
+    }
+    config.engine.writesAfterEnd += 1;
+    return config.sender.settled("refused", part, stateError(this.id, "sendFile", "this side has ended"));
+  }
+
+  get fileWeight(): number {
+    return this.rare?.outbox.files?.weight ?? 0;
+  }
+
+  /** Files are with the kernel whole, or one cannot follow. */
+  fileSent(status: number, systemError: number): void {
+    if (status !== Status.ok) return this.failed("sendFile", status, systemError);
+    this.rare?.outbox.files?.settle();
+    this.sent(status, systemError);
+  }
+
   get bufferedBytes(): number {
     return this.stateNumber === State.closed ? 0 : this.config.sender.bufferedBytes(this);
   }
@@ -575,7 +597,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if ((this.flags & Flag.drainOwed) === 0) return;
     if (config.sender.bufferedBytes(this) > config.lowWaterMark) {
       // Bytes of this very turn may go out without a completion.
-      if (config.engine.sendPending[this.slot] === 0) this.waitForPoll();
+      if (config.sender.nothingComes(this)) this.waitForPoll();
       return;
     }
     this.flags &= ~Flag.drainOwed;
@@ -710,7 +732,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   get #hasOutbox(): boolean {
-    return this.rare !== undefined && this.rare.outbox.length > 0;
+    return this.rare !== undefined && !this.rare.outbox.isEmpty;
   }
 
   /** FIN is out, or not. */
@@ -794,7 +816,9 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     // On a link that loses much TCP is silent for longer than a living peer: where there is a limit for that,
     // what is still to go out is its business alone.
     const watched = bufferedBytes > 0 && limits.writeStall > 0;
-    const onTheirWay = bufferedBytes + engine.unacknowledged(this.number);
+    const files = this.rare?.outbox.files;
+    const inFiles = files === undefined ? 0 : files.remaining - files.weight;
+    const onTheirWay = bufferedBytes + inFiles + engine.unacknowledged(this.number);
     if (!linger.silent(held || alive || watched, onTheirWay)) return this.#armLinger(linger);
     engine.timeouts.linger += 1;
     this.flags = withEndedBy(this.flags, "timeout");
@@ -845,7 +869,9 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
       engine.timers.cancel(rare.linger.timer);
       rare.linger.timer = -1;
     }
-    const lost = bytesLost + sender.drop(this) + rare.refusedBytes;
+    const gone = () =>
+      rare.error ?? stateError(this.id, "sendFile", "the connection ended before the file had gone");
+    const lost = bytesLost + sender.drop(this, gone) + rare.refusedBytes;
     const flushed = lost === 0 && !rare.undelivered;
     const reason: CloseReason = { by: endedBy(this.flags), bytesLost: lost, flushed };
     if (rare.error !== undefined) reason.error = rare.error;

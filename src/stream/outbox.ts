@@ -1,23 +1,61 @@
 /**
- * Bytes that wait in TypeScript's own memory because the library or the ring accepts no more of them.
+ * Bytes that wait in TypeScript's own memory because the library or the ring accepts no more of them, and
+ * files between them.
  *
  * @module
  */
 import { outboxChunkBytes } from "../base/limits.ts";
+import type { FileQueue, QueuedFile } from "./file_queue.ts";
+
+/** A file in the queue, with the number of bytes between it and the file before, or the beginning. */
+interface WaitingFile {
+  before: number;
+  readonly queued: QueuedFile;
+}
 
 /** A queue of bytes in chunks. Small pieces share a chunk. */
 export class Outbox {
   /** Bytes in the queue. */
   length = 0;
+  /** All files of the connection that are under way, here or with the library. */
+  files: FileQueue | undefined = undefined;
+  readonly #waiting: WaitingFile[] = [];
+  /** Bytes behind the last file. */
+  #behind = 0;
   readonly #chunks: Uint8Array[] = [];
   /** Bytes already taken from the first chunk. */
   #taken = 0;
   /** Bytes in use of the last chunk. */
   #filled = 0;
 
+  /** Nothing waits. */
+  get isEmpty(): boolean {
+    return this.length === 0 && this.#waiting.length === 0;
+  }
+
+  /** Nothing waits, and the library has no file either. */
+  get isIdle(): boolean {
+    return this.isEmpty && (this.files === undefined || this.files.weight === 0);
+  }
+
+  /** Puts a file at the queue's end. */
+  pushFile(queued: QueuedFile): void {
+    this.#waiting.push({ before: this.#behind, queued });
+    this.#behind = 0;
+  }
+
+  /** Takes the file at the queue's beginning; undefined where bytes are, or nothing. */
+  takeFile(): QueuedFile | undefined {
+    const first = this.#waiting[0];
+    if (first === undefined || first.before > 0) return undefined;
+    this.#waiting.shift();
+    return first.queued;
+  }
+
   /** Copies `bytes` to the queue's end. */
   push(bytes: Uint8Array): void {
     this.length += bytes.length;
+    this.#behind += bytes.length;
     let rest = bytes;
     const last = this.#chunks.at(-1);
     if (last !== undefined && this.#filled < last.length) {
@@ -33,8 +71,24 @@ export class Outbox {
     this.#filled = rest.length;
   }
 
-  /** Moves bytes from the queue's beginning to `target` at `position`, `limit` at most. Returns how many. */
-  take(target: Uint8Array, position: number, limit: number): number {
+  /** Bytes before the first file. */
+  get lengthToFile(): number {
+    return this.#waiting.length === 0 ? this.length : this.#waiting[0].before;
+  }
+
+  /**
+   * Moves bytes from the queue's beginning to `target` at `position`, `limit` at most and none behind a file.
+   * Returns how many.
+   */
+  take(target: Uint8Array, position: number, most: number): number {
+    const limit = Math.min(most, this.lengthToFile);
+    const moved = this.#take(target, position, limit);
+    if (this.#waiting.length === 0) this.#behind -= moved;
+    else this.#waiting[0].before -= moved;
+    return moved;
+  }
+
+  #take(target: Uint8Array, position: number, limit: number): number {
     let moved = 0;
     while (moved < limit && this.length > 0) {
       const chunk = this.#chunks[0];
@@ -54,6 +108,8 @@ export class Outbox {
   /** Throws everything away. */
   clear(): void {
     this.#chunks.length = 0;
+    this.#waiting.length = 0;
+    this.#behind = 0;
     this.length = 0;
     this.#taken = 0;
     this.#filled = 0;

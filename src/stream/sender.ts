@@ -14,11 +14,13 @@ import { crowdedCopyShare, pieceCopyMaxBytes } from "../base/limits.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { Segments } from "../memory/segments.ts";
 import { RingWindow } from "../memory/window.ts";
+import { FileQueue, QueuedFile } from "./file_queue.ts";
 import type { Outbox } from "./outbox.ts";
+import type { FilePart } from "./sendable_file.ts";
 import { Flag } from "./state.ts";
 import type { LimitedConnection } from "./time_limits/limited_connection.ts";
 import type { TimeLimits } from "./time_limits/time_limits.ts";
-import type { Writable, WriteResult } from "./types.ts";
+import type { FileSend, Writable, WriteResult } from "./types.ts";
 
 /** A handler table as a sender sees it. */
 interface DrainHandlers {
@@ -120,7 +122,7 @@ export class Sender {
     // The usual case first, without a call: a window of this ring, little buffered, nothing aside.
     if (
       submitted + length <= config.highWaterMark && engine.sendBudget > 0 && length > 0 &&
-      window.segments === segments && (outbox === undefined || outbox.length === 0)
+      window.segments === segments && (outbox === undefined || outbox.isIdle)
     ) {
       const covered = segments.covered(window.offset, length);
       const inFlight = (submitted === 0 ? 0 : target.inFlight) + covered;
@@ -151,6 +153,42 @@ export class Sender {
       this.#setAside(target, window.bytes);
     }
     return result;
+  }
+
+  /**
+   * Sends bytes of a file behind everything written before. It takes no memory, so a long one counts in the
+   * buffer only as the number of bytes that makes the peer count as behind.
+   */
+  sendFile(target: SendTarget, part: FilePart): FileSend {
+    const { length } = part;
+    const { highWaterMark, bufferLimit } = target.config;
+    if (length === 0) return this.settled("sent", part);
+    const weight = Math.min(length, highWaterMark + 1, Math.max(bufferLimit, 1));
+    const result = this.#admit(target, weight, 0, "sendFile");
+    if (result === "refused") return this.settled(result, part, this.#refusal(target, "sendFile", weight));
+    const outbox = target.needOutbox();
+    const engine = this.#engine;
+    outbox.files ??= new FileQueue(engine.fileSent, slotOf(target.number));
+    const queued = outbox.files.push(result, part, weight);
+    if (this.#canSubmit(target, 0)) {
+      this.#submitFile(target, outbox.files, queued);
+    } else {
+      outbox.pushFile(queued);
+      if (this.nothingComes(target)) target.waitForPoll();
+    }
+    return queued;
+  }
+
+  /** The send of a file that has ended before it began. */
+  settled(result: WriteResult, part: FilePart, error?: Error): FileSend {
+    const ended = new QueuedFile(result, part, 0, 0, undefined);
+    ended.settle(0, error);
+    return ended;
+  }
+
+  #submitFile(target: SendTarget, files: FileQueue, { file, offset, length }: QueuedFile): void {
+    files.submitted += 1;
+    this.#engine.submitFile(target.number, file.number, offset, length);
   }
 
   #writeText(target: SendTarget, text: string): WriteResult {
@@ -208,15 +246,18 @@ export class Sender {
     return tail.length > 0 ? this.#writeBytes(target, tail) : result;
   }
 
-  /** Decides over `length` further bytes; notes that `drain` is owed where it is. */
-  #admit(target: SendTarget, length: number): WriteResult {
+  /**
+   * Decides over `length` further bytes, of which time limits count `counted`; notes that `drain` is owed
+   * where it is.
+   */
+  #admit(target: SendTarget, length: number, counted = length, operation = "write"): WriteResult {
     const { highWaterMark, bufferLimit, timeLimits } = target.config;
     const total = this.bufferedBytes(target) + length;
     if ((target.flags & Flag.watched) !== 0 && total <= Math.max(highWaterMark, bufferLimit)) {
-      timeLimits.written(target, length, total === length);
+      timeLimits.written(target, counted, total === length);
     }
     if (total <= highWaterMark) return "sent";
-    if (total > bufferLimit) return this.refuse(target, length);
+    if (total > bufferLimit) return this.refuse(target, length, operation);
     this.#oweDrain(target);
     return "queued";
   }
@@ -241,7 +282,7 @@ export class Sender {
    * Takes nothing of a write, since it would exceed `bufferLimit`. Throws in development mode, where nobody
    * listens for the `drain` that says when to write again: those bytes are lost.
    */
-  refuse(target: SendTarget, length: number): "refused" {
+  refuse(target: SendTarget, length: number, operation = "write"): "refused" {
     const { config } = target;
     const engine = this.#engine;
     engine.writesRefused += 1;
@@ -252,12 +293,18 @@ export class Sender {
     // A `drain` handler is expected to write them again; until it is called these bytes count as lost.
     if (waits || !heeded) target.refused(length);
     if (heeded) return "refused";
-    const message = `write: ${length} bytes would exceed the ${config.bufferLimit} bytes of "bufferLimit"`;
-    engine.writeLost(message, target.id);
+    engine.writeLost(this.#refusal(target, operation, length).message, target.id);
     if (!config.loop.development) return "refused";
-    throw new LimitError(`${message}, and there is no "drain" handler to write them again`, {
+    throw this.#refusal(target, operation, length, `, and there is no "drain" handler to write them again`);
+  }
+
+  #refusal(target: SendTarget, operation: string, length: number, more = ""): LimitError {
+    const { bufferLimit } = target.config;
+    const message =
+      `${operation}: ${length} bytes would exceed the ${bufferLimit} bytes of "bufferLimit"${more}`;
+    return new LimitError(message, {
       code: "ERR_WRITE_REFUSED",
-      operation: "write",
+      operation,
       origin: "application",
       connectionId: target.id,
     });
@@ -272,7 +319,9 @@ export class Sender {
   /** Bytes accepted and not yet known to be with the kernel. */
   bufferedBytes(target: SendTarget): number {
     const { outbox } = target;
-    return this.submittedBytes(target) + (outbox === undefined ? 0 : outbox.length);
+    if (outbox === undefined) return this.submittedBytes(target);
+    return this.submittedBytes(target) + outbox.length +
+      (outbox.files === undefined ? 0 : outbox.files.weight);
   }
 
   /** Where `length` bytes can be copied for a copied send; -1 where they must go another way. */
@@ -332,7 +381,7 @@ export class Sender {
     engine.outboxBytes += bytes.length;
     // No turn need follow: the library has enough to do with what it was given.
     engine.pressure?.check();
-    if (this.#nothingComes(target)) target.waitForPoll();
+    if (this.nothingComes(target)) target.waitForPoll();
   }
 
   /**
@@ -341,14 +390,20 @@ export class Sender {
    */
   feed(target: SendTarget): boolean {
     const { outbox } = target;
-    if (outbox === undefined || outbox.length === 0) return true;
+    if (outbox === undefined || outbox.isEmpty) return true;
     const engine = this.#engine;
     const segments = this.#segments;
     let fed = false;
-    while (outbox.length > 0 && engine.sendBudget > 0) {
+    while (!outbox.isEmpty && engine.sendBudget > 0) {
+      const file = outbox.takeFile();
+      if (file !== undefined) {
+        this.#submitFile(target, outbox.files!, file);
+        fed = true;
+        continue;
+      }
       const room = Math.min(engine.segmentBudget, engine.inFlightMax - this.#inFlight(target));
       if (room <= 0) break;
-      const segment = segments.takeRun(Math.min(room, Math.ceil(outbox.length / segments.size)));
+      const segment = segments.takeRun(Math.min(room, Math.ceil(outbox.lengthToFile / segments.size)));
       if (segment < 0) break;
       const start = segment * segments.size;
       const length = outbox.take(segments.bytes, start, segments.runLength * segments.size);
@@ -356,18 +411,21 @@ export class Sender {
       this.#submit(target, segment, 0, length, notify);
       fed = true;
     }
-    if (outbox.length === 0) return true;
-    if (!fed && this.#nothingComes(target)) target.waitForPoll();
+    if (outbox.isEmpty) return true;
+    if (!fed && this.nothingComes(target)) target.waitForPoll();
     return false;
   }
 
-  /** Throws the outbox away. Returns how many bytes were in it. */
-  drop({ outbox }: SendTarget): number {
+  /**
+   * Throws the outbox away, and ends the sends of files with the error. Returns how many bytes of both are
+   * lost.
+   */
+  drop({ outbox }: SendTarget, error: () => Error): number {
     if (outbox === undefined) return 0;
     const { length } = outbox;
     this.#engine.outboxBytes -= length;
     outbox.clear();
-    return length;
+    return length + (outbox.files === undefined ? 0 : outbox.files.fail(error));
   }
 
   /** Copies into runs of free segments and submits each run. Returns how many bytes found room. */
@@ -396,19 +454,25 @@ export class Sender {
     const engine = this.#engine;
     const { outbox } = target;
     if (engine.sendBudget <= 0 || covered > engine.segmentBudget) return false;
-    if (outbox !== undefined && outbox.length > 0) return false;
+    if (outbox !== undefined && !outbox.isEmpty) return false;
     return this.#inFlight(target) + covered <= engine.inFlightMax;
   }
 
   /** Segments of the connection that may still be on their way; zero is sure, more is an upper bound. */
   #inFlight(target: SendTarget): number {
-    if (target.turn !== this.#engine.turn && this.#nothingComes(target)) target.inFlight = 0;
+    const { turn, sendPending } = this.#engine;
+    if (target.turn !== turn && sendPending[slotOf(target.number)] === 0) target.inFlight = 0;
     return target.inFlight;
   }
 
-  /** True when no further completion of the connection will continue its writes. */
-  #nothingComes(target: SendTarget): boolean {
-    return this.#engine.sendPending[slotOf(target.number)] === 0;
+  /**
+   * True when no further completion of the connection will continue its writes: what was submitted may be out
+   * without one.
+   */
+  nothingComes(target: SendTarget): boolean {
+    if (this.#engine.sendPending[slotOf(target.number)] !== 0) return false;
+    const files = target.outbox?.files;
+    return files === undefined || files.submitted === 0;
   }
 
   #submit(target: SendTarget, segment: number, offset: number, length: number, flags: number): void {

@@ -19,6 +19,7 @@ import { Origin } from "./origin.ts";
 import { noPeer } from "./peer_address.ts";
 import { type Protocol, type ProtocolMemory, protocolOf } from "./protocol.ts";
 import type { ProxyHeader } from "./proxy_header.ts";
+import type { SendableFile, SendFileOptions } from "./sendable_file.ts";
 import { RareState } from "./rare_state.ts";
 import { firstDataOf, type SharedConfig } from "./shared_config.ts";
 import { socketAddress } from "./socket_address.ts";
@@ -28,6 +29,7 @@ import type {
   CloseReason,
   Connection,
   ConnectionState,
+  FileSend,
   KeepAliveOptions,
   SocketHandlers,
   Writable,
@@ -67,10 +69,12 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   abstract readonly bufferedBytes: number;
+  abstract readonly fileWeight: number;
   abstract readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   abstract readonly writable: WritableStream<Uint8Array | string>;
   abstract readonly closed: Promise<CloseReason>;
   abstract write(bytes: Writable): WriteResult;
+  abstract sendFile(file: SendableFile, options?: SendFileOptions): FileSend;
   abstract end(bytes?: Writable): WriteResult;
   abstract shutdownWrite(): void;
   abstract close(): Promise<CloseReason>;

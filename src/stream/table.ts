@@ -198,6 +198,10 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
     this.#find(id)?.sent(status, systemError);
   }
 
+  fileSent(id: number, status: number, systemError: number): void {
+    this.#find(id)?.fileSent(status, systemError);
+  }
+
   writeEnded(id: number, status: number, systemError: number): void {
     this.#find(id)?.writeEnded(status, systemError);
   }

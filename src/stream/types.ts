@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SendableFile, SendFileOptions } from "./sendable_file.ts";
 import type { SocketAddress } from "../base/address.ts";
 import type { Window } from "../memory/window.ts";
 import type { Loop } from "../loop/types.ts";
@@ -41,6 +42,25 @@ export type WriteResult = "sent" | "queued" | "refused";
  * they are.
  */
 export type Writable = Window | Uint8Array | ArrayBuffer | string;
+
+/** A file on its way to the peer. */
+export interface FileSend {
+  /**
+   * As `write` returns it, at once. A file takes no memory here, so it counts in `bufferedBytes` with its
+   * bytes but at most with one more than `highWaterMark`, until its last byte is with the kernel. A long
+   * file therefore answers `"queued"`, and `drain` follows when it has gone.
+   */
+  readonly result: WriteResult;
+  /** Bytes of it that the kernel has taken so far. */
+  readonly bytesSent: number;
+  /**
+   * Resolves with the number of bytes when the kernel has taken all of them. Rejects with the reason where
+   * the connection ends before: its error, or a {@linkcode StateError}; for a refused one with a {@linkcode
+   * LimitError} of the code `ERR_WRITE_REFUSED`. Made when it is first asked for, so that nobody need wait
+   * for it.
+   */
+  readonly done: Promise<number>;
+}
 
 /** How a connection came to its end. */
 export interface CloseReason {
@@ -222,6 +242,36 @@ export interface Connection<D = undefined> extends AsyncDisposable {
    * Throws an OptionError for a value that is not bytes, a WindowError for a window whose time is over.
    */
   write(bytes: Writable): WriteResult;
+  /**
+   * Sends a file, or a part of it, behind everything written before and before everything written later.
+   * Its bytes go from the system's cache to the peer without passing through this process (`sendfile` on
+   * Linux, `TransmitFile` on Windows), at most 128 KiB in one turn of the loop, so that no connection waits
+   * for another. The file may be closed at once; it stays open until the send has ended.
+   *
+   * Time limits, rates, statistics and shutdown count its bytes like written ones. A file that ends before
+   * the bytes that were promised, since somebody cut it off meanwhile, fails the connection with the code
+   * `ERR_FILE_TOO_SHORT`: the peer would wait for the rest. Bytes added behind them are not sent.
+   *
+   * A file that is not in the system's cache is read from the disk within the call, which holds up the
+   * loop. Windows editions for clients send two files at a time in the whole system; others wait for them.
+   *
+   * @throws {OptionError} for a value that is not a SendableFile, an unknown key, or a range that is not in
+   * the file.
+   * @throws {StateError} for a closed file.
+   *
+   * @example
+   * ```ts
+   * import { type Connection, SendableFile } from "@ringport/ringport";
+   *
+   * async function download(connection: Connection, path: string): Promise<number> {
+   *   await using file = SendableFile.open(path);
+   *   connection.write(`length: ${file.size}\r\n\r\n`);
+   *   return await connection.sendFile(file).done;
+   * }
+   * console.log(typeof download); // function
+   * ```
+   */
+  sendFile(file: SendableFile, options?: SendFileOptions): FileSend;
   /**
    * Flushes, sends FIN and waits for the peer's FIN, while `data` continues. A peer that shows no sign of
    * life for `lingerTimeout` is cut, but not while reading is paused. `bytes` are written before.

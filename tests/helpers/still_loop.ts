@@ -23,6 +23,7 @@ export class StillLoop implements LoopShared {
   clock = { now: 0 };
   readonly timeouts = noTimeouts();
   readonly sendPending = new Uint32Array(CAPACITY);
+  readonly fileSent = new Uint32Array(2 * CAPACITY);
   /** Bytes the kernel has and the peer has not acknowledged; only of connections the test says so of. */
   readonly withKernel = new Uint32Array(CAPACITY);
   readonly segments = undefined;

@@ -38,7 +38,7 @@ export const TYPESCRIPT_LAYERS: Layer[] = [
   layer("parts of the drivers", /^ffi\/(bun_bell_line|bun_doorbell|bun_files|bun_types|deno_doorbell)\.ts$/),
   layer(
     "library and loop",
-    /^ffi\/(library|shipped|load_check|native_loop|memory|counters|passing|shared_memory)\.ts$/,
+    /^ffi\/(library|shipped|load_check|native_loop|memory|counters|files|passing|shared_memory)\.ts$/,
   ),
   layer("parts of unpacking", /^ffi\/(trusted_folder|shipped_modules)\.ts$/),
   layer("what a driver is", /^ffi\/(driver|host_name)\.ts$/),

@@ -179,7 +179,9 @@ export class Examination {
   #moved(connection: LimitedConnection, buffered: number): boolean {
     const { words, engine } = this.#marks;
     const at = slotOf(connection.number) * wordsOfSlot;
-    const taken = (words[at + Word.written] - buffered - engine.unacknowledged(connection.number)) | 0;
+    const files = engine.fileSent[2 * slotOf(connection.number)];
+    const written = words[at + Word.written] + files - (buffered - connection.fileWeight);
+    const taken = (written - engine.unacknowledged(connection.number)) | 0;
     const moved = taken !== words[at + Word.stallTaken];
     words[at + Word.stallTaken] = taken;
     return moved;
@@ -194,19 +196,22 @@ export class Examination {
     const at = slotOf(connection.number) * rateWords;
     const elapsed = this.#since(rates[at + Rate.sendAt]);
     if (elapsed <= limits.rateGrace) return this.#within(limits.rateGrace + 1 - elapsed);
-    const sent = rates[at + Rate.sent];
+    const files = this.#marks.engine.fileSent[2 * slotOf(connection.number)];
+    const sent = Math.min(rates[at + Rate.sent] + ((files - rates[at + Rate.files]) >>> 0), saturated);
+    const left = buffered - connection.fileWeight;
     const before = rates[at + Rate.unacknowledged];
     const unacknowledged = this.#marks.engine.unacknowledged(connection.number);
     // Where it is not known how much the peer had still to take, the next span is the first to be judged.
     const known = before !== unknown || unacknowledged === 0;
-    const acknowledged = Math.max(before, 0) + sent - buffered - unacknowledged;
-    const slow = sent < saturated && isSlow(sent - buffered, limits.sendRate, elapsed) &&
+    const acknowledged = Math.max(before, 0) + sent - left - unacknowledged;
+    const slow = sent < saturated && isSlow(sent - left, limits.sendRate, elapsed) &&
       known && isSlow(acknowledged, limits.sendRate, elapsed);
     if (slow) {
       this.#reached ??= "sendRate";
     } else {
       rates[at + Rate.sendAt] = this.#now;
-      rates[at + Rate.sent] = buffered;
+      rates[at + Rate.sent] = left;
+      rates[at + Rate.files] = files;
       rates[at + Rate.unacknowledged] = unacknowledged;
     }
     this.#within(limits.rateGrace + 1);

@@ -17,6 +17,8 @@ export interface LimitedConnection extends TimerTarget {
   readonly stateNumber: State;
   flags: number;
   readonly bufferedBytes: number;
+  /** What files that are under way count in `bufferedBytes`. */
+  readonly fileWeight: number;
   /** Its own limits, or those of its configuration. */
   readonly limits: Limits;
   /** Handlers that wait for something other than the connection. */

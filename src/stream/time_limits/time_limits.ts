@@ -60,7 +60,7 @@ export class TimeLimits implements TimeMarks {
     words[at + Word.message] = now;
     words[at + Word.pausedAt] = now;
     words[at + Word.stallAt] = now;
-    words[at + Word.written] = connection.bufferedBytes;
+    words[at + Word.written] = connection.bufferedBytes - connection.fileWeight;
     connection.flags |= Flag.watched | Flag.unheard;
     if (isRated(connection.limits)) this.#makeRateRoom();
     if (this.rates !== undefined) {
@@ -98,7 +98,10 @@ export class TimeLimits implements TimeMarks {
     rates[at] = Math.min(rates[at] + length, saturated);
   }
 
-  /** `length` bytes were accepted by `write`; `first` of them where nothing was buffered before. */
+  /**
+   * `length` bytes were accepted by `write`, or a file, whose bytes the library counts as they go; `first`:
+   * nothing was buffered before.
+   */
   written(connection: LimitedConnection, length: number, first: boolean): void {
     const slot = slotOf(connection.number);
     const { words, rates } = this;
@@ -109,13 +112,14 @@ export class TimeLimits implements TimeMarks {
     words[at + Word.written] = before + length;
     if (first) {
       words[at + Word.stallAt] = now;
-      words[at + Word.stallTaken] = before;
+      words[at + Word.stallTaken] = (before + this.engine.fileSent[2 * slot]) | 0;
     }
     if (rates === undefined) return;
     const rateAt = slot * rateWords;
     if (first) {
       rates[rateAt + Rate.sendAt] = now;
       rates[rateAt + Rate.unacknowledged] = unknown;
+      rates[rateAt + Rate.files] = this.engine.fileSent[2 * slot];
     }
     rates[rateAt + Rate.sent] = first ? length : Math.min(rates[rateAt + Rate.sent] + length, saturated);
   }
@@ -209,7 +213,8 @@ export class TimeLimits implements TimeMarks {
     if (kind === "receiveRate" && this.rates !== undefined) this.#beginReceiveWindow(slot);
     if (kind === "sendRate" && this.rates !== undefined) {
       this.rates[slot * rateWords + Rate.sendAt] = now;
-      this.rates[slot * rateWords + Rate.sent] = connection.bufferedBytes;
+      this.rates[slot * rateWords + Rate.sent] = connection.bufferedBytes - connection.fileWeight;
+      this.rates[slot * rateWords + Rate.files] = this.engine.fileSent[2 * slot];
       this.rates[slot * rateWords + Rate.unacknowledged] = unknown;
     }
   }

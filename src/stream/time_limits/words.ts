@@ -31,9 +31,9 @@ export const Word = {
   pausedAt: 4,
   /** When the peer last took bytes, as far as that was seen. */
   stallAt: 5,
-  /** What it had taken by then, of {@linkcode Word.written}. */
+  /** What it had taken by then, of {@linkcode Word.written} and of files. */
   stallTaken: 6,
-  /** Bytes ever written, modulo 2^32. */
+  /** Bytes ever written, without those of files, modulo 2^32. */
   written: 7,
   /** The armed timer's number plus one; 0 for none. */
   timer: 8,
@@ -82,10 +82,12 @@ export const Rate = {
   sent: 3,
   /** Bytes the peer had not acknowledged when the judgement began; {@linkcode unknown} where nobody asked. */
   unacknowledged: 4,
+  /** Bytes of files that the kernel had taken by then, modulo 2^32. */
+  files: 5,
 } as const;
 
 /** Words of one slot for rates. */
-export const rateWords = 5;
+export const rateWords = 6;
 
 /** A count of bytes nobody has asked the system for. */
 export const unknown = -1;
