@@ -138,8 +138,8 @@ fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *co
     var count: u32 = 0;
     var at: u32 = 0;
     while (true) {
-        const start = at;
-        at = skip_empty_lines(window, start);
+        // Nothing of them is kept, so they count for no limit: a head is refused the same wherever it is cut.
+        at = skip_empty_lines(window, at);
         if (at == window.len) {
             finish(parameters, .done, at, 0);
             return count;
@@ -148,11 +148,9 @@ fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *co
             finish(parameters, .full, at, 0);
             return count;
         }
-        // Empty lines in front of it count as bytes of the head.
-        const room = limits.head_bytes -| (at - start);
-        var cursor: Cursor = .{ .bytes = window[at..][0..@min(window.len - at, room)] };
+        var cursor: Cursor = .{ .bytes = window[at..][0..@min(window.len - at, limits.head_bytes)] };
         const parsed = request.parse(&cursor, position + at, limits, memory.words[word..]) catch |reason| {
-            stop(parameters, window, at, &cursor, reason, room);
+            stop(parameters, window, at, &cursor, reason, limits.head_bytes);
             return count;
         };
         assert(cursor.at > 0 and cursor.at <= cursor.bytes.len);

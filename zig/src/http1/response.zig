@@ -81,7 +81,10 @@ fn take_status_line(cursor: *Cursor) Stop!StatusLine {
     const version_1_0 = try request.take_version(cursor);
     const bytes = cursor.bytes;
     if (cursor.at == bytes.len) return error.Incomplete;
-    if (bytes[cursor.at] != ' ') return refuse(cursor, cursor.at, .start_line_malformed);
+    if (bytes[cursor.at] != ' ') {
+        const ends = bytes[cursor.at] == '\r';
+        return refuse(cursor, cursor.at, if (ends) .start_line_malformed else .version_malformed);
+    }
     cursor.at += 1;
     var status: u16 = 0;
     for (0..status_bytes) |place| {
