@@ -65,9 +65,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     loop.date.refresh(engine.now);
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
-    // A window whose handling has thrown may have left something.
-    output.at = 0;
-    output.target = core as StreamConnection;
+    output.begin(core as StreamConnection);
     const position = core.memory === undefined ? start : this.#goOn(core, loop, window, start, end);
     if (position >= 0) this.#heads(core, loop, window, position, end);
     output.flush();
@@ -115,8 +113,11 @@ export class Serving<D> implements ExchangeOwner<D> {
   #loopOf(engine: Engine): ServingLoop {
     let loop = this.#loops.get(engine);
     if (loop === undefined) {
-      loop = new ServingLoop(engine, this.options.date, (core, bytes) => {
-        this.#deliver(core as StreamConnection<D>, bytes);
+      loop = new ServingLoop(engine, this.options.date, {
+        commit: (core, segment, offset, length) =>
+          // What a pipeline has begun comes first.
+          core.memory === undefined && core.commit(segment, offset, length),
+        deliver: (core, bytes) => this.#deliver(core as StreamConnection<D>, bytes),
       });
       this.#loops.set(engine, loop);
     }

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Engine } from "../loop/engine.ts";
-import type { StreamConnection } from "../stream/connection.ts";
 import { DateField } from "./date.ts";
 import { AnswerBuffer } from "./answer_buffer.ts";
 import { Http1Parser } from "./parser.ts";
@@ -27,11 +26,11 @@ export class ServingLoop {
   constructor(
     engine: Engine,
     hasDate: boolean,
-    deliver: (connection: StreamConnection, bytes: Uint8Array) => void,
+    sink: ConstructorParameters<typeof AnswerBuffer>[1],
   ) {
     this.engine = engine;
     this.parser = Http1Parser.of(engine);
-    this.output = new AnswerBuffer({ deliver });
+    this.output = new AnswerBuffer(engine.segments, sink);
     this.heads = new HeadWriter(this.date, hasDate);
   }
 

@@ -43,6 +43,8 @@ export class Segments implements WindowMemory {
   readonly development: boolean;
   /** Number of segments the last {@linkcode takeRun} took. */
   runLength = 0;
+  /** The segment of the last {@linkcode reserve}. */
+  reservedSegment = -1;
   /** Segments that messages which have not come whole hold in place, over all connections. */
   heldForJoins = 0;
   /** Messages that came in several receives and were joined where they lay. */
@@ -212,6 +214,29 @@ export class Segments implements WindowMemory {
       assert(this.#copyTail + length <= this.size, "copied bytes end within their segment");
     }
     this.#copyTail += length;
+  }
+
+  /**
+   * Reserves the rest of the segment of small writes, at least `length` bytes, to be written in place. Returns
+   * their position, or -1 when no segment is free. The caller has one hold on {@linkcode reservedSegment}, and
+   * says with {@linkcode endReservation} how much it has used.
+   */
+  reserve(length: number): number {
+    const position = this.copySpace(length);
+    if (position < 0) return -1;
+    const segment = this.#copySegment;
+    if (this.#holds[segment] >= SEGMENT_HOLDS_MAX) return -1;
+    this.#holds[segment] += 1;
+    this.#copyTail = this.size;
+    this.reservedSegment = segment;
+    return position;
+  }
+
+  /** What lies behind `used` bytes of a reserved segment is free for small writes again. */
+  endReservation(segment: number, used: number): void {
+    if (asserting) assert(used <= this.size, "what was reserved lies in one segment");
+    // Where others wrote meanwhile, they have a segment of their own.
+    if (this.#copySegment === segment) this.#copyTail = used;
   }
 
   /** Before a poll: the segment of small writes belongs to its senders alone from now on. */

@@ -138,6 +138,29 @@ export class Sender {
     return this.#writeWindowSlowly(target, window);
   }
 
+  /**
+   * Sends bytes that were written into a segment of the ring, with one hold: the usual case, in which little
+   * is buffered and nothing waits. False: nothing was done, and the hold stays with the caller.
+   */
+  commit(target: SendTarget, segment: number, offset: number, length: number): boolean {
+    const { config, number, outbox } = target;
+    const engine = this.#engine;
+    const inTurn = target.turn === engine.turn ? target.turnBytes : 0;
+    const submitted = inTurn + engine.sendPending[slotOf(number)];
+    if (submitted + length > config.highWaterMark || engine.sendBudget <= 0 || engine.segmentBudget <= 0) {
+      return false;
+    }
+    if (outbox !== undefined && !outbox.isIdle) return false;
+    const inFlight = (submitted === 0 ? 0 : target.inFlight) + 1;
+    if (inFlight > engine.inFlightMax) return false;
+    engine.submitSend(number, segment, offset, length, 0, 1);
+    target.turn = engine.turn;
+    target.turnBytes = inTurn + length;
+    target.inFlight = inFlight;
+    if ((target.flags & Flag.watched) !== 0) config.timeLimits.written(target, length, submitted === 0);
+    return true;
+  }
+
   /** A window that is no longer valid, empty, of another ring, or that finds the buffer or the ring full. */
   #writeWindowSlowly(target: SendTarget, window: RingWindow): WriteResult {
     const { length } = window;
