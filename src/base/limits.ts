@@ -332,6 +332,12 @@ export const messageDefaultMaxBytes = 64 * 1024;
  */
 export const pipelineDefaultMax = 64;
 
+/**
+ * Part of the segments that windows of the application's own may take: what is left receives, and half of the
+ * ring may be pinned before small writes share segments.
+ */
+export const ownWindowsShare = 4;
+
 /** Part of the segments that messages which have not come whole may hold, over all connections. */
 export const joinHeldShare = 8;
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { report } from "../base/thrown.ts";
-import { StateError } from "../base/errors.ts";
+import { LimitError, OptionError, StateError } from "../base/errors.ts";
 import { COMPLETIONS_PER_TURN_DEFAULT } from "../base/layout.ts";
 import { checkOptions } from "../base/options.ts";
 import { Engine } from "./engine.ts";
@@ -14,6 +14,7 @@ import { type LoopOptions, loopSchema } from "./options.ts";
 import { Pressure } from "./pressure.ts";
 import { type LoopStatistics, readStatistics } from "./statistics.ts";
 import type { Loop } from "./types.ts";
+import type { Window } from "../memory/window.ts";
 import { type SocketRole, Trace, type TraceSink } from "./trace.ts";
 
 /** The sockets of a loop, as the loop itself knows them. */
@@ -50,6 +51,24 @@ export class EventLoop implements Loop {
   stats(): LoopStatistics {
     this.sockets?.countDrops();
     return readStatistics(this.engine, this.sockets?.count ?? 0);
+  }
+
+  window(bytes: Uint8Array): Window {
+    if (!(bytes instanceof Uint8Array)) {
+      throw new OptionError("window", "bytes", `the bytes must be a Uint8Array, not ${typeof bytes}`);
+    }
+    const { segments } = this.engine;
+    const window = segments.ownWindow(bytes);
+    if (window !== undefined) return window;
+    const { size, heldByOwn, ownMax } = segments;
+    const why = Math.ceil(bytes.length / size) + heldByOwn > ownMax
+      ? `windows may take ${ownMax} segments of ${size} bytes, and ${heldByOwn} are taken (createLoop: segmentCount)`
+      : "no run of free segments is long enough";
+    throw new LimitError(`window: there is no room for ${bytes.length} bytes: ${why}`, {
+      code: "ERR_WINDOW_LIMIT",
+      operation: "window",
+      origin: "application",
+    });
   }
 
   trace(sink?: TraceSink): void {

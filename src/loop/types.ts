@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Window } from "../memory/window.ts";
 import type { LoopStatistics } from "./statistics.ts";
 import type { TraceSink } from "./trace.ts";
 
@@ -35,6 +36,31 @@ export interface Loop extends AsyncDisposable {
    * ```
    */
   trace(sink?: TraceSink): void;
+  /**
+   * Copies bytes once into memory of the loop, as a kept window: written to any number of connections of this
+   * loop, as often as wanted, without another copy. For cached bodies and other constant answers.
+   *
+   * All these windows together may take a quarter of the loop's segments (`segmentCount`, `segmentSize`), and
+   * each begins a segment. Give it back with `release`, or with `using`; sends under way still complete.
+   *
+   * @throws {OptionError} for anything but a Uint8Array.
+   * @throws {LimitError} with the code `ERR_WINDOW_LIMIT` when there is no room for them.
+   *
+   * @example
+   * ```ts
+   * import { createLoop, listen } from "@ringport/ringport";
+   *
+   * await using loop = createLoop();
+   * using page = loop.window(new TextEncoder().encode("the same for everybody\n"));
+   * await using listener = listen({
+   *   hostname: "127.0.0.1",
+   *   loop,
+   *   socket: { open: (connection) => void connection.end(page) },
+   * });
+   * console.log(listener.port);
+   * ```
+   */
+  window(bytes: Uint8Array): Window;
   /** Wakes the loop if it sleeps; may be called from any thread that has it. */
   wake(): void;
   /**

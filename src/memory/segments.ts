@@ -7,6 +7,7 @@
  * @module
  */
 import { assert, ASSERTIONS } from "../base/assert.ts";
+import { ownWindowsShare } from "../base/limits.ts";
 import { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } from "../base/layout.ts";
 import { RingWindow, type WindowMemory } from "./window.ts";
 
@@ -55,6 +56,8 @@ export class Segments implements WindowMemory {
   joinedBytesCopied = 0;
   /** Called when a segment becomes free after none was: somebody may be waiting for it. */
   whenFreed: (() => void) | undefined = undefined;
+  /** Segments of windows that the application has made for itself. */
+  heldByOwn = 0;
   readonly #holds: Uint16Array;
   readonly #header: Int32Array;
   /** One window object for each segment, made on first use; unused in development mode. */
@@ -190,6 +193,45 @@ export class Segments implements WindowMemory {
   }
 
   /**
+   * Copies bytes into segments of their own, which lie side by side. Undefined where no run of that length is
+   * free, or these windows have their share of the ring. The caller releases the window, which is kept.
+   */
+  ownWindow(bytes: Uint8Array): RingWindow | undefined {
+    const needed = Math.max(1, Math.ceil(bytes.length / this.size));
+    if (this.heldByOwn + needed > this.ownMax) return undefined;
+    const start = this.#takeLast(needed);
+    if (start < 0) return undefined;
+    this.bytes.set(bytes, start * this.size);
+    this.heldByOwn += needed;
+    const window = new RingWindow(this, start, 0, bytes.length);
+    return window.asOwn(() => {
+      this.heldByOwn -= needed;
+    });
+  }
+
+  /** Segments that windows of the application's own may take. */
+  get ownMax(): number {
+    return Math.floor(this.count / ownWindowsShare);
+  }
+
+  /**
+   * Takes exactly this number of segments, side by side and as far behind as possible, where they do not cut
+   * the runs that receive. Returns the first; -1 where there is no such run.
+   */
+  #takeLast(needed: number): number {
+    const holds = this.#holds;
+    let free = 0;
+    for (let index = this.count - 1; index >= 0; index--) {
+      free = holds[index] === 0 ? free + 1 : 0;
+      if (free < needed) continue;
+      holds.fill(1, index, index + needed);
+      this.#header[HEADER_SEGMENTS_HELD] += needed;
+      return index;
+    }
+    return -1;
+  }
+
+  /**
    * Finds `length` bytes (at most one segment) to copy a small write into, behind the small writes of this
    * turn. Returns their position in {@linkcode bytes}, or -1 when no segment is free. The caller holds the
    * segment itself for what it uses, and says how much that was with {@linkcode copied}.
@@ -251,6 +293,7 @@ export class Segments implements WindowMemory {
     let held = 0;
     for (let index = 0; index < this.count; index++) if (this.#holds[index] > 0) held += 1;
     assert(this.held === held, "the header counts the segments that are held");
+    assert(this.heldByOwn >= 0, "windows of the application's own give back no more than they took");
     assert(this.heldForJoins >= 0, "joins give back no more segments than they hold");
     if (this.#copySegment < 0) return;
     assert(this.#holds[this.#copySegment] > 0, "the segment of small writes is held");

@@ -104,6 +104,8 @@ export class RingWindow implements Window {
   #view: Uint8Array<ArrayBuffer> | undefined = undefined;
   /** Of a part: the window it is a part of, which must live as long. */
   #whole: RingWindow | undefined;
+  /** Of a window that the application has made for itself: called when its last `keep` is given back. */
+  #whenReleased: (() => void) | undefined = undefined;
 
   constructor(segments: WindowMemory, segment: number, offset: number, length: number, whole?: RingWindow) {
     this.#segments = segments;
@@ -175,6 +177,8 @@ export class RingWindow implements Window {
       if (this.#keeps > 0 || this.#state === borrowed) return;
       this.#drop();
       if (this.#state === kept) this.#state = expired;
+      this.#whenReleased?.();
+      this.#whenReleased = undefined;
       return;
     }
     if (this.#state === borrowed) this.#drop();
@@ -187,6 +191,19 @@ export class RingWindow implements Window {
 
   get live(): boolean {
     return this.#state !== expired && (this.#keeps > 0 || this.#whole === undefined || this.#whole.live);
+  }
+
+  /** Its bytes were made by the application and not received: sending them pins no further memory. */
+  get isOwn(): boolean {
+    return this.#whenReleased !== undefined || (this.#whole !== undefined && this.#whole.isOwn);
+  }
+
+  /** Makes it a window that lives until `release`, which then calls `whenReleased`. */
+  asOwn(whenReleased: () => void): this {
+    this.#whenReleased = whenReleased;
+    this.keep();
+    this.endBorrow();
+    return this;
   }
 
   /** First segment of the bytes. */

@@ -170,8 +170,10 @@ export class Sender {
     if (window.segments !== segments) return this.#writeBytes(target, window.bytes);
     const result = this.#admit(target, length);
     if (result === "refused") return result;
-    if (this.#canSubmit(target, segments.covered(window.offset, length)) && window.passHold()) {
-      this.#submit(target, window.segment, window.offset, length, result === "queued" ? notify : 0);
+    // Memory that is held anyway is not rationed.
+    const covered = window.isOwn ? 0 : segments.covered(window.offset, length);
+    if (this.#canSubmit(target, covered) && window.passHold()) {
+      this.#submit(target, window.segment, window.offset, length, result === "queued" ? notify : 0, covered);
     } else {
       this.#setAside(target, window.bytes);
     }
@@ -498,9 +500,15 @@ export class Sender {
     return files === undefined || files.submitted === 0;
   }
 
-  #submit(target: SendTarget, segment: number, offset: number, length: number, flags: number): void {
+  #submit(
+    target: SendTarget,
+    segment: number,
+    offset: number,
+    length: number,
+    flags: number,
+    covered: number = this.#segments.covered(offset, length),
+  ): void {
     const before = this.#inFlight(target);
-    const covered = this.#segments.covered(offset, length);
     this.#engine.submitSend(target.number, segment, offset, length, flags, covered);
     this.#countInTurn(target, length);
     target.inFlight = before + covered;
