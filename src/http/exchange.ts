@@ -103,6 +103,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   #continueSent = false;
   /** Something was set that few answers need. */
   #unusual = false;
+  /** The server has answered in place of the handler. */
+  #isTakenOver = false;
   /** Its callback has not returned. */
   #inCallback = false;
   #isRetired = false;
@@ -158,6 +160,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.#continueOwed = false;
     this.#continueSent = false;
     this.#isRetired = false;
+    this.#isTakenOver = false;
     this.#pieces = [];
     this.#piecesBytes = 0;
   }
@@ -206,7 +209,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   /** The callback has thrown. */
   fail(thrown: unknown): void {
     const connection = this.#connection;
-    if (this.#step === Step.lost) return;
+    if (this.#step === Step.lost || this.#isTakenOver) return;
     // A body that did not come as it should is the client's failure.
     const bodyStatus = this.request.reader?.statusOf(thrown) ?? 0;
     if (bodyStatus === 0) this.#owner.report(connection, thrown);
@@ -244,6 +247,23 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
       this.request.reader?.discardUnlessClaimed();
       this.#retire();
     }
+  }
+
+  get awaitsBody(): boolean {
+    const { reader } = this.request;
+    return reader !== undefined && reader.claimed && !reader.over;
+  }
+
+  takeOver(status: number): void {
+    if (this.#step > Step.waiting) return;
+    this.fields.clear();
+    this.reason = undefined;
+    this.statusCode = status;
+    this.last = true;
+    this.#isTakenOver = true;
+    this.#unusual = true;
+    this.send();
+    this.request.left();
   }
 
   /** Its connection is gone. */
@@ -396,7 +416,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   }
 
   stream(options: ResponseStreamOptions = {}): ResponseStream {
-    if (this.#step > Step.waiting) this.#refuse();
+    if (this.#step > Step.waiting && !this.#isTakenOver) this.#refuse();
     const given = options.length ?? this.fields.contentLength;
     if (options.trailers !== undefined) this.fields.set("Trailer", options.trailers.join(", "));
     this.#unusual = true;
@@ -483,7 +503,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   /** Before an answer is written. False: it is lost with its connection. */
   #begin(): boolean {
     if (this.#step > Step.waiting) {
-      if (this.#step === Step.lost) return false;
+      if (this.#step === Step.lost || this.#isTakenOver) return false;
       this.#refuse();
     }
     if (!this.#inPipeline && !this.#isTurn) this.#enqueue();
@@ -515,7 +535,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
 
   /** A client that speaks of keep-alive learns how long. */
   #advertise(is10: boolean): void {
-    const limit = this.#connection.limits.idle;
+    const { keepAlive, idle } = this.#connection.limits;
+    const limit = keepAlive > 0 ? keepAlive : idle;
     if (is10) this.connectionField = ConnectionField.keepAlive;
     this.keepAliveSeconds = Math.floor(limit / millisecondsPerSecond);
   }
@@ -705,7 +726,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   }
 
   #checkHead(): void {
-    if (this.#step > Step.waiting && this.#step !== Step.lost) {
+    if (this.#step > Step.waiting && this.#step !== Step.lost && !this.#isTakenOver) {
       throw wrongState("response", "the head is sent already", this.#connection.id);
     }
   }

@@ -15,8 +15,8 @@ import { Serving } from "./serving.ts";
 import type { HttpHandlers, HttpOptions } from "./types.ts";
 
 /** Handlers that are passed on as they are. */
-const passedOn = ["open", "error", "timeout"] as const;
-const handlers = handlerSchema(["request", "upgrade", "close", ...passedOn]);
+const passedOn = ["open", "error"] as const;
+const handlers = handlerSchema(["request", "upgrade", "close", "timeout", ...passedOn]);
 
 /**
  * Serves HTTP/1.1 and 1.0: a handler table for `listen`, or the default export of an application's module.
@@ -60,6 +60,7 @@ export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions
     drain: (connection) => serving.drain(core(connection)),
     end: (connection) => serving.end(core(connection)),
     close: (connection, reason) => serving.close(core(connection), reason),
+    timeout: (connection, kind) => serving.timeout(core(connection), kind),
   };
   for (const name of passedOn) {
     const handler = (given as unknown as Record<string, unknown>)[name];

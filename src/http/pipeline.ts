@@ -9,6 +9,7 @@ import type { RingWindow } from "../memory/window.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Protocol, ProtocolMemory } from "../stream/protocol.ts";
 import { Flag, State } from "../stream/state.ts";
+import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { WriteResult } from "../stream/types.ts";
 import type { BodyReader } from "./body_reader.ts";
 import type { ResolvedHttpOptions } from "./options.ts";
@@ -27,6 +28,10 @@ export interface QueuedAnswer {
   next: QueuedAnswer | undefined;
   /** The whole answer is given. */
   readonly complete: boolean;
+  /** The answer has begun. */
+  readonly headersSent: boolean;
+  /** The body of its request is being read and has not come whole. */
+  readonly awaitsBody: boolean;
   /** The connection is closed behind it. */
   readonly last: boolean;
   /** It counts as a handler that waits, so that its connection is not taken for an idle one. */
@@ -37,6 +42,8 @@ export interface QueuedAnswer {
   turnCame(): void;
   /** The client has caught up. */
   caughtUp(): void;
+  /** The server answers in place of the handler, as the last answer. */
+  takeOver(status: number): void;
   /** It is no longer in the pipeline. */
   left(): void;
   /** Its connection is gone. */
@@ -85,6 +92,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   draining = false;
   /** Bytes behind the request being handled are here already. */
   moreBehind = false;
+  /** What the time limits were told last. */
+  timed: TimedPhase = TimedPhase.unused;
   /** Requests so far, where they are limited. */
   requests = 0;
   /** Answers in the order of their requests. */
@@ -181,6 +190,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
       this.#head = next;
       if (next === undefined) this.#tail = undefined;
       this.#count -= 1;
+      // The limits of the next one count from now.
+      this.timed = TimedPhase.unused;
       this.#leave(head);
       if (last) {
         this.deaf = true;
@@ -212,7 +223,24 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     const headsWait = this.congested || this.upgrading ||
       this.#inWork > this.owner.options.maxPipeline >> 1;
     if (this.body === undefined ? !headsWait : !bodyWaits) connection.resumeFrom(Flag.heldBack);
+    if ((connection.flags & Flag.watched) !== 0) this.tellPhase();
     this.rest();
+  }
+
+  /** What the connection is doing. */
+  get phase(): TimedPhase {
+    const head = this.#head;
+    if (head === undefined) return this.pending === undefined ? TimedPhase.keepAlive : TimedPhase.head;
+    if (head.headersSent) return TimedPhase.answer;
+    return head.awaitsBody ? TimedPhase.body : TimedPhase.handler;
+  }
+
+  /** Tells the time limits of a change. */
+  tellPhase(): void {
+    const { phase, connection } = this;
+    if (phase === this.timed) return;
+    this.timed = phase;
+    connection.phaseBegan(phase);
   }
 
   /** Gives itself up when there is nothing to remember. */
@@ -348,7 +376,6 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     const { body } = this;
     this.body = undefined;
     body?.leave();
-    if (body !== undefined) this.connection.messageEnded();
     this.#endOwed = true;
     this.settle();
   }
@@ -365,7 +392,6 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   dropPending(): void {
     if (this.pending === undefined) return;
     this.pending = undefined;
-    this.connection.messageEnded();
   }
 
   /** The connection is gone. */

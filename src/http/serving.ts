@@ -14,6 +14,8 @@ import type { Engine } from "../loop/engine.ts";
 import type { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 import { Flag, State } from "../stream/state.ts";
+import type { TimeoutKind } from "../stream/time_limits/types.ts";
+import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { CloseReason, SocketHandlers } from "../stream/types.ts";
 import { BodyReader, type Trailers } from "./body_reader.ts";
 import { refusedRequest } from "./errors.ts";
@@ -26,6 +28,15 @@ import { Pipeline } from "./pipeline.ts";
 import { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } from "./records.ts";
 import { ServingLoop } from "./serving_loop.ts";
 import type { HttpHandlers } from "./types.ts";
+
+/** What a client is answered when a limit is reached. */
+const timeoutStatus: Partial<Record<TimeoutKind, number>> = {
+  head: 408,
+  body: 408,
+  message: 408,
+  receiveRate: 408,
+  handler: 503,
+};
 
 /** Flags of requests that take more than a look at their head. */
 const specialFlags = HeadFlag.chunked | HeadFlag.hasLength | HeadFlag.upgrade;
@@ -70,6 +81,32 @@ export class Serving<D> implements ExchangeOwner<D> {
     if (position >= 0) this.#heads(core, loop, window, position, end);
     output.flush();
     output.target = undefined;
+    if ((core.flags & Flag.watched) !== 0) this.#tellPhase(core);
+  }
+
+  /** Every request is answered, or the pipeline knows better. */
+  #tellPhase(core: StreamConnection<D>): void {
+    if (core.config.handlers.data === undefined || core.stateNumber >= State.closing) return;
+    const pipeline = this.#pipeline(core);
+    if (pipeline === undefined) core.phaseBegan(TimedPhase.keepAlive);
+    else pipeline.tellPhase();
+  }
+
+  /** A limit is reached: where no answer has begun, the client gets one. */
+  timeout(core: StreamConnection<D>, kind: TimeoutKind): "keep" | void | Promise<void> {
+    const answer = this.#handlers.timeout?.(core, kind);
+    if (answer === "keep") return answer;
+    const status = timeoutStatus[kind];
+    const { stateNumber } = core;
+    if (status === undefined || (stateNumber !== State.open && stateNumber !== State.readEnded)) {
+      return answer;
+    }
+    const pipeline = this.#pipeline(core);
+    const head = pipeline?.head;
+    if (pipeline === undefined) return answer;
+    if (head !== undefined && !head.headersSent) head.takeOver(status);
+    else if (head === undefined && pipeline.pending !== undefined) this.refuse(core, pipeline.loop, status);
+    return answer;
   }
 
   /** The peer takes bytes again. */
@@ -230,7 +267,6 @@ export class Serving<D> implements ExchangeOwner<D> {
       body.hasBytes = behind < end;
       exchange.request.reader = body;
       this.pipelineOf(core).body = body;
-      core.messageBegan();
     }
     if (upgrades) {
       exchange.allowUpgrade();
@@ -333,7 +369,6 @@ export class Serving<D> implements ExchangeOwner<D> {
     pending.add(parser.ring, from, end);
     pending.looked(0, parser.scanned);
     this.pipelineOf(core).pending = pending;
-    core.messageBegan();
   }
 
   // Bodies.
@@ -362,7 +397,7 @@ export class Serving<D> implements ExchangeOwner<D> {
         ? this.#feedLength(core, body, window, position, end)
         : this.#feedChunks(core, loop, body, body.chunks, window, position, end);
       if (position < 0) {
-        this.#bodyFailed(core, pipeline);
+        this.#bodyFailed(pipeline);
         return -1;
       }
       if (body.discarded && body.received - body.keptBytes > this.options.maxUnreadBodySize && !body.over) {
@@ -372,7 +407,6 @@ export class Serving<D> implements ExchangeOwner<D> {
       }
       if (!body.over) continue;
       pipeline.body = undefined;
-      core.messageEnded();
       pipeline.rest();
     }
     return position;
@@ -473,9 +507,8 @@ export class Serving<D> implements ExchangeOwner<D> {
   }
 
   /** The rest of the body is not read: the answer that is owed is the last one. */
-  #bodyFailed(core: StreamConnection<D>, pipeline: Pipeline<D>): void {
+  #bodyFailed(pipeline: Pipeline<D>): void {
     pipeline.body = undefined;
-    core.messageEnded();
     pipeline.finish();
   }
 
@@ -542,7 +575,7 @@ export class Serving<D> implements ExchangeOwner<D> {
   handOn(core: StreamConnection<D>, handlers: SocketHandlers<D>): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.readEnded) return;
-    core.reload({ socket: handlers });
+    core.handOver(handlers);
   }
 
   /** A callback has failed. */

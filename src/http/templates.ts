@@ -92,10 +92,10 @@ export class HeadWriter {
    * `bodyRoom`: bytes that will follow, for which room is made as well.
    */
   put(output: AnswerBuffer, facts: HeadFacts, type: ContentType, length: number, bodyRoom: number): void {
-    const { statusCode, fields, reason, connectionField } = facts;
-    if (
-      fields.count === 0 && reason === undefined && connectionField === ConnectionField.none && length >= 0
-    ) {
+    const { statusCode, fields, reason, connectionField, keepAliveSeconds } = facts;
+    const isPlain = fields.count === 0 && reason === undefined && keepAliveSeconds === 0 &&
+      connectionField === ConnectionField.none;
+    if (isPlain && length >= 0) {
       output.room(ownBytesMax + bodyRoom);
       const template = this.#template(statusCode, type).beforeLength;
       const { bytes } = output;

@@ -1,0 +1,111 @@
+/** Time limits of HTTP, and a server that drains, over sockets. */
+import { expect } from "@std/expect";
+import { describe, it } from "@std/testing/bdd";
+import { http } from "../src/http.ts";
+import { listen } from "../src/mod.ts";
+import { type HttpSetting, TestServer } from "./helpers/http.ts";
+import { delay, until, within } from "./helpers/wait.ts";
+
+const get = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
+const timeouts = (limits: NonNullable<HttpSetting["listen"]>["timeouts"]): HttpSetting => ({
+  listen: { timeouts: limits },
+});
+
+describe("a time limit", () => {
+  it("of heads is answered with 408", async () => {
+    await using server = new TestServer(
+      { request: (request, response) => void response.send(request.path) },
+      timeouts({ head: 60 }),
+    );
+    const client = await server.connect();
+    await client.write(get("/a") + "GET /b HTTP/1.1\r\nHo");
+    expect((await client.answer()).body).toBe("/a");
+    const answer = await client.answer();
+    expect(answer.status).toBe(408);
+    expect(answer.headers.get("connection")).toBe("close");
+    expect(await client.rest()).toBe("");
+    client.peer.close();
+    await until(() => server.reasons.length === 1, "the connection is gone");
+    expect(server.reasons[0].by).toBe("timeout");
+    expect(server.loop.stats().timeouts.head).toBe(1);
+  });
+
+  it("of bodies counts from the last byte, and is answered with 408", async () => {
+    let code = "";
+    await using server = new TestServer({
+      async request(request, response) {
+        try {
+          response.send(await request.text());
+        } catch (error) {
+          code = (error as { code: string }).code;
+        }
+      },
+    }, timeouts({ body: 150 }));
+    const client = await server.connect();
+    await client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
+    for (const byte of "abcdef") {
+      await delay(40);
+      await client.write(byte);
+    }
+    expect((await client.answer()).body).toBe("abcdef");
+    await client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+    expect((await client.answer()).status).toBe(408);
+    expect(await client.rest()).toBe("");
+    client.peer.close();
+    await until(() => code !== "", "the read has failed");
+    expect(code).toBe("ERR_HTTP_BODY_INCOMPLETE");
+  });
+
+  it("of handlers is answered with 503, aborts the signal, and spares answers that have begun", async () => {
+    let late = "";
+    await using server = new TestServer({
+      async request(request, response) {
+        if (request.path === "/stream") {
+          const stream = response.stream();
+          stream.write("a");
+          await delay(150);
+          return void stream.end("b");
+        }
+        await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
+        late = response.send("too late");
+      },
+    }, timeouts({ handler: 60 }));
+    const client = await server.connect();
+    await client.write(get("/stream"));
+    expect((await client.answer()).body).toBe("ab");
+    await client.write(get("/wait"));
+    expect((await client.answer()).status).toBe(503);
+    expect(await client.rest()).toBe("");
+    client.peer.close();
+    await until(() => late !== "", "the handler has gone on");
+    expect(late).toBe("refused");
+  });
+
+  it("of keep-alive closes a connection between requests, and is advertised", async () => {
+    await using server = new TestServer(
+      { request: (request, response) => void response.send(request.path) },
+      timeouts({ keepAlive: 2_000 }),
+    );
+    const client = await server.connect();
+    await client.write(get("/a", "Connection: keep-alive\r\n"));
+    expect((await client.answer()).headers.get("keep-alive")).toBe("timeout=2");
+    await client.write(get("/b"));
+    expect((await client.answer()).headers.has("keep-alive")).toBe(false);
+    expect(await within(client.rest(), "the end of the connection")).toBe("");
+    client.peer.close();
+    await until(() => server.reasons.length === 1, "the connection is gone");
+    expect(server.reasons[0].by).toBe("timeout");
+  });
+});
+
+describe("a listener that closes", () => {
+  it("ends connections between requests", async () => {
+    const listener = listen({
+      hostname: "127.0.0.1",
+      socket: http({ request: (_request, response) => void response.send("x") }),
+    });
+    const answer = await fetch(`http://127.0.0.1:${listener.port}/`);
+    expect(await answer.text()).toBe("x");
+    await within(listener.close(), "the listener is closed");
+  });
+});
