@@ -5,6 +5,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { RingportError } from "../src/mod.ts";
 import type { ClientResponse } from "../src/client.ts";
+import { VECTORS } from "./http1/vectors.ts";
 import { bytesOf, clientOf, HttpScript, idle, turn, writeInPieces } from "./helpers/http_script.ts";
 import { Random } from "./helpers/random.ts";
 import { runtime } from "./helpers/runtime.ts";
@@ -324,6 +325,39 @@ describe("an answer", () => {
     await until(() => it.client.stats().pool.evicted.unexpectedData === 1, "the connection to be closed");
     expect(await (await it.client.request(it.url)).text()).toBe("ok");
     expect(it.client.stats().pool.created).toBe(2);
+  });
+});
+
+describe("the vectors of the parser", () => {
+  // The client asks for no tunnel and no other protocol.
+  const vectors = VECTORS.filter(({ kind, answers, readings }) =>
+    kind === "response" && answers !== "CONNECT" && readings?.[0].status !== 101
+  );
+
+  it("mean the same over a socket, whole and byte by byte", async () => {
+    await using it = scripted(vectors.map(({ bytes, readings }) => ({
+      text: bytes,
+      ends: readings?.at(-1)!.flags?.includes("untilClose"),
+    })));
+    expect(vectors.length).toBeGreaterThan(20);
+    for (const [index, { name, bytes, answers, readings }] of vectors.entries()) {
+      for (const size of [bytes.length, 1]) {
+        const request = { url: `${it.url}${index}?${size}`, method: answers ?? "POST" };
+        const note = `${name}, pieces of ${size}`;
+        if (readings === undefined) {
+          const error = await errorOf(async () => await (await it.client.request(request)).bytes());
+          expect((error as RingportError).code, note).toBe("ERR_HTTP_RESPONSE_MALFORMED");
+          continue;
+        }
+        const { status, reason, body = "", trailers = [] } = readings.at(-1)!;
+        const got = await seen(await it.client.request(request));
+        if (reason !== undefined) expect(got.reason, note).toBe(reason);
+        if (status !== undefined) expect(got.status, note).toBe(status);
+        expect(got.trailers, note).toEqual(trailers.map(([field, value]) => [field.toLowerCase(), value]));
+        if (readings.at(-1)!.body !== undefined) expect(got.body, note).toBe(body);
+      }
+    }
+    await idle(it.client);
   });
 });
 
