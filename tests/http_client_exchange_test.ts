@@ -330,6 +330,19 @@ describe("connections", () => {
     expect(it.client.stats().pool).toMatchObject({ idle: 0, created: 1 });
   });
 
+  it("take no more of a request once their server has said that it will leave", async () => {
+    await using it = clientOf("");
+    it.script.onHead = (connection) => {
+      connection.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nha");
+    };
+    let canceled = false;
+    const body = new ReadableStream<Uint8Array>({ cancel: () => void (canceled = true) });
+    const answer = await it.client.request({ url: it.url, method: "POST", body });
+    await until(() => canceled, "the body to be canceled before the answer ends");
+    it.script.connections[0].connection.write("lf");
+    expect(await answer.text()).toBe("half");
+  });
+
   it("are closed with the client, which waits for answers that are read", async () => {
     await using script = new HttpScript((connection) =>
       void connection.write("HTTP/1.1 200 OK\r\n\r\nbegun")
