@@ -8,6 +8,7 @@ import { Micro } from "./bench.ts";
 import { crossing, turns } from "./crossing.ts";
 import { framing } from "./framing.ts";
 import { gather } from "./gather.ts";
+import { http1 } from "./http1.ts";
 import { segments } from "./segments.ts";
 import { timers } from "./timers.ts";
 import { watch } from "./watch.ts";
@@ -20,6 +21,7 @@ const GROUPS: Record<string, (micro: Micro) => Promise<void>> = {
   watch,
   gather,
   framing,
+  http1,
 };
 
 const toy = process.argv.includes("--toy");
