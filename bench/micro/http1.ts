@@ -13,7 +13,8 @@ const BROWSER = [
   "Host: localhost:8080",
   "Connection: keep-alive",
   "Cache-Control: max-age=0",
-  "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+  "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+  "Chrome/120.0.0.0 Safari/537.36",
   "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
   "Accept-Encoding: gzip, deflate, br",
   "Accept-Language: en-US,en;q=0.9",

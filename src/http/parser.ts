@@ -334,8 +334,8 @@ export class Http1Parser {
    * Decodes a range of the ring as a piece of a chunked body. `state`: four words of the connection from
    * `stateAt` on, all zero at the beginning of a body; the call updates them. Outcomes: `done` (the body and
    * its trailers are whole; `consumed` says where), `incomplete`, `full` (no room for further spans: call
-   * again behind `consumed`), `refused`. Incomplete with fewer bytes consumed than given: the rest is the beginning
-   * of the trailers, to be kept and given again with the bytes that follow, and with `scanned`.
+   * again behind `consumed`), `refused`. Incomplete with fewer bytes consumed than given: the rest is the
+   * beginning of the trailers, to be kept and given again with the bytes that follow, and with `scanned`.
    */
   chunks(
     state: Uint32Array,

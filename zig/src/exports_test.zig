@@ -5,6 +5,7 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const constants = @import("constants.zig");
 const exports = @import("exports.zig");
+const http1 = @import("http1.zig");
 const system = @import("io/system.zig").system;
 const layout_hash = @import("layout_hash.zig").layout_hash;
 
@@ -70,6 +71,36 @@ const Opened = struct {
 
 fn failure(status: abi.Status) i32 {
     return -@as(i32, @backingInt(status));
+}
+
+test "the parser of HTTP/1.1 takes its memory once, and ranges of the ring only" {
+    const opened = try Opened.open();
+    defer opened.free();
+    const handle = opened.handle;
+    const bytes = http1.memory_bytes;
+    const parser_memory = try std.testing.allocator.alignedAlloc(u8, .fromByteUnits(4096), bytes + 64);
+    defer std.testing.allocator.free(parser_memory);
+    @memset(parser_memory, 0);
+    try std.testing.expectEqual(failure(.invalid_state), exports.http1_parse(handle, 0, 1));
+    try std.testing.expectEqual(failure(.memory_invalid), exports.http1_attach(handle, parser_memory.ptr, bytes - 1));
+    try std.testing.expectEqual(failure(.memory_invalid), exports.http1_attach(handle, parser_memory.ptr + 64, bytes));
+    try std.testing.expectEqual(0, exports.http1_attach(handle, parser_memory.ptr, bytes));
+    try std.testing.expectEqual(failure(.invalid_state), exports.http1_attach(handle, parser_memory.ptr, bytes));
+    const end: u32 = @intCast(opened.segments.len);
+    inline for (.{ exports.http1_parse, exports.http1_chunks }) |call| {
+        try std.testing.expectEqual(0, call(handle, end, 0));
+        try std.testing.expectEqual(failure(.invalid_argument), call(handle, end, 1));
+        try std.testing.expectEqual(failure(.invalid_argument), call(handle, 0xffff_ffff, 0xffff_ffff));
+        try std.testing.expectEqual(failure(.invalid_loop), call(handle + 1, 0, 1));
+    }
+    // The join area has bounds of its own, and a source that does not exist has none.
+    const parameters: *[2]u32 = @ptrCast(parser_memory.ptr);
+    parameters[0] = 1;
+    try std.testing.expectEqual(failure(.invalid_argument), exports.http1_parse(handle, 128 * 1024, 1));
+    parameters[0] = 2;
+    try std.testing.expectEqual(failure(.invalid_argument), exports.http1_parse(handle, 0, 1));
+    try std.testing.expectEqual(0, exports.loop_close(handle));
+    try std.testing.expectEqual(failure(.invalid_loop), exports.http1_parse(handle, 0, 1));
 }
 
 test "a wake is seen by wait and told by poll once" {

@@ -85,7 +85,8 @@ const Connection = struct {
         const text = connection.case.text;
         var at: usize = 0;
         while (at < text.len and connection.refusal == .none) {
-            const bytes = @min(text.len - at, if (step >= text.len) text.len else connection.random.uintAtMost(usize, step));
+            const wanted = if (step >= text.len) text.len else connection.random.uintAtMost(usize, step);
+            const bytes = @min(text.len - at, wanted);
             connection.take(text[at..][0..bytes]);
             at += bytes;
         }
@@ -237,26 +238,101 @@ const Stream = struct {
     bytes: [stream_bytes_max]u8 = undefined,
     length: usize = 0,
 
-    const methods = [_][]const u8{ "GET", "GET", "POST", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "X", "M-SEARCH" };
+    const methods = [_][]const u8{
+        "GET",
+        "GET",
+        "POST",
+        "HEAD",
+        "OPTIONS",
+        "CONNECT",
+        "DELETE",
+        "PATCH",
+        "X",
+        "M-SEARCH",
+    };
     const targets = [_][]const u8{
-        "/",       "/a/b?c=d", "*",        "a:80",        "http://a/b", "http://a?b", "HTTPS://a:1", "/a/long/path/to/it?q=/?",
-        "[::1]:2", "//",       "http:///", "http://u@a/", "/a%20b",     "x",
+        "/",
+        "/a/b?c=d",
+        "*",
+        "a:80",
+        "http://a/b",
+        "http://a?b",
+        "HTTPS://a:1",
+        "/a/long/path/to/it?q=/?",
+        "[::1]:2",
+        "//",
+        "http:///",
+        "http://u@a/",
+        "/a%20b",
+        "x",
     };
-    const versions = [_][]const u8{ "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "HTTP/1.", "http/1.1" };
+    const versions = [_][]const u8{
+        "HTTP/1.1",
+        "HTTP/1.1",
+        "HTTP/1.1",
+        "HTTP/1.0",
+        "HTTP/1.2",
+        "HTTP/2.0",
+        "HTTP/1.",
+        "http/1.1",
+    };
     const fields = [_][]const u8{
-        "Content-Length: 5",                "Content-Length: 0",                                     "Content-Length: 12",   "Transfer-Encoding: chunked",
-        "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: xchunked",                           "Connection: close",    "Connection: keep-alive",
-        "Connection: Upgrade, a",           "Upgrade: websocket",                                    "Expect: 100-continue", "Expect: a",
-        "Connection: host",                 "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "Cookie: a=b; c=\xe4",  "A:",
-        "User-Agent:\t x \t",               "Accept-Encoding: gzip",                                 "accept: */*",          "Content-Length: 9007199254740993",
-        "Sec-WebSocket-Key: abc",           "Host: b",                                               "X_y: z",               "Last-Event-ID: 7",
+        "Content-Length: 5",
+        "Content-Length: 0",
+        "Content-Length: 12",
+        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: xchunked",
+        "Connection: close",
+        "Connection: keep-alive",
+        "Connection: Upgrade, a",
+        "Upgrade: websocket",
+        "Expect: 100-continue",
+        "Expect: a",
+        "Connection: host",
+        "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "Cookie: a=b; c=\xe4",
+        "A:",
+        "User-Agent:\t x \t",
+        "Accept-Encoding: gzip",
+        "accept: */*",
+        "Content-Length: 9007199254740993",
+        "Sec-WebSocket-Key: abc",
+        "Host: b",
+        "X_y: z",
+        "Last-Event-ID: 7",
     };
-    const hosts = [_][]const u8{ "Host: a", "Host: a", "host: example.org:8080", "Host: [::1]:80", "Host:", "Host: a,b", "Host: 1.2.3.4" };
+    const hosts = [_][]const u8{
+        "Host: a",
+        "Host: a",
+        "host: example.org:8080",
+        "Host: [::1]:80",
+        "Host:",
+        "Host: a,b",
+        "Host: 1.2.3.4",
+    };
     const bodies = [_][]const u8{
-        "5\r\nhello\r\n0\r\n\r\n",                       "0\r\n\r\n", "1;a=b\r\nx\r\n00\r\nT: u\r\n\r\n", "A\r\n0123456789\r\n0\r\nContent-Length: 1\r\n\r\n",
-        "3 ; a ; b=\"c\\\"d\" ;e\r\nabc\r\n0;x\r\n\r\n", "hello",     "20000000000000\r\n",               "000000000000000001\r\nx\r\n",
+        "5\r\nhello\r\n0\r\n\r\n",
+        "0\r\n\r\n",
+        "1;a=b\r\nx\r\n00\r\nT: u\r\n\r\n",
+        "A\r\n0123456789\r\n0\r\nContent-Length: 1\r\n\r\n",
+        "3 ; a ; b=\"c\\\"d\" ;e\r\nabc\r\n0;x\r\n\r\n",
+        "hello",
+        "20000000000000\r\n",
+        "000000000000000001\r\nx\r\n",
     };
-    const statuses = [_][]const u8{ "200 OK", "204 No Content", "304 ", "100 Continue", "101 Switch", "404", "103 x", "407 a\tb", "99 x", "2000 x" };
+    const statuses = [_][]const u8{
+        "200 OK",
+        "204 No Content",
+        "304 ",
+        "100 Continue",
+        "101 Switch",
+        "404",
+        "103 x",
+        "407 a\tb",
+        "99 x",
+        "2000 x",
+    };
     const odd = "\r\n\r\n \t:;,=\"\\\x00\x7f\x80\xff#?/*0159aAfFgGxX-_()[]";
 
     fn pick(stream: *Stream, comptime texts: []const []const u8) []const u8 {
@@ -285,7 +361,10 @@ const Stream = struct {
         return .{
             .text = stream.bytes[0..stream.length],
             .is_response = is_response,
-            .mode = .{ .head_request = random.uintLessThan(u32, 5) == 0, .connect_request = random.uintLessThan(u32, 5) == 0 },
+            .mode = .{
+                .head_request = random.uintLessThan(u32, 5) == 0,
+                .connect_request = random.uintLessThan(u32, 5) == 0,
+            },
             .limits = .{
                 .head_bytes = if (small) random.intRangeAtMost(u32, 20, 200) else 16_384,
                 .target_bytes = if (small) random.intRangeAtMost(u32, 1, 20) else 8_192,

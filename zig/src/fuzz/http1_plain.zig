@@ -164,6 +164,25 @@ const Reader = struct {
         return reader.refuse(.version_not_supported);
     }
 
+    fn target(reader: *Reader) Stop![]const u8 {
+        const start = reader.at;
+        while (true) : (reader.at += 1) {
+            const here = try reader.byte();
+            const length = reader.at - start;
+            if (here > 0x20 and here < 0x7f and here != '#') {
+                if (length == reader.case.limits.target_bytes) return reader.refuse(.target_too_long);
+                continue;
+            }
+            if (here == ' ') {
+                if (length == 0) return reader.refuse(.start_line_malformed);
+                break;
+            }
+            if (here == '\r') return reader.refuse(if (length == 0) .start_line_malformed else .version_malformed);
+            return reader.refuse_byte(.target_invalid);
+        }
+        return reader.case.text[start..reader.at];
+    }
+
     fn request(reader: *Reader) Stop!Body {
         const text = reader.case.text;
         const start = reader.at;
@@ -184,26 +203,11 @@ const Reader = struct {
         }
         const method = text[start..reader.at];
         reader.at += 1;
-        const target_start = reader.at;
-        while (true) : (reader.at += 1) {
-            const here = try reader.byte();
-            const length = reader.at - target_start;
-            if (here > 0x20 and here < 0x7f and here != '#') {
-                if (length == reader.case.limits.target_bytes) return reader.refuse(.target_too_long);
-                continue;
-            }
-            if (here == ' ') {
-                if (length == 0) return reader.refuse(.start_line_malformed);
-                break;
-            }
-            if (here == '\r') return reader.refuse(if (length == 0) .start_line_malformed else .version_malformed);
-            return reader.refuse_byte(.target_invalid);
-        }
-        const target = text[target_start..reader.at];
+        const aim = try reader.target();
         reader.at += 1;
         const number = try reader.version();
         try reader.line_end(.version_malformed);
-        const form = form_of(method, target) orelse return reader.refuse(.target_form);
+        const form = form_of(method, aim) orelse return reader.refuse(.target_form);
 
         var meaning: Meaning = .{ .is_request = true, .version_1_0 = number[1] == '0', .origin = form.origin };
         try reader.read_fields(&meaning);
@@ -218,7 +222,7 @@ const Reader = struct {
         reader.log_head(.{
             .method = id,
             .name = method,
-            .target = target,
+            .target = aim,
             .path = form.path,
             .host = if (form.authority.len > 0) form.authority else meaning.host orelse "",
             .length = meaning.length,
@@ -247,7 +251,8 @@ const Reader = struct {
         var status: u16 = 0;
         for (0..3) |place| {
             const digit = try reader.byte();
-            if (!std.ascii.isDigit(digit) or (place == 0 and digit == '0')) return reader.refuse_byte(.status_malformed);
+            const fits = std.ascii.isDigit(digit) and (place > 0 or digit != '0');
+            if (!fits) return reader.refuse_byte(.status_malformed);
             status = status * 10 + digit - '0';
             reader.at += 1;
         }
