@@ -9,6 +9,7 @@ import { loopOptionsOf } from "../src/server/options/loop_options.ts";
 import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import { listenerOptionPaths, serverOptionPaths } from "../src/server/options/table.ts";
 import * as life from "./effects/life.ts";
+import { httpProbes } from "./effects/http.ts";
 import { limitProbes } from "./effects/limits.ts";
 import { optionsOf, type Probe, type Probes } from "./effects/probe.ts";
 import * as sockets from "./effects/sockets.ts";
@@ -17,6 +18,7 @@ import { CommandServer } from "./helpers/commands.ts";
 const probes: Probes = {
   ...sockets.socketProbes,
   ...limitProbes,
+  ...httpProbes,
   ...life.loopProbes,
   ...life.workerProbes,
   ...life.supervisorProbes,
@@ -26,6 +28,7 @@ const probes: Probes = {
 /** Those whose two servers share no file and no descriptor: one waits while the other does. */
 const besideEachOther: Probes = {
   ...limitProbes,
+  ...httpProbes,
   ...life.workerProbes,
   ...life.supervisorProbes,
   ...life.endProbes,

@@ -69,5 +69,35 @@ export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions
   }
   drainUnheard(table);
   markProtocol(table, httpProtocol);
+  madeOf.set(table.data!, {
+    given: given as HttpHandlers<unknown>,
+    options,
+    table: table as SocketHandlers<unknown>,
+  });
   return table;
+}
+
+/** What each table was made of, by its `data` handler, which goes along into an application. */
+const madeOf = new WeakMap<object, {
+  given: HttpHandlers<unknown>;
+  options: HttpOptions;
+  table: SocketHandlers<unknown>;
+}>();
+
+/** The handlers of connections that are the table's own. */
+const ownHandlers = ["data", "drain", "end", "close"] as const;
+
+/**
+ * The handlers that `http` would have made with other options over those it was given, for those that
+ * `handlers` have of it; undefined where their `data` handler is another one.
+ */
+export function withHttpOptions(handlers: object, changes: HttpOptions): SocketHandlers<unknown> | undefined {
+  const { data } = handlers as { data?: object };
+  const made = data === undefined ? undefined : madeOf.get(data);
+  if (made === undefined) return undefined;
+  const { given, options, table } = made;
+  const set = Object.entries(changes).filter(([_, value]) => value !== undefined);
+  const remade = http(given, { ...options, ...Object.fromEntries(set) });
+  const names = ownHandlers.filter((name) => (handlers as SocketHandlers<unknown>)[name] === table[name]);
+  return Object.fromEntries(names.map((name) => [name, remade[name]]));
 }

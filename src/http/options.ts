@@ -23,7 +23,7 @@ import type { HttpOptions } from "./types.ts";
 const bodyMax = Number.MAX_SAFE_INTEGER;
 
 /** The rows of {@linkcode HttpOptions}. */
-const httpRows = {
+export const httpRows = {
   maxHeadSize: row(
     bytes(64, httpHeadMaxBytes),
     httpHeadDefaultMaxBytes,

@@ -62,7 +62,7 @@ export class EventLoop implements Loop {
     if (window !== undefined) return window;
     const { size, heldByOwn, ownMax } = segments;
     const why = Math.ceil(bytes.length / size) + heldByOwn > ownMax
-      ? `windows may take ${ownMax} segments of ${size} bytes, and ${heldByOwn} are taken (createLoop: segmentCount)`
+      ? `they may take ${ownMax} segments of ${size} bytes, ${heldByOwn} are taken (createLoop: segmentCount)`
       : "no run of free segments is long enough";
     throw new LimitError(`window: there is no room for ${bytes.length} bytes: ${why}`, {
       code: "ERR_WINDOW_LIMIT",

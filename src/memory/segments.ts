@@ -259,9 +259,9 @@ export class Segments implements WindowMemory {
   }
 
   /**
-   * Reserves the rest of the segment of small writes, at least `length` bytes, to be written in place. Returns
-   * their position, or -1 when no segment is free. The caller has one hold on {@linkcode reservedSegment}, and
-   * says with {@linkcode endReservation} how much it has used.
+   * Reserves the rest of the segment of small writes, at least `length` bytes, to be written in place.
+   * Returns their position, or -1 when no segment is free. The caller has one hold on
+   * {@linkcode reservedSegment}, and says with {@linkcode endReservation} how much it has used.
    */
   reserve(length: number): number {
     const position = this.copySpace(length);

@@ -105,7 +105,7 @@ const mistaken: Readonly<Record<string, string>> = {
   onError: "error",
   onTimeout: "timeout",
   message: "data, or framed(...) for messages",
-  fetch: "data: HTTP is not served by this version",
+  fetch: "data, or http(...) for requests of HTTP",
   connection: "open",
   listening: "start",
   shutdown: "stopping",

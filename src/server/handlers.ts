@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { withHttpOptions } from "../http/http.ts";
+import type { HttpOptions } from "../http/types.ts";
 import type { CloseReason, Connection, SocketHandlers } from "../stream/types.ts";
 import { markProtocol, protocolOf } from "../stream/protocol.ts";
 import { drainUnheard, heedsDrain } from "../stream/sender.ts";
@@ -26,11 +28,15 @@ export function handlersOf(
   application: Application<unknown>,
   listener: () => ListenerInfo,
   reports: ConnectionReports,
+  httpOptions: HttpOptions = {},
 ): SocketHandlers<unknown> {
+  const isGiven = Object.values(httpOptions).some((value) => value !== undefined);
+  const served = { ...(isGiven ? withHttpOptions(application, httpOptions) : undefined) };
+  const close = served.close ?? application.close;
   const handlers: SocketHandlers<unknown> = {
     close(connection: Connection<unknown>, reason: CloseReason) {
       reports.closed(reason);
-      return application.close?.(connection, reason);
+      return close?.call(application, connection, reason);
     },
   };
   if (application.open !== undefined) {
@@ -43,7 +49,7 @@ export function handlersOf(
     };
   }
   for (const name of passedOn) {
-    const callback = application[name];
+    const callback = (served as Served)[name] ?? application[name];
     if (typeof callback !== "function") continue;
     (handlers as Record<string, unknown>)[name] = callback.bind(application);
   }
@@ -54,7 +60,10 @@ export function handlersOf(
 }
 
 /** Callbacks that go to the application as they are. */
-const passedOn = ["data", "drain", "end", "error"] as (keyof Application<unknown>)[];
+const passedOn = ["data", "drain", "end", "error"] as const;
+
+/** Callbacks that stand in for the application's. */
+type Served = Partial<Pick<SocketHandlers<unknown>, (typeof passedOn)[number]>>;
 
 function tellOffence(connection: Connection<unknown>, reports: ConnectionReports): void {
   const { remoteAddress } = connection;

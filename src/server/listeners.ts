@@ -59,7 +59,7 @@ export function openListener(
   const { name, proxyProtocol } = options;
   const common = {
     ...connectionOptionsOf(options),
-    socket: handlersOf(application, () => info, terms),
+    socket: handlersOf(application, () => info, terms, options.http),
     loop,
     admission,
     refused,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HttpOptions } from "../../http/types.ts";
 import type { ProxyProtocol } from "../../listen/types.ts";
 import type { TimeoutOptions } from "../../stream/time_limits/types.ts";
 import type { KeepAliveOptions } from "../../stream/types.ts";
@@ -39,11 +40,13 @@ type Filled<Options> = {
 
 /** What a listener does, all of it. */
 export interface ResolvedListenerOptions
-  extends Filled<Omit<ListenerOptions, "timeouts" | "limits" | "proxyProtocol" | "keepAlive">> {
+  extends Filled<Omit<ListenerOptions, "timeouts" | "limits" | "proxyProtocol" | "keepAlive" | "http">> {
   readonly keepAlive: boolean | KeepAliveOptions;
   readonly timeouts: Readonly<Required<TimeoutOptions>>;
   readonly limits: Readonly<Required<ListenerLimitOptions>>;
   readonly proxyProtocol: Readonly<Required<ProxyProtocol>>;
+  /** Undefined where the application's own holds. */
+  readonly http: { readonly [Key in keyof HttpOptions]-?: HttpOptions[Key] | undefined };
 }
 
 /** What a UDP socket does, all of it. */

@@ -15,6 +15,7 @@ interface OptionSection {
 const titles: readonly [title: string, paths: RegExp][] = [
   ["Timeouts", /^timeouts\./],
   ["Limits", /^(limits|proxyProtocol)\./],
+  ["HTTP", /^http\./],
   ["Shutdown", /^(shutdown\.|restartPath$|hangup$)/],
   ["Supervisor", /^supervisor\./],
   ["Scaling", /^(scaling\.|minWorkers$|maxWorkers$)/],
@@ -28,7 +29,7 @@ function titleOf(path: string): string {
   return titles.find(([, paths]) => paths.test(path))![0];
 }
 
-const order = ["Listening and sockets", "Timeouts", "Limits", "Workers and their loops", "Scaling"];
+const order = ["Listening and sockets", "Timeouts", "Limits", "HTTP", "Workers and their loops", "Scaling"];
 
 /** All sections; every option stands in one. */
 export const optionSections: readonly OptionSection[] = [

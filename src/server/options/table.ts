@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type OptionRow, text, unset } from "../../base/option_kinds.ts";
+import { inGroup, type OptionRow, text, unset } from "../../base/option_kinds.ts";
+import { httpRows } from "../../http/options.ts";
 import { listenLimitRows, listenRows, proxyRows } from "../../listen/options.ts";
 import { loopRows } from "../../loop/options.ts";
 import { behaviourRows, socketRows } from "../../stream/options.ts";
@@ -28,6 +29,14 @@ const name = unset(
   "tells listeners apart",
 );
 
+/** Without a value the application's own holds, given to `http`. */
+const httpOptionRows = Object.fromEntries(
+  Object.entries(httpRows).map(([key, row]) => [
+    key,
+    { ...row, fallback: undefined, fallbackText: `the application's, or ${row.fallbackText}` },
+  ]),
+) as Record<keyof typeof httpRows, OptionRow>;
+
 /** What a server and each of its listeners may have. */
 const sharedRows = {
   application,
@@ -40,6 +49,7 @@ const sharedRows = {
   ...listenLimitRows,
   ...rateRows,
   ...proxyRows,
+  ...inGroup("http", httpOptionRows),
 };
 
 const serverRows = {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HttpOptions } from "../../http/types.ts";
 import type { ListenLimitOptions, ListenOptions, ProxyProtocol } from "../../listen/types.ts";
 import type { LoopOptions } from "../../loop/options.ts";
 import type { TimeoutOptions } from "../../stream/time_limits/types.ts";
@@ -64,6 +65,11 @@ export interface ListenerOptions extends
   limits?: ListenerLimitOptions;
   /** Proxies whose PROXY headers are trusted. None by default: the peer is the client. */
   proxyProtocol?: Partial<ProxyProtocol>;
+  /**
+   * Limits of HTTP, over those that the application has given to `http`. Without effect on an application
+   * that serves something else.
+   */
+  http?: HttpOptions;
 }
 
 /**
@@ -248,6 +254,7 @@ type OptionGroup =
   | "timeouts"
   | "limits"
   | "proxyProtocol"
+  | "http"
   | "shutdown"
   | "supervisor"
   | "scaling"

@@ -45,9 +45,9 @@ export interface ConnectionTimeoutOptions {
    */
   body?: number;
   /**
-   * From the call of a request's handler to the beginning of its answer. Then the client is answered with 503,
-   * and the connection ends. An answer that has begun, and a connection that was handed over, have no such
-   * limit. 300,000 by default in a server.
+   * From the call of a request's handler to the beginning of its answer. Then the client is answered with
+   * 503, and the connection ends. An answer that has begun, and a connection that was handed over, have no
+   * such limit. 300,000 by default in a server.
    */
   handler?: number;
   /**
