@@ -80,12 +80,12 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
    * resumes it.
    */
   handOn(config: SharedConfig<D>, operation: string): void {
-    const rest = this.#takeUnread(operation);
+    const rest = this.takeUnread(operation);
     this.config = config;
     // Reading would otherwise bring further bytes before those that come again.
     this.flags &= ~(Flag.discarding | Flag.handling);
     this.pauseFor(Flag.unread);
-    for (const bytes of rest.reverse()) this.#needStash().addFirst(bytes);
+    for (const bytes of rest.reverse()) this.needStash().addFirst(bytes);
     if (rest.length === 0 || this.stateNumber !== State.readEnded) return;
     // Nothing comes any more that could be paused.
     this.flags |= Flag.paused | Flag.resuming;
@@ -107,20 +107,20 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.checkOpen("handOver");
     // Before the rest is put back: what is paused for nothing else would be delivered to the old handlers.
     this.pauseFor(Flag.unread);
-    if (window !== undefined) this.#putBackRest(window, position);
+    if (window !== undefined) this.putBackRest(window, position);
     this.phaseEnded();
     const root = this.config.root ?? this.config;
     this.handOn(root.handlers === handlers ? root : root.with(handlers), "handOver");
     if (handlers.data !== undefined) this.resumeFrom(Flag.unread | Flag.pausedByStream | Flag.heldBack);
   }
 
-  #putBackRest(window: RingWindow, position: number): void {
+  private putBackRest(window: RingWindow, position: number): void {
     const { segments } = window;
     const end = window.segment * segments.size + window.offset + window.length;
     if (asserting) assert(position >= 0 && position <= end, "the rest of a window ends with it");
     if (position >= end) return;
     if (segments === this.config.segments) this.putBack(window, position);
-    else this.#needStash().addFirst(segments.bytes.slice(position, end));
+    else this.needStash().addFirst(segments.bytes.slice(position, end));
   }
 
   /** Throws a StateError for a connection that is connecting, on its way out, or gone. */
@@ -132,7 +132,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /** Received bytes that were not handled yet, in order; their former holders lose them. */
-  #takeUnread(operation: string): Uint8Array[] {
+  private takeUnread(operation: string): Uint8Array[] {
     const rare = this.rare;
     let read: Uint8Array | undefined = noBytes;
     if (rare?.reader !== undefined && (this.flags & Flag.streaming) !== 0) {
@@ -143,7 +143,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
       rare.reader = undefined;
       this.flags &= ~Flag.streaming;
     }
-    const rest = [read, this.memory?.leave() ?? noBytes, this.#takeTail() ?? noBytes];
+    const rest = [read, this.memory?.leave() ?? noBytes, this.takeTail() ?? noBytes];
     return rest.filter(({ length }) => length > 0);
   }
 
@@ -152,20 +152,20 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   /** Bytes have come, with one hold. */
   received(segment: number, offset: number, length: number): void {
     if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.received(this, length);
-    if ((this.flags & readingSpecial) === 0) this.#deliver(segment, offset, length);
-    else this.#deliverSpecially(segment, offset, length);
+    if ((this.flags & readingSpecial) === 0) this.deliver(segment, offset, length);
+    else this.deliverSpecially(segment, offset, length);
   }
 
   /** Hands bytes to the `data` handler. Their hold ends with the callback unless it was passed on or kept. */
-  #deliver(segment: number, offset: number, length: number): void {
+  private deliver(segment: number, offset: number, length: number): void {
     const { segments, engine } = this.config;
     const window = segments.borrow(segment, offset, length);
     engine.window = window;
-    this.#callData(window);
+    this.callData(window);
   }
 
   /** Bytes of a connection that is paused, streamed, thrown away or on its way out. */
-  #deliverSpecially(segment: number, offset: number, length: number): void {
+  private deliverSpecially(segment: number, offset: number, length: number): void {
     const { segments } = this.config;
     const { flags } = this;
     const reader = (flags & Flag.beforeHeader) === 0 ? undefined : this.origin?.headerReader;
@@ -173,23 +173,23 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if ((flags & Flag.lingering) !== 0) this.flags |= Flag.alive;
     if ((flags & Flag.discarding) !== 0) return segments.release(segment, offset, length);
     if ((flags & (Flag.paused | Flag.handling)) !== 0) {
-      this.#needStash().add(segment, offset, length);
+      this.needStash().add(segment, offset, length);
       if ((flags & Flag.paused) !== 0) return;
       // The `data` handler is running: bytes behind these stay in the kernel.
-      this.#setPaused(true);
-      return this.#submitWhileReading(Operation.pause);
+      this.setPaused(true);
+      return this.submitWhileReading(Operation.pause);
     }
-    if ((flags & Flag.tailed) !== 0) return this.#deliverWithTail(segment, offset, length);
-    if ((flags & Flag.streaming) === 0) return this.#deliver(segment, offset, length);
+    if ((flags & Flag.tailed) !== 0) return this.deliverWithTail(segment, offset, length);
+    if ((flags & Flag.streaming) === 0) return this.deliver(segment, offset, length);
     const window = segments.borrow(segment, offset, length);
     this.rare!.reader!.take(window);
     window.endBorrow();
   }
 
   /** Delivers the bytes that the application returned, together with those received behind them. */
-  #deliverWithTail(segment: number, offset: number, length: number): void {
+  private deliverWithTail(segment: number, offset: number, length: number): void {
     const { segments, engine } = this.config;
-    const tail = this.#takeTail()!;
+    const tail = this.takeTail()!;
     const position = segment * segments.size + offset;
     const bytes = new Uint8Array(tail.length + length);
     bytes.set(tail);
@@ -197,10 +197,10 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     segments.release(segment, offset, length);
     const window = segmentsOutside(bytes, segments.development).borrow(0, 0, bytes.length);
     engine.window = window;
-    this.#callData(window);
+    this.callData(window);
   }
 
-  #callData(window: RingWindow): void {
+  private callData(window: RingWindow): void {
     const { config } = this;
     const { handlers, engine } = config;
     let result;
@@ -241,13 +241,13 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
         connectionId: this.id,
       });
     }
-    if (length === 0) return void this.#takeTail();
+    if (length === 0) return void this.takeTail();
     this.needRare().tail = window.slice(start);
     this.flags |= Flag.tailed;
   }
 
   /** Takes the bytes that were given back; undefined where there are none. */
-  #takeTail(): Uint8Array<ArrayBuffer> | undefined {
+  private takeTail(): Uint8Array<ArrayBuffer> | undefined {
     const rare = this.rare;
     const tail = rare?.tail;
     if (tail === undefined) return undefined;
@@ -265,7 +265,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     const segment = Math.floor(position / size);
     const length = window.length - (position - window.segment * size - window.offset);
     window.passHoldFrom(position);
-    this.#needStash().putBack(segment, position - segment * size, length);
+    this.needStash().putBack(segment, position - segment * size, length);
   }
 
   /** Reading is over. */
@@ -278,17 +278,17 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     const waits = (flags & Flag.paused) !== 0 ||
       // A running handler may still answer, unless this side has ended or the handler waits for the end.
       ((flags & Flag.handling) !== 0 && this.stateNumber === State.open && !this.closedIsWaitedFor);
-    if (!waits || (flags & Flag.discarding) !== 0) return this.#peerEnded();
-    this.#needStash().ended = true;
-    if ((flags & Flag.paused) === 0) this.#setPaused(true);
+    if (!waits || (flags & Flag.discarding) !== 0) return this.peerEnded();
+    this.needStash().ended = true;
+    if ((flags & Flag.paused) === 0) this.setPaused(true);
   }
 
-  #peerEnded(): void {
+  private peerEnded(): void {
     const { config } = this;
     const before = this.stateNumber;
     if (before !== State.open && before !== State.writeEnded) {
       // Closing: the peer's end was all it waited for.
-      if (before === State.closing) this.#closeNatively();
+      if (before === State.closing) this.closeNatively();
       return;
     }
     this.note("peer");
@@ -301,7 +301,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if (this.stateNumber === State.writeEnded) {
       // Both sides have ended.
       this.stateNumber = State.closing;
-      this.#closeNatively();
+      this.closeNatively();
     } else if (this.stateNumber === State.readEnded && !handled && !streaming && !config.allowHalfOpen) {
       this.end();
     }
@@ -312,7 +312,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
    * closing it.
    */
   readToTheEnd(): void {
-    if (!this.#endsByItself) return;
+    if (!this.endsByItself) return;
     // After the reader has gone on: it may still write an answer, or end in its own way.
     setImmediate(() => {
       this.needRare().endDue = true;
@@ -325,10 +325,10 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     const rare = this.rare;
     if (rare === undefined || !rare.endDue || this.tasksAtWork > 0) return;
     rare.endDue = false;
-    if (this.#endsByItself) this.end();
+    if (this.endsByItself) this.end();
   }
 
-  get #endsByItself(): boolean {
+  private get endsByItself(): boolean {
     const { config } = this;
     return this.stateNumber === State.readEnded && config.handlers.end === undefined &&
       !config.allowHalfOpen && this.rare?.writer === undefined;
@@ -344,7 +344,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   /** What others have paused stays paused. */
   resume(): void {
     if ((this.flags & (Flag.tailed | Flag.paused)) === (Flag.tailed | Flag.paused)) {
-      this.#needStash().addFirst(this.#takeTail()!);
+      this.needStash().addFirst(this.takeTail()!);
     }
     this.resumeFrom(Flag.pausedByApplication | Flag.unread);
   }
@@ -352,10 +352,10 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   /** Stops reading for one of the {@linkcode pauseReasons}. */
   pauseFor(reason: number): void {
     const { flags } = this;
-    if ((flags & Flag.discarding) !== 0 || !this.#readsOn) return;
+    if ((flags & Flag.discarding) !== 0 || !this.readsOn) return;
     this.flags = (flags | reason) & ~Flag.resuming;
     if ((flags & Flag.paused) !== 0) return;
-    this.#setPaused(true);
+    this.setPaused(true);
     this.config.engine.submit(Operation.pause, this.number);
   }
 
@@ -369,31 +369,31 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
       this.flags |= Flag.resuming;
       return this.waitForPoll();
     }
-    this.#setPaused(false);
-    this.#submitWhileReading(Operation.resumeReading);
+    this.setPaused(false);
+    this.submitWhileReading(Operation.resumeReading);
   }
 
   /** Delivers the bytes received while paused, until all are delivered or it is paused again. */
-  #deliverStash(stash: Stash): void {
+  private deliverStash(stash: Stash): void {
     while ((this.flags & Flag.resuming) !== 0 && !stash.empty) {
       const piece = stash.next();
       if (piece === undefined) return this.waitForPoll();
       // Not paused while the handler runs, so that it can pause again.
-      this.#setPaused(false);
-      this.#deliverSpecially(piece.segment, piece.offset, piece.length);
+      this.setPaused(false);
+      this.deliverSpecially(piece.segment, piece.offset, piece.length);
       if ((this.flags & Flag.paused) !== 0) return;
       // The handler has closed it: the library reads on, for the peer's end.
-      if ((this.flags & Flag.discarding) !== 0) return this.#submitWhileReading(Operation.resumeReading);
-      this.#setPaused(true);
+      if ((this.flags & Flag.discarding) !== 0) return this.submitWhileReading(Operation.resumeReading);
+      this.setPaused(true);
       // The handler is processing these.
       if ((this.flags & Flag.handling) !== 0) this.flags &= ~Flag.resuming;
     }
     if ((this.flags & Flag.resuming) === 0) return;
-    this.#setPaused(false);
+    this.setPaused(false);
     this.flags &= ~Flag.resuming;
-    if (!stash.ended) return this.#submitWhileReading(Operation.resumeReading);
+    if (!stash.ended) return this.submitWhileReading(Operation.resumeReading);
     stash.ended = false;
-    this.#peerEnded();
+    this.peerEnded();
   }
 
   /** From now on received bytes are discarded; reading continues, so that the peer's end is seen. */
@@ -401,15 +401,15 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     if ((this.flags & Flag.discarding) !== 0) return;
     const paused = (this.flags & Flag.paused) !== 0;
     this.flags |= Flag.discarding;
-    if (paused) this.#setPaused(false);
+    if (paused) this.setPaused(false);
     this.flags &= ~(pauseReasons | Flag.resuming);
     const ended = this.rare?.stash?.drop() ?? false;
-    if (paused) this.#submitWhileReading(Operation.resumeReading);
-    if (ended) this.#peerEnded();
+    if (paused) this.submitWhileReading(Operation.resumeReading);
+    if (ended) this.peerEnded();
   }
 
   /** Time limits of input stop while paused. */
-  #setPaused(on: boolean): void {
+  private setPaused(on: boolean): void {
     const { timeLimits } = this.config;
     const watched = (this.flags & Flag.watched) !== 0;
     if (on) {
@@ -421,18 +421,18 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     }
   }
 
-  #submitWhileReading(operation: number): void {
-    if (this.#readsOn) this.config.engine.submit(operation, this.number);
+  private submitWhileReading(operation: number): void {
+    if (this.readsOn) this.config.engine.submit(operation, this.number);
   }
 
   /** True while the library may still report bytes or an end. */
-  get #readsOn(): boolean {
+  private get readsOn(): boolean {
     const { stateNumber } = this;
     return (stateNumber === State.open || stateNumber === State.writeEnded ||
       stateNumber === State.closing) && (this.flags & Flag.closeSubmitted) === 0;
   }
 
-  #needStash(): Stash {
+  private needStash(): Stash {
     return this.needRare().stash ??= new Stash(this.config.engine);
   }
 
@@ -458,14 +458,14 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     const rare = this.needRare();
     if (rare.readable !== undefined) return rare.readable;
-    this.#checkUnhandled("readable");
+    this.checkUnhandled("readable");
     const read = rare.reader === undefined ? noBytes : rare.reader.leave();
     if (read === undefined) {
       throw stateError(this.id, "readable", "another read of the connection is in progress");
     }
     const reader = new StreamReader(this, read);
     rare.reader = reader;
-    const over = !this.#takesReader();
+    const over = !this.takesReader();
     const stream = reader.stream(over);
     this.resumeFrom(Flag.unread | Flag.pausedByStream);
     return rare.readable = stream;
@@ -486,24 +486,24 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   pullReader(operation: string): PullReader {
     const rare = this.needRare();
     if (rare.reader instanceof PullReader) return rare.reader;
-    this.#checkUnhandled(operation);
+    this.checkUnhandled(operation);
     if (rare.readable !== undefined) {
       throw stateError(this.id, operation, "the connection's stream is being read and receives the data");
     }
     const reader = new PullReader(this);
     rare.reader = reader;
-    if (this.#takesReader()) this.resumeFrom(Flag.unread);
+    if (this.takesReader()) this.resumeFrom(Flag.unread);
     else reader.fail(rare.error);
     return reader;
   }
 
-  #checkUnhandled(operation: string): void {
+  private checkUnhandled(operation: string): void {
     if (this.config.handlers.data === undefined) return;
     throw stateError(this.id, operation, "the connection has a data handler, which receives the data");
   }
 
   /** From now on received bytes go to the reader; false if none will arrive any more. */
-  #takesReader(): boolean {
+  private takesReader(): boolean {
     const { stateNumber } = this;
     if (stateNumber !== State.open && stateNumber !== State.writeEnded) return false;
     this.flags = (this.flags | Flag.streaming) & ~Flag.discarding;
@@ -593,14 +593,14 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   sent(status: number, systemError: number): void {
     if (status !== Status.ok) return this.failed("send", status, systemError);
     if ((this.flags & Flag.watched) !== 0) this.config.timeLimits.active(this);
-    this.#goOn();
+    this.goOn();
   }
 
   /** Sends on what waits, and calls `drain` when it is owed and due. */
-  #goOn(): void {
+  private goOn(): void {
     if (this.stateNumber === State.closed || this.stateNumber === State.aborting) return;
     const { config } = this;
-    if (config.sender.feed(this)) this.#outboxEmptied();
+    if (config.sender.feed(this)) this.outboxEmptied();
     if ((this.flags & Flag.drainOwed) === 0) return;
     if (config.sender.bufferedBytes(this) > config.lowWaterMark) {
       // Bytes of this very turn may go out without a completion.
@@ -617,14 +617,14 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /** The outbox is empty: what waited for that. */
-  #outboxEmptied(): void {
+  private outboxEmptied(): void {
     if ((this.flags & Flag.finWanted) !== 0) {
       this.flags &= ~Flag.finWanted;
       this.config.engine.submit(Operation.shutdownWrite, this.number);
     }
     if ((this.flags & Flag.closeWanted) !== 0) {
       this.flags &= ~Flag.closeWanted;
-      this.#closeNatively();
+      this.closeNatively();
     }
   }
 
@@ -638,8 +638,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   tryAgain(): void {
     this.flags &= ~Flag.waiting;
     if (this.stateNumber === State.closed) return;
-    if ((this.flags & Flag.resuming) !== 0) this.#deliverStash(this.rare!.stash!);
-    this.#goOn();
+    if ((this.flags & Flag.resuming) !== 0) this.deliverStash(this.rare!.stash!);
+    this.goOn();
   }
 
   // Ending.
@@ -647,36 +647,36 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   end(bytes?: Writable): WriteResult {
     const result = bytes === undefined ? "sent" : this.write(bytes);
     if (result === "refused") return result;
-    this.#endWriting(true);
+    this.endWriting(true);
     return result;
   }
 
   shutdownWrite(): void {
-    this.#endWriting(false);
+    this.endWriting(false);
   }
 
   /** FIN after everything written; reading continues. With `waiting` the linger timer watches the peer. */
-  #endWriting(waiting: boolean): void {
+  private endWriting(waiting: boolean): void {
     const { config, stateNumber } = this;
     if (stateNumber === State.readEnded) {
       this.note("local");
       this.stateNumber = State.closing;
       // Nothing is on its way out: the library's close ends it at once, and there is nobody to wait for.
-      if (this.bufferedBytes > 0) this.#startLinger();
-      return this.#closeNatively();
+      if (this.bufferedBytes > 0) this.startLinger();
+      return this.closeNatively();
     }
     if (stateNumber === State.open) {
       this.note("local");
       if (waiting && config.lingerTimeout === 0) {
         this.stateNumber = State.closing;
-        return this.#closeNatively();
+        return this.closeNatively();
       }
       this.stateNumber = State.writeEnded;
-      if (this.#hasOutbox) this.flags |= Flag.finWanted;
+      if (this.hasOutbox) this.flags |= Flag.finWanted;
       else config.engine.submit(Operation.shutdownWrite, this.number);
     }
     if (!waiting || this.stateNumber !== State.writeEnded) return;
-    this.#startLinger();
+    this.startLinger();
     // Where nobody reads, the peer's end would never be seen.
     if (!this.hasReader) this.discard();
   }
@@ -694,10 +694,10 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     }
     const atOnce = stateNumber === State.readEnded || this.config.lingerTimeout === 0;
     if (atOnce) this.note("local");
-    else this.#endWriting(false);
+    else this.endWriting(false);
     this.stateNumber = State.closing;
-    this.#startLinger();
-    if (atOnce) this.#closeNatively();
+    this.startLinger();
+    if (atOnce) this.closeNatively();
     this.discard();
   }
 
@@ -728,9 +728,9 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /** The library's close, once the outbox is empty. */
-  #closeNatively(): void {
+  private closeNatively(): void {
     if ((this.flags & (Flag.closeSubmitted | Flag.closeWanted)) !== 0) return;
-    if (this.#hasOutbox) {
+    if (this.hasOutbox) {
       this.flags |= Flag.closeWanted;
       return;
     }
@@ -738,7 +738,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.config.engine.submit(Operation.close, this.number);
   }
 
-  get #hasOutbox(): boolean {
+  private get hasOutbox(): boolean {
     return this.rare !== undefined && !this.rare.outbox.isEmpty;
   }
 
@@ -784,16 +784,16 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     rare.error = error;
   }
 
-  #startLinger(): void {
+  private startLinger(): void {
     this.flags |= Flag.lingering;
     if (this.config.lingerTimeout === 0) return;
     const linger = this.needRare().linger ??= new Linger();
     if (linger.timer >= 0) return;
     linger.begin();
-    this.#armLinger(linger);
+    this.armLinger(linger);
   }
 
-  #armLinger(linger: Linger): void {
+  private armLinger(linger: Linger): void {
     const { engine, lingerTimeout } = this.config;
     this.flags &= ~Flag.alive;
     linger.timer = engine.timers.arm(Math.ceil(lingerTimeout / lingerRounds), this);
@@ -801,7 +801,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
 
   timerDue(timer: number): void {
     const linger = this.rare?.linger;
-    if (linger !== undefined && linger.timer === timer) this.#lingerDue(linger);
+    if (linger !== undefined && linger.timer === timer) this.lingerDue(linger);
     else this.config.timeLimits.due(this);
   }
 
@@ -810,13 +810,13 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
    * closed and has flushed everything does not wait for the peer's end: it goes after a silent round, or when
    * the time is over.
    */
-  #lingerDue(linger: Linger): void {
+  private lingerDue(linger: Linger): void {
     linger.timer = -1;
     const { flags, limits, bufferedBytes } = this;
     const { engine } = this.config;
     const alive = (flags & Flag.alive) !== 0;
     const waitsForFin = this.stateNumber === State.closing && (flags & Flag.closeSubmitted) === 0;
-    if (waitsForFin && bufferedBytes === 0 && linger.flushed(alive)) return this.#closeNatively();
+    if (waitsForFin && bufferedBytes === 0 && linger.flushed(alive)) return this.closeNatively();
     // Reading is paused on this side's own account; bytes that wait for a handler are a sign of life.
     const held = (flags & (Flag.pausedByApplication | Flag.pausedByStream)) !== 0 ||
       ((flags & Flag.handling) !== 0 && (flags & Flag.paused) !== 0);
@@ -826,12 +826,12 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     const files = this.rare?.outbox.files;
     const inFiles = files === undefined ? 0 : files.remaining - files.weight;
     const onTheirWay = bufferedBytes + inFiles + engine.unacknowledged(this.number);
-    if (!linger.silent(held || alive || watched, onTheirWay)) return this.#armLinger(linger);
+    if (!linger.silent(held || alive || watched, onTheirWay)) return this.armLinger(linger);
     engine.timeouts.linger += 1;
     this.flags = withEndedBy(this.flags, "timeout");
     // What the kernel has taken it may still be delivering, over a slow link for a minute: a reset would take
     // it away from the peer.
-    if (bufferedBytes === 0 && (flags & Flag.closeSubmitted) === 0) return this.#closeNatively();
+    if (bufferedBytes === 0 && (flags & Flag.closeSubmitted) === 0) return this.closeNatively();
     this.cut("timeout");
   }
 
@@ -851,8 +851,8 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     this.memory?.forget();
     const { rare } = this;
     const reason = rare === undefined && bytesLost === 0
-      ? this.#reasonInOrder()
-      : this.#reasonOf(this.needRare(), bytesLost);
+      ? this.reasonInOrder()
+      : this.reasonOf(this.needRare(), bytesLost);
     this.stateNumber = State.closed;
     rare?.reader?.fail(rare.error);
     rare?.writer?.fail(reason);
@@ -866,11 +866,11 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /** Of a connection that lost nothing, failed at nothing and needed nothing special: most of them. */
-  #reasonInOrder(): CloseReason {
+  private reasonInOrder(): CloseReason {
     return { by: endedBy(this.flags), bytesLost: 0, flushed: true };
   }
 
-  #reasonOf(rare: RareState, bytesLost: number): CloseReason {
+  private reasonOf(rare: RareState, bytesLost: number): CloseReason {
     const { engine, sender } = this.config;
     if (rare.linger !== undefined && rare.linger.timer >= 0) {
       engine.timers.cancel(rare.linger.timer);
@@ -887,7 +887,7 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
 
   get closed(): Promise<CloseReason> {
     const rare = this.needRare();
-    if (this.stateNumber === State.closed) rare.reason ??= this.#reasonInOrder();
+    if (this.stateNumber === State.closed) rare.reason ??= this.reasonInOrder();
     if (rare.reason !== undefined) return Promise.resolve(rare.reason);
     this.askedForClosed();
     return rare.closed ??= new Promise((resolve) => rare.resolveClosed = resolve);

@@ -42,7 +42,8 @@ import { TimedPhase } from "./time_limits/words.ts";
 
 /**
  * The part of a connection that does not concern its bytes. It is a base class and no object of its own,
- * which would cost every idle connection memory.
+ * which would cost every idle connection memory. For the same reason its methods are private by that word:
+ * those with a `#` cost each object of the class a field on V8, for each class that has some.
  */
 export abstract class StreamSocket<D> implements Connection<D>, LimitedConnection {
   data: D;
@@ -55,6 +56,8 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   origin: Origin | undefined = undefined;
   /** The peer's address as the loop's `PeerTable` keeps it. */
   #peer: number = noPeer;
+  /** Its word, if it is an IPv4 address. */
+  #peerWord = 0;
   /** What the protocol on it remembers. */
   memory: ProtocolMemory | undefined = undefined;
   #tasks: HandlerTasks | undefined = undefined;
@@ -144,7 +147,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   /** This end: the address of its listener, or the system's answer while the connection is open. */
   get localAddress(): SocketAddress {
     const { localAddress } = this.config;
-    return localAddress === undefined ? this.#askAddress("local") : { ...localAddress };
+    return localAddress === undefined ? this.askAddress("local") : { ...localAddress };
   }
 
   /** The client: the one a trusted proxy has named, or the peer itself. */
@@ -155,7 +158,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
 
   /** The peer's end, also when it is gone. */
   get peerAddress(): SocketAddress {
-    return this.knownPeer ?? this.#askAddress("remote");
+    return this.knownPeer ?? this.askAddress("remote");
   }
 
   /** The peer's end; undefined if it was never known. */
@@ -170,7 +173,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   keptPeer(into: AcceptedAddress): AcceptedAddress {
     const peer = this.origin?.peer;
     if (peer !== undefined) return into.setText(peer);
-    return this.config.peers.fill(into, this.slot, this.#peer);
+    return this.config.peers.fill(into, this.slot, this.#peer, this.#peerWord);
   }
 
   get proxyHeader(): ProxyHeader | undefined {
@@ -180,8 +183,10 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   /** Keeps the address of an accept record. */
   keepPeer(peer: PeerWords): void {
     const number = this.config.peers.keep(this.slot, peer);
-    if (number !== undefined) this.#peer = number;
-    // Of a Unix socket the first word says whether it has a path.
+    if (number !== undefined) {
+      this.#peer = number;
+      this.#peerWord = peer.word0;
+    } // Of a Unix socket the first word says whether it has a path.
     else if (peer.familyCode === AddressFamily.unix && peer.word0 !== 0) this.keepPeerRead();
   }
 
@@ -192,17 +197,17 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   keepPeerRead(reachedAt?: SocketAddress): void {
     let address: SocketAddress | undefined;
     try {
-      address = this.#readAddress("remote");
+      address = this.readAddress("remote");
     } catch {
       address = reachedAt;
     }
     if (address !== undefined) (this.origin ??= new Origin()).peer = address;
   }
 
-  #askAddress(end: "local" | "remote"): SocketAddress {
-    this.#checkAlive("address");
+  private askAddress(end: "local" | "remote"): SocketAddress {
+    this.checkAlive("address");
     try {
-      return this.#readAddress(end);
+      return this.readAddress(end);
     } catch (cause) {
       throw new StateError("address: the system no longer knows the address", {
         code: "ERR_STATE",
@@ -215,35 +220,35 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   /** One end of the open socket. IPv4 addresses mapped into IPv6 become IPv4, as in accept records. */
-  #readAddress(end: "local" | "remote"): SocketAddress {
+  private readAddress(end: "local" | "remote"): SocketAddress {
     return unmapped(socketAddress(this.config.engine, this.number, end));
   }
 
   setNoDelay(on = true): void {
     socketOptions.checkOn("setNoDelay", on);
-    this.#checkHasOption("setNoDelay");
+    this.checkHasOption("setNoDelay");
     socketOptions.setNoDelay(this.config.engine, this.number, on);
   }
 
   setKeepAlive(on: boolean, options: KeepAliveOptions = {}): void {
     socketOptions.checkOn("setKeepAlive", on);
     checkOptions("setKeepAlive", options, socketOptions.keepAliveSchema);
-    this.#checkHasOption("setKeepAlive");
+    this.checkHasOption("setKeepAlive");
     socketOptions.setKeepAlive(this.config.engine, this.number, on, options);
   }
 
   setTypeOfService(value: number): void {
     socketOptions.checkTypeOfService(value);
-    this.#checkHasOption("setTypeOfService");
+    this.checkHasOption("setTypeOfService");
     socketOptions.setTypeOfService(this.config.engine, this.number, value);
   }
 
-  #checkHasOption(operation: string): void {
-    this.#checkAlive(operation);
+  private checkHasOption(operation: string): void {
+    this.checkAlive(operation);
     socketOptions.checkInternet(this.id, this.config.isUnix, operation);
   }
 
-  #checkAlive(operation: string): void {
+  private checkAlive(operation: string): void {
     const { stateNumber } = this;
     if (stateNumber !== State.closed && stateNumber !== State.connecting) return;
     throw stateError(this.id, operation, `the connection is ${this.state}`);
@@ -255,7 +260,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
 
   setTimeouts(timeouts: ConnectionTimeoutOptions, rates: RateOptions = {}): void {
     checkSetTimeouts(timeouts, rates);
-    this.#checkAlive("setTimeouts");
+    this.checkAlive("setTimeouts");
     const { timeLimits } = this.config;
     const given = { ...timeouts, ...rates };
     const limits = limitsOf(given, this.limits);
@@ -326,11 +331,11 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   /** Calls the `close` handler, and that of the handlers the connection was opened with. */
   protected callClose(reason: CloseReason): void {
     const { handlers, root } = this.config;
-    this.#callCloseOf(handlers, reason);
-    if (root !== undefined) this.#callCloseOf(root.handlers, reason);
+    this.callCloseOf(handlers, reason);
+    if (root !== undefined) this.callCloseOf(root.handlers, reason);
   }
 
-  #callCloseOf(handlers: SocketHandlers<D>, reason: CloseReason): void {
+  private callCloseOf(handlers: SocketHandlers<D>, reason: CloseReason): void {
     try {
       const result = handlers.close?.(this, reason);
       if (result !== undefined) this.settle(result);
@@ -342,13 +347,13 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   /** Calls the `error` handler, the last one before `close`; false when there is none or its time is over. */
   callError(error: Error): boolean {
     try {
-      const handlers = this.#tableWith("error");
+      const handlers = this.tableWith("error");
       if (handlers.error === undefined || (this.flags & Flag.muted) !== 0) return false;
       this.flags |= Flag.muted;
       const result: unknown = handlers.error(this, error);
-      follow(result, () => {}, (inner) => this.#reportUnhandled(inner));
+      follow(result, () => {}, (inner) => this.reportUnhandled(inner));
     } catch (inner) {
-      this.#reportUnhandled(inner);
+      this.reportUnhandled(inner);
     }
     return true;
   }
@@ -356,7 +361,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   tellTimeout(kind: TimeoutKind): "keep" | "failed" | "told" {
     let answer: unknown;
     try {
-      if ((this.flags & Flag.muted) === 0) answer = this.#tableWith("timeout").timeout?.(this, kind);
+      if ((this.flags & Flag.muted) === 0) answer = this.tableWith("timeout").timeout?.(this, kind);
     } catch (thrown) {
       this.handlerFailed(thrown);
       return "failed";
@@ -367,7 +372,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   /** The table with a handler: the first one stands in for what a later one lacks. */
-  #tableWith(name: "error" | "timeout"): SocketHandlers<D> {
+  private tableWith(name: "error" | "timeout"): SocketHandlers<D> {
     const { handlers, root } = this.config;
     return root === undefined || handlers[name] !== undefined ? handlers : root.handlers;
   }
@@ -375,11 +380,11 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   /** Follows what a handler returned, when it is a promise. `waitsForClosed`: it has asked for `closed`. */
   settle(result: unknown, waitsForClosed = false): void {
     const { generation } = this.config;
-    const isPromise = follow(result, () => this.#tasksChanged(this.#tasks!.ended()), (error) => {
-      this.#tasksChanged(this.#tasks!.ended());
-      this.#rejected(error, generation);
+    const isPromise = follow(result, () => this.tasksChanged(this.#tasks!.ended()), (error) => {
+      this.tasksChanged(this.#tasks!.ended());
+      this.rejected(error, generation);
     });
-    if (isPromise) this.#tasksChanged(this.#needTasks().began(waitsForClosed));
+    if (isPromise) this.tasksChanged(this.needTasks().began(waitsForClosed));
   }
 
   /**
@@ -391,35 +396,35 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     const waitsForClosed = this.hasAskedForClosed(window);
     const promise = nextPromise();
     const isPromise = follow(result, () => {
-      this.#tasksChanged(this.#tasks!.ended());
-      this.#handled(promise);
+      this.tasksChanged(this.#tasks!.ended());
+      this.handled(promise);
     }, (error) => {
-      this.#tasksChanged(this.#tasks!.ended());
-      this.#rejected(error, generation);
-      this.#handled(promise);
+      this.tasksChanged(this.#tasks!.ended());
+      this.rejected(error, generation);
+      this.handled(promise);
     });
     if (!isPromise) return;
-    const tasks = this.#needTasks();
-    this.#tasksChanged(tasks.began(waitsForClosed));
+    const tasks = this.needTasks();
+    this.tasksChanged(tasks.began(waitsForClosed));
     if (concurrent || waitsForClosed) return;
     tasks.bytesWaitFor = promise;
     this.flags |= Flag.handling;
   }
 
   /** Bytes that arrived while a `data` handler ran may be delivered now. */
-  #handled(promise: number): void {
+  private handled(promise: number): void {
     const tasks = this.#tasks!;
     if (tasks.bytesWaitFor !== promise) return;
     tasks.bytesWaitFor = 0;
     this.resumeFrom(Flag.handling);
   }
 
-  #rejected(error: unknown, generation: number): void {
+  private rejected(error: unknown, generation: number): void {
     const { config } = this;
     if (config.generation === generation) return this.handlerFailed(error);
     // The connection has other handlers now, which this does not concern.
     config.engine.handlerErrors += 1;
-    this.#reportUnhandled(error);
+    this.reportUnhandled(error);
   }
 
   /**
@@ -432,13 +437,13 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
     const { stateNumber } = this;
     // The connection's own error, which a stream passes on to its reader or writer, was reported already.
     const told = error === this.error;
-    if (!this.callError(error) && !told) this.#reportUnhandled(error);
+    if (!this.callError(error) && !told) this.reportUnhandled(error);
     if (this.stateNumber === stateNumber) this.cut("error", error);
     else this.discard();
   }
 
   /** Nobody takes the error: it is reported, without a server only the first of a listener. */
-  #reportUnhandled(error: unknown): void {
+  private reportUnhandled(error: unknown): void {
     const { config } = this;
     config.unhandledErrors += 1;
     config.engine.unhandledErrors += 1;
@@ -448,12 +453,12 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
 
   /** A callback of a protocol has returned a promise, which the protocol itself follows. */
   taskBegan(): void {
-    this.#tasksChanged(this.#needTasks().began(false));
+    this.tasksChanged(this.needTasks().began(false));
   }
 
   /** That promise has settled. */
   taskEnded(): void {
-    this.#tasksChanged(this.#tasks!.ended());
+    this.tasksChanged(this.#tasks!.ended());
   }
 
   get tasksAtWork(): number {
@@ -461,7 +466,7 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
   }
 
   waitsForConnection(change: 1 | -1): void {
-    this.#tasksChanged(this.#needTasks().waitsForConnection(change));
+    this.tasksChanged(this.needTasks().waitsForConnection(change));
   }
 
   /**
@@ -471,12 +476,12 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
    */
   askedForClosed(): void {
     const { engine } = this.config;
-    const tasks = this.#needTasks();
+    const tasks = this.needTasks();
     tasks.askedForClosed(engine.window, engine.turn);
     if (engine.window !== undefined || !tasks.running) return;
-    this.#tasksChanged(tasks.waitsForEnd());
+    this.tasksChanged(tasks.waitsForEnd());
     const stash = this.rare?.stash;
-    if (stash?.ended && stash.empty) this.#handled(tasks.bytesWaitFor);
+    if (stash?.ended && stash.empty) this.handled(tasks.bytesWaitFor);
   }
 
   /** Whether the `data` callback of `window` has asked for `closed`, since that was last looked at. */
@@ -492,14 +497,14 @@ export abstract class StreamSocket<D> implements Connection<D>, LimitedConnectio
 
   /** The connection is gone: handlers that waited for that continue. */
   protected endHasCome(): void {
-    if (this.#tasks !== undefined) this.#tasksChanged(this.#tasks.endHasCome());
+    if (this.#tasks !== undefined) this.tasksChanged(this.#tasks.endHasCome());
   }
 
-  #needTasks(): HandlerTasks {
+  private needTasks(): HandlerTasks {
     return this.#tasks ??= new HandlerTasks();
   }
 
-  #tasksChanged(by: number): void {
+  private tasksChanged(by: number): void {
     if (by === 0) return;
     const { engine, timeLimits } = this.config;
     engine.promises += by;
