@@ -124,8 +124,9 @@ async function rude(server: TestServer, random: Random): Promise<void> {
   const text = plans.map((plan) => plan.text).join("");
   await client.write(text.slice(0, random.between(1, text.length))).catch(() => {});
   if (random.between(0, 1) === 0) await delay(random.between(0, 3));
-  if (random.between(0, 1) === 0) await client.peer.endWriting().catch(() => {});
-  if (random.between(0, 2) === 0) await client.rest();
+  const ends = random.between(0, 1) === 0;
+  if (ends) await client.peer.endWriting().catch(() => {});
+  if (ends && random.between(0, 2) === 0) await client.rest();
   client.peer.close();
 }
 
