@@ -17,7 +17,7 @@ const fuzzers = [_]Fuzzer{
     .{ .name = "ring", .run = @import("fuzz/ring_fuzz.zig").run, .smoke_rounds = 20_000 },
     .{ .name = "pool", .run = @import("fuzz/pool_fuzz.zig").run, .smoke_rounds = 20_000 },
     .{ .name = "timer_wheel", .run = @import("fuzz/timer_wheel_fuzz.zig").run, .smoke_rounds = 5_000 },
-    .{ .name = "http1", .run = @import("fuzz/http1_fuzz.zig").run, .smoke_rounds = 3_000 },
+    .{ .name = "http1", .run = @import("fuzz/http1_fuzz.zig").run, .smoke_rounds = 2_000 },
     .{ .name = "loop", .run = @import("fuzz/loop_fuzz.zig").run, .smoke_rounds = 3_000 },
 };
 

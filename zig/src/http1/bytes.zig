@@ -157,9 +157,9 @@ pub inline fn begins_with(bytes: []const u8, at: usize, wanted: *const [2 * lane
         return true;
     }
     const first: u32 = mask(lower_block(block(bytes, at)) == @as(Block, wanted[0..lanes].*));
+    if (length <= lanes) return @ctz(~first) >= length;
     const second: u32 = mask(lower_block(block(bytes, at + lanes)) == @as(Block, wanted[lanes..].*));
-    const equal = @as(u64, first | second << lanes);
-    return @ctz(~equal) >= length;
+    return @ctz(~@as(u64, first | second << lanes)) >= length;
 }
 
 /// `wanted` is in lower case.

@@ -245,7 +245,8 @@ fn take_trailers(
 }
 
 fn take_trailer_fields(section: *Cursor, builder: *head_file.Builder) Stop!void {
-    while (try field_file.next(section)) |field| {
+    var field: field_file.Field = undefined;
+    while (try field_file.next(section, &field)) {
         try builder.add(section, &field);
         if (is_forbidden(field.id)) return section.refuse(.trailer_forbidden, field.name_offset);
     }

@@ -20,14 +20,15 @@ pub const Field = struct {
     }
 };
 
-/// The next field; null behind the empty line that ends the section.
-pub inline fn next(cursor: *Cursor) Stop!?Field {
+/// Reads the next field; false behind the empty line that ends the section. The field goes where it stays: returned, it
+/// would be written in words and read again in one block, for which the processor waits.
+pub inline fn next(cursor: *Cursor, field: *Field) Stop!bool {
     const bytes = cursor.bytes;
     const start = cursor.at;
     if (start >= bytes.len) return error.Incomplete;
     if (bytes[start] == '\r') {
         try cursor.take_line_end(.name_invalid);
-        return null;
+        return false;
     }
     const colon = bytes_file.find_byte(bytes[0..@min(bytes.len, start + records.http1_name_bytes_max + 1)], start, ':');
     const id: records.Http1Field = if (colon > start) names.find_field(bytes, start, colon - start) else .other;
@@ -40,13 +41,12 @@ pub inline fn next(cursor: *Cursor) Stop!?Field {
     try cursor.take_line_end(.value_invalid);
     var last = end;
     while (last > from and bytes_file.is_space(bytes[last - 1])) last -= 1;
-    return .{
-        .id = id,
-        .name_offset = start,
-        .name_bytes = @intCast(colon - start),
-        .value_offset = @intCast(from),
-        .value_bytes = @intCast(last - from),
-    };
+    field.id = id;
+    field.name_offset = start;
+    field.name_bytes = @intCast(colon - start);
+    field.value_offset = @intCast(from);
+    field.value_bytes = @intCast(last - from);
+    return true;
 }
 
 /// For a name that is not known: `end` is its colon, or as far as one was looked for.
@@ -69,20 +69,23 @@ fn check_name(cursor: *Cursor, end: usize) Stop!void {
 /// Parses one line for tests.
 fn expect_refusal(refusal: records.Http1Refusal, at: u32, text: []const u8) !void {
     var cursor: Cursor = .{ .bytes = text };
-    try std.testing.expectError(error.Refused, next(&cursor));
+    var field: Field = undefined;
+    try std.testing.expectError(error.Refused, next(&cursor, &field));
     try std.testing.expectEqual(refusal, cursor.refusal);
     try std.testing.expectEqual(at, cursor.refusal_at);
 }
 
 test "a field's name and value are found without the space around the value" {
     var cursor: Cursor = .{ .bytes = "X-Odd:\t a\tb \t\r\nHost:\r\n\r\n" };
-    const odd = (try next(&cursor)).?;
+    var odd: Field = undefined;
+    try std.testing.expect(try next(&cursor, &odd));
     try std.testing.expectEqual(.other, odd.id);
     try std.testing.expectEqualStrings("a\tb", odd.value(&cursor));
-    const host = (try next(&cursor)).?;
+    var host: Field = undefined;
+    try std.testing.expect(try next(&cursor, &host));
     try std.testing.expectEqual(records.Http1Field.host, host.id);
     try std.testing.expectEqualStrings("", host.value(&cursor));
-    try std.testing.expectEqual(null, try next(&cursor));
+    try std.testing.expect(!try next(&cursor, &host));
     try std.testing.expectEqual(cursor.bytes.len, cursor.at);
 }
 
@@ -105,6 +108,7 @@ test "each beginning of a good line is incomplete" {
     const line = "Content-Type: text/plain\r\n";
     for (0..line.len) |length| {
         var cursor: Cursor = .{ .bytes = line[0..length] };
-        try std.testing.expectError(error.Incomplete, next(&cursor));
+        var field: Field = undefined;
+        try std.testing.expectError(error.Incomplete, next(&cursor, &field));
     }
 }

@@ -68,7 +68,8 @@ pub const Builder = struct {
 
     /// Takes all fields of a head.
     pub inline fn take_fields(builder: *Builder, cursor: *Cursor, framing: *Framing) Stop!void {
-        while (try field_file.next(cursor)) |field| {
+        var field: field_file.Field = undefined;
+        while (try field_file.next(cursor, &field)) {
             try builder.add(cursor, &field);
             try framing.take(cursor, &field);
         }

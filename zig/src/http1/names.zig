@@ -5,7 +5,6 @@ const bytes_file = @import("bytes.zig");
 const records = @import("records.zig");
 const Http1Field = records.Http1Field;
 const Http1Method = records.Http1Method;
-const lower_case = bytes_file.lower_case;
 const assert = std.debug.assert;
 
 /// Bytes of the longest known name, and of the padded ones.
@@ -56,9 +55,10 @@ fn make_ids() [slots]u8 {
 }
 
 inline fn hash_with(factor: u32, name: []const u8) u32 {
-    const first: u32 = lower_case[name[0]];
-    const middle: u32 = lower_case[name[name.len / 2]];
-    const last: u32 = lower_case[name[name.len - 1]];
+    // Enough of lower case for a hash: names are compared in any case.
+    const first: u32 = name[0] | 0x20;
+    const middle: u32 = name[name.len / 2] | 0x20;
+    const last: u32 = name[name.len - 1] | 0x20;
     const mixed = (first | middle << 8 | last << 16 | @as(u32, @intCast(name.len & 0xff)) << 24) *% factor;
     return mixed >> 32 - slot_bits;
 }
