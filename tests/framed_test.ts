@@ -155,10 +155,10 @@ describe("framed connections", () => {
 
   it("join full receives where they lie, when they lie side by side", async () => {
     const framer = lengthPrefixed("u32le", { maxMessage: MEBIBYTE });
-    // A receive takes in four segments and is handed over in the same turn as the next one.
+    // A receive takes in 128 KiB, and is handed over in the same turn as the next one.
     await using server = new FramedServer(framer, echo, { loop: { segmentCount: 2048 } });
     const { peer } = await server.connect();
-    const message = new Random(9).bytes(96 * KIBIBYTE - 4);
+    const message = new Random(9).bytes(400 * KIBIBYTE - 4);
     const frame = framer.encode(message);
     for (let round = 0; round < 100 && server.loop.stats().messagesJoinedInPlace === 0; round++) {
       const answer = readExactly(peer, frame.length);
