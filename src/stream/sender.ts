@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { assert, ASSERTIONS } from "../base/assert.ts";
 import { LimitError, OptionError } from "../base/errors.ts";
 import { slotOf } from "../base/ids.ts";
 import { Flags } from "../base/layout.ts";
@@ -61,6 +62,10 @@ export interface SendTarget extends LimitedConnection {
 /** Of a send record: its completion is wanted. */
 const { notify } = Flags;
 
+const asserting = ASSERTIONS;
+/** Runs that are tried for one of a given length: up to the ring's end, behind it, and another one. */
+const exactRunTries = 3;
+
 const encoder = new TextEncoder();
 /** Characters up to which text is encoded by hand: a call of the encoder costs more than such a loop. */
 const shortTextMax = 64;
@@ -96,6 +101,10 @@ export function heedsDrain(handlers: DrainHandlers): boolean {
 export class Sender {
   readonly #engine: Engine;
   readonly #segments: Segments;
+  /** Where the bytes of {@linkcode reserve} begin, with the room in front of them; -1 for none. */
+  #reserved = -1;
+  /** Segments that were taken for it; 0 where it lies among the small writes of the turn. */
+  #reservedSegments = 0;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -219,11 +228,83 @@ export class Sender {
   #writeText(target: SendTarget, text: string): WriteResult {
     if (text.length === 0) return "sent";
     const bound = text.length * utf8BytesPerUnitMax;
+    if (text.length >= this.#segments.size) return this.#writeLongText(target, text, bound);
     const position = this.#copySpace(target, bound);
     if (position < 0) return this.#writeBytes(target, encoder.encode(text));
     const length = this.#encodeAt(position, bound, text);
     const result = this.#admit(target, length);
     if (result !== "refused") this.#sendCopied(target, position, length, result);
+    return result;
+  }
+
+  /** Text of a segment or more is encoded where it is sent from, if there is room. */
+  #writeLongText(target: SendTarget, text: string, bound: number): WriteResult {
+    const position = this.reserve(target, bound);
+    if (position < 0) return this.#writeBytes(target, encoder.encode(text));
+    return this.commitReserved(target, position, this.#encodeAt(position, bound, text));
+  }
+
+  /**
+   * Reserves `length` bytes of the ring to be written in place, with room in front and behind for a stage
+   * that makes them longer. Returns the position of the first of them; -1 where a write would be refused or
+   * nothing of that length is free, and the bytes go another way. The next call is
+   * {@linkcode commitReserved}, before anything else is written or polled.
+   */
+  reserve(target: SendTarget, length: number, front = 0, behind = 0): number {
+    const segments = this.#segments;
+    const { size } = segments;
+    const all = front + length + behind;
+    if (asserting) assert(this.#reserved < 0, "one reservation is made at a time");
+    if (length === 0 || this.bufferedBytes(target) + all > target.config.bufferLimit) return -1;
+    const needed = Math.ceil(all / size);
+    if (!this.#canSubmit(target, needed)) return -1;
+    const position = needed === 1 ? segments.copySpace(all) : this.#exactRun(needed) * size;
+    if (position < 0) return -1;
+    this.#reserved = position;
+    this.#reservedSegments = needed === 1 ? 0 : needed;
+    return position + front;
+  }
+
+  /** The first of exactly this number of free segments side by side; negative without such a run. */
+  #exactRun(needed: number): number {
+    const segments = this.#segments;
+    // The first try may meet the end of the ring or a segment that is held; the next begins behind that.
+    for (let tries = 0; tries < exactRunTries; tries++) {
+      const first = segments.takeRun(needed);
+      if (first < 0 || segments.runLength === needed) return first;
+      segments.release(first, 0, segments.runLength * segments.size);
+    }
+    return -1;
+  }
+
+  /**
+   * Sends `length` bytes of what was reserved, from `position` on, which may lie in the room in front. The
+   * rest is free again; with a length of 0 all of it.
+   */
+  commitReserved(target: SendTarget, position: number, length: number): WriteResult {
+    const segments = this.#segments;
+    const { size } = segments;
+    const reserved = this.#reserved;
+    const taken = this.#reservedSegments;
+    if (asserting) assert(reserved >= 0 && position >= reserved, "what is committed was reserved");
+    this.#reserved = -1;
+    // Decided by `reserve`: it is not refused.
+    const result = length === 0 ? "sent" : this.#admit(target, length);
+    if (taken === 0) {
+      if (length === 0) return result;
+      // The room that was not needed stays unused.
+      segments.copied(position - reserved);
+      this.#sendCopied(target, position, length, result);
+      return result;
+    }
+    const first = reserved / size;
+    const begin = length === 0 ? first : Math.floor(position / size);
+    const end = length === 0 ? first : Math.floor((position + length - 1) / size) + 1;
+    if (asserting) assert(end <= first + taken, "what is committed was reserved");
+    if (begin > first) segments.release(first, 0, (begin - first) * size);
+    if (end < first + taken) segments.release(end, 0, (first + taken - end) * size);
+    if (length === 0) return result;
+    this.#submit(target, begin, position - begin * size, length, result === "queued" ? notify : 0);
     return result;
   }
 

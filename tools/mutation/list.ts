@@ -98,7 +98,7 @@ export const TARGETS: Target[] = [
   { file: "src/listen/proxy/text.ts", tests: ["proxy_protocol"] },
   {
     file: "src/stream/sender.ts",
-    tests: ["write", "outbox", "slow_readers", "window", "timeouts", "admission", "stream"],
+    tests: ["sender", "write", "outbox", "slow_readers", "window", "timeouts", "admission", "stream"],
   },
   { file: "src/framing/delimiter.ts", tests: ["framers", "framed"] },
   { file: "src/loop/overflow.ts", tests: ["overflow"] },
