@@ -205,6 +205,24 @@ describe("the body of a request", () => {
     other.peer.close();
   });
 
+  it("whose stream is left unread by its handler is discarded as well", async () => {
+    await using server = new TestServer({
+      async request(request, response) {
+        if (request.body !== null) {
+          const reader = request.body.getReader();
+          await reader.read();
+          reader.releaseLock();
+        }
+        response.send(request.path);
+      },
+    }, { maxUnreadBodySize: 200_000 });
+    const client = await server.connect();
+    void client.write(post("/a", "x".repeat(150_000)) + get("/b"));
+    expect((await client.answer()).body).toBe("/a");
+    expect((await client.answer()).body).toBe("/b");
+    client.peer.close();
+  });
+
   it("that is malformed gives 400, and ends the connection", async () => {
     await using server = new TestServer(echo);
     for (const bad of ["x\r\nabc\r\n", "3\r\nabcd\r\n", "3\nabc\r\n", "0\r\nContent-Length: 3\r\n\r\n"]) {
@@ -558,6 +576,26 @@ describe("another protocol", () => {
         client.peer.close();
       }
     }
+  });
+
+  it("does not abort the signal of the request", async () => {
+    let aborted = false;
+    await using server = new TestServer({
+      request: (_request, response) => void response.send(),
+      upgrade(request, response) {
+        request.signal.addEventListener("abort", () => aborted = true);
+        response.upgrade({ data: (connection, window) => void connection.write(window) }, {
+          Upgrade: "echo",
+        });
+      },
+    });
+    const client = await server.connect();
+    await client.write(get("/", wanting) + "abc");
+    expect((await client.answer()).status).toBe(101);
+    expect(await client.atLeast(3)).toBe("abc");
+    client.peer.close();
+    await until(() => server.reasons.length === 1, "the connection is gone");
+    expect(aborted).toBe(false);
   });
 
   it("may be refused, and the connection serves on", async () => {

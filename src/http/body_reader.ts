@@ -179,6 +179,12 @@ export class BodyReader {
     if (!this.claimed) this.discard();
   }
 
+  /** Its request is over: a stream that nobody reads stays unread. */
+  abandon(): void {
+    if (this.#mode === Mode.unclaimed) this.discard();
+    else if (this.#mode === Mode.stream && !this.#stream!.locked) this.discard();
+  }
+
   /** From now on it is thrown away. */
   discard(): void {
     if (this.#mode === Mode.discard) return;

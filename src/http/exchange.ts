@@ -280,6 +280,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     if (this.#running || this.#inCallback || this.#inPipeline || this.#isRetired) return;
     this.#isRetired = true;
     this.#unusual = true;
+    this.request.reader?.abandon();
     this.#owner.spare(this);
   }
 
@@ -658,7 +659,11 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   turnCame(): void {
     if (this.#continueOwed) this.#sendContinue();
     this.releasePieces();
-    if (this.taker !== undefined) return this.#owner.handOn(this.#connection, this.taker);
+    if (this.taker !== undefined) {
+      // Not lost with the pipeline, which ends here.
+      this.#step = Step.over;
+      return this.#owner.handOn(this.#connection, this.taker);
+    }
     if (this.clear) this.bodyWriter?.goOn();
   }
 
