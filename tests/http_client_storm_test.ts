@@ -1,4 +1,4 @@
-/** Many requests at once to a server that errs in every way: each gets its own answer, and nothing is left. */
+/** Many requests at once to a server that errs in every way: each gets its own answer, none stays behind. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type Connection, createLoop, RingportError } from "../src/mod.ts";

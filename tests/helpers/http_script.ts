@@ -42,6 +42,7 @@ export class Incoming {
   #missing = 0;
   ended = false;
   closed = false;
+  error: Error | undefined;
   #room: Deferred<void> | undefined;
 
   constructor(script: HttpScript, connection: Connection<Incoming>, number: number) {
@@ -163,7 +164,7 @@ export class HttpScript implements AsyncDisposable {
           connection.end();
         },
         drain: (connection) => connection.data.drained(),
-        error() {},
+        error: (connection, error) => void (connection.data.error = error),
         close: (connection) => {
           connection.data.closed = true;
           connection.data.drained();

@@ -82,6 +82,7 @@ export class HttpClient implements AsyncDisposable {
   readonly #pool: ConnectionPool<unknown>;
   /** The parser compares this object: requests without limits of their own share it. */
   readonly #limits: AnswerLimits;
+  readonly #timeouts: Required<ClientTimeouts>;
   readonly #counters = {
     requests: 0,
     responses: 0,
@@ -106,6 +107,7 @@ export class HttpClient implements AsyncDisposable {
     checkClientOptions(options);
     this.#options = { ...options };
     this.#limits = answerLimits(options.limits);
+    this.#timeouts = clientTimeouts(options.timeouts);
     // Checked now, rather than by the first request.
     fieldLines(options.headers);
     this.#pool = createPool<unknown>({ ...options.pool, loop: options.loop });
@@ -186,7 +188,7 @@ export class HttpClient implements AsyncDisposable {
       redirects: 0,
     };
     signal?.throwIfAborted();
-    const limits = clientTimeouts(this.#options.timeouts, timeouts);
+    const limits = timeouts === undefined ? this.#timeouts : clientTimeouts(this.#options.timeouts, timeouts);
     const endsAt = limits.total > 0 ? performance.now() + limits.total : Infinity;
     this.#counters.requests += 1;
     try {

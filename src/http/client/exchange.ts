@@ -220,8 +220,9 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     this.#state = receiving;
     const body = new ResponseBody(this);
     this.#body = body;
-    // An answer that does not wait for the body wants none, and neither does a server that is about to leave.
-    if (this.#continueAt > 0 || !head.keeps) this.#stopSending();
+    // An answer that does not wait for the body wants none. One that says "close" may still be reading it:
+    // servers announce that they leave while they answer a request that is not whole yet.
+    if (this.#continueAt > 0) this.#stopSending();
     this.#schedule();
     this.#answer.resolve({ head, body });
   }

@@ -108,7 +108,18 @@ export function checkClientOptions(options: HttpClientOptions): void {
 
 /** Checks a request; throws an OptionError. */
 export function checkRequest(request: ClientRequest): void {
-  checkOptions("request", request, requestSchema, { required: ["url"], hint });
+  if (!isPlainRequest(request)) checkOptions("request", request, requestSchema, { required: ["url"], hint });
+}
+
+/** Whether all is right without a look into groups: so it is with most requests, and costs them little. */
+function isPlainRequest(request: ClientRequest): boolean {
+  if (typeof request !== "object" || request === null || request.url === undefined) return false;
+  for (const key in request) {
+    const value = request[key as keyof ClientRequest];
+    if (!Object.hasOwn(requestSchema, key)) return false;
+    if (value !== undefined && !requestSchema[key].accepts(value)) return false;
+  }
+  return true;
 }
 
 /** Limits of an answer, as its reader takes them. */

@@ -103,8 +103,7 @@ export function fieldLines(...given: (HeaderFields | undefined)[]): FieldLines {
   const lines: FieldLines = { names: [], lower: [], values: [] };
   for (const fields of given) {
     // Those of the client stand in for what the request does not bring.
-    const before = new Set(lines.lower);
-    if (fields !== undefined) addFields(lines, fields, before);
+    if (fields !== undefined) addFields(lines, fields, new Set(lines.lower));
   }
   checkFraming(lines);
   return lines;
