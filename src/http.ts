@@ -3,8 +3,9 @@
  *
  * @module
  */
-export { http } from "./http/http.ts";
+export { http, httpStateOf, httpStatistics } from "./http/http.ts";
 export { prepare } from "./http/prepared.ts";
+export type { HttpConnectionState, HttpPhase, HttpStatistics } from "./http/statistics.ts";
 export type {
   HeaderFields,
   HeaderValue,

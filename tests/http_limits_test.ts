@@ -1,9 +1,10 @@
 /** Time limits of HTTP, and a server that drains, over sockets. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { http } from "../src/http.ts";
+import { http, httpStateOf, httpStatistics } from "../src/http.ts";
 import { listen } from "../src/mod.ts";
-import { type HttpSetting, TestServer } from "./helpers/http.ts";
+import { Client, type HttpSetting, TestServer } from "./helpers/http.ts";
+import { connectPeer } from "./helpers/peer.ts";
 import { delay, until, within } from "./helpers/wait.ts";
 
 const get = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
@@ -106,6 +107,70 @@ describe("a listener that closes", () => {
     });
     const answer = await fetch(`http://127.0.0.1:${listener.port}/`);
     expect(await answer.text()).toBe("x");
+    await within(listener.close(), "the listener is closed");
+  });
+});
+
+describe("the state of a connection", () => {
+  it("has a name and numbers at every step", async () => {
+    let goOn = () => {};
+    let gate = new Promise<void>((resolve) => goOn = resolve);
+    await using server = new TestServer({
+      async request(request, response) {
+        await request.text();
+        await gate;
+        const stream = response.stream();
+        stream.write("abc");
+        gate = new Promise<void>((resolve) => goOn = resolve);
+        await gate;
+        stream.end();
+      },
+      upgrade: (_request, response) => response.upgrade({ data() {} }, { Upgrade: "x" }),
+    });
+    const client = await server.connect();
+    await until(() => server.connections.length === 1, "the connection is open");
+    const state = () => httpStateOf(server.connections[0]);
+    const reached = (phase: string) => until(() => state().phase === phase, `the phase ${phase}`);
+    expect(state().phase).toBe("idle");
+    await client.write("POST / HTTP/1.1\r\nHost: a\r\n");
+    await reached("head");
+    expect(state().headBytes).toBe(26);
+    await client.write("Content-Length: 5\r\n\r\nab");
+    await until(() => state().bodyBytes === 2, "a part of the body");
+    expect(state()).toMatchObject({ phase: "body", bodyBytesLeft: 3, requestsInWork: 1, headBytes: 0 });
+    await client.write("cde");
+    await reached("processing");
+    goOn();
+    await reached("answering");
+    goOn();
+    expect((await client.answer()).body).toBe("abc");
+    await reached("idle");
+    await client.write(get("/", "Connection: Upgrade\r\nUpgrade: x\r\n") + "BAD");
+    await client.answer();
+    await reached("upgraded");
+    server.connections[0].abort();
+    await reached("closing");
+    client.peer.close();
+  });
+
+  it("is counted by its table", async () => {
+    const table = http({ request: (_request, response) => void response.send("x") });
+    const listener = listen({ hostname: "127.0.0.1", socket: table });
+    for (const text of [get("/a") + get("/b"), "BAD\r\n\r\n"]) {
+      const client = new Client(await connectPeer({ port: listener.port }));
+      await client.write(text);
+      await client.peer.endWriting();
+      await client.rest();
+      client.peer.close();
+    }
+    expect(httpStatistics(table)).toEqual({
+      requests: 2,
+      requestsTimedOut: 0,
+      handlersFailed: 0,
+      upgrades: 0,
+      refused: { 400: 1 },
+    });
+    expect(() => httpStatistics({ data() {} })).toThrow();
     await within(listener.close(), "the listener is closed");
   });
 });

@@ -162,14 +162,17 @@ const PAGES: Record<string, Page> = {
     ],
   },
   http: {
-    values: ["http", "prepare"],
+    values: ["http", "httpStateOf", "httpStatistics", "prepare"],
     types: [
       "HeaderFields",
       "HeaderValue",
+      "HttpConnectionState",
       "HttpHandlers",
       "HttpOptions",
+      "HttpPhase",
       "HttpRequest",
       "HttpResponse",
+      "HttpStatistics",
       "PreparedOptions",
       "PreparedResponse",
       "ResponseStream",

@@ -3,15 +3,24 @@
  *
  * @module
  */
+import { OptionError } from "../base/errors.ts";
 import { checkHandlerTable, handlerSchema } from "../base/handlers.ts";
 import type { RingWindow } from "../memory/window.ts";
-import type { StreamConnection } from "../stream/connection.ts";
+import { StreamConnection } from "../stream/connection.ts";
 import { markProtocol } from "../stream/protocol.ts";
 import { drainUnheard } from "../stream/sender.ts";
+import { State } from "../stream/state.ts";
+import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import { resolveHttpOptions } from "./options.ts";
-import { httpProtocol } from "./pipeline.ts";
+import { httpProtocol, Pipeline } from "./pipeline.ts";
 import { Serving } from "./serving.ts";
+import {
+  type HttpConnectionState,
+  type HttpPhase,
+  type HttpStatistics,
+  noHttpStatistics,
+} from "./statistics.ts";
 import type { HttpHandlers, HttpOptions } from "./types.ts";
 
 /** Handlers that are passed on as they are. */
@@ -52,7 +61,15 @@ const handlers = handlerSchema(["request", "upgrade", "close", "timeout", ...pas
  */
 export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions = {}): SocketHandlers<D> {
   checkHandlerTable("http", "handlers", given, handlers, ["request"]);
-  const serving = new Serving<D>(given, resolveHttpOptions("http", options));
+  return tableOf(given, options, noHttpStatistics());
+}
+
+function tableOf<D>(
+  given: HttpHandlers<D>,
+  options: HttpOptions,
+  statistics: HttpStatistics,
+): SocketHandlers<D> {
+  const serving = new Serving<D>(given, resolveHttpOptions("http", options), statistics);
   const core = (connection: Connection<D>) => connection as StreamConnection<D>;
   const table: SocketHandlers<D> = {
     // The library calls it, with windows of its own.
@@ -72,6 +89,7 @@ export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions
   madeOf.set(table.data!, {
     given: given as HttpHandlers<unknown>,
     options,
+    statistics,
     table: table as SocketHandlers<unknown>,
   });
   return table;
@@ -81,6 +99,7 @@ export function http<D = undefined>(given: HttpHandlers<D>, options: HttpOptions
 const madeOf = new WeakMap<object, {
   given: HttpHandlers<unknown>;
   options: HttpOptions;
+  statistics: HttpStatistics;
   table: SocketHandlers<unknown>;
 }>();
 
@@ -95,9 +114,85 @@ export function withHttpOptions(handlers: object, changes: HttpOptions): SocketH
   const { data } = handlers as { data?: object };
   const made = data === undefined ? undefined : madeOf.get(data);
   if (made === undefined) return undefined;
-  const { given, options, table } = made;
+  const { given, options, statistics, table } = made;
   const set = Object.entries(changes).filter(([_, value]) => value !== undefined);
-  const remade = http(given, { ...options, ...Object.fromEntries(set) });
+  const remade = tableOf(given, { ...options, ...Object.fromEntries(set) }, statistics);
   const names = ownHandlers.filter((name) => (handlers as SocketHandlers<unknown>)[name] === table[name]);
   return Object.fromEntries(names.map((name) => [name, remade[name]]));
+}
+
+/**
+ * Counters of a table that {@linkcode http} has made: a copy. A server that gives the table options of its own
+ * counts in the same ones.
+ *
+ * @throws {OptionError} for any other handlers.
+ *
+ * @example
+ * ```ts
+ * import { http, httpStatistics } from "@ringport/ringport/http";
+ *
+ * const table = http({ request: (_request, response) => void response.send("hello") });
+ * console.log(httpStatistics(table).requests); // 0
+ * ```
+ */
+export function httpStatistics<D>(table: SocketHandlers<D>): HttpStatistics {
+  const made = typeof table?.data === "function" ? madeOf.get(table.data) : undefined;
+  if (made === undefined) {
+    throw new OptionError("httpStatistics", "table", "the handlers must be made by http()");
+  }
+  return { ...made.statistics, refused: { ...made.statistics.refused } };
+}
+
+const phases: Readonly<Record<TimedPhase, HttpPhase>> = {
+  [TimedPhase.unused]: "idle",
+  [TimedPhase.none]: "idle",
+  [TimedPhase.head]: "head",
+  [TimedPhase.body]: "body",
+  [TimedPhase.handler]: "processing",
+  [TimedPhase.keepAlive]: "idle",
+  [TimedPhase.answer]: "answering",
+};
+
+/**
+ * What a connection of an {@linkcode http} table is doing, and how far it is.
+ *
+ * @throws {OptionError} for anything but a connection of the library.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "@ringport/ringport";
+ * import { http, httpStateOf } from "@ringport/ringport/http";
+ *
+ * const listener = listen({
+ *   hostname: "127.0.0.1",
+ *   socket: http({
+ *     request: (request, response) => void response.json(httpStateOf(request.connection).phase),
+ *   }),
+ * });
+ * // A request that is answered within its callback is never in work.
+ * console.log(await (await fetch(`http://127.0.0.1:${listener.port}/`)).json()); // idle
+ * await listener.close();
+ * ```
+ */
+export function httpStateOf<D>(connection: Connection<D>): HttpConnectionState {
+  if (!(connection instanceof StreamConnection)) {
+    throw new OptionError("httpStateOf", "connection", "the connection must be one of this library");
+  }
+  const { memory } = connection;
+  const pipeline = memory instanceof Pipeline ? memory : undefined;
+  const body = pipeline?.body;
+  return {
+    phase: phaseOf(connection, pipeline),
+    requestsInWork: pipeline?.owed ?? 0,
+    headBytes: pipeline?.pending?.length ?? 0,
+    bodyBytes: body?.received ?? 0,
+    bodyBytesLeft: body === undefined ? 0 : Number.isFinite(body.left) ? body.left : undefined,
+    bufferedBytes: pipeline?.bufferedBytes ?? connection.bufferedBytes,
+  };
+}
+
+function phaseOf<D>(connection: StreamConnection<D>, pipeline: Pipeline | undefined): HttpPhase {
+  if (connection.stateNumber >= State.closing) return "closing";
+  if (connection.protocol !== httpProtocol) return "upgraded";
+  return pipeline === undefined ? "idle" : phases[pipeline.phase];
 }

@@ -21,6 +21,8 @@ export interface PipelineOwner<D> {
   readonly options: ResolvedHttpOptions;
   /** The peer has ended, and no answer is owed any more. */
   finishEnd(connection: StreamConnection<D>): void;
+  /** Answers with a status, as the last answer, behind those that are owed. */
+  refuse(connection: StreamConnection<D>, loop: ServingLoop, status: number): void;
 }
 
 /** An exchange as its pipeline sees it. */
@@ -92,7 +94,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   draining = false;
   /** Bytes behind the request being handled are here already. */
   moreBehind = false;
-  /** What the time limits were told last. */
+  /** The phase that the time limits know of. */
   timed: TimedPhase = TimedPhase.unused;
   /** Requests so far, where they are limited. */
   requests = 0;
@@ -233,6 +235,11 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     if (head === undefined) return this.pending === undefined ? TimedPhase.keepAlive : TimedPhase.head;
     if (head.headersSent) return TimedPhase.answer;
     return head.awaitsBody ? TimedPhase.body : TimedPhase.handler;
+  }
+
+  /** Exchanges whose answer is owed. */
+  get owed(): number {
+    return this.#count;
   }
 
   /** Tells the time limits of a change. */

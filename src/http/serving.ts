@@ -27,6 +27,7 @@ import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { Pipeline } from "./pipeline.ts";
 import { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } from "./records.ts";
 import { ServingLoop } from "./serving_loop.ts";
+import type { HttpStatistics } from "./statistics.ts";
 import type { HttpHandlers } from "./types.ts";
 
 /** What a client is answered when a limit is reached. */
@@ -47,6 +48,7 @@ const recordWordsMask = 0xffff;
 /** One `http` table. */
 export class Serving<D> implements ExchangeOwner<D> {
   readonly options: ResolvedHttpOptions;
+  readonly statistics: HttpStatistics;
   readonly #handlers: HttpHandlers<D>;
   readonly #limits: Http1Limits;
   readonly #loops = new WeakMap<Engine, ServingLoop>();
@@ -56,7 +58,8 @@ export class Serving<D> implements ExchangeOwner<D> {
   readonly #spares: Exchange<D>[] = [];
   readonly #trailers = new RequestHead();
 
-  constructor(handlers: HttpHandlers<D>, options: ResolvedHttpOptions) {
+  constructor(handlers: HttpHandlers<D>, options: ResolvedHttpOptions, statistics: HttpStatistics) {
+    this.statistics = statistics;
     this.#handlers = handlers;
     this.options = options;
     this.#limits = {
@@ -101,11 +104,16 @@ export class Serving<D> implements ExchangeOwner<D> {
     if (status === undefined || (stateNumber !== State.open && stateNumber !== State.readEnded)) {
       return answer;
     }
-    const pipeline = this.#pipeline(core);
-    const head = pipeline?.head;
-    if (pipeline === undefined) return answer;
-    if (head !== undefined && !head.headersSent) head.takeOver(status);
-    else if (head === undefined && pipeline.pending !== undefined) this.refuse(core, pipeline.loop, status);
+    // That of another table where a server has made this one again with its own options.
+    const { memory } = core;
+    if (!(memory instanceof Pipeline)) return answer;
+    const { head } = memory;
+    if (head !== undefined && !head.headersSent) {
+      this.statistics.requestsTimedOut += 1;
+      head.takeOver(status);
+    } else if (head === undefined && memory.pending !== undefined) {
+      memory.owner.refuse(core, memory.loop, status);
+    }
     return answer;
   }
 
@@ -170,6 +178,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     }
   }
 
+  /** An exchange for a request that a handler gets, or for a refusal. */
   #take(core: StreamConnection<D>, loop: ServingLoop): Exchange<D> {
     const exchange = this.#reusable ?? this.#spares.pop() ?? new Exchange<D>(this, core, loop);
     this.#reusable = undefined;
@@ -213,6 +222,7 @@ export class Serving<D> implements ExchangeOwner<D> {
   #plain(core: StreamConnection<D>, loop: ServingLoop, bytes: Uint8Array, word: number): void {
     const exchange = this.#take(core, loop);
     exchange.renew(core, loop, bytes, loop.parser.words, word);
+    this.statistics.requests += 1;
     if (this.options.maxRequests > 0) this.pipelineOf(core).requests += 1;
     let result: unknown;
     try {
@@ -260,6 +270,7 @@ export class Serving<D> implements ExchangeOwner<D> {
       this.#refuse(core, loop, isLong ? Refusal.bodyTooLarge : Refusal.connectNotImplemented);
       return -1;
     }
+    this.statistics.requests += 1;
     if (maxRequests > 0) this.pipelineOf(core).requests += 1;
     const hasBody = isChunked || length > 0;
     if (hasBody) {
@@ -551,6 +562,8 @@ export class Serving<D> implements ExchangeOwner<D> {
 
   /** Answers with a status, as the last answer, behind those that are owed. */
   refuse(core: StreamConnection<D>, loop: ServingLoop, status: number): void {
+    const { refused } = this.statistics;
+    refused[status] = (refused[status] ?? 0) + 1;
     const pipeline = this.pipelineOf(core);
     pipeline.dropPending();
     const exchange = this.#take(core, loop);
@@ -575,6 +588,7 @@ export class Serving<D> implements ExchangeOwner<D> {
   handOn(core: StreamConnection<D>, handlers: SocketHandlers<D>): void {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.readEnded) return;
+    this.statistics.upgrades += 1;
     core.handOver(handlers);
   }
 
@@ -582,6 +596,7 @@ export class Serving<D> implements ExchangeOwner<D> {
   report(core: StreamConnection<D>, thrown: unknown): void {
     const { config } = core;
     config.engine.handlerErrors += 1;
+    this.statistics.handlersFailed += 1;
     const error = errorOf(thrown, core.id);
     const { error: handler } = this.#handlers;
     if (handler === undefined) return this.#reportUnhandled(core, error);

@@ -1,4 +1,4 @@
-/** An application that speaks HTTP: it answers some requests at once, others a little later, and streams some. */
+/** An application that speaks HTTP: it answers at once, a little later, or piece by piece. */
 import { http } from "../../src/http.ts";
 
 export default http({
