@@ -122,7 +122,7 @@ export function withHttpOptions(handlers: object, changes: HttpOptions): SocketH
 }
 
 /**
- * Counters of a table that {@linkcode http} has made: a copy. A server that gives the table options of its own
+ * Counters of a table that {@linkcode http} has made: a copy. A server that gives the table other options
  * counts in the same ones.
  *
  * @throws {OptionError} for any other handlers.

@@ -25,8 +25,9 @@ export function noHttpStatistics(): HttpStatistics {
 
 /**
  * What a connection is doing. `"idle"`: between requests. `"head"`: the beginning of a head has come.
- * `"body"`: a handler waits for the body. `"processing"`: a handler has the request. `"answering"`: its answer
- * has begun. `"upgraded"`: the connection speaks another protocol. `"closing"`: it is on its way out, or gone.
+ * `"body"`: a handler waits for the body. `"processing"`: a handler has the request. `"answering"`: its
+ * answer has begun. `"upgraded"`: the connection speaks another protocol. `"closing"`: it is on its way out,
+ * or gone.
  */
 export type HttpPhase = "idle" | "head" | "body" | "processing" | "answering" | "upgraded" | "closing";
 
