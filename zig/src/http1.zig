@@ -200,3 +200,72 @@ fn parse_responses(memory: Memory, window: []const u8, position: u32, limits: *c
         }
     }
 }
+
+var test_memory: [memory_bytes]u8 align(4096) = undefined;
+
+/// Parses a text that lies at `position` of a ring.
+fn parse_text(ring: []u8, position: u32, text: []const u8, scanned: u32) u32 {
+    const memory: Memory = .init(&test_memory);
+    memory.parameters.* = std.mem.zeroes(records.Http1Parameters);
+    memory.parameters.head_bytes_max = 200;
+    memory.parameters.target_bytes_max = 100;
+    memory.parameters.fields_max = 10;
+    memory.parameters.trailer_bytes_max = 100;
+    memory.parameters.scanned = scanned;
+    @memcpy(ring[position..][0..text.len], text);
+    return parse(memory, ring, position, @intCast(text.len));
+}
+
+fn expect_end(outcome: records.Http1Outcome, consumed: u32) !void {
+    const parameters = Memory.init(&test_memory).parameters;
+    try std.testing.expectEqual(@backingInt(outcome), parameters.outcome);
+    try std.testing.expectEqual(consumed, parameters.consumed);
+}
+
+test "records lie one behind the other, and their positions count from the ring" {
+    var ring: [512]u8 = undefined;
+    const head = "GET /a HTTP/1.1\r\nHost: b\r\n\r\n";
+    try std.testing.expectEqual(2, parse_text(&ring, 400, head ++ "\r\n" ++ head ++ "GET", 0));
+    try expect_end(.incomplete, 2 * head.len + 2);
+    const memory: Memory = .init(&test_memory);
+    const first: *const records.Http1Head = @ptrCast(memory.words);
+    const second: *const records.Http1Head = @ptrCast(memory.words[first.next..].ptr);
+    try std.testing.expectEqual(400, first.position);
+    try std.testing.expectEqual(400 + head.len + 2, second.position);
+    try std.testing.expectEqual(@as(u32, head.len), second.bytes);
+    try std.testing.expectEqual(first.path_hash, second.path_hash);
+    try std.testing.expectEqual(1 << @backingInt(records.Http1Field.host), second.known);
+    try std.testing.expectEqual(3, memory.parameters.scanned);
+}
+
+test "an unfinished head is parsed again only behind the end of a line" {
+    var ring: [512]u8 = undefined;
+    // The byte that breaks a rule is in what was examined, so that only another parse could find it.
+    const broken = "GET / HTTP/1.1\r\nA b: c";
+    try std.testing.expectEqual(0, parse_text(&ring, 0, broken, broken.len - 1));
+    try expect_end(.incomplete, 0);
+    try std.testing.expectEqual(0, parse_text(&ring, 0, broken ++ "\n", broken.len));
+    try expect_end(.refused, 0);
+    try std.testing.expectEqual(0, parse_text(&ring, 0, broken, 0));
+    try expect_end(.refused, 0);
+}
+
+test "a head without an end is refused at its limit, whatever was examined" {
+    var ring: [512]u8 = undefined;
+    var text: [200]u8 = @splat('a');
+    const start = "GET / HTTP/1.1\r\nA: ";
+    @memcpy(text[0..start.len], start);
+    for ([_]u32{ 0, 198 }) |scanned| {
+        _ = parse_text(&ring, 0, text[0..199], scanned);
+        try expect_end(.incomplete, 0);
+        _ = parse_text(&ring, 0, &text, scanned);
+        try expect_end(.refused, 0);
+    }
+}
+
+test "nothing is parsed behind a head with a body" {
+    var ring: [512]u8 = undefined;
+    const head = "POST / HTTP/1.1\r\nHost: b\r\nContent-Length: 2\r\n\r\n";
+    try std.testing.expectEqual(1, parse_text(&ring, 0, head ++ "\n\n", 0));
+    try expect_end(.body, head.len);
+}

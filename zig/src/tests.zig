@@ -16,12 +16,15 @@ test {
         _ = @import("doorbell.zig");
         _ = @import("exports.zig");
         _ = @import("exports_test.zig");
+        _ = @import("http1.zig");
         _ = @import("http1/bytes.zig");
         _ = @import("http1/chunked.zig");
         _ = @import("http1/field.zig");
         _ = @import("http1/framing.zig");
         _ = @import("http1/host.zig");
         _ = @import("http1/names.zig");
+        _ = @import("http1/request.zig");
+        _ = @import("http1/response.zig");
         _ = @import("http1/target.zig");
         _ = @import("io/common.zig");
         _ = @import("layout_hash.zig");

@@ -168,3 +168,51 @@ fn take_other_version(cursor: *Cursor) Stop!bool {
     cursor.at += version_bytes;
     return rest[7] == '0';
 }
+
+const test_limits: head_file.Limits = .{
+    .head_bytes = 1024,
+    .target_bytes = 8,
+    .fields = 4,
+    .chunk_extension_bytes = 0,
+    .trailer_bytes = 0,
+};
+
+fn expect_refusal(refusal: records.Http1Refusal, at: u32, text: []const u8) !void {
+    var words: [64]u32 = undefined;
+    var cursor: Cursor = .{ .bytes = text };
+    try std.testing.expectError(error.Refused, parse(&cursor, 0, &test_limits, &words));
+    try std.testing.expectEqual(refusal, cursor.refusal);
+    try std.testing.expectEqual(at, cursor.refusal_at);
+}
+
+test "what breaks a request line is refused at its byte" {
+    try expect_refusal(.method_invalid, 0, " ");
+    try expect_refusal(.method_invalid, 3, "GET\t");
+    try expect_refusal(.method_too_long, 32, &@as([33]u8, @splat('M')));
+    try expect_refusal(.start_line_malformed, 4, "GET  ");
+    try expect_refusal(.target_invalid, 5, "GET /\x00");
+    try expect_refusal(.target_invalid, 5, "GET /#");
+    try expect_refusal(.target_too_long, 12, "GET /12345678");
+    try expect_refusal(.version_malformed, 5, "GET /\r");
+    try expect_refusal(.version_malformed, 6, "GET / h");
+    try expect_refusal(.version_malformed, 14, "GET / HTTP/1.1 ");
+    try expect_refusal(.version_not_supported, 14, "GET / HTTP/2.0\r");
+    try expect_refusal(.target_form, 4, "GET * HTTP/1.1\r\n");
+    try expect_refusal(.host_missing, 18, "GET / HTTP/1.1\r\n\r\n");
+}
+
+test "each beginning of a good request is incomplete" {
+    const text = "OPTIONS * HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
+    var words: [64]u32 = undefined;
+    for (0..text.len) |length| {
+        var cursor: Cursor = .{ .bytes = text[0..length] };
+        try std.testing.expectError(error.Incomplete, parse(&cursor, 0, &test_limits, &words));
+    }
+    var cursor: Cursor = .{ .bytes = text };
+    const parsed = try parse(&cursor, 7, &test_limits, &words);
+    const head: *const records.Http1Head = @ptrCast(&words);
+    try std.testing.expectEqual(2, head.fields);
+    try std.testing.expectEqual(7, head.position);
+    try std.testing.expectEqual(parsed.words, head.next);
+    try std.testing.expect(!parsed.ends_here);
+}

@@ -111,3 +111,36 @@ fn take_status_line(cursor: *Cursor) Stop!StatusLine {
 fn refuse(cursor: *Cursor, at: usize, refusal: records.Http1Refusal) Stop {
     return cursor.refuse(if (cursor.bytes[at] == '\n') .line_feed_alone else refusal, at);
 }
+
+const test_limits: head_file.Limits = .{
+    .head_bytes = 1024,
+    .target_bytes = 0,
+    .fields = 4,
+    .chunk_extension_bytes = 0,
+    .trailer_bytes = 0,
+};
+
+fn parse_text(text: []const u8, mode: records.Http1Mode) !Parsed {
+    var words: [64]u32 = undefined;
+    var cursor: Cursor = .{ .bytes = text };
+    return parse(&cursor, 0, &test_limits, mode, &words);
+}
+
+test "what a response answers decides whether it has a body" {
+    const text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    try std.testing.expect((try parse_text(text, .{})).ends_here);
+    try std.testing.expect(!(try parse_text(text, .{ .head_request = true })).ends_here);
+    try std.testing.expect((try parse_text(text, .{ .connect_request = true })).ends_here);
+    const empty = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
+    try std.testing.expect(!(try parse_text(empty, .{})).ends_here);
+    const until_close = try parse_text("HTTP/1.1 200 OK\r\n\r\n", .{});
+    try std.testing.expect(until_close.ends_here and until_close.is_final);
+    try std.testing.expect(!(try parse_text("HTTP/1.1 103 x\r\n\r\n", .{})).is_final);
+    try std.testing.expect((try parse_text("HTTP/1.1 101 x\r\n\r\n", .{})).is_final);
+}
+
+test "each beginning of a good response is incomplete" {
+    const text = "HTTP/1.0 404 Not Found\r\nServer: a\r\n\r\n";
+    for (0..text.len) |length| try std.testing.expectError(error.Incomplete, parse_text(text[0..length], .{}));
+    try std.testing.expect((try parse_text(text, .{})).ends_here);
+}
