@@ -45,6 +45,8 @@ export interface ExchangeOwner<D> extends PipelineOwner<D> {
 }
 
 const noBytes = new Uint8Array(0);
+/** Where nothing waits: never changed. */
+const noPieces: Uint8Array[] = [];
 const noRecord = new Uint32Array(headWords);
 const continueBytes = asciiBytes("HTTP/1.1 100 Continue\r\n\r\n");
 const encoder = new TextEncoder();
@@ -105,10 +107,12 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   #unusual = false;
   /** The server has answered in place of the handler. */
   #isTakenOver = false;
+  /** Its running callback counts in the pipeline. */
+  #counts = false;
   /** Its callback has not returned. */
   #inCallback = false;
   #isRetired = false;
-  #pieces: Uint8Array[] = [];
+  #pieces: Uint8Array[] = noPieces;
   #piecesBytes = 0;
   readonly #settled = () => this.#handlerEnded();
   readonly #rejected = (thrown: unknown) => this.#handlerEnded(thrown, true);
@@ -161,7 +165,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.#continueSent = false;
     this.#isRetired = false;
     this.#isTakenOver = false;
-    this.#pieces = [];
+    this.#pieces = noPieces;
     this.#piecesBytes = 0;
   }
 
@@ -188,7 +192,9 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.#running = true;
     this.#unusual = true;
     if (this.#step <= Step.waiting) this.#enqueue();
-    this.#owner.pipelineOf(this.#connection).handlerBegan();
+    // Answered before its first await: what it still does is its own affair, and needs no pipeline.
+    this.#counts = this.#inPipeline;
+    if (this.#counts) this.#owner.pipelineOf(this.#connection).handlerBegan();
     this.#connection.taskBegan();
     return true;
   }
@@ -235,7 +241,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     else if (this.#step === Step.waiting && !this.#isLater) {
       this.fail(wrongState("request", noAnswerText, connection.id));
     }
-    if (pipeline instanceof Pipeline) pipeline.handlerEnded();
+    if (this.#counts && pipeline instanceof Pipeline) pipeline.handlerEnded();
+    this.#counts = false;
     if (this.#step >= Step.over) this.#retire();
   }
 
@@ -270,7 +277,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   lose(): void {
     if (this.#step >= Step.answered) return;
     this.#step = Step.lost;
-    this.#pieces = [];
+    this.#pieces = noPieces;
     this.bodyWriter?.lose();
     this.request.left();
     this.#retire();
@@ -622,6 +629,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   #keep(bytes: Uint8Array): WriteResult {
     const pipeline = this.#connection.memory as Pipeline<D> | undefined;
     if (pipeline === undefined || this.#step === Step.lost) return "refused";
+    if (this.#pieces === noPieces) this.#pieces = [];
     this.#pieces.push(bytes);
     this.#piecesBytes += bytes.length;
     pipeline.queued(bytes.length);
@@ -632,7 +640,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   releasePieces(): void {
     const pieces = this.#pieces;
     if (pieces.length === 0) return;
-    this.#pieces = [];
+    this.#pieces = noPieces;
     const pipeline = this.#owner.pipelineOf(this.#connection);
     pipeline.queued(-this.#piecesBytes);
     this.#piecesBytes = 0;

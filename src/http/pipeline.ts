@@ -75,6 +75,9 @@ export const httpProtocol: Protocol = {
   },
 };
 
+/** Where nothing waits: never changed, so that a pipeline of one answer makes no lists. */
+const noPieces: Uint8Array[] = [];
+
 /** The memory of one connection. */
 export class Pipeline<D = unknown> implements ProtocolMemory {
   readonly connection: StreamConnection<D>;
@@ -107,10 +110,10 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** Bytes of answers that wait for earlier ones. */
   #queuedBytes = 0;
   /** Bytes that leave at the end of the turn. */
-  #corked: Uint8Array[] = [];
+  #corked: Uint8Array[] = noPieces;
   #corkedBytes = 0;
   /** Bytes above what the connection takes: they follow with each `drain`. */
-  #backlog: Uint8Array[] = [];
+  #backlog: Uint8Array[] = noPieces;
   #backlogBytes = 0;
   /** The peer has ended, and answers are owed. */
   #endOwed = false;
@@ -275,7 +278,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   cork(bytes: Uint8Array): WriteResult {
     if (!this.#writes) return "refused";
     if (this.#corkedBytes === 0) this.loop.cork(this);
-    this.#corked.push(bytes);
+    if (this.#corked === noPieces) this.#corked = [bytes];
+    else this.#corked.push(bytes);
     this.#corkedBytes += bytes.length;
     if (this.#corkedBytes >= this.connection.config.highWaterMark) this.flushCork();
     return this.result();
@@ -295,7 +299,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     const corked = this.#corked;
     if (corked.length === 0) return;
     const length = this.#corkedBytes;
-    this.#corked = [];
+    this.#corked = noPieces;
     this.#corkedBytes = 0;
     this.deliver(corked.length === 1 ? corked[0] : joined(corked, length));
     this.settle();
@@ -314,7 +318,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     const corked = this.#corked;
     if (corked.length === 0) return;
     const length = this.#corkedBytes;
-    this.#corked = [];
+    this.#corked = noPieces;
     this.#corkedBytes = 0;
     this.deliver(corked.length === 1 ? corked[0] : joined(corked, length));
   }
@@ -325,6 +329,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     if (!this.#writes || bytes.length === 0) return;
     const tooLong = bytes.length > connection.config.bufferLimit;
     if (this.#backlogBytes > 0 || tooLong || this.#mustWait(bytes.length)) {
+      if (this.#backlog === noPieces) this.#backlog = [];
       this.#backlog.push(bytes.slice());
       this.#backlogBytes += bytes.length;
       return this.#feedBacklog();
@@ -405,8 +410,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   forget(): void {
     this.connection.memory = undefined;
     this.dropPending();
-    this.#corked = [];
-    this.#backlog = [];
+    this.#corked = noPieces;
+    this.#backlog = noPieces;
     this.#corkedBytes = this.#backlogBytes = this.#queuedBytes = 0;
     const { body } = this;
     this.body = undefined;
