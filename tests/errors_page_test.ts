@@ -14,7 +14,7 @@ const SYSTEM_NAMES = "ffi/system_error.ts";
 /** Errors of the language, which say neither what failed nor where. */
 const FOREIGN = /new (Error|TypeError|RangeError|SyntaxError|DOMException)\(/;
 /** Caught where they are thrown and told in a RingportError, or those that the Fetch standard asks for. */
-const CAUGHT = /^(ffi\/(bun_files|deno)|src\/cli\/.*|src\/http\/client\/fetch)\.ts$/;
+const CAUGHT = /^(ffi\/(bun_files|deno)|src\/cli\/.*|src\/http\/client\/fetch|src\/http\/fetch\/\w+)\.ts$/;
 
 const documented = new Map(
   [...(await readSource("docs/errors.md")).matchAll(/^\| `(E[A-Z_]+)` \| (?:`(\w+)` )?\| (.+) \| (.+) \|$/gm)]
