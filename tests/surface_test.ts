@@ -179,6 +179,10 @@ const PAGES: Record<string, Page> = {
       "ResponseStreamOptions",
     ],
   },
+  fetch: {
+    values: ["installGlobals", "serve"],
+    types: ["FetchHandler", "FetchOptions", "FetchServer", "ServeAddress", "ServeInfo", "ServeOptions"],
+  },
   admission: {
     values: ["AddressTable", "TableAdmission"],
     types: [

@@ -16,7 +16,7 @@ const layer = (name: string, files: RegExp): Layer => ({ name, files });
 
 /** `src/` and `ffi/`, highest first. */
 export const TYPESCRIPT_LAYERS: Layer[] = [
-  layer("the public pages", /^src\/(mod|udp|pool|framing|http|client|admission|metrics|trace)\.ts$/),
+  layer("the public pages", /^src\/(mod|udp|pool|framing|http|fetch|client|admission|metrics|trace)\.ts$/),
   layer("the command line's page", /^src\/cli\.ts$/),
   layer("command line", /^src\/cli\//),
   layer("worker", /^src\/worker\//),

@@ -1,0 +1,167 @@
+/**
+ * A fetch-style handler as handlers of the fast door.
+ *
+ * @module
+ */
+import { parseAddressWords } from "../../base/address_words.ts";
+import { NetworkList } from "../../base/networks.ts";
+import { callback, checkOptions, type OptionSchema } from "../../base/options.ts";
+import { networks } from "../../base/option_kinds.ts";
+import type { SocketHandlers } from "../../stream/types.ts";
+import { http } from "../http.ts";
+import { httpRows } from "../options.ts";
+import type { HttpOptions, HttpRequest, HttpResponse } from "../types.ts";
+import { answer, isResponse } from "./answer.ts";
+import { type Forwarded, readForwarded } from "./forwarded.ts";
+import { completeInfo, isUpgraded, RequestInfo } from "./info.ts";
+import { originOf } from "./origin.ts";
+import { keepRequest, type LightRequest, type OriginOf, receivedRequest } from "./request.ts";
+import type { FetchHandler, FetchOptions } from "./types.ts";
+
+/** The options of fetch-style handlers, with the groups of `http`. */
+const fetchSchema: OptionSchema = {
+  onError: callback,
+  error: callback,
+  maxRequestBodySize: httpRows.maxRequestBodySize,
+  trustedProxies: networks,
+  ...Object.fromEntries(Object.entries(httpRows).map(([name, kind]) => [`http.${name}`, kind])),
+};
+
+/** Handlers for `listen` that call a fetch-style handler. Throws an OptionError. */
+export function fetchHandlers(
+  operation: string,
+  handler: FetchHandler,
+  options: FetchOptions,
+): SocketHandlers<unknown> {
+  checkOptions(operation, options, fetchSchema);
+  const door = new FetchDoor(operation, handler, options);
+  const { maxRequestBodySize } = options;
+  const limits: HttpOptions = maxRequestBodySize === undefined
+    ? { ...options.http }
+    : { ...options.http, maxRequestBodySize };
+  const serve = (request: HttpRequest<unknown>, response: HttpResponse) => door.serve(request, response);
+  return http<unknown>({ request: serve, upgrade: serve }, limits);
+}
+
+const notImplemented = 501;
+const plainHttp: OriginOf = ({ host }) => originOf("http", host);
+
+/** One handler with its options. */
+class FetchDoor {
+  readonly #handler: FetchHandler;
+  readonly #onError: FetchOptions["onError"];
+  readonly #trusted: NetworkList | undefined;
+
+  constructor(operation: string, handler: FetchHandler, options: FetchOptions) {
+    this.#handler = handler;
+    this.#onError = options.onError ?? options.error;
+    const { trustedProxies } = options;
+    if (trustedProxies !== undefined) {
+      this.#trusted = new NetworkList(operation, "trustedProxies", trustedProxies);
+    }
+  }
+
+  serve(received: HttpRequest<unknown>, target: HttpResponse): void | Promise<void> {
+    const { method, connection } = received;
+    if (method === "CONNECT") return void target.status(notImplemented).send("Not Implemented\n");
+    const forwarded = this.#trusted === undefined ? undefined : this.#forwardedOf(received, this.#trusted);
+    const request = receivedRequest(received, forwarded === undefined ? plainHttp : originBehind(forwarded));
+    const info = new RequestInfo(connection, target, forwarded?.client);
+    const handler = this.#handler;
+    let given: unknown;
+    try {
+      given = handler(request as unknown as Request, info);
+    } catch (thrown) {
+      if (this.#onError === undefined) throw thrown;
+      return this.#recover(thrown, received, request, target, info);
+    }
+    if (!isResponse(given) && isThenable(given)) {
+      return this.#settle(given, received, request, target, info);
+    }
+    if (isUpgraded(info)) return void this.#finish(request, info, true);
+    const sending = answer(given, target, contextOf(method, received));
+    if (sending === undefined) return void this.#finish(request, info, true);
+    return this.#follow(sending, request, info);
+  }
+
+  async #settle(
+    given: PromiseLike<unknown>,
+    received: HttpRequest<unknown>,
+    request: LightRequest,
+    target: HttpResponse,
+    info: RequestInfo,
+  ): Promise<void> {
+    let response: unknown;
+    try {
+      response = await given;
+    } catch (thrown) {
+      if (this.#onError === undefined) throw thrown;
+      return await this.#recover(thrown, received, request, target, info);
+    }
+    if (isUpgraded(info)) return void this.#finish(request, info, true);
+    await this.#send(response, received, request, target, info);
+  }
+
+  async #recover(
+    thrown: unknown,
+    received: HttpRequest<unknown>,
+    request: LightRequest,
+    target: HttpResponse,
+    info: RequestInfo,
+  ): Promise<void> {
+    await this.#send(await this.#onError!(thrown), received, request, target, info);
+  }
+
+  /** Sends, unless the client has left meanwhile. */
+  async #send(
+    response: unknown,
+    received: HttpRequest<unknown>,
+    request: LightRequest,
+    target: HttpResponse,
+    info: RequestInfo,
+  ): Promise<void> {
+    if (target.done) {
+      if (isResponse(response) && !response.bodyUsed) void response.body?.cancel().catch(() => {});
+      return void this.#finish(request, info, false);
+    }
+    const sending = answer(response, target, contextOf(request.method, received));
+    if (sending === undefined) return void this.#finish(request, info, true);
+    await this.#follow(sending, request, info);
+  }
+
+  async #follow(sending: Promise<boolean>, request: LightRequest, info: RequestInfo): Promise<void> {
+    let isSent = false;
+    try {
+      isSent = await sending;
+    } finally {
+      this.#finish(request, info, isSent);
+    }
+  }
+
+  #finish(request: LightRequest, info: RequestInfo, isSent: boolean): void {
+    keepRequest(request);
+    completeInfo(info, isSent ? "sent" : "lost");
+  }
+
+  #forwardedOf(received: HttpRequest<unknown>, trusted: NetworkList): Forwarded | undefined {
+    const { hostname, family } = received.connection.peerAddress;
+    if (family === "Unix") return undefined;
+    const words = parseAddressWords(hostname);
+    return words !== undefined && trusted.includes(words) ? readForwarded(received) : undefined;
+  }
+}
+
+function contextOf(
+  method: string,
+  received: HttpRequest<unknown>,
+): { isHead: boolean; signal: () => AbortSignal } {
+  return { isHead: method === "HEAD", signal: () => received.signal };
+}
+
+function originBehind({ scheme = "http", host }: Forwarded): OriginOf {
+  return (received) => originOf(scheme, host ?? received.host);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
+}
