@@ -12,7 +12,7 @@ import { runServer, type ServerRunner } from "./run.ts";
 import { complain, print, type Terminal } from "./terminal.ts";
 import { runTop } from "./top.ts";
 
-const commands = [...helpTopics, "help"] as const;
+const commands = [...helpTopics, "serve", "help"] as const;
 
 /** Whether help is asked for, wherever in the flags. */
 function asksForHelp(list: readonly string[]): boolean {
@@ -59,6 +59,7 @@ async function dispatch(
     case "-h":
       return explain([], terminal);
     case "run":
+    case "serve":
       return asksForHelp(list) ? explain(["run"], terminal) : await runServer(list, terminal, runner);
     case "top":
       return asksForHelp(list) ? explain(["top"], terminal) : await runTop(list, terminal);

@@ -11,7 +11,7 @@ const overview = `ringport: servers for Deno and Bun
 Usage: ringport <command> [flags]
 
 Commands
-${helpEntry("run <module>", "serve an application's module")}
+${helpEntry("run <module>", "serve an application's module; serve is the same")}
 ${helpEntry("top", "show the metrics of a running server")}
 ${helpEntry("help [command]", "explain a command and its flags")}
 

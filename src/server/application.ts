@@ -9,6 +9,12 @@ import { follow } from "../base/handlers.ts";
 import { distanceBetween, nearestOf } from "../base/nearest.ts";
 import { describe } from "../base/options.ts";
 import { isError, messageOf } from "../base/thrown.ts";
+import {
+  fetchApplication,
+  type FetchExport,
+  isFetchExport,
+  misplacedKey,
+} from "../http/fetch/application.ts";
 import type { Connection, SocketHandlers } from "../stream/types.ts";
 import type { Datagram, DatagramSender } from "../udp/datagram.ts";
 import type { UdpSocket } from "../udp/socket.ts";
@@ -105,7 +111,6 @@ const mistaken: Readonly<Record<string, string>> = {
   onError: "error",
   onTimeout: "timeout",
   message: "data, or framed(...) for messages",
-  fetch: "data, or http(...) for requests of HTTP",
   connection: "open",
   listening: "start",
   shutdown: "stopping",
@@ -199,6 +204,7 @@ export function applicationOf(exported: unknown, moduleUrl: string): Application
       `the default export must be a class or an object, not ${describe(made)}`,
     );
   }
+  if (isFetchExport(made)) return ofFetchExport(made, exported, moduleUrl);
   const application = made as Record<string, unknown>;
   for (const name of callbackNames) {
     const value = application[name];
@@ -207,6 +213,17 @@ export function applicationOf(exported: unknown, moduleUrl: string): Application
   }
   checkNames(application, moduleUrl);
   return made as Application<unknown>;
+}
+
+/** The application of a default export with `fetch`, of the module itself or of a framework. */
+function ofFetchExport(made: FetchExport, exported: unknown, moduleUrl: string): Application<unknown> {
+  const isOwn = typeof exported === "function" || Object.getPrototypeOf(made) === Object.prototype;
+  const misplaced = isOwn ? misplacedKey(made) : undefined;
+  if (misplaced !== undefined) {
+    const { key, hint } = misplaced;
+    throw fault(moduleUrl, key, `"${key}" does not belong beside fetch: ${hint}`);
+  }
+  return fetchApplication(made, isOwn) as Application<unknown>;
 }
 
 /**
