@@ -24,11 +24,12 @@ export async function fetchWith(
   const request = new Request(input, init);
   const { signal, redirect } = request;
   signal.throwIfAborted();
+  // Before the body is touched: Bun forgets the type of a form then.
+  const headers = [...request.headers] as [string, string][];
   const { body, bodyLength } = await bodyOf(request, init?.body);
   const errorOf = (error: unknown) => signal.aborted ? error : networkError(error);
   let answer: Answer;
   try {
-    const headers = [...request.headers] as [string, string][];
     if (!request.headers.has("accept")) headers.push(["accept", "*/*"]);
     const type = request.headers.has("content-type") ? undefined : contentTypeOf(init?.body);
     if (type !== undefined) headers.push(["content-type", type]);
