@@ -5,6 +5,7 @@ import { HEADER_SEGMENTS_HELD, HEADER_WORDS } from "../ffi/layout.gen.ts";
 import type { Engine } from "../src/loop/engine.ts";
 import { Segments } from "../src/memory/segments.ts";
 import { Sender, type SendTarget } from "../src/stream/sender.ts";
+import { Outbox } from "../src/stream/outbox.ts";
 import { Random } from "./helpers/random.ts";
 
 const SIZE = 64;
@@ -181,7 +182,9 @@ describe("a reservation", () => {
     expect(refused((ring) => ring.sendPending[1] = 1, { bufferLimit: 3 * SIZE })).toBe(true);
     expect(refused((ring) => ring.sendBudget = 0)).toBe(true);
     expect(refused((ring) => ring.segmentBudget = 2)).toBe(true);
+    expect(refused((ring) => ring.segmentBudget = 3)).toBe(false);
     expect(refused((ring) => ring.inFlightMax = 2)).toBe(true);
+    expect(refused((ring) => ring.inFlightMax = 3)).toBe(false);
     expect(refused(() => {}, { highWaterMark: SIZE })).toBe(false);
   });
 
@@ -190,6 +193,40 @@ describe("a reservation", () => {
     const target = ring.target({ highWaterMark: SIZE });
     const position = ring.sender.reserve(target, 3 * SIZE);
     expect(ring.sender.commitReserved(target, position, 2 * SIZE)).toBe("queued");
+    expect(ring.finish()).toBe(0);
+  });
+});
+
+describe("the outbox of a connection", () => {
+  it("is fed where there is none or an empty one, and waits for nothing", () => {
+    const ring = new Ring();
+    const target = ring.target();
+    expect(ring.sender.feed(target)).toBe(true);
+    expect(ring.sender.feed({ ...target, outbox: undefined } as SendTarget)).toBe(true);
+    expect(ring.waits).toBe(0);
+    expect(ring.sender.drop({ ...target, outbox: undefined } as SendTarget, () => new Error("lost"))).toBe(0);
+  });
+
+  it("takes what finds no room, which is sent in order as room comes", () => {
+    const ring = new Ring();
+    const outbox = new Outbox();
+    const target = { ...ring.target(), outbox, needOutbox: () => outbox } as SendTarget;
+    const bytes = new Random(5).bytes(10 * SIZE);
+    const others = ring.segments.takeRun(COUNT - 3);
+    ring.inFlightMax = 2;
+    expect(ring.sender.write(target, bytes)).toBe("sent");
+    expect([outbox.length, ring.outboxBytes, ring.sends.length]).toEqual([8 * SIZE, 8 * SIZE, 1]);
+    expect(ring.sender.bufferedBytes(target)).toBe(10 * SIZE);
+    // Later writes go behind, whatever room there is.
+    ring.inFlightMax = COUNT;
+    expect(ring.sender.write(target, new Uint8Array([1]))).toBe("sent");
+    expect(ring.sends.length).toBe(1);
+    expect(ring.sender.feed(target)).toBe(false);
+    expect(outbox.length).toBe(7 * SIZE + 1);
+    ring.segments.release(others, 0, (COUNT - 3) * SIZE);
+    expect(ring.sender.feed(target)).toBe(true);
+    expect(ring.sent()).toEqual([...bytes, 1]);
+    expect(ring.outboxBytes).toBe(0);
     expect(ring.finish()).toBe(0);
   });
 });
