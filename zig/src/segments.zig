@@ -6,6 +6,9 @@ const abi = @import("abi.zig");
 const constants = @import("constants.zig");
 const assert = std.debug.assert;
 
+/// Counts of holds that are looked at together: a receive asks for a long run, and most are free.
+const holds_at_once = 8;
+
 pub const Run = struct { first: u32, count: u32 };
 
 pub const Segments = struct {
@@ -32,6 +35,10 @@ pub const Segments = struct {
         const first = self.find_free(cursor, self.count) orelse self.find_free(0, cursor) orelse return null;
         const limit = @min(self.run_max, self.count - first);
         var count: u32 = 1;
+        while (count + holds_at_once <= limit) : (count += holds_at_once) {
+            const holds: @Vector(holds_at_once, u16) = self.holds[first + count ..][0..holds_at_once].*;
+            if (@reduce(.Or, holds) != 0) break;
+        }
         while (count < limit and self.holds[first + count] == 0) count += 1;
         assert(first + count <= self.count);
         return .{ .first = first, .count = count };
