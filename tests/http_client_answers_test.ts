@@ -238,6 +238,8 @@ describe("an answer", () => {
       const { text, keeps } = vector;
       const cuts = [
         [text.length],
+        // Behind one interim answer the next one has begun.
+        [11, 40],
         [1],
         ...Array.from({ length: text.length - 1 }, (_, cut) => [cut + 1, text.length]),
       ];
