@@ -43,6 +43,9 @@ function script(name: string, runner: Runner, path: string, style: string[], kin
 function ours(runtime: string, runner: Runner): HttpServer[] {
   return [
     script(`${OURS}fast-${runtime}`, runner, `${HERE}server_fast.ts`, [], KINDS),
+    script(`${OURS}fetch-${runtime}`, runner, `${HERE}server_fetch.ts`, ["sync"], KINDS),
+    script(`${OURS}async-${runtime}`, runner, `${HERE}server_fetch.ts`, ["async"], SMALL),
+    script(`${OURS}hono-${runtime}`, runner, `${HERE}server_fetch.ts`, ["hono"], SMALL),
   ];
 }
 
