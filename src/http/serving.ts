@@ -161,7 +161,8 @@ export class Serving<D> implements ExchangeOwner<D> {
       loop = new ServingLoop(engine, this.options.date, {
         commit: (core, segment, offset, length) =>
           // What a pipeline has begun comes first.
-          core.memory === undefined && core.commit(segment, offset, length),
+          core.memory === undefined && maySend(core) &&
+          core.config.sender.commit(core, segment, offset, length),
         deliver: (core, bytes) => this.#deliver(core as StreamConnection<D>, bytes),
       });
       this.#loops.set(engine, loop);
@@ -615,6 +616,11 @@ export class Serving<D> implements ExchangeOwner<D> {
     const isFirst = config.unhandledErrors === 1;
     config.engine.faults.tell("a handler failed and no `error` handler took it", error, isFirst);
   }
+}
+
+/** True while this side may send. */
+function maySend({ stateNumber }: StreamConnection): boolean {
+  return stateNumber === State.open || stateNumber === State.readEnded;
 }
 
 /** True while the next request may be handled. */

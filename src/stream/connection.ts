@@ -541,13 +541,6 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
     return "refused";
   }
 
-  /** As {@linkcode Sender.commit}, for a connection that may no longer write. */
-  commit(segment: number, offset: number, length: number): boolean {
-    const { config, stateNumber } = this;
-    if (stateNumber !== State.open && stateNumber !== State.readEnded) return false;
-    return config.sender.commit(this, segment, offset, length);
-  }
-
   sendFile(file: SendableFile, options?: SendFileOptions): FileSend {
     const part = filePartOf(file, options);
     const { config, stateNumber } = this;
