@@ -223,6 +223,32 @@ describe("the body of a request", () => {
     client.peer.close();
   });
 
+  it("comes to an async reader one part after the other, also in many small chunks", async () => {
+    let now = 0;
+    let most = 0;
+    let parts = 0;
+    await using server = new TestServer({
+      async request(request, response) {
+        let text = "";
+        await request.onData(async (window) => {
+          most = Math.max(most, ++now);
+          text += window.text();
+          parts += 1;
+          await delay(0);
+          now -= 1;
+        });
+        response.send(text);
+      },
+    });
+    const client = await server.connect();
+    const words = Array.from({ length: 50 }, (_, index) => `word ${index} `);
+    await client.write(chunkedHead("/") + words.map(chunk).join("") + "0\r\n\r\n" + get("/"));
+    expect((await client.answer()).body).toBe(words.join(""));
+    expect((await client.answer()).body).toBe("");
+    expect([most, parts]).toEqual([1, 50]);
+    client.peer.close();
+  });
+
   it("that is malformed gives 400, and ends the connection", async () => {
     await using server = new TestServer(echo);
     for (const bad of ["x\r\nabc\r\n", "3\r\nabcd\r\n", "3\nabc\r\n", "0\r\nContent-Length: 3\r\n\r\n"]) {

@@ -1,7 +1,9 @@
 /** Requests and answers over sockets: heads, keep-alive, pipelining, order, failures of handlers. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { prepare } from "../src/http.ts";
+import { httpStateOf, prepare } from "../src/http.ts";
+import { httpProtocol } from "../src/http/pipeline.ts";
+import type { Connection } from "../src/mod.ts";
 import type { HttpHandlers, HttpRequest, HttpResponse } from "../src/http.ts";
 import { TestServer } from "./helpers/http.ts";
 import { Random } from "./helpers/random.ts";
@@ -143,6 +145,19 @@ describe("an answer", () => {
       const { answer } = await answerOf((_request, response) => void response.send("x".repeat(length)));
       expect(answer.body.length).toBe(length);
       expect(answer.headers.get("content-length")).toBe(String(length));
+    }
+  });
+
+  it("larger than the connection's buffer arrives whole", async () => {
+    for (const bufferLimit of [300, 1_000]) {
+      await using server = new TestServer(
+        { request: (_request, response) => void response.send("x".repeat(5_000)) },
+        { listen: { bufferLimit } },
+      );
+      const client = await server.connect();
+      await client.write(get("/") + get("/"));
+      for (let index = 0; index < 2; index++) expect((await client.answer()).body.length).toBe(5_000);
+      client.peer.close();
     }
   });
 
@@ -413,6 +428,59 @@ describe("pipelining", () => {
     for (let index = 0; index < 16; index++) await client.answer();
     const after = server.loop.stats();
     expect(after.sends - before.sends).toBeLessThanOrEqual(after.receives - before.receives);
+    client.peer.close();
+  });
+
+  it("sends async answers of one turn together, for each connection", async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => open = resolve);
+    let waiting = 0;
+    await using server = new TestServer({
+      async request(request, response) {
+        waiting += 1;
+        await gate;
+        response.send(request.path);
+      },
+    });
+    const clients = await Promise.all([server.connect(), server.connect()]);
+    // Request by request on alternating connections, so that their promises settle in turns.
+    for (let index = 0; index < 4; index++) {
+      for (const client of clients) {
+        const before = waiting;
+        await client.write(get(`/${index}`));
+        await until(() => waiting > before, "the request is handled");
+      }
+    }
+    const { sends } = server.loop.stats();
+    open();
+    for (const client of clients) {
+      for (let index = 0; index < 4; index++) expect((await client.answer()).body).toBe(`/${index}`);
+      client.peer.close();
+    }
+    expect(server.loop.stats().sends - sends).toBe(2);
+  });
+
+  it("is drained to the last request received, also of those that wait for their turn", async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => open = resolve);
+    await using server = new TestServer({
+      async request(request, response) {
+        await gate;
+        response.send(request.path);
+      },
+    }, { maxPipeline: 1 });
+    const client = await server.connect();
+    await client.write(get("/1") + get("/2") + get("/3"));
+    await until(
+      () => server.connections.length === 1 && httpStateOf(server.connections[0]).requestsInWork > 0,
+      "it",
+    );
+    httpProtocol.draining!(server.connections[0] as Connection<unknown>);
+    open();
+    expect((await client.answer()).headers.has("connection")).toBe(false);
+    expect((await client.answer()).headers.has("connection")).toBe(false);
+    expect((await client.answer()).headers.get("connection")).toBe("close");
+    expect(await client.rest()).toBe("");
     client.peer.close();
   });
 

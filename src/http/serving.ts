@@ -533,6 +533,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     if ((core.flags & Flag.discarding) !== 0) return;
     const pipeline = this.#pipeline(core);
     if (pipeline?.deaf) return;
+    if (pipeline !== undefined) pipeline.moreBehind = position < end;
     if (pipeline?.stopped) core.pauseFor(Flag.heldBack);
     if (position < end && (core.flags & Flag.paused) !== 0) core.putBack(window, position);
   }
