@@ -174,3 +174,32 @@ describe("examples/upgrade.ts", () => {
     peer.close();
   });
 });
+
+describe("examples/fetch_server.ts", () => {
+  it("answers in the fetch style, with streams both ways", async () => {
+    const { child, port } = await start("fetch_server", "0");
+    await using server = new Running(child, port);
+    expect(await server.ask("/")).toEqual([200, "hello, 127.0.0.1\n"]);
+    expect(await server.ask("/shout", { method: "POST", body: "é loud" })).toEqual([200, "É LOUD"]);
+    expect(await server.ask("/sum", { method: "POST", body: "[1,2,3]" })).toEqual([200, '{"sum":6}']);
+    expect((await server.ask("/sum", { method: "POST", body: "no" }))[0]).toBe(422);
+    expect((await server.ask("/other"))[0]).toBe(404);
+    const peer = await connectPeer({ port });
+    await peer.write("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
+    let ticks = "";
+    while (!/Z\r?\n/.test(ticks)) ticks += new TextDecoder().decode((await within(peer.read(), "a tick"))!);
+    expect(ticks).toMatch(/transfer-encoding: chunked/i);
+    peer.close();
+  });
+});
+
+describe("examples/hono.ts", () => {
+  it("serves a Hono application in workers", async () => {
+    await using server = await Running.start("hono");
+    expect(await server.ask("/")).toEqual([200, "hello from Hono\n"]);
+    expect(await server.ask("/users/7")).toEqual([200, '{"id":"7"}']);
+    expect(await server.ask("/echo", { method: "POST", body: "[1]" })).toEqual([200, '{"received":[1]}']);
+    expect((await server.ask("/count"))[1]).toContain("data: 3");
+    expect((await server.ask("/none"))[0]).toBe(404);
+  });
+});

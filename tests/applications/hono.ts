@@ -30,7 +30,7 @@ app.get("/etag/x", (context) => context.text("etag"));
 app.get("/headers", (context) => context.json(context.req.header()));
 app.get("/redirect", (context) => context.redirect("/json"));
 app.get("/nothing", (context) => context.body(null, 204));
-app.get("/bytes", (context) => context.body(new Uint8Array([1, 2, 3])));
+app.get("/bytes", (context) => context.body(new Uint8Array([65, 66, 67])));
 app.get("/plain", () => new Response("plain"));
 app.get("/cookies", (context) => {
   setCookie(context, "one", "1", { httpOnly: true });
