@@ -51,6 +51,8 @@ const leaseSchema: OptionSchema = {
   lifetime: delay,
 };
 
+const leaseKeys = Object.keys(leaseSchema) as (keyof PoolTarget)[];
+
 /** Keys that are the lease's or the pool's own and must not be among the options of `connect`. */
 const ownKeys = ["socket", "data", "loop", "signal", "localPort"];
 
@@ -92,8 +94,14 @@ export function checkLease<D>(target: PoolTarget<D>): void {
   if (typeof target !== "object" || target === null) {
     throw new OptionError("acquire", "target", "the target must be an object with hostname and port");
   }
-  const { socket, data, signal, timeout, fresh, idleTimeout, lifetime } = target;
-  checkOptions("acquire", { socket, data, signal, timeout, fresh, idleTimeout, lifetime }, leaseSchema);
+  const { socket } = target;
+  for (const key of leaseKeys) {
+    const value = target[key];
+    // One by one: an object of them would be made for every acquire.
+    if (value !== undefined && !leaseSchema[key].accepts(value)) {
+      checkOptions("acquire", { [key]: value }, leaseSchema);
+    }
+  }
   if (socket !== undefined) checkHandlers("acquire", socket);
 }
 
