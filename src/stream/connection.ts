@@ -93,34 +93,19 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
   }
 
   /**
-   * Gives the connection to other handlers from within a protocol, for good: after the answer to an upgrade,
-   * to CONNECT or to STARTTLS is written. Received bytes that were not handled yet come to the new `data`
-   * handler after the next poll, or, without one, wait to be read. Within a `data` callback they are those of
-   * its `window` from `position` on, counted from the first byte of the window's memory; later those that
-   * `putBack` has stashed.
-   *
-   * @throws {OptionError} for anything but a table of handlers.
-   * @throws {StateError} for a connection that is closing or closed, or whose stream is read.
+   * As `reload`, from within a protocol: after the answer to an upgrade, CONNECT or STARTTLS.
+   * Received bytes that were not handled yet come to the new `data` handler after the next poll, or, without
+   * one, wait to be read. Within a `data` callback they are those of its `window` from `position` on, counted
+   * from the first byte of the window's memory; later those that `putBack` has stashed. Throws as `reload`.
    */
   handOver(handlers: SocketHandlers<D>, window?: RingWindow, position = 0): void {
     checkHandlers("handOver", handlers);
     this.checkOpen("handOver");
     // Before the rest is put back: what is paused for nothing else would be delivered to the old handlers.
     this.pauseFor(Flag.unread);
-    if (window !== undefined) this.putBackRest(window, position);
+    if (window !== undefined) this.putBack(window, position);
     this.phaseEnded();
-    const root = this.config.root ?? this.config;
-    this.handOn(root.handlers === handlers ? root : root.with(handlers), "handOver");
-    if (handlers.data !== undefined) this.resumeFrom(Flag.unread | Flag.pausedByStream | Flag.heldBack);
-  }
-
-  private putBackRest(window: RingWindow, position: number): void {
-    const { segments } = window;
-    const end = window.segment * segments.size + window.offset + window.length;
-    if (asserting) assert(position >= 0 && position <= end, "the rest of a window ends with it");
-    if (position >= end) return;
-    if (segments === this.config.segments) this.putBack(window, position);
-    else this.needStash().addFirst(segments.bytes.slice(position, end));
+    this.reload({ socket: handlers });
   }
 
   /** Throws a StateError for a connection that is connecting, on its way out, or gone. */
@@ -261,11 +246,18 @@ export class StreamConnection<D = unknown> extends StreamSocket<D>
    * delivered again when reading continues. They are held in place.
    */
   putBack(window: RingWindow, position: number): void {
-    const { size } = this.config.segments;
+    const { bytes, size } = window.segments;
     const segment = Math.floor(position / size);
     const length = window.length - (position - window.segment * size - window.offset);
+    if (asserting) assert(length >= 0 && length <= window.length, "the rest of a window lies within it");
+    if (length === 0) return;
+    const stash = this.needStash();
+    // Bytes outside of the ring end with their callback.
+    if (window.segments !== this.config.segments) {
+      return stash.addFirst(bytes.slice(position, position + length));
+    }
     window.passHoldFrom(position);
-    this.needStash().putBack(segment, position - segment * size, length);
+    stash.putBack(segment, position - segment * size, length);
   }
 
   /** Reading is over. */

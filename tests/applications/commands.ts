@@ -98,6 +98,8 @@ export default class Commands implements Application<State> {
       case "log-errors":
         logErrors(worker);
         return void connection.write("logged\n");
+      case "phase":
+        return beginPhase(connection, words[0] as keyof typeof TimedPhase);
       case "bytes":
         return void connection.write(new Uint8Array(Number(words[0])));
       default:
@@ -149,8 +151,6 @@ export default class Commands implements Application<State> {
       }
       case "marks":
         return void connection.write(`${connection.highWaterMark} ${connection.lowWaterMark}\n`);
-      case "phase":
-        return beginPhase(connection, words[0] as keyof typeof TimedPhase);
       case "argument":
         return void connection.write(`${worker.argument}\n`);
       case "log":
