@@ -1,7 +1,7 @@
 /**
  * A server with a fetch-style handler: `bun run fetch_server.ts 8000`, then `curl localhost:8000`.
  *
- * `POST /shout` answers in upper case while it reads, `GET /ticks` is a stream that lasts as long as its client.
+ * `POST /shout` answers in upper case while it reads; `GET /ticks` is a stream without an end.
  *
  * @module
  */

@@ -28,7 +28,10 @@ app.get("/count", (context) =>
     for (let count = 1; count <= 3; count++) await stream.writeSSE({ data: `${count}` });
   }));
 
-export default app;
+/** A class: if its program exports an object with `fetch`, such as `app`, Bun makes a server of its own. */
+export default class {
+  fetch = app.fetch;
+}
 
 export const options: ServerOptions = { hostname: "127.0.0.1", port: 8000, workers: 2 };
 

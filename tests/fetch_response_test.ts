@@ -1,7 +1,7 @@
 /** Responses of ours and the runtime's own, side by side. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import { LightResponse } from "../src/http/fetch/response.ts";
+import { LightResponse, takeParts } from "../src/http/fetch/response.ts";
 import { LightHeaders } from "../src/http/fetch/headers.ts";
 import { type Outcome, outcomeOf, type WebClasses } from "./fetch/outcome.ts";
 import { Random } from "./helpers/random.ts";
@@ -240,6 +240,17 @@ describe("light responses", () => {
       expect([copy.status, copy.statusText, copy.headers.get("a"), await copy.text()])
         .toEqual([201, "Made", "b", "body"]);
     }
+  });
+
+  it("stay simple when middleware wraps them", async () => {
+    const inner = new ours.Response("body", { status: 201 });
+    const wrapped = new ours.Response(inner.body, inner) as unknown as LightResponse;
+    expect(takeParts(wrapped).body).toBe("body");
+    // A stream that somebody reads is not taken from its reader.
+    const read = new ours.Response("body");
+    read.body!.getReader();
+    expect(() => new ours.Response(read.body)).toThrow(TypeError);
+    await Promise.resolve();
   });
 
   it("keep the bytes they were given", async () => {

@@ -37,11 +37,22 @@ export function extractBody(input: unknown): Extracted {
   if (input instanceof URLSearchParams) {
     return { body: input.toString(), type: "application/x-www-form-urlencoded;charset=UTF-8" };
   }
+  const simple = input instanceof ReadableStream ? simpleOf(input) : undefined;
+  if (simple !== undefined) return { body: simple, type: null };
   if (isForTheRuntime(input)) {
     const made = new RuntimeResponse(input as BodyInit);
     return { body: Body.ofRuntime(made), type: made.headers.get("content-type") };
   }
   return { body: `${input}`, type: textType };
+}
+
+/** Streams that were made of a text or bytes, with the body they belong to. */
+const madeOf = new WeakMap<ReadableStream, Body>();
+
+/** The source of an unread stream: middleware makes `new Response(response.body, response)`. */
+function simpleOf(stream: ReadableStream): SimpleBody | undefined {
+  const origin = madeOf.get(stream);
+  return origin === undefined || origin.isUsed || stream.locked ? undefined : origin.source ?? undefined;
 }
 
 function isForTheRuntime(input: unknown): boolean {
@@ -85,8 +96,15 @@ export class Body {
     return this.#isUsed || this.#inner !== null ? null : this.#simple;
   }
 
+  /** The text or bytes it was made of; null for any other. */
+  get source(): SimpleBody | null {
+    return this.#simple;
+  }
+
   get stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    return this.#asRuntime().body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+    const stream = this.#asRuntime().body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+    if (stream !== null && this.#simple !== null) madeOf.set(stream, this);
+    return stream;
   }
 
   get isUsed(): boolean {
