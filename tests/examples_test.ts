@@ -19,7 +19,7 @@ import {
   readText,
 } from "./helpers/peer.ts";
 import { freePort } from "./helpers/pool.ts";
-import { type Child, runScript } from "./helpers/process.ts";
+import { runScript } from "./helpers/process.ts";
 import { Random } from "./helpers/random.ts";
 import { pathOf, runtime, scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, standsStill, until, within } from "./helpers/wait.ts";

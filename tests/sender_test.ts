@@ -11,7 +11,6 @@ import { Random } from "./helpers/random.ts";
 const SIZE = 64;
 const COUNT = 16;
 const FILL = 0xaa;
-const none = new Uint8Array(0);
 
 /** A ring whose sends are noted instead of being submitted. */
 class Ring {
