@@ -5,7 +5,7 @@ import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { Log } from "../src/server/log/log.ts";
-import { resolveServerOptions } from "../src/server/options/mod.ts";
+import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import type { ToWorker } from "../src/worker/worker_port.ts";
 import { AcceptSignal, selfTest, type SelfTestTask } from "../src/worker/supervision/self_test.ts";
 import { Supervisor } from "../src/worker/supervision/supervisor.ts";
@@ -21,9 +21,12 @@ class Workers {
   readonly supervisor: Supervisor;
   readonly #loop: EventLoop;
 
-  constructor(loop: EventLoop) {
+  /** Times a worker was woken: at most once in each of the supervisor's rounds. */
+  wakes = 0;
+
+  constructor(loop: EventLoop, own: ServerOptions = {}) {
     this.#loop = loop;
-    const options = resolveServerOptions({ log: "off" });
+    const options = resolveServerOptions({ log: "off", ...own });
     this.supervisor = new Supervisor({
       options,
       log: new Log(undefined, "info"),
@@ -39,11 +42,30 @@ class Workers {
       makePort: (handle) => {
         this.handles.push(handle);
         queueMicrotask(() => handle.received({ kind: "loaded", pid: 0 }));
-        return { pid: 0, post: (message) => this.#posted(handle, message), wake: () => {}, kill: () => {} };
+        return {
+          pid: 0,
+          post: (message) => this.#posted(handle, message),
+          wake: () => void this.wakes++,
+          kill: () => {},
+        };
       },
       backlog: () => 0,
       emit: () => {},
     });
+  }
+
+  /** Starts this number of workers, which are ready at once. */
+  async start(count: number): Promise<void> {
+    const started = this.supervisor.start(count);
+    for (let index = 0; index < count; index++) {
+      await until(() => this.told.includes(`${index} start`), `worker ${index} starts`);
+      this.ready(index);
+    }
+    await within(started, "the start to end");
+  }
+
+  ends(index: number, reason: "failed" | "killed"): void {
+    this.handles[index].received({ kind: "ended", end: { reason, message: reason } });
   }
 
   ready(index: number): void {
@@ -78,6 +100,35 @@ describe("workers that are started together", () => {
     await within(started, "the start to end");
     expect(told.slice(3)).toEqual(["0 serve", "1 serve", "2 serve"]);
     expect(workers.supervisor.serving.length).toBe(3);
+    workers.supervisor.end();
+  });
+});
+
+describe("a worker that dies", () => {
+  it("is replaced, unless it was killed", async () => {
+    await using loop = createEventLoop();
+    const workers = new Workers(loop, { supervisor: { backOff: 1, maxBackOff: 1 } });
+    await workers.start(2);
+    workers.ends(0, "killed");
+    workers.ends(1, "failed");
+    await until(() => workers.handles.length > 2, "the other one's replacement starts");
+    expect(workers.handles.map(({ index, generation }) => [index, generation]))
+      .toEqual([[0, 0], [1, 0], [1, 1]]);
+    workers.supervisor.end();
+  });
+
+  it("waits for its back-off, where the number of workers is fixed", async () => {
+    await using loop = createEventLoop();
+    const workers = new Workers(loop, {
+      workers: 2,
+      supervisor: { interval: 20, backOff: 60_000, maxBackOff: 60_000 },
+      scaling: { interval: 20, holdUp: 1, holdDown: 1 },
+    });
+    await workers.start(2);
+    workers.ends(0, "failed");
+    const { wakes } = workers;
+    await until(() => workers.wakes > wakes + 5, "some rounds have passed");
+    expect(workers.handles.length).toBe(2);
     workers.supervisor.end();
   });
 });
