@@ -20,6 +20,8 @@ type FieldPart<T> = (field: Field) => T;
 export let fieldsOf: (headers: LightHeaders) => { readonly names: string[]; readonly values: string[] };
 /** Headers of a received head, which cannot be changed. */
 export let receivedHeaders: (source: FieldSource) => LightHeaders;
+/** Reads a received head from another source from now on, unless its list is made already. */
+export let readFrom: (headers: LightHeaders, source: FieldSource) => void;
 /** Makes the list of a received head, whose source is about to end. */
 export let keepFields: (headers: LightHeaders) => void;
 /** Forbids changes from now on. */
@@ -47,6 +49,9 @@ export class LightHeaders {
       headers.#source = source;
       headers.#isFrozen = true;
       return headers;
+    };
+    readFrom = (headers, source) => {
+      if (headers.#source !== null) headers.#source = source;
     };
     keepFields = (headers) => headers.#load();
     freeze = (headers) => {

@@ -7,14 +7,18 @@
 import type { RequestHead } from "../head.ts";
 import { HeadWord } from "../records.ts";
 import { Body, type ReceivedBody } from "./body.ts";
-import { type FieldSource, keepFields, LightHeaders, receivedHeaders } from "./headers.ts";
+import { type FieldSource, keepFields, LightHeaders, readFrom, receivedHeaders } from "./headers.ts";
 import { inspectSymbol, RuntimeHeaders, RuntimeRequest, standIn } from "./runtime.ts";
 
-/** The part of the fast door's request that a `Request` is made of. */
-export interface ReceivedRequest extends FieldSource, ReceivedBody {
+/** What a request's URL and fields are made of. */
+interface HeadSource extends FieldSource {
   readonly method: string;
   readonly target: string;
   readonly host: string;
+}
+
+/** The part of the fast door's request that a `Request` is made of. */
+export interface ReceivedRequest extends HeadSource, ReceivedBody {
   readonly hasBody: boolean;
   readonly signal: AbortSignal;
   /** Where the head lies, so that it can be kept in one copy. */
@@ -22,7 +26,7 @@ export interface ReceivedRequest extends FieldSource, ReceivedBody {
 }
 
 /** Says scheme and host of a request's URL. */
-export type OriginOf = (received: ReceivedRequest) => string;
+export type OriginOf = (head: { readonly host: string }) => string;
 
 /** A request out of a received one. */
 export let receivedRequest: (received: ReceivedRequest, originOf: OriginOf) => LightRequest;
@@ -43,6 +47,8 @@ const usual = new RuntimeRequest("http://localhost/");
 export class LightRequest implements Request {
   /** Null once the received request has ended. */
   #received: ReceivedRequest | null = null;
+  /** Its head, from then on. */
+  #kept: KeptHead | null = null;
   #originOf: OriginOf | null = null;
   #method = "";
   #url = "";
@@ -72,17 +78,25 @@ export class LightRequest implements Request {
     const received = this.#received;
     if (received === null) return;
     this.#received = null;
-    if (this.#method === "") this.#method = received.method;
-    if (this.#url === "") this.#url = urlOf(received, this.#originOf!);
     if (this.#body === undefined) this.#body = received.hasBody ? Body.ofReceived(received) : null;
     const { headRecord } = received;
-    if (this.#headers !== null) keepFields(this.#headers);
-    else this.#headers = receivedHeaders(headRecord === undefined ? received : new KeptHead(headRecord));
-    if (headRecord === undefined) keepFields(this.#headers);
+    if (headRecord !== undefined) {
+      // Few requests are looked at any more: one copy of the head serves whatever they are asked for.
+      const kept = this.#kept = new KeptHead(headRecord);
+      if (this.#headers !== null) readFrom(this.#headers, kept);
+      return;
+    }
+    if (this.#method === "") this.#method = received.method;
+    if (this.#url === "") this.#url = urlOf(received, this.#originOf!);
+    keepFields(this.#headers ??= receivedHeaders(received));
+  }
+
+  get #head(): HeadSource {
+    return this.#received ?? this.#kept!;
   }
 
   #lightHeaders(): LightHeaders {
-    return this.#headers ??= receivedHeaders(this.#received!);
+    return this.#headers ??= receivedHeaders(this.#head);
   }
 
   #bodyObject(): Body | null {
@@ -91,12 +105,12 @@ export class LightRequest implements Request {
   }
 
   get method(): string {
-    if (this.#method === "") this.#method = this.#received!.method;
+    if (this.#method === "") this.#method = this.#head.method;
     return this.#method;
   }
 
   get url(): string {
-    if (this.#url === "") this.#url = urlOf(this.#received!, this.#originOf!);
+    if (this.#url === "") this.#url = urlOf(this.#head, this.#originOf!);
     return this.#url;
   }
 
@@ -219,9 +233,10 @@ export class LightRequest implements Request {
 }
 
 const latin1 = new TextDecoder("latin1");
+const carriageReturn = 0x0d;
 
 /** A head that was copied when its request ended; hardly ever looked at. */
-class KeptHead implements FieldSource {
+class KeptHead implements HeadSource {
   readonly #bytes: Uint8Array;
 
   constructor({ bytes, start, words, at }: RequestHead) {
@@ -232,6 +247,23 @@ class KeptHead implements FieldSource {
     const fields = receivedHeaders(this);
     keepFields(fields);
     return fields.get(name) ?? undefined;
+  }
+
+  get method(): string {
+    return this.#startLine[0];
+  }
+
+  get target(): string {
+    return this.#startLine[1];
+  }
+
+  get host(): string {
+    return this.header("host") ?? "";
+  }
+
+  get #startLine(): string[] {
+    const end = this.#bytes.indexOf(carriageReturn);
+    return latin1.decode(this.#bytes.subarray(0, end)).split(" ");
   }
 
   *headers(): IterableIterator<[name: string, value: string]> {
@@ -245,9 +277,9 @@ class KeptHead implements FieldSource {
 }
 
 /** The URL of a received request, in the form the URL standard gives it. */
-function urlOf(received: ReceivedRequest, originOf: OriginOf): string {
-  const { target } = received;
-  const origin = originOf(received);
+function urlOf(head: HeadSource, originOf: OriginOf): string {
+  const { target } = head;
+  const origin = originOf(head);
   if (PLAIN_TARGET.test(target)) return origin + target;
   // The form "*" has no path. A target with two slashes in front must not be taken for a host.
   if (target.startsWith("/")) return new URL(origin + target).href;
