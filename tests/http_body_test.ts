@@ -1,7 +1,7 @@
 /** Bodies over sockets: by length, in chunks, with limits, backpressure and trailers, both ways. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
-import type { HttpHandlers, HttpRequest } from "../src/http.ts";
+import { type HttpHandlers, type HttpRequest, httpStateOf } from "../src/http.ts";
 import { TestServer } from "./helpers/http.ts";
 import { Random } from "./helpers/random.ts";
 import { delay, until } from "./helpers/wait.ts";
@@ -291,6 +291,26 @@ describe("the body of a request", () => {
       client.peer.close();
     }
     expect(codes).toEqual(["ERR_HTTP_BODY_INCOMPLETE", "ERR_HTTP_BODY_INCOMPLETE"]);
+  });
+
+  it("whose failure nobody waits for yet harms nothing", async () => {
+    let code = "";
+    await using server = new TestServer({
+      async request(request, response) {
+        const reading = [request.json(), request.trailers];
+        await until(() => server.reasons.length === 1, "the client is gone");
+        await Promise.all(reading).catch((error) => code = error.code);
+        response.send();
+      },
+    });
+    const client = await server.connect();
+    await client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    await until(() => server.connections.length === 1, "the connection is open");
+    await until(() => httpStateOf(server.connections[0]).phase === "body", "the body is read");
+    server.connections[0].abort();
+    await until(() => code !== "", "the handler has seen it");
+    expect(code).toBe("ERR_HTTP_BODY_INCOMPLETE");
+    client.peer.close();
   });
 
   it("that is not read makes the client wait", async () => {

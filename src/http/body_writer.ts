@@ -182,9 +182,14 @@ export class BodyWriter implements ResponseStream {
   get writable(): WritableStream<Uint8Array | string> {
     return this.#writable ??= new WritableStream({
       write: (chunk) => this.#writeChunk(chunk),
-      close: () => void this.end(),
+      close: () => this.#closeStream(),
       abort: () => this.abort(),
     });
+  }
+
+  #closeStream(): void {
+    if (this.#lost) throw wrongState("response", "the client has left", this.#sink.connectionId);
+    this.end();
   }
 
   async #writeChunk(chunk: Uint8Array | string): Promise<void> {

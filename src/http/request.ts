@@ -103,26 +103,27 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
 
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     this.#check();
-    return this.reader?.bytes() ?? Promise.resolve(new Uint8Array(0));
+    return calm(this.reader?.bytes() ?? Promise.resolve(new Uint8Array(0)));
   }
 
-  async text(): Promise<string> {
-    return decoder.decode(await this.bytes());
+  text(): Promise<string> {
+    return calm(this.bytes().then((bytes) => decoder.decode(bytes)));
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+  json(): Promise<unknown> {
+    return calm(this.bytes().then((bytes) => JSON.parse(decoder.decode(bytes))));
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return calm(this.bytes().then(({ buffer }) => buffer));
   }
 
-  async formData(): Promise<FormData> {
+  formData(): Promise<FormData> {
     // Read before the wait: the request may be over after it.
     const type = this.header("content-type") ?? "";
-    const bytes = await this.bytes();
-    return await new Response(bytes, { headers: { "content-type": type } }).formData();
+    return calm(
+      this.bytes().then((bytes) => new Response(bytes, { headers: { "content-type": type } }).formData()),
+    );
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
@@ -132,12 +133,12 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
 
   onData(data: (window: Window) => void | Promise<void>): Promise<void> {
     this.#check();
-    return this.reader?.parts(data) ?? Promise.resolve();
+    return calm(this.reader?.parts(data) ?? Promise.resolve());
   }
 
   get trailers(): Promise<Trailers> {
     this.#check();
-    return this.reader?.trailers ?? Promise.resolve([]);
+    return calm(this.reader?.trailers ?? Promise.resolve([]));
   }
 
   get signal(): AbortSignal {
@@ -158,4 +159,13 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
       this.#connection.id,
     );
   }
+}
+
+/**
+ * A promise whose rejection does not end the process where nobody waits for it yet: clients leave at any time,
+ * also while a handler waits for something else first.
+ */
+function calm<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
