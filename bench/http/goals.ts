@@ -18,6 +18,16 @@ const BROWSER_MICROSECONDS = 0.3;
 const IDLE_BYTES: Record<string, number> = { bun: 512, deno: 700 };
 const BUSY_CELLS = ["64", "512"];
 
+/** Below, neither side was the bottleneck, so something else had the cores. */
+const STARVED_BELOW = 0.85;
+const STARVED_CONNECTIONS_MIN = 64;
+
+/** True where the machine did other work during the measurement. */
+export function isStarved({ cell, serverBusy, loadBusy }: HttpResult): boolean {
+  const connections = CELLS.find(({ name }) => name === cell)?.connections ?? 0;
+  return connections >= STARVED_CONNECTIONS_MIN && Math.max(serverBusy, loadBusy) < STARVED_BELOW;
+}
+
 /** Judges one run. */
 class Judge {
   readonly verdicts: Verdict[] = [];
@@ -37,18 +47,25 @@ class Judge {
   }
 
   /**
-   * The median of the rounds' ratios. Where the load generator was full in either, the rates tell of it and
-   * the CPU time of a request decides.
+   * The median of the rounds' ratios. Where the load generator was full in either, or the cores were shared
+   * with other work, the rates tell of that, and the CPU time of a request decides.
    */
   faster(cell: string, server: string, than: string, wanted: number): void {
     const [mine, other] = [this.#find(cell, server), this.#find(cell, than)];
     if (mine === undefined || other === undefined) return;
     const full = Math.max(mine.loadBusy, other.loadBusy) >= LOAD_FULL;
-    const ratio = full
+    const starved = isStarved(mine) || isStarved(other);
+    const ratio = full || starved
       ? ratioOfRounds(other.cpuOfRounds, mine.cpuOfRounds)
       : ratioOfRounds(mine.rateOfRounds, other.rateOfRounds);
     const goal = `rate beside ${than} >= ${wanted}`;
-    this.#add(goal, server, cell, `${ratio.toFixed(2)}${full ? " (load full)" : ""}`, ratio >= wanted);
+    this.#add(
+      goal,
+      server,
+      cell,
+      `${ratio.toFixed(2)}${full ? " (load full)" : starved ? " (CPU)" : ""}`,
+      ratio >= wanted,
+    );
   }
 
   userBelow(cell: string, server: string, microseconds: number): void {

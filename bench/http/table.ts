@@ -6,6 +6,7 @@
 import { LOAD_FULL, type Verdict } from "../echo/goals.ts";
 import { goalTable, idleTable, layOut, megabytes, percent } from "../echo/table.ts";
 import { CELLS } from "./cells.ts";
+import { isStarved } from "./goals.ts";
 import type { HttpResult, HttpResults } from "./results.ts";
 
 const HEAD = [
@@ -46,6 +47,9 @@ function cellTable(title: string, results: HttpResult[]): string {
   const notes = results.some(({ loadBusy }) => loadBusy >= LOAD_FULL)
     ? ["The load generator was full where marked: compare the CPU time of a request."]
     : [];
+  if (results.some(isStarved)) {
+    notes.push("The cores were shared with other work: these figures are no measurement.");
+  }
   return [title, layOut([HEAD, ...results.map(row)]), ...notes, ""].join("\n");
 }
 
