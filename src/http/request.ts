@@ -162,7 +162,7 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
 }
 
 /**
- * A promise whose rejection does not end the process where nobody waits for it yet: clients leave at any time,
+ * A promise whose rejection does not end the process where nobody waits for it: clients leave at any time,
  * also while a handler waits for something else first.
  */
 function calm<T>(promise: Promise<T>): Promise<T> {

@@ -35,7 +35,9 @@ import type { FetchHandler, FetchServer, ServeAddress, ServeOptions } from "./ty
  * ```
  */
 export function serve(handler: FetchHandler): FetchServer;
+/** The same with options: where to listen, limits, timeouts. */
 export function serve(options: ServeOptions, handler: FetchHandler): FetchServer;
+/** The same with the handler among the options, as `Bun.serve` takes it. */
 export function serve(options: ServeOptions & { fetch: FetchHandler }): FetchServer;
 export function serve(first: FetchHandler | ServeOptions, second?: FetchHandler): FetchServer {
   const given: ServeOptions = typeof first === "function" ? {} : first;
