@@ -1,11 +1,13 @@
 /** Hono runs unchanged, by `serve` and in the workers of a server. */
 import { expect } from "@std/expect";
-import { describe, it } from "@std/testing/bdd";
+import { afterAll, describe, it } from "@std/testing/bdd";
 import { serve } from "../src/fetch.ts";
 import { httpClient } from "../src/client.ts";
 import { connect, Server } from "../src/mod.ts";
-import app from "./applications/hono.ts";
+import app, { restoreGlobals } from "./applications/hono.ts";
 import { until, within } from "./helpers/wait.ts";
+
+afterAll(restoreGlobals);
 
 const module = new URL("./applications/hono.ts", import.meta.url).href;
 

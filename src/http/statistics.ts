@@ -33,6 +33,7 @@ export type HttpPhase = "idle" | "head" | "body" | "processing" | "answering" | 
 
 /** What a connection is doing, and how far it is. */
 export interface HttpConnectionState {
+  /** What it is doing. */
   readonly phase: HttpPhase;
   /** Requests in work: handled, and their answer is not complete or waits for earlier ones. */
   readonly requestsInWork: number;

@@ -8,7 +8,8 @@ import { HTTPException } from "hono/http-exception";
 import { stream, streamSSE, streamText } from "hono/streaming";
 import { installGlobals } from "../../src/fetch.ts";
 
-installGlobals();
+/** Puts the globals back: the tests of other files may run in this thread. */
+export const restoreGlobals = installGlobals();
 
 const app = new Hono();
 
