@@ -11,6 +11,7 @@ export type {
   CountsByName,
   Health,
   Histogram,
+  HttpActivity,
   ListenerCounts,
   ListenerStatistics,
   ProcessStatistics,

@@ -162,6 +162,12 @@ const refusedWrite = withServer({ bufferLimit: 65_536, sendBuffer: 4_096 }, asyn
   await fixture.event("write.refused", patience);
 });
 
+const refusedRequest = withServer({}, async (fixture) => {
+  const client = await fixture.connect();
+  client.tell("this is not HTTP");
+  await fixture.event("request.refused", patience);
+}, "http.ts");
+
 const messages = withServer({}, async (fixture) => {
   const client = await fixture.connect();
   await client.ask("who", patience);
@@ -244,6 +250,7 @@ const scenes: Record<LogEvent, Scene> = {
   "address.banned": bans,
   "address.released": bans,
   "write.refused": refusedWrite,
+  "request.refused": refusedRequest,
   "limit.reached": limit,
   "limit.released": limit,
   "application.error": failure,

@@ -69,7 +69,7 @@ describe("the figures of listeners", () => {
       const labels = `listener="strict",address="127.0.0.1:${strict}",reason="connections"`;
       expect(text).toContain(`ringport_listener_refused_total{${labels}} 3`);
       server.bans.remove("127.0.0.1");
-      for (const client of clients) client.connection.abort();
+      for (const client of clients) client.end();
       await until(() => server.stats().listeners[1].open === 0, "all have gone", patience);
       const results = await server.selfTest();
       expect(results.map(({ error }) => error)).toEqual([undefined, undefined]);

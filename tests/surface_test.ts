@@ -213,6 +213,7 @@ const PAGES: Record<string, Page> = {
       "CountsByName",
       "Health",
       "Histogram",
+      "HttpActivity",
       "ListenerCounts",
       "ListenerStatistics",
       "LoopStatistics",

@@ -17,6 +17,7 @@ function later(server: ServerStatistics, milliseconds: number): ServerStatistics
   const workers = server.workers.map((worker) => ({
     ...worker,
     bytesReceived: worker.bytesReceived + 3_000_000,
+    http: { ...worker.http, requests: worker.http.requests + 800 },
     connections: { ...worker.connections, accepted: worker.connections.accepted + 50 },
   }));
   return { ...server, time: server.time + milliseconds, workers };
@@ -43,7 +44,8 @@ describe("the view of top", () => {
     const before = serverStatistics(2);
     const lines = renderTop({ before, now: later(before, 2000) }, 120, 24).split("\n");
     const worker = lines.find((line) => /^ +0 /.test(line))!.trim().split(/ +/);
-    expect(worker.slice(0, 7)).toEqual(["0", "healthy", "running", "25%", "100", "25", "1.5M"]);
+    const shown = ["0", "healthy", "running", "25%", "100", "25", "400", "1.5M"];
+    expect(worker.slice(0, shown.length)).toEqual(shown);
     expect(renderTop({ now: before }, 120, 24)).toContain("accepted -/s");
   });
 

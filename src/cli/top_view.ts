@@ -69,17 +69,18 @@ function workerColumns(view: TopView): Column<WorkerStatistics>[] {
   return [
     right("WORKER", 0, ({ worker }) => plainText(worker)),
     { title: "HEALTH", rank: 1, align: "left", text: ({ health }) => plainText(health) },
-    { title: "PHASE", rank: 8, align: "left", text: ({ phase }) => plainText(phase) },
+    { title: "PHASE", rank: 9, align: "left", text: ({ phase }) => plainText(phase) },
     right("BUSY", 2, ({ utilisation }) => percent(utilisation)),
     right("CONN", 3, ({ connections }) => shortNumber(connections.open)),
     right("ACC/S", 4, perSecond(({ connections }) => connections.accepted)),
-    right("IN/S", 5, perSecond(({ bytesReceived }) => bytesReceived)),
-    right("OUT/S", 6, perSecond(({ bytesSent }) => bytesSent)),
-    right("TURNS/S", 10, perSecond(({ turns }) => turns)),
-    right("TASKS", 9, ({ queues }) => shortNumber(queues.tasks ?? 0)),
-    right("SEGMENTS", 11, ({ segments }) => percent(segments.used / segments.size)),
-    right("ERRORS", 12, ({ errors }) => shortNumber(sum(errors))),
-    right("BEAT", 7, ({ heartbeatAge }) => duration(heartbeatAge)),
+    right("REQ/S", 5, perSecond(({ http }) => http.requests)),
+    right("IN/S", 6, perSecond(({ bytesReceived }) => bytesReceived)),
+    right("OUT/S", 7, perSecond(({ bytesSent }) => bytesSent)),
+    right("TURNS/S", 11, perSecond(({ turns }) => turns)),
+    right("TASKS", 10, ({ queues }) => shortNumber(queues.tasks ?? 0)),
+    right("SEGMENTS", 12, ({ segments }) => percent(segments.used / segments.size)),
+    right("ERRORS", 13, ({ errors }) => shortNumber(sum(errors))),
+    right("BEAT", 8, ({ heartbeatAge }) => duration(heartbeatAge)),
   ];
 }
 

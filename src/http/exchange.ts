@@ -15,6 +15,7 @@ import type { AnswerBuffer } from "./answer_buffer.ts";
 import { AnswerFields } from "./answer_fields.ts";
 import { asciiBytes } from "./ascii.ts";
 import type { BodyOwner } from "./body_reader.ts";
+import { answerCount } from "./counts.ts";
 import { BodyMode, type BodySink, BodyWriter } from "./body_writer.ts";
 import { wrongLength, wrongState } from "./errors.ts";
 import { Pipeline, type PipelineOwner, type QueuedAnswer } from "./pipeline.ts";
@@ -404,6 +405,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     answer.refresh(date);
     if (answer.closes) this.last = true;
     this.#decideConnection();
+    this.#loop.numbers[answerCount(answer.status)] += 1;
     const { whole, head, body } = answer;
     const asItIs = this.connectionField === ConnectionField.none && !this.#isHead;
     if (asItIs && whole.length <= httpGatheredBodyMaxBytes) {
@@ -477,7 +479,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     if (!this.#inPipeline) this.#enqueue();
     this.connectionField = isConnect ? ConnectionField.none : ConnectionField.upgrade;
     this.keepAliveSeconds = 0;
-    const { output, heads } = this.#loop;
+    const { output, heads, numbers } = this.#loop;
+    numbers[answerCount(this.statusCode)] += 1;
     heads.put(output, this, ContentType.none, BodyFraming.silent, 0);
     const { from } = heads;
     this.taker = handlers as SocketHandlers<D>;
@@ -522,7 +525,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   #putHead(type: ContentType, length: number, bodyRoom: number): number {
     if (this.fields.closes) this.last = true;
     this.#decideConnection();
-    const { output, heads } = this.#loop;
+    const { output, heads, numbers } = this.#loop;
+    numbers[answerCount(this.statusCode)] += 1;
     heads.put(output, this, type, length, bodyRoom);
     return heads.from;
   }

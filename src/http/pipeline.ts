@@ -12,6 +12,7 @@ import { Flag, State } from "../stream/state.ts";
 import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { WriteResult } from "../stream/types.ts";
 import type { BodyReader } from "./body_reader.ts";
+import type { HttpRefusal } from "./counts.ts";
 import type { ResolvedHttpOptions } from "./options.ts";
 import type { PendingHead } from "./pending_head.ts";
 import type { ServingLoop } from "./serving_loop.ts";
@@ -22,7 +23,7 @@ export interface PipelineOwner<D> {
   /** The peer has ended, and no answer is owed any more. */
   finishEnd(connection: StreamConnection<D>): void;
   /** Answers with a status, as the last answer, behind those that are owed. */
-  refuse(connection: StreamConnection<D>, loop: ServingLoop, status: number): void;
+  refuse(connection: StreamConnection<D>, loop: ServingLoop, refusal: HttpRefusal): void;
 }
 
 /** An exchange as its pipeline sees it. */

@@ -18,6 +18,7 @@ import type { TimeoutKind } from "../stream/time_limits/types.ts";
 import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { CloseReason, SocketHandlers } from "../stream/types.ts";
 import { BodyReader, type Trailers } from "./body_reader.ts";
+import { HttpCount, httpCountsOf, type HttpRefusal } from "./counts.ts";
 import { refusedRequest } from "./errors.ts";
 import { RequestHead } from "./head.ts";
 import type { ResolvedHttpOptions } from "./options.ts";
@@ -38,6 +39,8 @@ const timeoutStatus: Partial<Record<TimeoutKind, number>> = {
   receiveRate: 408,
   handler: 503,
 };
+
+const lateRequestReason = "the request did not arrive in time";
 
 /** Flags of requests that take more than a look at their head. */
 const specialFlags = HeadFlag.chunked | HeadFlag.hasLength | HeadFlag.upgrade;
@@ -110,9 +113,10 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { head } = memory;
     if (head !== undefined && !head.headersSent) {
       this.statistics.requestsTimedOut += 1;
+      memory.loop.numbers[HttpCount.requestsTimedOut] += 1;
       head.takeOver(status);
     } else if (head === undefined && memory.pending !== undefined) {
-      memory.owner.refuse(core, memory.loop, status);
+      memory.owner.refuse(core, memory.loop, { status, reason: lateRequestReason });
     }
     return answer;
   }
@@ -224,6 +228,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const exchange = this.#take(core, loop);
     exchange.renew(core, loop, bytes, loop.parser.words, word);
     this.statistics.requests += 1;
+    loop.numbers[HttpCount.requests] += 1;
     if (this.options.maxRequests > 0) this.pipelineOf(core).requests += 1;
     let result: unknown;
     try {
@@ -272,6 +277,7 @@ export class Serving<D> implements ExchangeOwner<D> {
       return -1;
     }
     this.statistics.requests += 1;
+    loop.numbers[HttpCount.requests] += 1;
     if (maxRequests > 0) this.pipelineOf(core).requests += 1;
     const hasBody = isChunked || length > 0;
     if (hasBody) {
@@ -449,14 +455,17 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { parser } = loop;
     const { segments } = core.config;
     const pending = body.trailerBytes;
-    if (pending !== undefined) return this.#feedTrailers(loop, body, pending, state, position, end);
+    if (pending !== undefined) return this.#feedTrailers(core, loop, body, pending, state, position, end);
     const [phase, low, high, extension] = state;
     const outcome = parser.chunks(state, 0, position, end - position, this.#limits);
     const { count, consumed, scanned } = parser;
     for (let span = 0; span < count; span++) {
       const from = parser.spanPosition(span);
       const length = parser.spanBytes(span);
-      if (!body.take(segments, window, from, length)) return -1;
+      if (!body.take(segments, window, from, length)) {
+        this.#count(core, loop, refusals[Refusal.bodyTooLarge]);
+        return -1;
+      }
       if (!body.blocked || (span === count - 1 && outcome !== Outcome.refused)) continue;
       // The reader takes no more: what was decoded behind this span will be decoded again.
       state.set([phase, low, high, extension]);
@@ -478,6 +487,7 @@ export class Serving<D> implements ExchangeOwner<D> {
 
   /** Bytes behind the beginning of trailers. */
   #feedTrailers(
+    core: StreamConnection<D>,
     loop: ServingLoop,
     body: BodyReader,
     pending: PendingHead,
@@ -495,8 +505,7 @@ export class Serving<D> implements ExchangeOwner<D> {
       return position + parser.consumed - length;
     }
     if (outcome === Outcome.refused) {
-      const { status, reason } = refusals[parser.refusal];
-      body.fail(refusedRequest(status, reason, 0), status);
+      this.#chunksRefused(core, loop, body);
       return -1;
     }
     pending.add(ring, position, end);
@@ -511,8 +520,10 @@ export class Serving<D> implements ExchangeOwner<D> {
     return [...this.#trailers.headers()];
   }
 
-  #chunksRefused(core: StreamConnection<D>, { parser }: ServingLoop, body: BodyReader): void {
-    const { status, reason } = refusals[parser.refusal];
+  #chunksRefused(core: StreamConnection<D>, loop: ServingLoop, body: BodyReader): void {
+    const refusal = refusals[loop.parser.refusal];
+    const { status, reason } = refusal;
+    this.#count(core, loop, refusal);
     const error = refusedRequest(status, reason, core.id);
     core.note("error", error);
     body.fail(error, status);
@@ -556,20 +567,25 @@ export class Serving<D> implements ExchangeOwner<D> {
   }
 
   /** The received bytes are refused: an answer says so, in its turn, and is the last one. */
-  #refuse(core: StreamConnection<D>, loop: ServingLoop, refusal: number): void {
-    const { status, reason } = refusals[refusal];
-    core.note("error", refusedRequest(status, reason, core.id));
-    this.refuse(core, loop, status);
+  #refuse(core: StreamConnection<D>, loop: ServingLoop, id: number): void {
+    const refusal = refusals[id];
+    core.note("error", refusedRequest(refusal.status, refusal.reason, core.id));
+    this.refuse(core, loop, refusal);
+  }
+
+  #count(core: StreamConnection<D>, loop: ServingLoop, refusal: HttpRefusal): void {
+    const { refused } = this.statistics;
+    refused[refusal.status] = (refused[refusal.status] ?? 0) + 1;
+    loop.counts.refused(core as StreamConnection, refusal);
   }
 
   /** Answers with a status, as the last answer, behind those that are owed. */
-  refuse(core: StreamConnection<D>, loop: ServingLoop, status: number): void {
-    const { refused } = this.statistics;
-    refused[status] = (refused[status] ?? 0) + 1;
+  refuse(core: StreamConnection<D>, loop: ServingLoop, refusal: HttpRefusal): void {
+    this.#count(core, loop, refusal);
     const pipeline = this.pipelineOf(core);
     pipeline.dropPending();
     const exchange = this.#take(core, loop);
-    exchange.renewRefusal(core, loop, status);
+    exchange.renewRefusal(core, loop, refusal.status);
     exchange.send();
     exchange.callbackEnded();
     pipeline.finish();
@@ -591,6 +607,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { stateNumber } = core;
     if (stateNumber !== State.open && stateNumber !== State.readEnded) return;
     this.statistics.upgrades += 1;
+    httpCountsOf(core.config.engine).numbers[HttpCount.upgrades] += 1;
     core.handOver(handlers);
   }
 
@@ -599,6 +616,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { config } = core;
     config.engine.handlerErrors += 1;
     this.statistics.handlersFailed += 1;
+    httpCountsOf(config.engine).numbers[HttpCount.handlersFailed] += 1;
     const error = errorOf(thrown, core.id);
     const { error: handler } = this.#handlers;
     if (handler === undefined) return this.#reportUnhandled(core, error);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Engine } from "../loop/engine.ts";
+import { type HttpCounts, httpCountsOf } from "./counts.ts";
 import { DateField } from "./date.ts";
 import { AnswerBuffer } from "./answer_buffer.ts";
 import { Http1Parser } from "./parser.ts";
@@ -21,6 +22,9 @@ export class ServingLoop {
   readonly output: AnswerBuffer;
   readonly date = new DateField();
   readonly heads: HeadWriter;
+  readonly counts: HttpCounts;
+  /** Those of `counts`, one load nearer. */
+  readonly numbers: Float64Array;
   #corked: Corked[] = [];
 
   constructor(
@@ -32,6 +36,8 @@ export class ServingLoop {
     this.parser = Http1Parser.of(engine);
     this.output = new AnswerBuffer(engine.segments, sink);
     this.heads = new HeadWriter(this.date, hasDate);
+    this.counts = httpCountsOf(engine);
+    this.numbers = this.counts.numbers;
   }
 
   /** Calls `flushCork` right before the next poll. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { type RefusalReason, refusalReasons, type Refusals } from "../listen/admission.ts";
+import { type HttpCounts, httpCountsMax } from "../http/counts.ts";
 import { stateNames } from "../stream/state.ts";
 import { LISTENERS_MAX } from "../base/layout.ts";
 import { statusesMax } from "../base/limits.ts";
@@ -61,7 +62,8 @@ const indices: Readonly<Record<GaugeName, number>> = Object.fromEntries(
 const timeoutsStart = names.length;
 const statesStart = timeoutsStart + timeoutGauges.length;
 const errorsStart = statesStart + stateNames.length;
-const listenersStart = errorsStart + statusesMax;
+const httpStart = errorsStart + statusesMax;
+const listenersStart = httpStart + httpCountsMax;
 /** Of each listener: connections accepted, and refused by each reason. */
 const listenerNumbers = 1 + refusalReasons.length;
 const gaugeNumbers = listenersStart + LISTENERS_MAX * listenerNumbers;
@@ -117,7 +119,16 @@ export class Gauges {
 
   /** Errors of connections, by the library's status. */
   get errors(): readonly number[] {
-    return [...this.#numbers.subarray(errorsStart)];
+    return [...this.#numbers.subarray(errorsStart, httpStart)];
+  }
+
+  /** What the `http` tables count, as in `HttpCounts`. */
+  get http(): Float64Array {
+    return this.#numbers.slice(httpStart, listenersStart);
+  }
+
+  setHttp(counts: HttpCounts): void {
+    this.#numbers.set(counts.numbers, httpStart);
   }
 
   /** A listener of the worker's own has accepted a connection. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { httpCountsOf } from "../http/counts.ts";
 import { isAtLimit } from "../listen/listener.ts";
 import { Counters } from "../loop/counters.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
@@ -89,6 +90,7 @@ export class Housekeeping {
     // Where nobody reads, the loop is quiet and the kernel drops.
     socketsOf(loop).countDrops();
     gauges.setLoop(loop.engine);
+    gauges.setHttp(httpCountsOf(loop.engine));
   }
 
   #writeActivity(): void {

@@ -52,9 +52,9 @@ export interface WorkerContext {
   onMessage(handler: WorkerMessageHandler): () => void;
   /**
    * Counts offences of the peer of an accepted connection, beside those that the server counts itself: peers
-   * that keep it waiting or are slower than allowed (see the guide of limits). With `limits.banAfter` of them
-   * within `limits.banTime`, by all workers together, the address is banned for `banTime`. The connection
-   * stays; end it where that is wanted.
+   * that keep it waiting, are slower than allowed, or break a rule of HTTP (see the guide of limits). With
+   * `limits.banAfter` of them within `limits.banTime`, by all workers together, the address is banned for
+   * `banTime`. The connection stays; end it where that is wanted.
    *
    * @param weight how many offences it is worth, 1 to 255. 1 by default.
    * @returns true when the address is banned by it; false before that, for a Unix socket, and where

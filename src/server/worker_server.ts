@@ -11,6 +11,7 @@ import { OptionError } from "../base/errors.ts";
 import { wholeNumber } from "../base/option_kinds.ts";
 import type { UdpSocket } from "../udp/socket.ts";
 import { connect as connectOn } from "../connect/connect.ts";
+import { httpCountsOf, type HttpRefusal, isOffence } from "../http/counts.ts";
 import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
 import type { CloseReason, Connection } from "../stream/types.ts";
 import type { ConnectOptions } from "../connect/types.ts";
@@ -36,6 +37,13 @@ import { type WorkerMessageEvent, WorkerMessages } from "./worker_messages.ts";
 interface Fault {
   what: string;
   thrown: unknown;
+}
+
+/** A refused request for the log. */
+interface RefusedRequest extends HttpRefusal {
+  /** The name of the listener; undefined for one of the application's own. */
+  readonly listener: string | undefined;
+  readonly address: string;
 }
 
 /** Offences that one call of `offend` may count: as many as can be counted at all. */
@@ -109,6 +117,8 @@ export class WorkerServer {
   readonly #housekeeping: Housekeeping;
   /** Faults of the application on their way to the log: equal ones, and too many kinds of them, as one. */
   readonly #faults: Repeats<Fault>;
+  /** Refused requests on their way to the log; undefined where nobody reads of them. */
+  readonly #refusedRequests: Repeats<RefusedRequest> | undefined;
   #starting: Promise<void> = Promise.resolve();
   /** Connections have ended in this turn, and are still to be counted. */
   #countDue = false;
@@ -128,6 +138,11 @@ export class WorkerServer {
     this.#faults = new Repeats<Fault>(({ what, thrown }, repeated) => {
       this.#tell("application.error", { what, error: thrown, ...(repeated > 0 ? { repeated } : {}) });
     }, { countsOthers: true });
+    this.#refusedRequests = options.logLevel === "debug"
+      ? new Repeats<RefusedRequest>((refused, repeated) => {
+        this.#tell("request.refused", { ...refused, ...(repeated > 0 ? { repeated } : {}) });
+      }, { countsOthers: true })
+      : undefined;
     this.#hearLoop();
     // A worker without connections is still there to serve.
     this.loop.ref();
@@ -168,6 +183,7 @@ export class WorkerServer {
     engine.whenBroken = (error) => this.#emit({ kind: "broken", error });
     engine.whenSeized = () => this.#emit({ kind: "seized" });
     engine.whenWriteLost = (message, connectionId) => this.#tell("write.refused", { message, connectionId });
+    httpCountsOf(engine).whenRefused = (connection, refusal) => this.#requestRefused(connection, refusal);
     if (engine.pressure === undefined) return;
     engine.pressure.changed = (limit, reached) =>
       this.#tell(reached ? "limit.reached" : "limit.released", { limit });
@@ -290,6 +306,7 @@ export class WorkerServer {
     this.#drain.loopClosed();
     this.#housekeeping.writeRefusals();
     this.#faults.end();
+    this.#refusedRequests?.end();
   }
 
   /** Ends the loop at once, as the thread is about to end. */
@@ -301,6 +318,7 @@ export class WorkerServer {
       // The loop is broken; what was written before stands.
     }
     this.#faults.end();
+    this.#refusedRequests?.end();
     this.loop.engine.native.endNow();
   }
 
@@ -387,12 +405,35 @@ export class WorkerServer {
     return true;
   }
 
+  /** A client has broken a rule of HTTP, or asked for more than the server takes. */
+  #requestRefused(connection: Connection<unknown>, refusal: HttpRefusal): void {
+    const counts = isOffence(refusal.status) && this.#settings.options.limits.banAfter > 0;
+    if (!counts && this.#refusedRequests === undefined) return;
+    const { family, hostname: address } = connection.remoteAddress;
+    const index = this.#listenerOf(connection);
+    if (counts && index >= 0 && family !== "Unix") this.#offended(index, address);
+    if (this.#refusedRequests === undefined) return;
+    const { status, reason } = refusal;
+    const listener = this.listeners[index]?.info.name;
+    this.#refusedRequests.add(`${index} ${status} ${address} ${reason}`, {
+      listener,
+      address,
+      status,
+      reason,
+    });
+  }
+
+  /** The index of the listener that accepted a connection, or -1. */
+  #listenerOf(connection: Connection<unknown>): number {
+    return this.listeners.findIndex((served) => hasAccepted(served.listener, connection));
+  }
+
   /** The application says that a peer has abused its welcome. */
   #offend(connection: Connection<unknown>, weight: number): boolean {
     if (!offenceWeight.accepts(weight)) {
       throw new OptionError("offend", "weight", `the weight of an offence must be ${offenceWeight.wants}`);
     }
-    const listener = this.listeners.findIndex((served) => hasAccepted(served.listener, connection));
+    const listener = this.#listenerOf(connection);
     if (listener < 0) {
       throw new OptionError("offend", "connection", "no listener of this worker accepted the connection");
     }

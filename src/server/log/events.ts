@@ -41,6 +41,7 @@ export type LogEvent =
   | "worker.messagesDropped"
   | "loop.exception"
   | "connection.refused"
+  | "request.refused"
   | "write.refused"
   | "address.banned"
   | "address.released"
@@ -84,6 +85,7 @@ export const logEvents: Readonly<Record<LogEvent, LogLevel>> = {
   "worker.messagesDropped": "warn",
   "loop.exception": "error",
   "connection.refused": "debug",
+  "request.refused": "debug",
   "write.refused": "warn",
   "address.banned": "warn",
   "address.released": "info",

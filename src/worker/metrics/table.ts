@@ -10,6 +10,7 @@
 import { assert, ASSERTIONS } from "../../base/assert.ts";
 import { nested } from "../../base/options.ts";
 import type { Role } from "../../base/role.ts";
+import { answersOf, HttpCount, refusedOf } from "../../http/counts.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
 import { type Gauges, timeoutGauges } from "../../server/gauges.ts";
@@ -65,10 +66,28 @@ export interface ConnectionCounts {
   readonly aborted: number;
 }
 
+/** What all `http` tables have served since the start. */
+export interface HttpActivity {
+  /** Requests given to a handler. */
+  readonly requests: number;
+  /** Answers that have begun, by the class of their status, such as `"2xx"`; `"1xx"` are upgrades. */
+  readonly answers: CountsByName;
+  /** Refused by the server itself, by the status it answers: `"400"`, or `"413"` for bodies too large. */
+  readonly refused: CountsByName;
+  /** Handlers that threw, rejected, or gave no answer. */
+  readonly handlersFailed: number;
+  /** Requests answered in place of their handler, because a time limit was reached. */
+  readonly requestsTimedOut: number;
+  /** Connections handed on to another protocol. */
+  readonly upgrades: number;
+}
+
 /** What one worker did, or all workers together. */
 export interface ActivityStatistics {
   /** Its connections. */
   readonly connections: ConnectionCounts;
+  /** Its requests, where it speaks HTTP. */
+  readonly http: HttpActivity;
   /** Bytes received from peers. */
   readonly bytesReceived: number;
   /** Bytes that the kernel has taken for peers. */
@@ -255,8 +274,9 @@ export interface Metric<From> {
 
 /** The fields of {@linkcode ActivityStatistics} that hold values. */
 type ActivityField =
-  | Exclude<keyof ActivityStatistics, "connections">
-  | `connections.${keyof ConnectionCounts}`;
+  | Exclude<keyof ActivityStatistics, "connections" | "http">
+  | `connections.${keyof ConnectionCounts}`
+  | `http.${keyof HttpActivity}`;
 
 /** What a worker writes into shared memory: its gauges, and the library's counters. */
 interface ActivitySource {
@@ -322,6 +342,44 @@ const activityTable: Readonly<Record<ActivityField, ActivityMetric>> = {
     type: counter,
     help: "Connections aborted.",
     collect: ({ native }) => native.connectionsAborted,
+  },
+  "http.requests": {
+    name: "ringport_http_requests_total",
+    type: counter,
+    help: "Requests given to a handler.",
+    collect: ({ gauges }) => gauges.http[HttpCount.requests],
+  },
+  "http.answers": {
+    name: "ringport_http_answers_total",
+    type: counter,
+    help: "Answers by the class of their status, such as 2xx.",
+    labels: ["class"],
+    collect: ({ gauges }) => answersOf(gauges.http),
+  },
+  "http.refused": {
+    name: "ringport_http_refused_total",
+    type: counter,
+    help: "Requests that the server refused, by the status of its answer; 413 are bodies too large.",
+    labels: ["status"],
+    collect: ({ gauges }) => refusedOf(gauges.http),
+  },
+  "http.handlersFailed": {
+    name: "ringport_http_handlers_failed_total",
+    type: counter,
+    help: "Handlers of requests that threw, rejected, or gave no answer.",
+    collect: ({ gauges }) => gauges.http[HttpCount.handlersFailed],
+  },
+  "http.requestsTimedOut": {
+    name: "ringport_http_requests_timed_out_total",
+    type: counter,
+    help: "Requests answered in place of their handler, because a time limit was reached.",
+    collect: ({ gauges }) => gauges.http[HttpCount.requestsTimedOut],
+  },
+  "http.upgrades": {
+    name: "ringport_http_upgrades_total",
+    type: counter,
+    help: "Connections handed on to another protocol.",
+    collect: ({ gauges }) => gauges.http[HttpCount.upgrades],
   },
   bytesReceived: {
     name: "ringport_received_bytes_total",
