@@ -67,7 +67,8 @@ describeWorkers("the requests of a server", (isolation) => {
       "all counted",
       patience,
     );
-    expect(http()).toEqual(twice);
+    const { connections: _, ...counters } = http();
+    expect(counters).toEqual(twice);
     const { workers, total } = server.stats();
     expect(total.errors.ERR_UNKNOWN_STATUS).toBe(undefined);
     const families = readPrometheus(renderPrometheus(server.stats()));
@@ -83,6 +84,22 @@ describeWorkers("the requests of a server", (isolation) => {
     client.peer.close();
     await fixture.event("worker.replaced", patience);
     expect(http()).toMatchObject({ requests: twice.requests + 1, upgrades: 2 });
+  });
+
+  it("show what their connections do", async () => {
+    await using fixture = await CommandServer.start({ isolation }, application);
+    const { server } = fixture;
+    const texts = [get("/"), get("/never"), get("/never"), "GET / HT", post("Content-Length: 3", "a")];
+    const clients = await Promise.all(texts.map(() => connectPeer({ port: server.port })));
+    for (const [index, client] of clients.entries()) await client.write(texts[index]);
+    const told = () => JSON.stringify(server.stats().total.http.connections);
+    const wanted = JSON.stringify({ idle: 1, head: 1, body: 1, processing: 2, answering: 0 });
+    await until(() => told() === wanted, "each in its phase", patience);
+    expect(renderPrometheus(server.stats())).toContain('phase="processing"} ');
+    for (const client of clients) client.close();
+    // The two handlers still owe an answer.
+    const left = JSON.stringify({ idle: 0, head: 0, body: 0, processing: 2, answering: 0 });
+    await until(() => told() === left, "the others have gone", patience);
   });
 
   it("are told in the log where they are refused, equal ones together", async () => {

@@ -191,6 +191,16 @@ export function httpStateOf<D>(connection: Connection<D>): HttpConnectionState {
   };
 }
 
+/** Phases by which a server counts its connections. */
+export const countedPhases: readonly HttpPhase[] = ["idle", "head", "body", "processing", "answering"];
+
+/** Counts a connection that speaks HTTP under its phase, in the order of {@linkcode countedPhases}. */
+export function countPhase(connection: StreamConnection, counts: number[]): void {
+  if (connection.stateNumber >= State.closing || connection.protocol !== httpProtocol) return;
+  const { memory } = connection;
+  counts[memory instanceof Pipeline ? countedPhases.indexOf(phases[memory.phase]) : 0] += 1;
+}
+
 function phaseOf<D>(connection: StreamConnection<D>, pipeline: Pipeline | undefined): HttpPhase {
   if (connection.stateNumber >= State.closing) return "closing";
   if (connection.protocol !== httpProtocol) return "upgraded";

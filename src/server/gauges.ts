@@ -6,6 +6,7 @@
  */
 import { type RefusalReason, refusalReasons, type Refusals } from "../listen/admission.ts";
 import { type HttpCounts, httpCountsMax } from "../http/counts.ts";
+import { countedPhases } from "../http/http.ts";
 import { stateNames } from "../stream/state.ts";
 import { LISTENERS_MAX } from "../base/layout.ts";
 import { statusesMax } from "../base/limits.ts";
@@ -63,7 +64,8 @@ const timeoutsStart = names.length;
 const statesStart = timeoutsStart + timeoutGauges.length;
 const errorsStart = statesStart + stateNames.length;
 const httpStart = errorsStart + statusesMax;
-const listenersStart = httpStart + httpCountsMax;
+const phasesStart = httpStart + httpCountsMax;
+const listenersStart = phasesStart + countedPhases.length;
 /** Of each listener: connections accepted, and refused by each reason. */
 const listenerNumbers = 1 + refusalReasons.length;
 const gaugeNumbers = listenersStart + LISTENERS_MAX * listenerNumbers;
@@ -124,11 +126,20 @@ export class Gauges {
 
   /** What the `http` tables count, as in `HttpCounts`. */
   get http(): Float64Array {
-    return this.#numbers.slice(httpStart, listenersStart);
+    return this.#numbers.slice(httpStart, phasesStart);
   }
 
   setHttp(counts: HttpCounts): void {
     this.#numbers.set(counts.numbers, httpStart);
+  }
+
+  /** Connections that speak HTTP, in the order of `countedPhases`. */
+  get httpPhases(): readonly number[] {
+    return [...this.#numbers.subarray(phasesStart, listenersStart)];
+  }
+
+  setHttpPhases(counts: readonly number[]): void {
+    this.#numbers.set(counts, phasesStart);
   }
 
   /** A listener of the worker's own has accepted a connection. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { httpCountsOf } from "../http/counts.ts";
+import { countedPhases, countPhase } from "../http/http.ts";
 import { isAtLimit } from "../listen/listener.ts";
 import { Counters } from "../loop/counters.ts";
 import type { EventLoop } from "../loop/event_loop.ts";
@@ -98,8 +99,10 @@ export class Housekeeping {
     this.writeRefusals();
     this.#tellLimits();
     const states = stateNames.map(() => 0);
-    socketsOf(loop).countStates(states);
+    const httpPhases = countedPhases.map(() => 0);
+    socketsOf(loop).countStates(states, (connection) => countPhase(connection, httpPhases));
     gauges.setStates(states);
+    gauges.setHttpPhases(httpPhases);
     tellLoad();
     // Last, so that a reader who sees this number sees the others at least as new.
     gauges.set("connections", listeners.reduce((sum, { listener }) => sum + listener.connectionCount, 0));

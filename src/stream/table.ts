@@ -158,10 +158,12 @@ export class ConnectionTable implements CompletionSink, LoopSockets, LoopShared 
     return found;
   }
 
-  /** How many connections are in each state, by its number. */
-  countStates(into: number[]): void {
+  /** How many connections are in each state, by its number. `each`: called for every one. */
+  countStates(into: number[], each: (connection: StreamConnection) => void): void {
     for (const connection of this.#slots) {
-      if (connection !== undefined) into[connection.stateNumber] += 1;
+      if (connection === undefined) continue;
+      into[connection.stateNumber] += 1;
+      each(connection);
     }
   }
 

@@ -27,6 +27,7 @@ export function workerStatistics(worker: number, health: Health = "healthy"): Wo
       aborted: 4,
     },
     http: {
+      connections: { idle: open - 2, head: 0, body: 0, processing: 2, answering: 0 },
       requests: 700 + worker,
       answers: { "1xx": 1, "2xx": 650, "3xx": 10, "4xx": 30, "5xx": 9 },
       refused: { 400: 4, 413: 1 },

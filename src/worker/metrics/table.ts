@@ -10,6 +10,7 @@
 import { assert, ASSERTIONS } from "../../base/assert.ts";
 import { nested } from "../../base/options.ts";
 import type { Role } from "../../base/role.ts";
+import { countedPhases } from "../../http/http.ts";
 import { answersOf, HttpCount, refusedOf } from "../../http/counts.ts";
 import { statusCode } from "../../loop/native_errors.ts";
 import type { NativeStatistics } from "../../loop/remote_statistics.ts";
@@ -66,8 +67,10 @@ export interface ConnectionCounts {
   readonly aborted: number;
 }
 
-/** What all `http` tables have served since the start. */
+/** What all `http` tables have served since the start, and do now. */
 export interface HttpActivity {
+  /** Connections open now, by what they do: `"idle"`, `"head"`, `"body"`, `"processing"`, `"answering"`. */
+  readonly connections: CountsByName;
   /** Requests given to a handler. */
   readonly requests: number;
   /** Answers that have begun, by the class of their status, such as `"2xx"`; `"1xx"` are upgrades. */
@@ -342,6 +345,13 @@ const activityTable: Readonly<Record<ActivityField, ActivityMetric>> = {
     type: counter,
     help: "Connections aborted.",
     collect: ({ native }) => native.connectionsAborted,
+  },
+  "http.connections": {
+    name: "ringport_http_connections",
+    type: gauge,
+    help: "Connections that speak HTTP, by what they do now.",
+    labels: ["phase"],
+    collect: ({ gauges }) => named(countedPhases, gauges.httpPhases),
   },
   "http.requests": {
     name: "ringport_http_requests_total",
