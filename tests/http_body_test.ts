@@ -2,6 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { type HttpHandlers, type HttpRequest, httpStateOf } from "../src/http.ts";
+import type { Window } from "../src/mod.ts";
 import { TestServer } from "./helpers/http.ts";
 import { Random } from "./helpers/random.ts";
 import { delay, until } from "./helpers/wait.ts";
@@ -35,6 +36,14 @@ async function readAs(way: string, request: HttpRequest): Promise<string> {
       });
       return text;
     }
+    case "/each": {
+      let text = "";
+      for await (const window of request.windows()) {
+        await delay(0);
+        text += window.text();
+      }
+      return text;
+    }
     case "/late":
       await delay(5);
       return await request.text();
@@ -50,7 +59,7 @@ const echo: HttpHandlers = {
   request: async (request, response) => void response.send(await readAs(request.path, request)),
 };
 
-const WAYS = ["/text", "/bytes", "/buffer", "/windows", "/slow", "/late", "/stream"];
+const WAYS = ["/text", "/bytes", "/buffer", "/windows", "/slow", "/each", "/late", "/stream"];
 
 describe("the body of a request", () => {
   it("arrives whole in every way it can be read, at every cut", async () => {
@@ -247,6 +256,84 @@ describe("the body of a request", () => {
     expect((await client.answer()).body).toBe("");
     expect([most, parts]).toEqual([1, 50]);
     client.peer.close();
+  });
+
+  it("is read window by window as they are asked for, each valid until the next", async () => {
+    let windows = 0;
+    let mayGoOn = () => {};
+    let gate = new Promise<void>((resolve) => mayGoOn = resolve);
+    const live: boolean[] = [];
+    await using server = new TestServer({
+      async request(request, response) {
+        let before: Window | undefined;
+        let length = 0;
+        for await (const window of request.windows()) {
+          windows += 1;
+          live.push(window.live, before === window || before?.live !== true);
+          await gate;
+          length += window.length;
+          before = window;
+        }
+        live.push(before?.live !== true);
+        response.send(`${length}`);
+      },
+    });
+    const client = await server.connect();
+    const body = "x".repeat(4_000_000);
+    const writing = client.write(post("/", body));
+    await until(() => windows === 1, "the first window came");
+    await delay(50);
+    expect(windows).toBe(1);
+    const { bytesReceived } = server.loop.stats();
+    expect(bytesReceived).toBeLessThan(1_000_000);
+    mayGoOn();
+    gate = Promise.resolve();
+    expect((await client.answer()).body).toBe(`${body.length}`);
+    await writing;
+    expect(live).not.toContain(false);
+    client.peer.close();
+  });
+
+  it("that a loop leaves early is thrown away, and the connection serves on", async () => {
+    const errors: string[] = [];
+    await using server = new TestServer({
+      async request(request, response) {
+        for await (const window of request.windows()) {
+          if (request.path === "/throw") throw new Error("enough");
+          if (window.length > 0) break;
+        }
+        await request.text().catch((error) => errors.push(error.code));
+        response.send("left");
+      },
+    });
+    const client = await server.connect();
+    await client.write(post("/", "x".repeat(30_000)) + post("/throw", "y".repeat(30_000)) + post("/", "z"));
+    const statuses = [];
+    for (let count = 0; count < 3; count++) statuses.push((await client.answer()).status);
+    expect(statuses).toEqual([200, 500, 200]);
+    expect(errors).toEqual(["ERR_STATE", "ERR_STATE"]);
+    client.peer.close();
+  });
+
+  it("that does not come whole fails the window that is waited for", async () => {
+    const errors: string[] = [];
+    let begun = 0;
+    await using server = new TestServer({
+      async request(request, response) {
+        try {
+          for await (const window of request.windows()) begun += window.length;
+        } catch (error) {
+          errors.push((error as { code: string }).code);
+        }
+        response.send();
+      },
+    });
+    const client = await server.connect();
+    await client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    await until(() => begun === 3, "the beginning came");
+    client.peer.close();
+    await until(() => errors.length > 0, "the loop ended");
+    expect(errors).toEqual(["ERR_HTTP_BODY_INCOMPLETE"]);
   });
 
   it("that is malformed gives 400, and ends the connection", async () => {

@@ -142,6 +142,34 @@ export class BodyReader {
     return this.#taken.promise;
   }
 
+  /** Window by window: each is kept until the next one is asked for. */
+  async *windows(): AsyncGenerator<Window, void> {
+    let next = Promise.withResolvers<Window | undefined>();
+    let goOn = () => {};
+    const whole = this.parts((window) => {
+      next.resolve(window.keep());
+      return new Promise<void>((resolve) => goOn = resolve);
+    });
+    whole.then(() => next.resolve(undefined), (error) => next.reject(error));
+    try {
+      for (;;) {
+        const window = await next.promise;
+        if (window === undefined) return;
+        next = Promise.withResolvers();
+        // Where the loop is left, nobody waits for it.
+        next.promise.catch(() => {});
+        try {
+          yield window;
+        } finally {
+          window.release();
+          goOn();
+        }
+      }
+    } finally {
+      if (this.#mode === Mode.parts && !this.over) this.discard();
+    }
+  }
+
   /** As a stream, the same one each time. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     if (this.#stream !== undefined) return this.#stream;

@@ -136,6 +136,11 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
     return calm(this.reader?.parts(data) ?? Promise.resolve());
   }
 
+  windows(): AsyncIterableIterator<Window> {
+    this.#check();
+    return this.reader?.windows() ?? nothing();
+  }
+
   get trailers(): Promise<Trailers> {
     this.#check();
     return calm(this.reader?.trailers ?? Promise.resolve([]));
@@ -160,6 +165,9 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
     );
   }
 }
+
+/** The windows of a request without a body. */
+async function* nothing(): AsyncGenerator<Window, void> {}
 
 /**
  * A promise whose rejection does not end the process where nobody waits for it: clients leave at any time,

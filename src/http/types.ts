@@ -98,6 +98,28 @@ export interface HttpRequest<D = undefined> {
    */
   onData(data: (window: Window) => void | Promise<void>): Promise<void>;
   /**
+   * The body window by window, where it lies, for `for await`. A window is valid until the next one is asked
+   * for, and holds its segment of the ring until then: nothing more of the body is read meanwhile. Leaving
+   * the loop early throws the rest away.
+   *
+   * @returns what rejects as `bytes` does, at the window that does not come.
+   *
+   * @example
+   * ```ts
+   * import type { HttpRequest } from "@ringport/ringport/http";
+   *
+   * async function lineCount(request: HttpRequest): Promise<number> {
+   *   let lines = 0;
+   *   for await (const window of request.windows()) {
+   *     for (const byte of window.bytes) if (byte === 0x0a) lines += 1;
+   *   }
+   *   return lines;
+   * }
+   * console.log(typeof lineCount); // function
+   * ```
+   */
+  windows(): AsyncIterableIterator<Window>;
+  /**
    * The fields behind a body in chunks, with names in lower case; empty for any other. Resolves when the body
    * has been read to its end.
    */
