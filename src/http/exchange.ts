@@ -9,6 +9,12 @@ import { follow } from "../base/handlers.ts";
 import { httpGatheredBodyMaxBytes } from "../base/limits.ts";
 import { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
+import {
+  type FilePart,
+  filePartOf,
+  type SendableFile,
+  type SendFileOptions,
+} from "../stream/sendable_file.ts";
 import { asBytes } from "../stream/sender.ts";
 import type { SocketHandlers, Writable, WriteResult } from "../stream/types.ts";
 import type { AnswerBuffer } from "./answer_buffer.ts";
@@ -47,7 +53,7 @@ export interface ExchangeOwner<D> extends PipelineOwner<D> {
 
 const noBytes = new Uint8Array(0);
 /** Where nothing waits: never changed. */
-const noPieces: Uint8Array[] = [];
+const noPieces: (Uint8Array | FilePart)[] = [];
 const noRecord = new Uint32Array(headWords);
 const continueBytes = asciiBytes("HTTP/1.1 100 Continue\r\n\r\n");
 const encoder = new TextEncoder();
@@ -113,7 +119,9 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   /** Its callback has not returned. */
   #inCallback = false;
   #isRetired = false;
-  #pieces: Uint8Array[] = noPieces;
+  /** Bytes and held files that wait for their turn. */
+  #pieces: (Uint8Array | FilePart)[] = noPieces;
+  /** Without those of files, which take no memory. */
   #piecesBytes = 0;
   readonly #settled = () => this.#handlerEnded();
   readonly #rejected = (thrown: unknown) => this.#handlerEnded(thrown, true);
@@ -250,6 +258,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   /** It is no longer in the pipeline. */
   left(): void {
     this.#inPipeline = false;
+    this.#dropPieces();
     if (this.#step === Step.answered) this.#step = Step.over;
     if (this.#step === Step.over) {
       this.request.reader?.discardUnlessClaimed();
@@ -278,7 +287,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   lose(): void {
     if (this.#step >= Step.answered) return;
     this.#step = Step.lost;
-    this.#pieces = noPieces;
+    this.#dropPieces();
     this.bodyWriter?.lose();
     this.request.left();
     this.#retire();
@@ -397,6 +406,21 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     let result = this.commit(from);
     if (sends && !gathered) result = this.putApart(body);
     return this.#complete(result);
+  }
+
+  sendFile(file: SendableFile, options?: SendFileOptions): WriteResult {
+    // Before anything is written: a file that cannot be sent leaves the request unanswered.
+    const part = filePartOf(file, options);
+    if (!this.#begin()) return "refused";
+    const { length } = part;
+    this.#checkLength(length);
+    const said = hasBody(this.statusCode) ? Math.max(length, this.fields.contentLength) : BodyFraming.silent;
+    let result = this.commit(this.#putHead(ContentType.none, said, 0));
+    if (length > 0 && !this.#sendsNoBody) result = this.#putFile(part);
+    result = this.#complete(result);
+    // Made for the file alone, and of no use behind a short one.
+    (this.#connection.memory as Pipeline<D> | undefined)?.rest();
+    return result;
   }
 
   #sendPrepared(answer: Prepared): WriteResult {
@@ -630,11 +654,31 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     return this.#keep(bytes.slice());
   }
 
+  #putFile(part: FilePart): WriteResult {
+    const connection = this.#connection;
+    if (this.#isTurn) return this.#owner.pipelineOf(connection).putFile(part);
+    if (connection.memory === undefined || this.#step === Step.lost) return "refused";
+    part.file.hold();
+    this.#addPiece(part);
+    const { sender, highWaterMark } = connection.config;
+    return this.#piecesBytes + sender.weightOf(connection, part.length) > highWaterMark ? "queued" : "sent";
+  }
+
+  #addPiece(piece: Uint8Array | FilePart): void {
+    if (this.#pieces === noPieces) this.#pieces = [];
+    this.#pieces.push(piece);
+  }
+
+  #dropPieces(): void {
+    if (this.#pieces === noPieces) return;
+    for (const piece of this.#pieces) if (!(piece instanceof Uint8Array)) piece.file.release();
+    this.#pieces = noPieces;
+  }
+
   #keep(bytes: Uint8Array): WriteResult {
     const pipeline = this.#connection.memory as Pipeline<D> | undefined;
     if (pipeline === undefined || this.#step === Step.lost) return "refused";
-    if (this.#pieces === noPieces) this.#pieces = [];
-    this.#pieces.push(bytes);
+    this.#addPiece(bytes);
     this.#piecesBytes += bytes.length;
     pipeline.queued(bytes.length);
     return this.#piecesBytes > this.#connection.config.highWaterMark ? "queued" : "sent";
@@ -651,7 +695,10 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     const { output } = this.#loop;
     const gathers = output.target === this.#connection;
     for (const piece of pieces) {
-      if (!gathers) {
+      if (!(piece instanceof Uint8Array)) {
+        pipeline.putFile(piece);
+        piece.file.release();
+      } else if (!gathers) {
         pipeline.cork(piece);
       } else if (piece.length > httpGatheredBodyMaxBytes) {
         pipeline.putApart(piece);

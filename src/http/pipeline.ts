@@ -8,6 +8,7 @@
 import type { RingWindow } from "../memory/window.ts";
 import { StreamConnection } from "../stream/connection.ts";
 import type { Protocol, ProtocolMemory } from "../stream/protocol.ts";
+import type { FilePart } from "../stream/sendable_file.ts";
 import { Flag, State } from "../stream/state.ts";
 import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { WriteResult } from "../stream/types.ts";
@@ -78,6 +79,7 @@ export const httpProtocol: Protocol = {
 
 /** Where nothing waits: never changed, so that a pipeline of one answer makes no lists. */
 const noPieces: Uint8Array[] = [];
+const noBacklog: (Uint8Array | FilePart)[] = [];
 
 /** The memory of one connection. */
 export class Pipeline<D = unknown> implements ProtocolMemory {
@@ -113,8 +115,9 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** Bytes that leave at the end of the turn. */
   #corked: Uint8Array[] = noPieces;
   #corkedBytes = 0;
-  /** Bytes above what the connection takes: they follow with each `drain`. */
-  #backlog: Uint8Array[] = noPieces;
+  /** Bytes and held files above what the connection takes: they follow with each `drain`. */
+  #backlog: (Uint8Array | FilePart)[] = noBacklog;
+  /** Its bytes, and for files what they count as in the connection's buffer. */
   #backlogBytes = 0;
   /** The peer has ended, and answers are owed. */
   #endOwed = false;
@@ -236,7 +239,11 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** What the connection is doing. */
   get phase(): TimedPhase {
     const head = this.#head;
-    if (head === undefined) return this.pending === undefined ? TimedPhase.keepAlive : TimedPhase.head;
+    if (head === undefined) {
+      // What was given whole is still on its way, and nothing is read meanwhile.
+      if (this.congested) return TimedPhase.answer;
+      return this.pending === undefined ? TimedPhase.keepAlive : TimedPhase.head;
+    }
     if (head.headersSent) return TimedPhase.answer;
     return head.awaitsBody ? TimedPhase.body : TimedPhase.handler;
   }
@@ -313,6 +320,29 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     return this.result();
   }
 
+  /** Sends a part of a file behind all that was written before. Where it must wait, the file is held. */
+  putFile(part: FilePart): WriteResult {
+    this.#flushAll();
+    if (!this.#writes) return "refused";
+    const weight = this.#weightOf(part);
+    if (this.#backlogBytes === 0 && !this.#mustWait(weight)) {
+      this.#sendFile(part);
+    } else {
+      part.file.hold();
+      this.#pushBack(part, weight);
+    }
+    return this.result();
+  }
+
+  #sendFile(part: FilePart): void {
+    const { connection } = this;
+    if (connection.config.sender.sendFile(connection, part).result !== "sent") this.congested = true;
+  }
+
+  #weightOf({ length }: FilePart): number {
+    return this.connection.config.sender.weightOf(this.connection, length);
+  }
+
   #flushAll(): void {
     const { output } = this.loop;
     if (output.target === this.connection) output.flush();
@@ -330,12 +360,16 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     if (!this.#writes || bytes.length === 0) return;
     const tooLong = bytes.length > connection.config.bufferLimit;
     if (this.#backlogBytes > 0 || tooLong || this.#mustWait(bytes.length)) {
-      if (this.#backlog === noPieces) this.#backlog = [];
-      this.#backlog.push(bytes.slice());
-      this.#backlogBytes += bytes.length;
-      return this.#feedBacklog();
+      return this.#pushBack(bytes.slice(), bytes.length);
     }
     if (connection.write(bytes) !== "sent") this.congested = true;
+  }
+
+  #pushBack(piece: Uint8Array | FilePart, weight: number): void {
+    if (this.#backlog === noBacklog) this.#backlog = [];
+    this.#backlog.push(piece);
+    this.#backlogBytes += weight;
+    this.#feedBacklog();
   }
 
   #feedBacklog(): void {
@@ -343,6 +377,15 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     const step = Math.min(connection.config.bufferLimit, backlogStepBytes);
     while (this.#backlogBytes > 0 && this.#writes) {
       const first = this.#backlog[0];
+      if (!(first instanceof Uint8Array)) {
+        const weight = this.#weightOf(first);
+        if (this.#mustWait(weight)) break;
+        this.#sendFile(first);
+        first.file.release();
+        this.#backlogBytes -= weight;
+        this.#backlog.shift();
+        continue;
+      }
       const piece = first.length <= step ? first : first.subarray(0, step);
       if (this.#mustWait(piece.length)) break;
       connection.write(piece);
@@ -412,7 +455,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     this.connection.memory = undefined;
     this.dropPending();
     this.#corked = noPieces;
-    this.#backlog = noPieces;
+    for (const piece of this.#backlog) if (!(piece instanceof Uint8Array)) piece.file.release();
+    this.#backlog = noBacklog;
     this.#corkedBytes = this.#backlogBytes = this.#queuedBytes = 0;
     const { body } = this;
     this.body = undefined;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SendableFile, SendFileOptions } from "../stream/sendable_file.ts";
 import type { Connection, SocketHandlers, Writable, WriteResult } from "../stream/types.ts";
 import type { Window } from "../memory/window.ts";
 
@@ -172,6 +173,47 @@ export interface HttpResponse {
   send(body?: Writable): WriteResult;
   /** Sends a prepared answer as it is; what was set before with `status` or `header` is not. */
   send(answer: PreparedResponse): WriteResult;
+  /**
+   * Sends a file, or a part of it, as the whole answer: `Content-Length` is that of the part, and its bytes
+   * go from the system's cache to the client as with `sendFile` of a connection. An answer that waits for
+   * earlier ones holds the file and reads nothing of it; the application may close the file at once. To HEAD,
+   * and with 204 and 304, the file is not sent.
+   *
+   * `Content-Type`, `Range` and conditional requests are the application's business. A file that ends before
+   * the bytes that were promised, since somebody cut it off meanwhile, fails the connection with the code
+   * `ERR_FILE_TOO_SHORT`, so that no client takes a part for the whole.
+   *
+   * @returns as `send`. A part longer than `highWaterMark` answers "queued": the next request of this
+   * connection is handled when the kernel has taken the file.
+   * @throws {OptionError} for a value that is not a SendableFile, an unknown key, or a range that is not in
+   * the file. Nothing is sent then, and the request can still be answered.
+   * @throws {StateError} for a closed file, likewise; and when the request was already answered.
+   *
+   * @example
+   * ```ts
+   * import { listen, SendableFile } from "@ringport/ringport";
+   * import { http } from "@ringport/ringport/http";
+   *
+   * await using file = SendableFile.open("deno.json");
+   * await using listener = listen({
+   *   hostname: "127.0.0.1",
+   *   socket: http({
+   *     request(request, response) {
+   *       response.header("Content-Type", "application/json").header("Accept-Ranges", "bytes");
+   *       const range = /^bytes=(\d+)-(\d+)$/.exec(request.header("range") ?? "");
+   *       if (range === null) return void response.sendFile(file);
+   *       const [offset, last] = [Number(range[1]), Math.min(Number(range[2]), file.size - 1)];
+   *       if (offset > last) return void response.status(416).send();
+   *       response.status(206).header("Content-Range", `bytes ${offset}-${last}/${file.size}`);
+   *       response.sendFile(file, { offset, length: last - offset + 1 });
+   *     },
+   *   }),
+   * });
+   * const answer = await fetch(`http://127.0.0.1:${listener.port}/`, { headers: { range: "bytes=0-9" } });
+   * console.log(answer.status, (await answer.text()).length); // 206 10
+   * ```
+   */
+  sendFile(file: SendableFile, options?: SendFileOptions): WriteResult;
   /** Sends a value as JSON, as `application/json` unless a `Content-Type` is set. Throws as `send` does. */
   json(value: unknown): WriteResult;
   /**

@@ -195,9 +195,8 @@ export class Sender {
    */
   sendFile(target: SendTarget, part: FilePart): FileSend {
     const { length } = part;
-    const { highWaterMark, bufferLimit } = target.config;
     if (length === 0) return this.settled("sent", part);
-    const weight = Math.min(length, highWaterMark + 1, Math.max(bufferLimit, 1));
+    const weight = this.weightOf(target, length);
     const result = this.#admit(target, weight, 0, "sendFile");
     if (result === "refused") return this.settled(result, part, this.#refusal(target, "sendFile", weight));
     const outbox = target.needOutbox();
@@ -211,6 +210,11 @@ export class Sender {
       if (this.nothingComes(target)) target.waitForPoll();
     }
     return queued;
+  }
+
+  /** What this number of bytes of a file counts as in the buffer. */
+  weightOf({ config }: SendTarget, length: number): number {
+    return Math.min(length, config.highWaterMark + 1, Math.max(config.bufferLimit, 1));
   }
 
   /** The send of a file that has ended before it began. */
