@@ -592,6 +592,55 @@ describe("a streamed answer", () => {
     expect(most).toBeLessThan(1_000_000);
   });
 
+  it("finds room although earlier and later answers fill the buffer", async () => {
+    const given: string[] = [];
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => open = resolve);
+    const piece = "p".repeat(5_000);
+    await using server = new TestServer({
+      async request(request, response) {
+        given.push(request.path);
+        if (request.path === "/whole") return void response.send("w".repeat(40_000));
+        if (request.path === "/first") await gate;
+        const stream = response.stream();
+        for (let left = 10; left > 0 && !stream.done;) {
+          if (stream.write(piece) === "refused") await stream.drained();
+          else left -= 1;
+        }
+        stream.end();
+      },
+    }, { listen: { highWaterMark: 8_000, lowWaterMark: 1_000, bufferLimit: 20_000 } });
+    const client = await server.connect();
+    const paths = ["/first", "/second", "/whole", "/third"];
+    await client.write(paths.map((path) => get(path)).join(""));
+    await until(() => given.length === paths.length, "all requests are handled");
+    open();
+    for (const path of paths) {
+      const { body } = await client.answer();
+      expect(body === (path === "/whole" ? "w".repeat(40_000) : piece.repeat(10)), path).toBe(true);
+    }
+    client.peer.close();
+  });
+
+  it("is done once its connection is ending, and not only when that has ended", async () => {
+    let told = "";
+    await using server = new TestServer({
+      async request(request, response) {
+        const stream = response.stream();
+        stream.write("x");
+        await delay(1);
+        request.connection.end();
+        told = `${stream.write("y")} ${stream.done}`;
+        await stream.drained();
+      },
+    });
+    const client = await server.connect();
+    await client.write(get("/"));
+    await until(() => told !== "", "the handler has seen it");
+    expect(told).toBe("refused true");
+    client.peer.close();
+  });
+
   it("whose client leaves is done, and writes are refused", async () => {
     let result = "";
     let began = false;

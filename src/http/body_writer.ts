@@ -20,6 +20,8 @@ export interface BodySink {
   readonly output: AnswerBuffer;
   /** Whether this number of further bytes may be buffered now; where not, {@linkcode drained} waits. */
   hasRoom(length: number): boolean;
+  /** Whether the connection still takes bytes. */
+  readonly writes: boolean;
   /** Bytes were rendered into the output from `from` on. */
   commit(from: number): WriteResult;
   /** Sends bytes apart, in their place behind what was committed. */
@@ -87,7 +89,11 @@ export class BodyWriter implements ResponseStream {
       this.#given += length;
       return "sent";
     }
-    if (!this.#sink.hasRoom(length + chunkFrameMaxBytes)) return "refused";
+    if (!this.#sink.hasRoom(length + chunkFrameMaxBytes)) {
+      // The connection is on its way out, and no wait for room would help.
+      if (!this.#sink.writes) this.lose();
+      return "refused";
+    }
     this.#given += length;
     return this.#put(data);
   }

@@ -119,6 +119,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   /** Its callback has not returned. */
   #inCallback = false;
   #isRetired = false;
+  /** A piece of its body found no room behind the answers before it. */
+  #waitsForTurn = false;
   /** Bytes and held files that wait for their turn. */
   #pieces: (Uint8Array | FilePart)[] = noPieces;
   /** Without those of files, which take no memory. */
@@ -174,6 +176,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.#continueSent = false;
     this.#isRetired = false;
     this.#isTakenOver = false;
+    this.#waitsForTurn = false;
     this.#pieces = noPieces;
     this.#piecesBytes = 0;
   }
@@ -730,14 +733,23 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
 
   hasRoom(length: number): boolean {
     const pipeline = this.#connection.memory as Pipeline<D> | undefined;
-    return pipeline !== undefined && pipeline.hasRoom(length);
+    if (pipeline === undefined) return false;
+    if (pipeline.head === this) return pipeline.hasRoom(length);
+    if (pipeline.hasRoomBehind(length)) return true;
+    this.#waitsForTurn = true;
+    return false;
+  }
+
+  get writes(): boolean {
+    const pipeline = this.#connection.memory as Pipeline<D> | undefined;
+    return pipeline !== undefined && pipeline.writes;
   }
 
   get clear(): boolean {
     const pipeline = this.#connection.memory as Pipeline<D> | undefined;
     if (pipeline === undefined || this.#step >= Step.answered) return true;
     if (pipeline.head === this) return pipeline.result() !== "queued";
-    return this.#piecesBytes <= this.#connection.config.highWaterMark;
+    return !this.#waitsForTurn && this.#piecesBytes <= this.#connection.config.highWaterMark;
   }
 
   get bufferedBytes(): number {

@@ -160,7 +160,12 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
 
   /** Bytes of all answers that the kernel has not taken. */
   get bufferedBytes(): number {
-    return this.connection.bufferedBytes + this.#corkedBytes + this.#queuedBytes + this.#backlogBytes;
+    return this.#leavingBytes + this.#queuedBytes;
+  }
+
+  /** Of these, the ones that wait for no earlier answer. */
+  get #leavingBytes(): number {
+    return this.connection.bufferedBytes + this.#corkedBytes + this.#backlogBytes;
   }
 
   // Answers in order.
@@ -272,19 +277,28 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
 
   // Bytes on their way out.
 
-  /** Whether this number of further bytes may be buffered. A single answer of any size may. */
+  /**
+   * Whether the oldest answer may buffer this number of further bytes; a single piece of any size may. What
+   * later answers have given does not count: it waits for this one to end.
+   */
   hasRoom(length: number): boolean {
-    if (this.bufferedBytes + length <= this.connection.config.bufferLimit) return true;
+    if (!this.writes) return false;
+    if (this.#leavingBytes + length <= this.connection.config.bufferLimit) return true;
     this.flushCork();
-    const buffered = this.bufferedBytes;
+    const buffered = this.#leavingBytes;
     if (buffered === 0 || buffered + length <= this.connection.config.bufferLimit) return true;
     this.#fallBehind();
     return false;
   }
 
+  /** Whether a later answer may buffer this number of further bytes. Where not, it waits for its turn. */
+  hasRoomBehind(length: number): boolean {
+    return this.writes && this.bufferedBytes + length <= this.connection.config.bufferLimit;
+  }
+
   /** Keeps bytes until the end of the turn. */
   cork(bytes: Uint8Array): WriteResult {
-    if (!this.#writes) return "refused";
+    if (!this.writes) return "refused";
     if (this.#corkedBytes === 0) this.loop.cork(this);
     if (this.#corked === noPieces) this.#corked = [bytes];
     else this.#corked.push(bytes);
@@ -295,7 +309,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
 
   /** What a write that has just been made answers. */
   result(): WriteResult {
-    if (!this.#writes) return "refused";
+    if (!this.writes) return "refused";
     if (this.congested) return "queued";
     return this.#corkedBytes + this.connection.bufferedBytes > this.connection.config.highWaterMark
       ? "queued"
@@ -323,7 +337,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** Sends a part of a file behind all that was written before. Where it must wait, the file is held. */
   putFile(part: FilePart): WriteResult {
     this.#flushAll();
-    if (!this.#writes) return "refused";
+    if (!this.writes) return "refused";
     const weight = this.#weightOf(part);
     if (this.#backlogBytes === 0 && !this.#mustWait(weight)) {
       this.#sendFile(part);
@@ -357,7 +371,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** Hands bytes to the connection, as many as it takes; the rest follows with `drain`. */
   deliver(bytes: RingWindow | Uint8Array): void {
     const { connection } = this;
-    if (!this.#writes || bytes.length === 0) return;
+    if (!this.writes || bytes.length === 0) return;
     const tooLong = bytes.length > connection.config.bufferLimit;
     if (this.#backlogBytes > 0 || tooLong || this.#mustWait(bytes.length)) {
       return this.#pushBack(bytes.slice(), bytes.length);
@@ -375,7 +389,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   #feedBacklog(): void {
     const { connection } = this;
     const step = Math.min(connection.config.bufferLimit, backlogStepBytes);
-    while (this.#backlogBytes > 0 && this.#writes) {
+    while (this.#backlogBytes > 0 && this.writes) {
       const first = this.#backlog[0];
       if (!(first instanceof Uint8Array)) {
         const weight = this.#weightOf(first);
@@ -419,7 +433,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     this.advance();
   }
 
-  get #writes(): boolean {
+  /** Whether the connection still takes bytes. */
+  get writes(): boolean {
     const { stateNumber } = this.connection;
     return stateNumber === State.open || stateNumber === State.readEnded;
   }
