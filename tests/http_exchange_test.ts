@@ -382,6 +382,47 @@ describe("a connection", () => {
   });
 });
 
+describe("a response whose handler answers later", () => {
+  it("belongs to no other request, although its own is lost, failed or out of time", async () => {
+    for (const way of ["lost", "failed", "late"]) {
+      const held: HttpResponse[] = [];
+      let open = () => {};
+      const gate = new Promise<void>((resolve) => open = resolve);
+      await using server = new TestServer({
+        request(request, response): void | Promise<void> {
+          if (request.path === "/later") {
+            held.push(response.later());
+            if (way === "failed") throw new Error("too bad");
+            return;
+          }
+          return gate.then(() => void response.send(request.path));
+        },
+      }, way === "late" ? { listen: { timeouts: { handler: 300 } } } : {});
+      const first = await server.connect();
+      await first.write(get("/later"));
+      await until(() => held.length === 1, "the request is handled");
+      if (way === "lost") server.connections[0].abort();
+      if (way === "failed") expect((await first.answer()).status).toBe(500);
+      if (way === "late") expect((await first.answer()).status).toBe(503);
+      if (way !== "failed") await until(() => server.reasons.length === 1, "the connection is gone");
+      const second = await server.connect();
+      await second.write(get("/mine"));
+      await until(() => server.connections.length === 2, "the second connection is open");
+      await until(() => httpStateOf(server.connections[1]).requestsInWork === 1, "its request is handled");
+      expect(held[0].done).toBe(true);
+      try {
+        expect(held[0].send("of another")).toBe("refused");
+      } catch (error) {
+        expect([way, (error as { code: string }).code]).toEqual(["failed", "ERR_STATE"]);
+      }
+      open();
+      if (way !== "late") expect((await second.answer()).body).toBe("/mine");
+      first.peer.close();
+      second.peer.close();
+    }
+  });
+});
+
 describe("pipelining", () => {
   it("keeps the order of answers, whatever order they are given in", async () => {
     const draws = new Random(7);

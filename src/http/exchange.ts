@@ -119,6 +119,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   /** Its callback has not returned. */
   #inCallback = false;
   #isRetired = false;
+  /** Its handler may still hold it to answer later, although it is over: it never serves again. */
+  #isKept = false;
   /** A piece of its body found no room behind the answers before it. */
   #waitsForTurn = false;
   /** Bytes and held files that wait for their turn. */
@@ -185,7 +187,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
 
   /** The callback gave no promise, and the exchange is over with it: it may serve again. */
   get isOver(): boolean {
-    return this.#step === Step.over && !this.#running && !this.#inPipeline;
+    return this.#step === Step.over && !this.#running && !this.#inPipeline && !this.#isKept;
   }
 
   /** Its whole answer is given. */
@@ -231,6 +233,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     // A body that did not come as it should is the client's failure.
     const bodyStatus = this.request.reader?.statusOf(thrown) ?? 0;
     if (bodyStatus === 0) this.#owner.report(connection, thrown);
+    this.#isKept = this.#isLater;
     if (this.#step === Step.streaming) {
       this.bodyWriter?.lose();
       return connection.cut("error", thrown instanceof Error ? thrown : undefined);
@@ -281,6 +284,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.statusCode = status;
     this.last = true;
     this.#isTakenOver = true;
+    this.#isKept = this.#isLater;
     this.#unusual = true;
     this.send();
     this.request.left();
@@ -290,6 +294,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   lose(): void {
     if (this.#step >= Step.answered) return;
     this.#step = Step.lost;
+    this.#isKept = this.#isLater || !this.#running;
     this.#dropPieces();
     this.bodyWriter?.lose();
     this.request.left();
@@ -301,7 +306,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.#isRetired = true;
     this.#unusual = true;
     this.request.reader?.abandon();
-    this.#owner.spare(this);
+    if (!this.#isKept) this.#owner.spare(this);
   }
 
   // The application's side.
