@@ -42,6 +42,17 @@ describe("write", () => {
     peer.close();
   });
 
+  it("is followed by a drain when it is refused, although all before it were sent", async () => {
+    await using server = new TestServer({}, { bufferLimit: 50_000 });
+    const { peer, log } = await server.connectPeer();
+    expect(log.connection.write(new Uint8Array(45_000))).toBe("sent");
+    expect(log.connection.write(new Uint8Array(10_000))).toBe("refused");
+    await until(() => log.drains === 1, "the drain");
+    expect(log.connection.write(new Uint8Array(10_000))).toBe("sent");
+    expect((await readExactly(peer, 55_000)).length).toBe(55_000);
+    peer.close();
+  });
+
   it("gathers the writes of a turn into few system calls", async () => {
     await using loop = createLoop();
     await using server = new TestServer({}, { loop });

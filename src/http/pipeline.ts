@@ -339,7 +339,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     this.#flushAll();
     if (!this.writes) return "refused";
     const weight = this.#weightOf(part);
-    if (this.#backlogBytes === 0 && !this.#mustWait(weight)) {
+    if (this.#backlogBytes === 0 && !connection.mustWait(weight)) {
       this.#sendFile(part);
     } else {
       part.file.hold();
@@ -373,7 +373,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     const { connection } = this;
     if (!this.writes || bytes.length === 0) return;
     const tooLong = bytes.length > connection.config.bufferLimit;
-    if (this.#backlogBytes > 0 || tooLong || this.#mustWait(bytes.length)) {
+    if (this.#backlogBytes > 0 || tooLong || connection.mustWait(bytes.length)) {
       return this.#pushBack(bytes.slice(), bytes.length);
     }
     if (connection.write(bytes) !== "sent") this.congested = true;
@@ -393,7 +393,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
       const first = this.#backlog[0];
       if (!(first instanceof Uint8Array)) {
         const weight = this.#weightOf(first);
-        if (this.#mustWait(weight)) break;
+        if (connection.mustWait(weight)) break;
         this.#sendFile(first);
         first.file.release();
         this.#backlogBytes -= weight;
@@ -401,7 +401,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
         continue;
       }
       const piece = first.length <= step ? first : first.subarray(0, step);
-      if (this.#mustWait(piece.length)) break;
+      if (connection.mustWait(piece.length)) break;
       connection.write(piece);
       this.#backlogBytes -= piece.length;
       if (piece === first) this.#backlog.shift();
@@ -413,16 +413,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** The client is behind, although the connection itself may not say so. */
   #fallBehind(): void {
     this.congested = true;
-    this.#mustWait(this.connection.config.bufferLimit);
-  }
-
-  /** Whether these bytes must wait for `drain`, which then comes. */
-  #mustWait(length: number): boolean {
-    const { connection } = this;
-    if (!connection.mustWait(length)) return false;
-    // What is buffered may be so little that no completion reports it.
-    connection.waitForPoll();
-    return true;
+    this.connection.mustWait(this.connection.config.bufferLimit);
   }
 
   /** The client takes bytes again. */

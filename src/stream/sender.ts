@@ -384,8 +384,14 @@ export class Sender {
   mustWait(target: SendTarget, length: number): boolean {
     const buffered = this.bufferedBytes(target);
     if (buffered === 0 || buffered + length <= target.config.bufferLimit) return false;
-    this.#oweDrain(target);
+    this.#oweLateDrain(target);
     return true;
+  }
+
+  /** As {@linkcode Sender.#oweDrain}, where no send is submitted whose completion brings the drain. */
+  #oweLateDrain(target: SendTarget): void {
+    this.#oweDrain(target);
+    if (this.nothingComes(target)) target.waitForPoll();
   }
 
   /**
@@ -398,7 +404,7 @@ export class Sender {
     engine.writesRefused += 1;
     // With nothing buffered no drain would ever come, and none is needed: the bytes are too many at once.
     const waits = this.bufferedBytes(target) > 0;
-    if (waits) this.#oweDrain(target);
+    if (waits) this.#oweLateDrain(target);
     const heeded = heedsDrain(config.handlers);
     // A `drain` handler is expected to write them again; until it is called these bytes count as lost.
     if (waits || !heeded) target.refused(length);
