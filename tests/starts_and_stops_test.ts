@@ -33,11 +33,14 @@ describe("servers started and stopped", () => {
       const told = [...output.matchAll(/descriptors (\d+) threads (\d+) bytes (\d+)/g)];
       const figures = told.map((match) => match.slice(1).map(Number));
       expect(figures).toHaveLength(4);
-      const [first, middle, , last] = figures;
+      const [first, second, third, last] = figures;
       // Windows tells neither: both are 0 there.
       expect(last[0] - first[0]).toBeLessThanOrEqual(1);
       expect(last[1] - first[1]).toBeLessThanOrEqual(2);
-      expect(last[2] - middle[2]).toBeLessThan(BYTES_OF_CHANCE + rounds / 2 * BYTES_PER_SERVER);
+      // When the runtime collects its garbage is chance, so each half counts with its lower figure.
+      const before = Math.min(first[2], second[2]);
+      const after = Math.min(third[2], last[2]);
+      expect(after - before).toBeLessThan(BYTES_OF_CHANCE + rounds / 2 * BYTES_PER_SERVER);
     });
   }
 });
