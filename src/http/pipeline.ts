@@ -339,7 +339,7 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     this.#flushAll();
     if (!this.writes) return "refused";
     const weight = this.#weightOf(part);
-    if (this.#backlogBytes === 0 && !connection.mustWait(weight)) {
+    if (this.#backlogBytes === 0 && !this.connection.mustWait(weight)) {
       this.#sendFile(part);
     } else {
       part.file.hold();
