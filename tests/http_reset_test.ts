@@ -1,6 +1,6 @@
 /**
- * The client of HTTP leaves, by its end (FIN) or a reset, in each phase of a request: the server goes on, those
- * who wait learn of it by the documented codes, and nothing is left of the connection.
+ * The client of HTTP leaves, by its end (FIN) or a reset, in each phase of a request: the server goes on,
+ * those who wait learn of it by the documented codes, and nothing is left of the connection.
  */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
