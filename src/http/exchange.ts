@@ -7,6 +7,7 @@
 import { OptionError } from "../base/errors.ts";
 import { follow } from "../base/handlers.ts";
 import { httpGatheredBodyMaxBytes } from "../base/limits.ts";
+import { isError, stackOf, textOf } from "../base/thrown.ts";
 import { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 import {
@@ -236,14 +237,14 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     this.#isKept = this.#isLater;
     if (this.#step === Step.streaming) {
       this.bodyWriter?.lose();
-      return connection.cut("error", thrown instanceof Error ? thrown : undefined);
+      return connection.cut("error", isError(thrown) ? thrown : undefined);
     }
     if (this.#step > Step.waiting) return;
     this.fields.clear();
     this.reason = undefined;
     this.statusCode = bodyStatus === 0 ? 500 : bodyStatus;
-    const isShown = connection.config.loop.development && bodyStatus === 0 && thrown instanceof Error;
-    const text = isShown ? thrown.stack ?? String(thrown) : reasonOf(this.statusCode);
+    const isShown = connection.config.loop.development && bodyStatus === 0 && isError(thrown);
+    const text = isShown ? stackOf(thrown) ?? textOf(thrown) : reasonOf(this.statusCode);
     this.send(`${text}\n`);
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { clientFetchRedirectsMax } from "../../base/limits.ts";
+import { messageOf } from "../../base/thrown.ts";
 import type { Answer } from "./response.ts";
 import type { ClientRequest, RequestBody } from "./types.ts";
 
@@ -95,5 +96,5 @@ function responseOf(answer: Answer, errorOf: (error: unknown) => unknown): Respo
 
 /** As `fetch` has it: a TypeError, with what happened as its cause. */
 function networkError(cause: unknown): TypeError {
-  return new TypeError(`fetch failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new TypeError(`fetch failed: ${messageOf(cause)}`, { cause });
 }
