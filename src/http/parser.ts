@@ -252,16 +252,6 @@ export class HeadRecord {
 /**
  * The parser of one loop. What a call answered is read from it until the next call: `outcome`, `count`,
  * `consumed`, and the records or spans.
- *
- * @example
- * ```ts ignore
- * const outcome = parser.parse(position, length, limits);
- * let word = parser.firstRecord;
- * for (let left = parser.count; left > 0; left--) {
- *   head.pointTo(word, parser.ring);
- *   word += head.recordWords;
- * }
- * ```
  */
 export class Http1Parser {
   /** Parameters, then records. */
