@@ -10,7 +10,7 @@ import { fieldIds, HeadRecord, Http1Parser } from "../src/http/parser.ts";
 import { bytesOf, Feed, type Message, type Refused } from "./http1/feed.ts";
 import { type Reading, type Vector, vectorLimits, VECTORS } from "./http1/vectors.ts";
 
-/** Cuts of a long message: beside its ends, one in so many bytes. */
+/** Cuts of a long message: beside its ends, one byte in every 97. */
 const CUT_ALL_BYTES_MAX = 300;
 const CUT_STEP = 97;
 

@@ -413,7 +413,7 @@ describe("an abort", () => {
     expect(it.client.stats()).toMatchObject({ active: 0, failures: 2 });
   });
 
-  it("ends the reading of the body, whoever reads", async () => {
+  it("ends the reading of the body by each kind of reader", async () => {
     await using it = clientOf("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
     const readers: ((answer: Awaited<ReturnType<typeof it.client.request>>) => Promise<unknown>)[] = [
       (answer) => answer.bytes(),
