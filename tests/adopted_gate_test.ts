@@ -1,7 +1,7 @@
 /** Connections accepted by one loop and adopted by another pass the same gate. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
 import { SharedAddressTable } from "../src/server/address_limits/table.ts";

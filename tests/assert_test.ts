@@ -6,6 +6,8 @@ import { HEADER_SEGMENTS_HELD } from "../src/base/layout.ts";
 import { Segments } from "../src/memory/segments.ts";
 import { Child } from "./helpers/process.ts";
 import { executablePath, pathOf } from "./helpers/runtime.ts";
+import { readSources } from "./house/files.ts";
+import { importsOf } from "./house/direction.ts";
 
 const SCRIPT = pathOf("./children/assertions.ts", import.meta.url);
 
@@ -75,5 +77,15 @@ describe("the invariants of the segments", () => {
     ring.invariants();
     ring.releaseAt(position, 8);
     expect(() => ring.invariants()).toThrow("small writes");
+  });
+});
+
+describe("the assertions of the tests", () => {
+  it("are on before the library is loaded, whichever file comes first", async () => {
+    const late = [...await readSources(["tests"], /_test\.ts$/)].filter(([path, text]) => {
+      const [first] = importsOf(path, text);
+      return first !== undefined && !first.startsWith("@std/");
+    });
+    expect(late.map(([path]) => path)).toEqual([]);
   });
 });

@@ -2,9 +2,9 @@
  * The whole stack over a kernel in memory: the library built with the fake backend cuts, delays, reorders and
  * breaks by seed. Odd seeds do what a healthy network may do, even ones let connections fail as well.
  */
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { connect, type Connection, listen, type ListenOptions } from "../src/mod.ts";
 import { StreamHash } from "./helpers/hash.ts";
 import { Random } from "./helpers/random.ts";

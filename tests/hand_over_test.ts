@@ -1,7 +1,7 @@
 /** One loop accepts, another one serves: descriptors on their way, and none of them lost. */
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";
 import { connect, type Connection } from "../src/mod.ts";

@@ -1,7 +1,7 @@
 /** Connecting to a name with several addresses: the order, the delays, the winner, the losers, the error. */
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { Status } from "../src/base/layout.ts";
 import { connectWith } from "../src/connect/connect.ts";
 import { interleave } from "../src/connect/race.ts";

@@ -2,10 +2,10 @@
  * The native parser of HTTP/1.1 through the boundary: every vector whole, cut in two anywhere, a byte at a
  * time, and pipelined. Its unit tests and a fuzzer against a plain second parser are in `zig/src`.
  */
-import { HTTP1_REFUSALS, Http1Outcome, Http1Refusal } from "../ffi/layout.gen.ts";
-import { type NativeLoop, openNative } from "../ffi/mod.ts";
 import { expect } from "@std/expect";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { HTTP1_REFUSALS, Http1Outcome, Http1Refusal } from "../ffi/layout.gen.ts";
+import { type NativeLoop, openNative } from "../ffi/mod.ts";
 import { fieldIds, HeadRecord, Http1Parser } from "../src/http/parser.ts";
 import { bytesOf, Feed, type Message, type Refused } from "./http1/feed.ts";
 import { type Reading, type Vector, vectorLimits, VECTORS } from "./http1/vectors.ts";

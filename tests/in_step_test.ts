@@ -1,9 +1,9 @@
 /**
  * Workers that are started together serve together, and a server's call to itself waits until it is accepted.
  */
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { Log } from "../src/server/log/log.ts";
 import { resolveServerOptions, type ServerOptions } from "../src/server/options/mod.ts";
 import type { ToWorker } from "../src/worker/worker_port.ts";

@@ -1,8 +1,8 @@
 /** Listening on sockets that listen already: by descriptor, and by the protocol of systemd. */
-import { descriptorOf } from "../src/listen/listener.ts";
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { descriptorOf } from "../src/listen/listener.ts";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { Statistic } from "../src/base/layout.ts";
 import { findInherited, readInherited } from "../src/base/inherited_sockets.ts";
 import { processId } from "../src/loop/native.ts";

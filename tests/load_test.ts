@@ -1,7 +1,7 @@
 /** How busy a loop is, its clock, and its numbers seen from outside. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { LoadMeter } from "../src/loop/load.ts";
 import { RemoteStatistics } from "../src/loop/remote_statistics.ts";
 import { TestServer } from "./helpers/log.ts";

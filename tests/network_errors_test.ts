@@ -1,7 +1,7 @@
 /** What failures of the network are called, over the kernel in memory and by a real kernel. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { Status } from "../src/base/layout.ts";
 import {
   AccessDeniedError,

@@ -2,9 +2,9 @@
  * Whatever a callback throws, rejects with or returns, and wherever it does: it costs at most the connection
  * it is about, and the loop goes on.
  */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import {
   type CloseReason,
   connect,

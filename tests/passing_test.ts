@@ -1,8 +1,8 @@
 /** Sockets given to another process: connections on both systems, listeners on Linux, under load. */
-import { descriptorOf } from "../src/listen/listener.ts";
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { descriptorOf } from "../src/listen/listener.ts";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import {
   dialMeeting,

@@ -1,7 +1,7 @@
 /** Times of one destination of a pool, beside those of the pool. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { OptionError, TimeoutError } from "../src/mod.ts";
 import { createPool, type PoolTarget } from "../src/pool.ts";
 import { fakeLibrary, ignoreFake } from "./helpers/fake.ts";

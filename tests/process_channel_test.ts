@@ -1,7 +1,7 @@
 /** What the processes of a server say to each other: messages in every cut, tokens, sockets. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { connect, type RingportError } from "../src/mod.ts";
 import type { HandedOver } from "../src/server/hand_over.ts";
 import { greetingTimeoutMilliseconds, unidentifiedChannelsMax } from "../src/base/limits.ts";

@@ -2,9 +2,9 @@
  * The table of addresses under several processes at once, in memory of the system: no count is lost, no limit
  * overrun, and a process that is killed wherever it stands takes nothing with it.
  */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { type RingportError } from "../src/mod.ts";
 import { createSharedMemory, type Lane, openSharedMemory } from "../src/loop/native.ts";
 import { SharedAddressTable } from "../src/server/address_limits/table.ts";

@@ -1,7 +1,7 @@
 /** Where a server and its successor meet when the path is a file, as it is on Windows. */
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { type Connection, listen } from "../src/mod.ts";
 import { host } from "../src/host/mod.ts";
 import type { ProcessChannel } from "../src/worker/process/channel.ts";

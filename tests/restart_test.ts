@@ -1,7 +1,7 @@
 /** Zero-downtime restart: taking the place of a server that runs, and sockets from a service manager. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { processId } from "../src/loop/native.ts";
 import { connect } from "../src/mod.ts";
 import { resolveServerOptions } from "../src/server/options/mod.ts";

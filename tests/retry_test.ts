@@ -1,7 +1,7 @@
 /** `connect` with `retry`: what is retried, after which delays, what ends it, and what the error tells. */
-import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop, type EventLoop } from "../src/loop/event_loop.ts";
 import { connectWith } from "../src/connect/connect.ts";
 import { retries, retryDelay } from "../src/connect/retry.ts";
 import {

@@ -1,7 +1,7 @@
 /** A loop is taken away from a thread that does not come back. */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import type { ShareableLoop } from "../ffi/mod.ts";
 import { listenRaw } from "../src/listen/bound_source.ts";
 import { listenHanded } from "../src/listen/listener.ts";

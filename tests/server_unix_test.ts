@@ -1,7 +1,7 @@
 /** A server at the path of a Unix socket, and on an inherited one: the defaults of all other options fit. */
-import { descriptorOf } from "../src/listen/listener.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { descriptorOf } from "../src/listen/listener.ts";
 import { processId } from "../src/loop/native.ts";
 import { listen, type RingportError } from "../src/mod.ts";
 import { CommandServer } from "./helpers/commands.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
 import { expect } from "@std/expect";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { connect, listen, type Window } from "../src/mod.ts";
 import { listenPeer } from "./helpers/peer.ts";
 import { system } from "./helpers/runtime.ts";

@@ -2,9 +2,9 @@
  * Other users of the machine: they must neither reach what the processes of a server give each other, nor
  * hold up a server or its successor. Silent connections of the server's own user are bounded as well.
  */
-import { createEventLoop } from "../src/loop/event_loop.ts";
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
+import { createEventLoop } from "../src/loop/event_loop.ts";
 import { host } from "../src/host/mod.ts";
 import { Server } from "../src/mod.ts";
 import { listenForChannels, reportToServer } from "../src/worker/process/channel_listener.ts";
