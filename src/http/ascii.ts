@@ -39,27 +39,33 @@ export function putNumber(bytes: Uint8Array, at: number, value: number): number 
 }
 
 const { fromCharCode } = String;
-/** Characters made by one call. */
-const batch = 8;
+/** Up to here a text is made of its characters by one call; a decoder has a fixed cost. */
+const characterCallMax = 32;
+/** Memory for the characters of such a call, an array for each length. */
+const characters = Array.from(
+  { length: characterCallMax + 1 },
+  (_, length) => new Array<number>(length).fill(0),
+);
+const utf8 = new TextDecoder();
 
 /** Bytes as text, each one a character: latin1, of which ASCII is a part. */
 export function textAt(bytes: Uint8Array, start: number, length: number): string {
+  if (length > characterCallMax) return decodedAt(bytes, start, length);
+  const codes = characters[length];
+  for (let index = 0; index < length; index++) codes[index] = bytes[start + index];
+  return fromCharCode.apply(null, codes);
+}
+
+function decodedAt(bytes: Uint8Array, start: number, length: number): string {
   const end = start + length;
+  let all = 0;
+  for (let at = start; at < end; at++) all |= bytes[at];
+  // The runtimes decode ASCII fastest as UTF-8, and "latin1" of the standard is windows-1252.
+  if (all <= 0x7f) return utf8.decode(bytes.subarray(start, end));
   let text = "";
-  let at = start;
-  for (; at + batch <= end; at += batch) {
-    text += fromCharCode(
-      bytes[at],
-      bytes[at + 1],
-      bytes[at + 2],
-      bytes[at + 3],
-      bytes[at + 4],
-      bytes[at + 5],
-      bytes[at + 6],
-      bytes[at + 7],
-    );
+  for (let at = start; at < end; at += characterCallMax) {
+    text += textAt(bytes, at, Math.min(characterCallMax, end - at));
   }
-  for (; at < end; at++) text += fromCharCode(bytes[at]);
   return text;
 }
 
