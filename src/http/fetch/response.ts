@@ -5,6 +5,7 @@
  * @module
  */
 import { Body, extractBody, type SimpleBody, textType } from "./body.ts";
+import { addBodyMembers, type BodyMembers } from "./body_members.ts";
 import { reasonPhrase, unsignedShort, wantArguments } from "./convert.ts";
 import { freeze, LightHeaders } from "./headers.ts";
 import { inspectSymbol, RuntimeResponse, standIn } from "./runtime.ts";
@@ -28,6 +29,9 @@ export interface ResponseParts {
 export let isLightResponse: (value: object) => value is LightResponse;
 /** The parts of one of ours, and marks a simple body as used; throws a TypeError if it was used. */
 export let takeParts: (response: LightResponse) => ResponseParts;
+
+/** `Response`. */
+export interface LightResponse extends BodyMembers {}
 
 /** `Response`. */
 export class LightResponse implements Response {
@@ -139,45 +143,6 @@ export class LightResponse implements Response {
     return this.#headers as unknown as Headers;
   }
 
-  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    return this.#bodyObject()?.stream ?? null;
-  }
-
-  get bodyUsed(): boolean {
-    const body = this.#body;
-    return this.#isSent || (body instanceof Body && body.isUsed);
-  }
-
-  async text(): Promise<string> {
-    return await this.#bodyObject()?.text() ?? "";
-  }
-
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
-  }
-
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return await this.#bodyObject()?.bytes() ?? new Uint8Array();
-  }
-
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return await this.#bodyObject()?.arrayBuffer() ?? new ArrayBuffer();
-  }
-
-  async blob(): Promise<Blob> {
-    const type = this.headers.get("content-type");
-    return await (this.#bodyObject() ?? Body.ofSimple("")).blob(type);
-  }
-
-  async formData(): Promise<FormData> {
-    const type = this.headers.get("content-type");
-    return await (this.#bodyObject() ?? Body.ofSimple("")).formData(type);
-  }
-
-  textStream(): ReadableStream<string> {
-    return (this.#bodyObject() ?? Body.ofSimple("")).textStream();
-  }
-
   clone(): Response {
     const copy = new LightResponse();
     const body = this.#body;
@@ -235,6 +200,7 @@ export class LightResponse implements Response {
   }
 
   static {
+    addBodyMembers<LightResponse>(this.prototype, (response) => response.#bodyObject());
     standIn(this, RuntimeResponse, "Response");
   }
 }
