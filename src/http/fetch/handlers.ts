@@ -14,8 +14,8 @@ import type { HttpOptions, HttpRequest, HttpResponse } from "../types.ts";
 import { answer, isResponse } from "./answer.ts";
 import { type Forwarded, readForwarded } from "./forwarded.ts";
 import { completeInfo, isUpgraded, RequestInfo } from "./info.ts";
-import { originOf } from "./origin.ts";
-import { keepRequest, type LightRequest, type OriginOf, receivedRequest } from "./request.ts";
+import { keepRequest, type LightRequest, receivedRequest } from "./request.ts";
+import { type OriginOf, originOf } from "./request_url.ts";
 import type { FetchHandler, FetchOptions } from "./types.ts";
 
 /** The options of fetch-style handlers, with the groups of `http`. */

@@ -4,29 +4,18 @@
  *
  * @module
  */
-import type { RequestHead } from "../head.ts";
-import { HeadWord } from "../records.ts";
 import { Body, type ReceivedBody } from "./body.ts";
-import { type FieldSource, keepFields, LightHeaders, readFrom, receivedHeaders } from "./headers.ts";
+import { addBodyMembers, type BodyMembers } from "./body_members.ts";
+import { keepFields, LightHeaders, readFrom, receivedHeaders } from "./headers.ts";
+import { type HeadSource, KeptHead } from "./kept_head.ts";
+import { type OriginOf, urlOf } from "./request_url.ts";
 import { inspectSymbol, RuntimeHeaders, RuntimeRequest, standIn } from "./runtime.ts";
-
-/** What a request's URL and fields are made of. */
-interface HeadSource extends FieldSource {
-  readonly method: string;
-  readonly target: string;
-  readonly host: string;
-}
 
 /** The part of the fast door's request that a `Request` is made of. */
 export interface ReceivedRequest extends HeadSource, ReceivedBody {
   readonly hasBody: boolean;
   readonly signal: AbortSignal;
-  /** Where the head lies, so that it can be kept in one copy. */
-  readonly headRecord?: RequestHead;
 }
-
-/** Says scheme and host of a request's URL. */
-export type OriginOf = (head: { readonly host: string }) => string;
 
 /** A request out of a received one. */
 export let receivedRequest: (received: ReceivedRequest, originOf: OriginOf) => LightRequest;
@@ -37,11 +26,11 @@ export let isLightRequest: (value: object) => value is LightRequest;
 /** The same request as one of the runtime's; its body moves there. */
 export let toRuntimeRequest: (request: LightRequest) => Request;
 
-/** A target that is its own path and query in a URL: nothing to encode, no dots to resolve. */
-const PLAIN_TARGET = /^\/(?:[\w\-~!$&()*+,;=:@?]|\/(?!\.)|(?<!\/)\.|%(?!2[eE]))*$/;
-
 /** Has the values of all members that mean nothing on a server. */
 const usual = new RuntimeRequest("http://localhost/");
+
+/** `Request`, as a server receives it. */
+export interface LightRequest extends BodyMembers {}
 
 /** `Request`, as a server receives it. */
 export class LightRequest implements Request {
@@ -122,14 +111,6 @@ export class LightRequest implements Request {
     return this.#signal ??= this.#received?.signal ?? new AbortController().signal;
   }
 
-  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    return this.#bodyObject()?.stream ?? null;
-  }
-
-  get bodyUsed(): boolean {
-    return this.#bodyObject()?.isUsed ?? false;
-  }
-
   get destination(): RequestDestination {
     return usual.destination;
   }
@@ -179,36 +160,6 @@ export class LightRequest implements Request {
     return "half";
   }
 
-  async text(): Promise<string> {
-    return await this.#bodyObject()?.text() ?? "";
-  }
-
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
-  }
-
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return await this.#bodyObject()?.bytes() ?? new Uint8Array();
-  }
-
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return await this.#bodyObject()?.arrayBuffer() ?? new ArrayBuffer();
-  }
-
-  async blob(): Promise<Blob> {
-    const type = this.headers.get("content-type");
-    return await (this.#bodyObject() ?? Body.ofSimple("")).blob(type);
-  }
-
-  async formData(): Promise<FormData> {
-    const type = this.headers.get("content-type");
-    return await (this.#bodyObject() ?? Body.ofSimple("")).formData(type);
-  }
-
-  textStream(): ReadableStream<string> {
-    return (this.#bodyObject() ?? Body.ofSimple("")).textStream();
-  }
-
   clone(): Request {
     const body = this.#bodyObject()?.clone() ?? null;
     const copy = new LightRequest();
@@ -226,62 +177,9 @@ export class LightRequest implements Request {
   }
 
   static {
+    addBodyMembers<LightRequest>(this.prototype, (request) => request.#bodyObject());
     standIn(this, RuntimeRequest, "Request");
     // `new request.constructor(url)` makes one of the runtime's: ours are made by the server alone.
     Object.defineProperty(this.prototype, "constructor", { value: RuntimeRequest, enumerable: false });
   }
-}
-
-const latin1 = new TextDecoder("latin1");
-const carriageReturn = 0x0d;
-
-/** A head that was copied when its request ended; hardly ever looked at. */
-class KeptHead implements HeadSource {
-  readonly #bytes: Uint8Array;
-
-  constructor({ bytes, start, words, at }: RequestHead) {
-    this.#bytes = bytes.slice(start, start + words[at + HeadWord.bytes]);
-  }
-
-  header(name: string): string | undefined {
-    const fields = receivedHeaders(this);
-    keepFields(fields);
-    return fields.get(name) ?? undefined;
-  }
-
-  get method(): string {
-    return this.#startLine[0];
-  }
-
-  get target(): string {
-    return this.#startLine[1];
-  }
-
-  get host(): string {
-    return this.header("host") ?? "";
-  }
-
-  get #startLine(): string[] {
-    const end = this.#bytes.indexOf(carriageReturn);
-    return latin1.decode(this.#bytes.subarray(0, end)).split(" ");
-  }
-
-  *headers(): IterableIterator<[name: string, value: string]> {
-    for (const line of latin1.decode(this.#bytes).split("\r\n").slice(1)) {
-      const colon = line.indexOf(":");
-      if (colon > 0) {
-        yield [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "")];
-      }
-    }
-  }
-}
-
-/** The URL of a received request, in the form the URL standard gives it. */
-function urlOf(head: HeadSource, originOf: OriginOf): string {
-  const { target } = head;
-  const origin = originOf(head);
-  if (PLAIN_TARGET.test(target)) return origin + target;
-  // The form "*" has no path. A target with two slashes in front must not be taken for a host.
-  if (target.startsWith("/")) return new URL(origin + target).href;
-  return target.includes("://") ? new URL(target).href : `${origin}/`;
 }
