@@ -5,7 +5,7 @@ import { httpStateOf, prepare } from "../src/http.ts";
 import { httpProtocol } from "../src/http/pipeline.ts";
 import type { Connection } from "../src/mod.ts";
 import type { HttpHandlers, HttpRequest, HttpResponse } from "../src/http.ts";
-import { TestServer } from "./helpers/http.ts";
+import { type Client, received, TestServer } from "./helpers/http.ts";
 import { Random } from "./helpers/random.ts";
 import { delay, until } from "./helpers/wait.ts";
 
@@ -613,5 +613,48 @@ describe("what is no request", () => {
       expect(await client.rest()).toBe("");
       client.peer.close();
     }
+  });
+
+  it("is a ninth empty line, however the lines come and whatever they follow", async () => {
+    await using server = new TestServer(answerPath);
+    const lines = async (client: Client, pieces: string[]) => {
+      for (const piece of pieces) {
+        const before = server.loop.stats().bytesReceived;
+        await client.write(piece);
+        await received(server, before + piece.length);
+      }
+    };
+    const whole: string[] = Array(8).fill("\r\n");
+    const halves = whole.flatMap(() => ["\r", "\n"]);
+    const crossed = ["\r", ...Array(7).fill("\n\r"), "\n"];
+    for (const pieces of [[whole.join("")], whole, halves, crossed]) {
+      const client = await server.connect();
+      // A request and its body begin the count again.
+      await lines(client, pieces);
+      await client.write(get("/a", "Content-Length: 2\r\n") + "ab");
+      expect((await client.answer()).body).toBe("/a");
+      await lines(client, pieces);
+      await client.write(get("/b") + get("/c"));
+      expect((await client.answer()).body).toBe("/b");
+      expect((await client.answer()).body).toBe("/c");
+      await lines(client, pieces);
+      expect(httpStateOf(server.connections.at(-1)!).phase).toBe("idle");
+      await client.write("\r\n");
+      expect((await client.answer()).status).toBe(400);
+      expect(await client.rest()).toBe("");
+      client.peer.close();
+    }
+    // Not those of another connection of the same loop.
+    const [first, second] = [await server.connect(), await server.connect()];
+    await lines(first, whole);
+    await lines(second, whole);
+    await second.write(get("/d"));
+    expect((await second.answer()).body).toBe("/d");
+    await first.write(get("/e"));
+    expect((await first.answer()).body).toBe("/e");
+    const { memory } = server.connections.at(-2) as unknown as { memory: unknown };
+    expect(memory).toBe(undefined);
+    first.peer.close();
+    second.peer.close();
   });
 });

@@ -38,6 +38,7 @@ import {
   HTTP1_PARAMETERS_CHUNK_LEFT_LOW,
   HTTP1_PARAMETERS_CHUNK_PHASE,
   HTTP1_PARAMETERS_CONSUMED,
+  HTTP1_PARAMETERS_EMPTY_LINES,
   HTTP1_PARAMETERS_FIELDS_MAX,
   HTTP1_PARAMETERS_HEAD_BYTES_MAX,
   HTTP1_PARAMETERS_HEADS_MAX,
@@ -352,6 +353,15 @@ export class Http1Parser {
   /** Records of one call at most from now on; 0, as at the beginning, for any number. */
   set headsMax(heads: number) {
     this.words[HTTP1_PARAMETERS_HEADS_MAX] = heads;
+  }
+
+  /** Empty lines behind the last head, for the next call: of requests, a call counts on from this number. */
+  get emptyLines(): number {
+    return this.words[HTTP1_PARAMETERS_EMPTY_LINES];
+  }
+
+  set emptyLines(lines: number) {
+    this.words[HTTP1_PARAMETERS_EMPTY_LINES] = lines;
   }
 
   /** How the last call ended. */

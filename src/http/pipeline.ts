@@ -88,6 +88,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   readonly loop: ServingLoop;
   /** The beginning of a head whose end has not come. */
   pending: PendingHead | undefined = undefined;
+  /** Empty lines since the last request. */
+  emptyLines = 0;
   /** The body that comes in now, or waits to be read. */
   body: BodyReader | undefined = undefined;
   /** The client reads too slowly: no further request is handled until `drain`. */
@@ -269,7 +271,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
   /** Gives itself up when there is nothing to remember. */
   rest(): void {
     const remembers = this.congested || this.deaf || this.upgrading || this.draining || this.requests > 0 ||
-      this.#endOwed || this.#corkedBytes > 0 || this.#backlogBytes > 0 || this.#queuedBytes > 0;
+      this.emptyLines > 0 || this.#endOwed || this.#corkedBytes > 0 || this.#backlogBytes > 0 ||
+      this.#queuedBytes > 0;
     if (remembers || this.#head !== undefined || this.#running > 0) return;
     if (this.pending !== undefined || this.body !== undefined) return;
     if (this.connection.memory === this) this.connection.memory = undefined;

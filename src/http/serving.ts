@@ -83,6 +83,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
     output.begin(core as StreamConnection);
+    loop.parser.emptyLines = 0;
     const position = core.memory === undefined ? start : this.#goOn(core, loop, window, start, end);
     if (position >= 0) this.#heads(core, loop, window, position, end);
     output.flush();
@@ -221,6 +222,7 @@ export class Serving<D> implements ExchangeOwner<D> {
       if (outcome === Outcome.incomplete) return this.#unfinished(core, loop, behind, end);
       if (position < behind) position = behind;
     }
+    if (parser.emptyLines > 0) this.pipelineOf(core).emptyLines = parser.emptyLines;
   }
 
   /** A request without a body. */
@@ -325,13 +327,24 @@ export class Serving<D> implements ExchangeOwner<D> {
       this.#stop(core, window, position, end);
       return -1;
     }
-    if (pipeline.pending === undefined || position === end) return position;
+    if (position === end) return position;
+    if (pipeline.pending === undefined) {
+      if (pipeline.emptyLines > 0) this.#takeEmptyLines(loop, pipeline);
+      return position;
+    }
     position = this.#goOnWith(core, loop, pipeline, pipeline.pending, window, position, end);
     if (position < 0) return position;
     if (core.config !== config) this.#handRest(core, window, position, end);
     else if (goesOn(core)) return position;
     else this.#stop(core, window, position, end);
     return -1;
+  }
+
+  /** The count of empty lines goes on where it was, and is remembered again only if no head follows. */
+  #takeEmptyLines({ parser }: ServingLoop, pipeline: Pipeline<D>): void {
+    parser.emptyLines = pipeline.emptyLines;
+    pipeline.emptyLines = 0;
+    pipeline.rest();
   }
 
   /** Bytes behind the beginning of a head. Returns the position behind its end and its body, or -1. */
@@ -352,6 +365,8 @@ export class Serving<D> implements ExchangeOwner<D> {
       return -1;
     }
     parser.headsMax = 1;
+    parser.emptyLines = pipeline.emptyLines;
+    pipeline.emptyLines = 0;
     const outcome = parser.parseJoined(
       pending.joinWith(ring, start, end, join),
       this.#limits,
@@ -362,12 +377,16 @@ export class Serving<D> implements ExchangeOwner<D> {
       if (outcome === Outcome.refused) {
         this.#refuse(core, loop, parser.refusal);
       } else {
+        pipeline.emptyLines = parser.emptyLines;
         pending.add(ring, start, end);
         pending.looked(parser.consumed, parser.scanned);
+        if (pending.length === 0) pipeline.dropPending();
       }
       return -1;
     }
     pipeline.dropPending();
+    // What stands behind this head is parsed again.
+    parser.emptyLines = 0;
     const { words, firstRecord: word } = parser;
     const behind = start + words[word + HeadWord.position] + words[word + HeadWord.bytes] - length;
     const flags = words[word] >>> bits8 & byteMask;
@@ -386,7 +405,9 @@ export class Serving<D> implements ExchangeOwner<D> {
     const pending = new PendingHead();
     pending.add(parser.ring, from, end);
     pending.looked(0, parser.scanned);
-    this.pipelineOf(core).pending = pending;
+    const pipeline = this.pipelineOf(core);
+    pipeline.pending = pending;
+    pipeline.emptyLines = parser.emptyLines;
   }
 
   // Bodies.

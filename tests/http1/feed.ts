@@ -69,6 +69,7 @@ export class Feed {
   /** Bytes at the beginning of the join area that wait for what follows them. */
   #kept = 0;
   #scanned = 0;
+  #emptyLines = 0;
   /** Bytes of the stream in front of what is kept. */
   #taken = 0;
   /** Where in the ring the next piece goes. */
@@ -144,6 +145,7 @@ export class Feed {
       parser.join.copyWithin(0, at, end);
       return this.#again(at, this.#takeHeads(bytes, 0, length));
     }
+    parser.emptyLines = this.#emptyLines;
     if (this.#kind === Http1Kind.requests) {
       outcome = joined
         ? parser.parseJoined(length, this.#limits, scanned)
@@ -153,6 +155,7 @@ export class Feed {
         ? parser.parseResponsesJoined(length, this.#limits, this.#mode, scanned)
         : parser.parseResponses(at, length, this.#limits, this.#mode, scanned);
     }
+    this.#emptyLines = parser.emptyLines;
     this.#readHeads(bytes);
     if (outcome === Http1Outcome.refused) this.#refuse();
     if (outcome === Http1Outcome.incomplete) this.#scanned = parser.scanned;

@@ -100,6 +100,16 @@ function lineEnds(): void {
   refuse("9112 2.2", "CR within a target", 400, "versionMalformed", "GET /a\rb HTTP/1.1\r\n");
   accept("9112 2.2", "CRLF in front of a request", `\r\n${get("")}`, { method: "GET" });
   accept("9112 2.2", "CRLF three times in front of a request", `\r\n\r\n\r\n${get("")}`, { method: "GET" });
+  const empty = (lines: number) => "\r\n".repeat(lines);
+  accept(
+    "9112 2.2",
+    "CRLF eight times in front of requests",
+    empty(8) + get("") + empty(8) + get(""),
+    {},
+    {},
+  );
+  refuse("9112 2.2", "CRLF nine times in front of a request", 400, "tooManyEmptyLines", empty(9) + get(""));
+  refuse("9112 2.2", "CRLF and no end of it", 400, "tooManyEmptyLines", empty(60));
   accept("9112 2.2", "CRLF between two requests", `${get("")}\r\n${get("A: b\r\n")}`, { path: "/" }, {
     fields: [["Host", "a"], ["A", "b"]],
   });

@@ -137,9 +137,21 @@ fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *co
     var word: u32 = 0;
     var count: u32 = 0;
     var at: u32 = 0;
+    var empty_lines = parameters.empty_lines;
+    defer parameters.empty_lines = empty_lines;
     while (true) {
-        // Nothing of them is kept, so they count for no limit: a head is refused the same wherever it is cut.
-        at = skip_empty_lines(window, at);
+        // Nothing of them is kept: they have a limit of their own, so that a head is refused the same wherever it is cut.
+        const start = at;
+        at = skip_empty_lines(window, start);
+        if (at != start) {
+            empty_lines +|= (at - start) / 2;
+            if (empty_lines > records.http1_empty_lines_max) {
+                const excess = empty_lines - records.http1_empty_lines_max;
+                refuse(parameters, .too_many_empty_lines, at - @min(2 * excess, at) + 1);
+                parameters.consumed = start;
+                return count;
+            }
+        }
         if (at == window.len) {
             finish(parameters, .done, at, 0);
             return count;
@@ -154,6 +166,7 @@ fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *co
             return count;
         };
         assert(cursor.at > 0 and cursor.at <= cursor.bytes.len);
+        empty_lines = 0;
         word += parsed.words;
         count += 1;
         at += cursor.at;
@@ -261,6 +274,24 @@ test "a head without an end is refused at its limit, whatever was examined" {
         _ = parse_text(&ring, 0, &text, scanned);
         try expect_end(.refused, 0);
     }
+}
+
+test "empty lines are counted from call to call, and a head begins the count again" {
+    var ring: [512]u8 = undefined;
+    const head = "GET /a HTTP/1.1\r\nHost: b\r\n\r\n";
+    const eight = "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n";
+    const parameters = Memory.init(&test_memory).parameters;
+    try std.testing.expectEqual(2, parse_text(&ring, 0, eight ++ head ++ eight ++ head ++ eight, 0));
+    try expect_end(.done, 3 * eight.len + 2 * head.len);
+    try std.testing.expectEqual(8, parameters.empty_lines);
+    // One more line, in a call of its own.
+    @memcpy(ring[0..3], "\r\nG");
+    try std.testing.expectEqual(0, parse(.init(&test_memory), &ring, 0, 3));
+    try expect_end(.refused, 0);
+    try std.testing.expectEqual(1, parameters.refusal_offset);
+    try std.testing.expectEqual(1, parse_text(&ring, 0, head ++ eight ++ "\r\n" ++ head, 0));
+    try expect_end(.refused, head.len);
+    try std.testing.expectEqual(head.len + eight.len + 1, parameters.refusal_offset);
 }
 
 test "nothing is parsed behind a head with a body" {

@@ -65,6 +65,7 @@ const Connection = struct {
     chunk: [4]u32 = @splat(0),
     kept: usize = 0,
     scanned: u32 = 0,
+    empty_lines: u32 = 0,
     refusal: records.Http1Refusal = .none,
 
     fn init(case: plain.Case, random: std.Random) Connection {
@@ -130,7 +131,9 @@ const Connection = struct {
     fn take_heads(connection: *Connection, bytes: []u8, at: usize, end: usize) usize {
         const parameters = connection.memory.parameters;
         parameters.scanned = connection.scanned;
+        parameters.empty_lines = connection.empty_lines;
         const count = http1.parse(connection.memory, bytes, @intCast(at), @intCast(end - at));
+        connection.empty_lines = parameters.empty_lines;
         var word: u32 = 0;
         var last: *const records.Http1Head = undefined;
         for (0..count) |_| {

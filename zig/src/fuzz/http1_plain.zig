@@ -114,7 +114,7 @@ const Reader = struct {
         const text = reader.case.text;
         while (reader.at < text.len) {
             if (!reader.case.is_response) {
-                while (std.mem.startsWith(u8, text[reader.at..], "\r\n")) reader.at += 2;
+                try reader.empty_lines();
                 if (reader.at == text.len) return;
             }
             reader.limit(reader.case.limits.head_bytes, .head_too_large);
@@ -140,6 +140,16 @@ const Reader = struct {
                     if (reader.case.is_response) return reader.log.add(text[reader.at..]);
                 },
             }
+        }
+    }
+
+    fn empty_lines(reader: *Reader) Stop!void {
+        var lines: u32 = 0;
+        while (std.mem.startsWith(u8, reader.case.text[reader.at..], "\r\n")) {
+            reader.at += 1;
+            lines += 1;
+            if (lines > records.http1_empty_lines_max) return reader.refuse(.too_many_empty_lines);
+            reader.at += 1;
         }
     }
 

@@ -29,6 +29,10 @@ pub const http1_method_bytes_max: u32 = 32;
 /// Bytes of a field's name at most: eight bits of its record.
 pub const http1_name_bytes_max: u32 = 255;
 
+/// Empty lines in front of a request at most. RFC 9112, section 2.2 asks to ignore at least one, which old clients send
+/// behind a body; a stream of them is no request.
+pub const http1_empty_lines_max: u32 = 8;
+
 /// "No record of trailers" in the parameters.
 pub const http1_no_trailers: u32 = 0xffff_ffff;
 
@@ -92,7 +96,9 @@ pub const Http1Parameters = extern struct {
     refusal_offset: u32,
     /// Out, of chunks: the first word of the record of the trailers, counted from the first record; or no_trailers.
     trailers: u32,
-    _reserved: [45]u32,
+    /// In, of requests: empty lines in front of `position` since the last head. Out: empty lines behind the last head.
+    empty_lines: u32,
+    _reserved: [44]u32,
 
     comptime {
         assert(@sizeOf(Http1Parameters) == http1_parameter_words * 4);
@@ -254,6 +260,7 @@ pub const Http1Refusal = enum(u32) {
     none = 0,
     line_feed_alone,
     carriage_return_alone,
+    too_many_empty_lines,
     start_line_malformed,
     method_invalid,
     method_too_long,
@@ -307,6 +314,7 @@ pub const http1_refusals = Answers.init(.{
     .none = .{ .status = 0, .reason = "" },
     .line_feed_alone = .{ .status = 400, .reason = "a line ends with LF alone" },
     .carriage_return_alone = .{ .status = 400, .reason = "CR is not followed by LF" },
+    .too_many_empty_lines = .{ .status = 400, .reason = "too many empty lines precede the request" },
     .start_line_malformed = .{ .status = 400, .reason = "the start line is malformed" },
     .method_invalid = .{ .status = 400, .reason = "the method has an invalid byte" },
     .method_too_long = .{ .status = 501, .reason = "the method is too long" },
