@@ -657,4 +657,29 @@ describe("what is no request", () => {
     first.peer.close();
     second.peer.close();
   });
+
+  it("is another host in the target than in Host, where the option says so", async () => {
+    const host = "Host: Here:80\r\n\r\n";
+    const cases: [string, number][] = [
+      [`GET http://there/ HTTP/1.1\r\n${host}`, 400],
+      [`GET http://here/ HTTP/1.1\r\n${host}`, 400],
+      [`GET http://heRe:80/ HTTP/1.1\r\n${host}`, 200],
+      [`GET / HTTP/1.1\r\n${host}`, 200],
+      [`GET http://there/ HTTP/1.0\r\n\r\n`, 200],
+      [`OPTIONS http://there HTTP/1.1\r\n${host}`, 400],
+      [`POST http://there/ HTTP/1.1\r\nContent-Length: 1\r\n${host}x`, 400],
+    ];
+    for (const requireSameHost of [true, false]) {
+      await using server = new TestServer(answerPath, { requireSameHost });
+      for (const [text, status] of cases) {
+        const answer = await server.exchange(text);
+        const wanted = requireSameHost ? status : 200;
+        expect([text, answer.slice(9, 12)]).toEqual([text, String(wanted)]);
+        expect([text, /Connection: close/.test(answer)]).toEqual([
+          text,
+          wanted === 400 || text.includes("/1.0"),
+        ]);
+      }
+    }
+  });
 });

@@ -143,6 +143,13 @@ export class RequestHead {
     return interned.textOf(this.bytes, from, length, length * hostSpread + this.bytes[from]);
   }
 
+  /** The target is in absolute form and names another host or port than the field `Host`. */
+  get hostDiffers(): boolean {
+    if ((this.flags & HeadFlag.absolute) === 0) return false;
+    const field = this.header("host");
+    return field !== undefined && field.toLowerCase() !== this.host.toLowerCase();
+  }
+
   /** Bytes of the body by `Content-Length`; 0 without it. */
   get length(): number {
     const { words, at } = this;

@@ -78,6 +78,12 @@ export const httpRows = {
     "requests of one connection before it is closed; 0 sets no limit",
     "time limits bound connections already",
   ),
+  requireSameHost: row(
+    flag,
+    false,
+    "a target in absolute form must name the host of the field Host; otherwise 400",
+    "the standard says that the target replaces the field",
+  ),
   date: row(flag, true, "answers have a Date field", "caches compute ages from it"),
 } satisfies Record<keyof HttpOptions, OptionRow>;
 

@@ -43,7 +43,7 @@ const timeoutStatus: Partial<Record<TimeoutKind, number>> = {
 const lateRequestReason = "the request did not arrive in time";
 
 /** Flags of requests that take more than a look at their head. */
-const specialFlags = HeadFlag.chunked | HeadFlag.hasLength | HeadFlag.upgrade;
+const specialFlags = HeadFlag.chunked | HeadFlag.hasLength | HeadFlag.upgrade | HeadFlag.absolute;
 const bits8 = 8;
 const byteMask = 0xff;
 const recordWordsMask = 0xffff;
@@ -272,10 +272,10 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { length, isChunked } = head;
     const takesOver = (head.flags & HeadFlag.upgrade) !== 0 || head.methodId === Method.connect;
     const upgrades = takesOver && this.#handlers.upgrade !== undefined;
-    if (length > maxRequestBodySize || (head.methodId === Method.connect && !upgrades)) {
+    const refusal = this.#refusalOf(head, upgrades);
+    if (refusal !== Refusal.none) {
       this.#reusable = exchange;
-      const isLong = length > maxRequestBodySize;
-      this.#refuse(core, loop, isLong ? Refusal.bodyTooLarge : Refusal.connectNotImplemented);
+      this.#refuse(core, loop, refusal);
       return -1;
     }
     this.statistics.requests += 1;
@@ -304,6 +304,13 @@ export class Serving<D> implements ExchangeOwner<D> {
     if (!hasBody) return behind;
     const pipeline = this.#pipeline(core);
     return pipeline === undefined ? -1 : this.#feed(core, loop, pipeline, window, behind, end);
+  }
+
+  /** Why a request is refused although its head is good; `none` where it is not. */
+  #refusalOf(head: RequestHead, upgrades: boolean): Refusal {
+    if (head.length > this.options.maxRequestBodySize) return Refusal.bodyTooLarge;
+    if (head.methodId === Method.connect && !upgrades) return Refusal.connectNotImplemented;
+    return this.options.requireSameHost && head.hostDiffers ? Refusal.hostDiffers : Refusal.none;
   }
 
   /** Bytes for a connection on which something has begun. Returns where new heads begin, -1 where none do. */

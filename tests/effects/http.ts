@@ -65,6 +65,7 @@ export const httpProbes: Probes = {
     },
   },
   "http.maxRequests": answered([1, 0], head("GET /") + last),
+  "http.requireSameHost": answered([true, false], head("GET http://there/", "Connection: close")),
   "http.date": {
     server: {
       values: [true, false],
