@@ -1227,7 +1227,7 @@ export const HTTP1_NAME_BYTES_MAX = 255;
 
 /**
  * Empty lines in front of a request at most. RFC 9112, section 2.2 asks to ignore at least one, which old
- * clients send behind a body; a stream of them is no request.
+ * clients send behind a body.
  */
 export const HTTP1_EMPTY_LINES_MAX = 8;
 

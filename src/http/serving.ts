@@ -347,7 +347,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     return -1;
   }
 
-  /** The count of empty lines goes on where it was, and is remembered again only if no head follows. */
+  /** The count of empty lines continues, and is remembered again only if no head follows. */
   #takeEmptyLines({ parser }: ServingLoop, pipeline: Pipeline<D>): void {
     parser.emptyLines = pipeline.emptyLines;
     pipeline.emptyLines = 0;

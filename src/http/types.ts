@@ -333,11 +333,11 @@ export interface HttpOptions {
   /** Requests of one connection, after which it is closed. 0, the default, sets no limit. */
   maxRequests?: number;
   /**
-   * Whether a request whose target is in absolute form (`GET http://a/ HTTP/1.1`) and names another host or port
-   * than its field `Host` is refused with 400. Without it, which is the default and what RFC 9112, section 3.2.2
-   * asks of servers, the target's host is the one that handlers see. Use it where something in front of the
-   * server decides by `Host`. Letters are compared in any case; a port that is left out differs from one that is
-   * given. HTTP/1.0 without `Host` is accepted.
+   * Whether a request whose target is in absolute form (`GET http://a/ HTTP/1.1`) and names another host
+   * or port than its field `Host` is refused with 400. False by default: handlers see the target's host, as
+   * RFC 9112, section 3.2.2 asks of servers. Use it where something in front of the server decides by `Host`.
+   * Letters are compared in any case; a port that is left out differs from one that is given. HTTP/1.0
+   * without `Host` is accepted.
    */
   requireSameHost?: boolean;
   /** Whether answers have a `Date` field. True by default. */

@@ -140,7 +140,7 @@ fn parse_requests(memory: Memory, window: []const u8, position: u32, limits: *co
     var empty_lines = parameters.empty_lines;
     defer parameters.empty_lines = empty_lines;
     while (true) {
-        // Nothing of them is kept: they have a limit of their own, so that a head is refused the same wherever it is cut.
+        // They have a limit of their own, so that a head is refused the same wherever it is cut.
         const start = at;
         at = skip_empty_lines(window, start);
         if (at != start) {

@@ -30,7 +30,7 @@ pub const http1_method_bytes_max: u32 = 32;
 pub const http1_name_bytes_max: u32 = 255;
 
 /// Empty lines in front of a request at most. RFC 9112, section 2.2 asks to ignore at least one, which old clients send
-/// behind a body; a stream of them is no request.
+/// behind a body.
 pub const http1_empty_lines_max: u32 = 8;
 
 /// "No record of trailers" in the parameters.
