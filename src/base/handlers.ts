@@ -29,10 +29,10 @@ export function checkHandlerTable(
   }
   // The methods of a class lie on the prototype, and its own keys are its own business.
   if (Object.getPrototypeOf(handlers) === Object.prototype) checkOptions(operation, handlers, schema);
-  for (const [name, check] of Object.entries(schema)) {
+  for (const name in schema) {
     const handler = (handlers as Record<string, unknown>)[name];
-    if (handler === undefined ? !required.includes(name) : check.accepts(handler)) continue;
-    throw new OptionError(operation, name, `handler "${name}" must be ${check.wants}`);
+    if (handler === undefined ? !required.includes(name) : schema[name].accepts(handler)) continue;
+    throw new OptionError(operation, name, `handler "${name}" must be ${schema[name].wants}`);
   }
 }
 

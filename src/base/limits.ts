@@ -254,6 +254,9 @@ export const clientRedirectsMax = 100;
 /** Bytes of a window that are copied behind the beginning of a head, until it is whole: most heads fit. */
 export const clientJoinBytes = 4 * 1024;
 
+/** Origins a client remembers, so that most addresses need not be parsed. */
+export const clientOriginsMax = 256;
+
 /**
  * Addresses the table of a server holds at once: as many as have connections, a ban or a bucket that fills. A
  * quarter of the connections a worker has room for; with 8 workers it takes 2 MB.

@@ -81,7 +81,7 @@ export class PoolConnections implements PoolKeeper {
     const made = firstDataOf(given.data);
     const target = typeof given.data === "function" ? { ...given, data: () => made } : given;
     const destination = this.destinations.of(target);
-    const pooled = target.fresh === true ? undefined : this.#takeIdle(destination);
+    const pooled = target.fresh === true ? undefined : this.#takeIdle(destination, performance.now());
     if (pooled !== undefined && !pooled.needsCheck(performance.now())) return this.#lease(pooled, target);
     const blocked = pooled === undefined ? destination.backOffError(this.limits) : undefined;
     if (blocked !== undefined) {
@@ -99,6 +99,18 @@ export class PoolConnections implements PoolKeeper {
     } finally {
       if (this.empty) this.#planPump();
     }
+  }
+
+  /** An idle connection that needs no look at the kernel; undefined without one. */
+  leaseIdle(target: PoolTarget<unknown>, handlers: SocketHandlers<unknown>): Lease<unknown> | undefined {
+    const destination = this.closed ? undefined : this.destinations.known(target);
+    if (destination === undefined) return undefined;
+    const now = performance.now();
+    const pooled = this.#takeIdle(destination, now);
+    if (pooled === undefined) return undefined;
+    if (!pooled.needsCheck(now)) return this.#lend(pooled, handlers, undefined);
+    destination.idle.push(pooled);
+    return undefined;
   }
 
   ready(pooled: Pooled): void {
@@ -175,18 +187,22 @@ export class PoolConnections implements PoolKeeper {
     return this.all.size + this.#connecting;
   }
 
-  #takeIdle({ idle }: Destination): Pooled | undefined {
+  #takeIdle({ idle }: Destination, now: number): Pooled | undefined {
     for (;;) {
       const pooled = idle.at(-1);
       if (pooled === undefined) return undefined;
-      const reason = pooled.usable ? expiredBecause(pooled, performance.now()) : "failed";
+      const reason = pooled.usable ? expiredBecause(pooled, now) : "failed";
       if (reason === undefined) return idle.pop();
       pooled.evict(reason);
     }
   }
 
   #lease(pooled: Pooled, target: PoolTarget<unknown>): Lease<unknown> {
-    pooled.lease(target.socket ?? this.#handlers, firstDataOf(target.data));
+    return this.#lend(pooled, target.socket ?? this.#handlers, firstDataOf(target.data));
+  }
+
+  #lend(pooled: Pooled, handlers: SocketHandlers<unknown> | undefined, data: unknown): Lease<unknown> {
+    pooled.lease(handlers, data);
     if (pooled.uses > 1) this.counters.reused += 1;
     return makeLease<unknown>(pooled, this.#takeBack);
   }

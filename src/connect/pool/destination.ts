@@ -120,6 +120,7 @@ export class Destination {
 
   /** Takes the first acquire that a connection may serve; `used`: it was leased before. */
   takeWaiting(used: boolean): Waiting | undefined {
+    if (this.waiting.length === 0) return undefined;
     if (!used) return this.waiting.shift();
     const index = this.waiting.findIndex(({ target }) => target.fresh !== true);
     return index < 0 ? undefined : this.waiting.splice(index, 1)[0];

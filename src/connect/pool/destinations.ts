@@ -33,6 +33,11 @@ export class Destinations {
     return this.#byKey.values();
   }
 
+  /** The destination of a target, if it is remembered. */
+  known(target: PoolTarget<unknown>): Destination | undefined {
+    return this.#byKey.get(keyOf(target));
+  }
+
   /** The destination of a target; throws an OptionError for what `connect` would not take. */
   of(given: PoolTarget<unknown>): Destination {
     const target = fromRoot(given);

@@ -42,11 +42,25 @@ export function createPool<D = undefined>(options: PoolOptions<D> = {}): Connect
   return new ConnectionPool<D>(options);
 }
 
+/**
+ * An idle connection at once, without the checks of `acquire`: for the client of HTTP, which has made the
+ * target and the handlers itself. Undefined where there is none, or not at once.
+ */
+export let leaseIdle: (
+  pool: ConnectionPool<unknown>,
+  target: PoolTarget<unknown>,
+  handlers: SocketHandlers<unknown>,
+) => Lease<unknown> | undefined;
+
 /** Keeps connections to any number of destinations. Made by {@linkcode createPool}. */
 export class ConnectionPool<D = undefined> implements AsyncDisposable {
   readonly #connections: PoolConnections;
   readonly #closed = Promise.withResolvers<void>();
   #isClosing = false;
+
+  static {
+    leaseIdle = (pool, target, handlers) => pool.#connections.leaseIdle(target, handlers);
+  }
 
   /** The same as {@linkcode createPool}. */
   constructor(options: PoolOptions<D> = {}) {

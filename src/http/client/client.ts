@@ -3,37 +3,21 @@
  *
  * @module
  */
-import { TimeoutError } from "../../base/errors.ts";
 import { type ConnectionPool, createPool } from "../../connect/pool/pool.ts";
-import { cannotRedirect, clientClosed, tooLate } from "./errors.ts";
-import { ClientExchange, type ExchangeAnswer, type ExchangeRequest } from "./exchange.ts";
+import { AddressReader } from "./address.ts";
+import { Course, type CourseOwner } from "./course.ts";
+import { Deadlines } from "./deadlines.ts";
+import { clientClosed } from "./errors.ts";
 import { fetchWith } from "./fetch.ts";
-import {
-  type AnswerLimits,
-  answerLimits,
-  checkClientOptions,
-  checkRequest,
-  clientTimeouts,
-} from "./options.ts";
-import {
-  addressOf,
-  destinationOf,
-  type FieldLines,
-  fieldLines,
-  isRepeatable,
-  lengthField,
-  methodOf,
-  redirectOf,
-  requestHead,
-} from "./plan.ts";
-import { planBody, type PlannedBody } from "./request_body.ts";
-import { Answer } from "./response.ts";
+import { answerLimits, checkClientOptions, checkRequest, clientTimeouts } from "./options.ts";
+import { fieldLines, lengthField, methodOf } from "./plan.ts";
+import { planBody } from "./request_body.ts";
+import type { Answer } from "./response.ts";
 import type {
   ClientRequest,
   ClientRequestOptions,
   ClientResponse,
   ClientStatistics,
-  ClientTimeouts,
   HttpClientOptions,
 } from "./types.ts";
 
@@ -67,50 +51,36 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
   return new HttpClient(options);
 }
 
-/** What is still to be done for a request, after redirects as well. */
-interface Course {
-  method: string;
-  url: URL;
-  lines: FieldLines;
-  body: PlannedBody;
-  redirects: number;
-}
-
 /** Sends requests. Made by {@linkcode httpClient}. */
 export class HttpClient implements AsyncDisposable {
-  readonly #options: HttpClientOptions;
   readonly #pool: ConnectionPool<unknown>;
-  /** The parser compares this object: requests without limits of their own share it. */
-  readonly #limits: AnswerLimits;
-  readonly #timeouts: Required<ClientTimeouts>;
-  readonly #counters = {
-    requests: 0,
-    responses: 0,
-    repeated: 0,
-    redirects: 0,
-    failures: 0,
-    brokenBodies: 0,
-    timeouts: 0,
-  };
-  #active = 0;
+  readonly #owner: CourseOwner;
+  #requests = 0;
   #closed = false;
-  readonly #owner = {
-    exchangeOver: (failed: boolean) => {
-      this.#active -= 1;
-      if (failed) this.#counters.brokenBodies += 1;
-    },
-    exchangeLate: () => void (this.#counters.timeouts += 1),
-  };
 
   /** The same as {@linkcode httpClient}. */
   constructor(options: HttpClientOptions = {}) {
     checkClientOptions(options);
-    this.#options = { ...options };
-    this.#limits = answerLimits(options.limits);
-    this.#timeouts = clientTimeouts(options.timeouts);
-    // Checked now, rather than by the first request.
-    fieldLines(options.headers);
     this.#pool = createPool<unknown>({ ...options.pool, loop: options.loop });
+    this.#owner = {
+      options: { ...options },
+      userAgent: options.userAgent ?? defaultUserAgent,
+      pool: this.#pool,
+      limits: answerLimits(options.limits),
+      timeouts: clientTimeouts(options.timeouts),
+      lines: fieldLines(options.headers),
+      addresses: new AddressReader(),
+      deadlines: new Deadlines(),
+      counters: {
+        active: 0,
+        responses: 0,
+        repeated: 0,
+        redirects: 0,
+        failures: 0,
+        brokenBodies: 0,
+        timeouts: 0,
+      },
+    };
   }
 
   /**
@@ -132,12 +102,9 @@ export class HttpClient implements AsyncDisposable {
   request(url: string | URL, options?: ClientRequestOptions): Promise<ClientResponse>;
   /** The same, with the address among the options. */
   request(request: ClientRequest): Promise<ClientResponse>;
-  async request(
-    given: string | URL | ClientRequest,
-    options?: ClientRequestOptions,
-  ): Promise<ClientResponse> {
+  request(given: string | URL | ClientRequest, options?: ClientRequestOptions): Promise<ClientResponse> {
     const request = typeof given === "string" || given instanceof URL ? { ...options, url: given } : given;
-    return await this.#request(request);
+    return this.#request(request);
   }
 
   /**
@@ -155,7 +122,7 @@ export class HttpClient implements AsyncDisposable {
 
   /** The client's counters, as they are now. */
   stats(): ClientStatistics {
-    return { ...this.#counters, active: this.#active, pool: this.#pool.stats() };
+    return { requests: this.#requests, ...this.#owner.counters, pool: this.#pool.stats() };
   }
 
   /**
@@ -164,7 +131,9 @@ export class HttpClient implements AsyncDisposable {
    */
   close(): Promise<void> {
     this.#closed = true;
-    return this.#pool.close();
+    const closed = this.#pool.close();
+    void closed.then(() => this.#owner.deadlines.stop());
+    return closed;
   }
 
   /** The same as {@linkcode close}. */
@@ -172,122 +141,28 @@ export class HttpClient implements AsyncDisposable {
     return this.close();
   }
 
-  async #request(request: ClientRequest): Promise<Answer> {
+  #request(request: ClientRequest): Promise<Answer> {
+    try {
+      const course = this.#course(request);
+      this.#requests += 1;
+      return course.start();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Checks a request. */
+  #course(request: ClientRequest): Course {
     if (this.#closed) throw clientClosed();
     checkRequest(request);
-    const { headers, signal, body, timeouts } = request;
-    const lines = fieldLines(headers, this.#options.headers);
-    const course: Course = {
-      method: methodOf(request.method),
-      url: addressOf(request.url),
-      lines,
-      body: planBody(
-        body,
-        request.bodyLength ?? (body === undefined || body === null ? undefined : lengthField(lines)),
-      ),
-      redirects: 0,
-    };
+    const owner = this.#owner;
+    const { headers, signal, body } = request;
+    const lines = headers === undefined ? owner.lines : fieldLines(headers, owner.options.headers);
+    const method = methodOf(request.method);
+    const address = owner.addresses.read(request.url);
+    const length = body === undefined || body === null ? undefined : lengthField(lines);
+    const planned = planBody(body, request.bodyLength ?? length);
     signal?.throwIfAborted();
-    const limits = timeouts === undefined ? this.#timeouts : clientTimeouts(this.#options.timeouts, timeouts);
-    const endsAt = limits.total > 0 ? performance.now() + limits.total : Infinity;
-    this.#counters.requests += 1;
-    try {
-      return await this.#follow(request, course, limits, endsAt);
-    } catch (error) {
-      this.#counters.failures += 1;
-      throw error;
-    }
-  }
-
-  /** Sends the request, and those that redirects lead to. */
-  async #follow(
-    request: ClientRequest,
-    course: Course,
-    timeouts: Required<ClientTimeouts>,
-    endsAt: number,
-  ): Promise<Answer> {
-    const redirectsMax = request.maxRedirects ?? this.#options.maxRedirects ?? 0;
-    for (;;) {
-      const answer = await this.#send(request, course, timeouts, endsAt);
-      const { status, fields } = answer.head;
-      const location = redirectStatuses.has(status) ? fields.get("location") : undefined;
-      if (location === undefined || redirectsMax === 0) {
-        this.#counters.responses += 1;
-        return new Answer(answer, course.url.href, course.redirects);
-      }
-      answer.body.discard();
-      const next = redirectOf(status, location, course.url, course);
-      const address = course.url.href;
-      if (typeof next === "string") throw cannotRedirect(next, address);
-      if (course.redirects >= redirectsMax) {
-        throw cannotRedirect(`more than ${redirectsMax} redirects (maxRedirects)`, address);
-      }
-      Object.assign(course, next);
-      course.redirects += 1;
-      this.#counters.redirects += 1;
-    }
-  }
-
-  /** Sends one request, once more if its connection had been left by its server. */
-  async #send(
-    request: ClientRequest,
-    course: Course,
-    timeouts: Required<ClientTimeouts>,
-    endsAt: number,
-  ): Promise<ExchangeAnswer> {
-    const planned = this.#plan(request, course, timeouts);
-    const repeatable = isRepeatable(course.method, course.body);
-    const target = destinationOf(course.url, request.unix ?? this.#options.unix);
-    const { signal } = request;
-    for (let fresh = false;; fresh = true) {
-      const left = endsAt - performance.now();
-      if (left <= 0) throw this.#late(planned);
-      const exchange = new ClientExchange(planned, this.#owner, signal);
-      const timeout = Math.ceil(Math.min(timeouts.connect > 0 ? timeouts.connect : Infinity, left));
-      this.#active += 1;
-      let lease;
-      try {
-        const wait = timeout === Infinity ? 0 : timeout;
-        lease = await this.#pool.acquire({ ...target, socket: exchange, signal, timeout: wait, fresh });
-      } catch (error) {
-        this.#active -= 1;
-        if (error instanceof TimeoutError && performance.now() >= endsAt) throw this.#late(planned);
-        throw error;
-      }
-      try {
-        return await exchange.run(lease, Math.max(endsAt - performance.now(), 1));
-      } catch (error) {
-        if (!exchange.lost || exchange.heard || !lease.reused || !repeatable) throw error;
-        this.#counters.repeated += 1;
-      }
-    }
-  }
-
-  #late({ timeouts, address }: ExchangeRequest): TimeoutError {
-    this.#counters.timeouts += 1;
-    return tooLate("ERR_TIMEOUT_REQUEST", timeouts.total, address);
-  }
-
-  #plan(
-    request: ClientRequest,
-    { method, url, lines, body }: Course,
-    timeouts: Required<ClientTimeouts>,
-  ): ExchangeRequest {
-    const expectContinue = request.expectContinue === true && body.length !== 0;
-    const userAgent = this.#options.userAgent ?? defaultUserAgent;
-    return {
-      method,
-      head: requestHead({ method, url, lines, body, userAgent, expectContinue }),
-      body,
-      expectContinue,
-      close: lines.lower.includes("connection"),
-      // Without the query, which may hold secrets: messages go to logs.
-      address: `${method} ${url.origin}${url.pathname}`,
-      ...(request.limits === undefined ? this.#limits : answerLimits(this.#options.limits, request.limits)),
-      timeouts,
-      onInformational: request.onInformational,
-    };
+    return new Course(owner, request, method, address, lines, planned);
   }
 }
-
-const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);

@@ -8,19 +8,19 @@
  * @module
  */
 import { clientContinueMilliseconds } from "../../base/limits.ts";
-import { LimitError } from "../../base/errors.ts";
 import type { Lease } from "../../connect/pool/lease.ts";
-import type { TimerTarget } from "../../loop/timers.ts";
 import type { RingWindow } from "../../memory/window.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
 import { Flag } from "../../stream/state.ts";
 import type { CloseReason, SocketHandlers } from "../../stream/types.ts";
 import type { Http1Limits } from "../parser.ts";
+import type { Deadlines, Watched } from "./deadlines.ts";
 import { bodyUsed, incompleteAnswer, noAnswer, overLimit, tooLate } from "./errors.ts";
 import { BodySender, type PlannedBody } from "./request_body.ts";
 import { type BodySource, ResponseBody } from "./response_body.ts";
 import { noFields } from "./response_fields.ts";
-import { type ResponseHead, ResponseReader, type ResponseSink } from "./response_reader.ts";
+import type { ResponseHead } from "./response_head.ts";
+import { ResponseReader, type ResponseSink } from "./response_reader.ts";
 import type { ClientTimeouts, ResponseFields } from "./types.ts";
 
 /** What is sent, and what an exchange needs to know of it. */
@@ -39,19 +39,21 @@ export interface ExchangeRequest {
   readonly bodyBytesMax: number;
   readonly parserLimits: Http1Limits;
   readonly timeouts: Required<ClientTimeouts>;
+  /** When the whole must be over, as `performance.now()` gives it. */
+  readonly endsAt: number;
+  readonly signal: AbortSignal | undefined;
   readonly onInformational: ((status: number, headers: ResponseFields) => void) | undefined;
 }
 
-/** An answer whose head has come. */
-export interface ExchangeAnswer {
-  readonly head: ResponseHead;
-  readonly body: ResponseBody;
-}
-
-/** How an exchange ended. */
-interface ExchangeOwner {
-  /** It is over. `failed`: the body of the answer broke off. */
-  exchangeOver(failed: boolean): void;
+/** Asks for an exchange, and hears how it goes. */
+export interface ExchangeAsker {
+  readonly deadlines: Deadlines;
+  /** The head of the answer has come. */
+  answered(head: ResponseHead, body: ResponseBody): void;
+  /** There will be no answer. */
+  failed(error: unknown): void;
+  /** It is over. `brokenBody`: the body of the answer broke off. */
+  exchangeOver(brokenBody: boolean): void;
   /** One of the timeouts passed. */
   exchangeLate(): void;
 }
@@ -64,12 +66,9 @@ const waiting = 1;
 const receiving = 2;
 const over = 3;
 
-export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, BodySource, ResponseSink {
-  readonly #request: ExchangeRequest;
-  readonly #owner: ExchangeOwner;
-  readonly #signal: AbortSignal | undefined;
-  readonly #answer = Promise.withResolvers<ExchangeAnswer>();
-  readonly #onAbort = () => this.#fail(this.#signal!.reason);
+export class ClientExchange implements SocketHandlers<unknown>, Watched, BodySource, ResponseSink {
+  readonly #request: ExchangeRequest & ExchangeAsker;
+  #onAbort: (() => void) | undefined = undefined;
   #state: number = unsent;
   #lease: Lease<unknown> | undefined = undefined;
   #core!: StreamConnection;
@@ -86,9 +85,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
    * one.
    */
   #movedAt = 0;
-  #totalAt = Infinity;
-  #timer = -1;
-  #timerAt = Infinity;
+  dueAt = Infinity;
   /** A byte of an answer has come. */
   heard = false;
   /** Bytes or an end came before anything was sent: whatever they are, they are not the answer. */
@@ -96,39 +93,34 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   /** The connection itself has failed, rather than this side or the answer. */
   lost = false;
 
-  constructor(request: ExchangeRequest, owner: ExchangeOwner, signal: AbortSignal | undefined) {
+  constructor(request: ExchangeRequest & ExchangeAsker) {
     this.#request = request;
-    this.#owner = owner;
-    this.#signal = signal;
   }
 
-  /**
-   * Sends the request on a connection that was leased with this as its handlers. `totalLeft`: milliseconds
-   * until the whole must be over. Resolves with the head of the answer.
-   */
-  run(lease: Lease<unknown>, totalLeft: number): Promise<ExchangeAnswer> {
+  /** Sends the request on a connection that was leased with this as its handlers. */
+  run(lease: Lease<unknown>): void {
     const core = lease.connection as unknown as StreamConnection;
-    const { engine } = core.config;
+    const { engine, segments } = core.config;
     const request = this.#request;
+    const { signal } = request;
     this.#lease = lease;
     this.#core = core;
-    if (this.#signal?.aborted === true) this.#fail(this.#signal.reason);
-    else if (this.#spoiled) this.#lost(undefined);
-    if (this.#state === over) return this.#answer.promise;
+    if (signal?.aborted === true) return this.#fail(signal.reason);
+    if (this.#spoiled) return this.#lost(undefined);
     this.#state = waiting;
-    this.#reader = new ResponseReader(engine, core.config.segments, request, this);
+    this.#reader = new ResponseReader(engine, segments, request, this);
     this.#movedAt = performance.now();
-    this.#totalAt = this.#movedAt + totalLeft;
-    this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#fail(signal.reason);
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
     core.write(request.head);
-    this.#sendBody();
-    this.#schedule();
-    return this.#answer.promise;
+    if (request.body.length !== 0) this.#sendBody();
+    this.#schedule(this.#movedAt);
   }
 
   #sendBody(): void {
     const { body, expectContinue, address } = this.#request;
-    if (body.length === 0) return;
     this.#sender = new BodySender(body, this.#core, this, address);
     if (expectContinue) this.#continueAt = this.#movedAt + clientContinueMilliseconds;
     else this.#sender.start();
@@ -210,11 +202,11 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   }
 
   head(head: ResponseHead): void {
-    const { bodyBytesMax, address } = this.#request;
+    const { bodyBytesMax } = this.#request;
     if (bodyBytesMax > 0 && this.#reader.missing > bodyBytesMax) {
       const detail =
         `the body has ${head.length} bytes, which is above the ${bodyBytesMax} of limits.bodyBytes`;
-      return this.#fail(overLimit(detail, address));
+      return this.#fail(overLimit(detail, this.#request.address));
     }
     this.#keeps = head.keeps && !this.#request.close;
     this.#state = receiving;
@@ -223,17 +215,16 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     // An answer that does not wait for the body wants none. One that says "close" may still be reading it:
     // servers announce that they leave while they answer a request that is not whole yet.
     if (this.#continueAt > 0) this.#stopSending();
-    this.#schedule();
-    this.#answer.resolve({ head, body });
+    this.#schedule(this.#movedAt);
+    this.#request.answered(head, body);
   }
 
   bytes(bytes: Uint8Array<ArrayBuffer>, window: RingWindow | undefined): void {
     this.#bodyBytes += bytes.length;
-    const { bodyBytesMax, address } = this.#request;
+    const { bodyBytesMax } = this.#request;
     if (bodyBytesMax > 0 && this.#bodyBytes > bodyBytesMax) {
-      return this.#fail(
-        overLimit(`the body has more than the ${bodyBytesMax} bytes of limits.bodyBytes`, address),
-      );
+      const detail = `the body has more than the ${bodyBytesMax} bytes of limits.bodyBytes`;
+      return this.#fail(overLimit(detail, this.#request.address));
     }
     this.#body!.take(bytes, window);
   }
@@ -276,7 +267,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   bodyMoved(): void {
     if (this.#state === over) return;
     this.#movedAt = performance.now();
-    if (this.#sender?.done === true) this.#schedule();
+    if (this.#sender?.done === true) this.#schedule(this.#movedAt);
   }
 
   bodyFailed(error: unknown): void {
@@ -285,12 +276,9 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
 
   // Time.
 
-  timerDue(): void {
-    this.#timer = -1;
-    this.#timerAt = Infinity;
-    const now = performance.now();
-    const { timeouts } = this.#request;
-    if (now >= this.#totalAt) return this.#late("ERR_TIMEOUT_REQUEST", timeouts.total);
+  due(now: number): void {
+    const { timeouts, endsAt } = this.#request;
+    if (now >= endsAt) return this.#late("ERR_TIMEOUT_REQUEST", timeouts.total);
     if (this.#continueAt > 0 && now >= this.#continueAt) this.#continue();
     const limit = this.#limit;
     if (limit > 0 && now - this.#movedAt >= limit) {
@@ -301,7 +289,8 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
         return this.#late(isHead ? "ERR_TIMEOUT_RESPONSE_HEAD" : "ERR_TIMEOUT_RESPONSE_BODY", limit);
       }
     }
-    this.#schedule();
+    this.dueAt = Infinity;
+    this.#schedule(now);
   }
 
   /** The limit that counts from the last movement, in the state of now; 0 for none. */
@@ -311,27 +300,26 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
   }
 
   #late(code: Parameters<typeof tooLate>[0], limit: number): void {
-    this.#owner.exchangeLate();
+    this.#request.exchangeLate();
     this.#fail(tooLate(code, limit, this.#request.address));
   }
 
-  /** One timer, for the earliest limit; it is armed again when it is due, not whenever something moves. */
-  #schedule(): void {
+  /** Asks for a look when the earliest limit is due; what moves meanwhile asks for none. */
+  #schedule(now: number): void {
     if (this.#state === over) return;
     const limit = this.#limit;
     const at = Math.min(
-      this.#totalAt,
+      this.#request.endsAt,
       limit > 0 ? this.#movedAt + limit : Infinity,
       this.#continueAt > 0 ? this.#continueAt : Infinity,
     );
-    if (at >= this.#timerAt) return;
-    const { engine } = this.#core.config;
-    if (this.#timer >= 0) engine.timers.cancel(this.#timer);
-    this.#timer = engine.timers.arm(Math.max(Math.ceil(at - performance.now()), 1), this);
-    this.#timerAt = at;
-    if (this.#timer >= 0) return;
-    const details = { code: "ERR_TIMERS_EXHAUSTED", operation: "request" };
-    this.#fail(new LimitError("request: the loop has no timer left", details));
+    if (at >= this.dueAt) return;
+    this.dueAt = at;
+    try {
+      this.#request.deadlines.watch(this, this.#core.config.engine, now);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   // The end.
@@ -358,7 +346,7 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
     this.#settle(broken && counts);
     this.#cut(error);
     if (broken) this.#body!.fail(error);
-    else this.#answer.reject(error);
+    else this.#request.failed(error);
   }
 
   /** Cuts the connection: the peer is in the middle of something. */
@@ -375,9 +363,8 @@ export class ClientExchange implements SocketHandlers<unknown>, TimerTarget, Bod
 
   #settle(failed: boolean): void {
     this.#state = over;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#timer >= 0) this.#core.config.engine.timers.cancel(this.#timer);
-    this.#timer = -1;
-    this.#owner.exchangeOver(failed);
+    if (this.#onAbort !== undefined) this.#request.signal!.removeEventListener("abort", this.#onAbort);
+    if (this.dueAt < Infinity) this.#request.deadlines.forget(this);
+    this.#request.exchangeOver(failed);
   }
 }

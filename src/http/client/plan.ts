@@ -6,14 +6,8 @@
 import { OptionError } from "../../base/errors.ts";
 import { checkFieldName, checkFieldValue, isToken } from "../field_check.ts";
 import type { HeaderFields } from "../types.ts";
+import type { Address } from "./address.ts";
 import { noBody, type PlannedBody } from "./request_body.ts";
-
-/** Where a request goes, as a pool is asked. */
-interface HttpTarget {
-  readonly hostname?: string;
-  readonly port?: number;
-  readonly unix?: string;
-}
 
 /** Fields to be sent, in order; `lower` are the names in lower case. */
 export interface FieldLines {
@@ -21,8 +15,6 @@ export interface FieldLines {
   readonly lower: string[];
   readonly values: string[];
 }
-
-const httpPort = 80;
 
 /** Methods the Fetch standard writes in capitals. */
 const usualMethods = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH"]);
@@ -63,39 +55,6 @@ export function methodOf(given = "GET"): string {
     throw new OptionError("request", "method", "CONNECT is not supported: use connect for a tunnel");
   }
   return method;
-}
-
-/** The address of a request; throws an OptionError. */
-export function addressOf(given: string | URL): URL {
-  let url: URL;
-  try {
-    url = new URL(given);
-  } catch {
-    throw new OptionError("request", "url", "the url must be absolute, such as http://localhost:3000/");
-  }
-  const { protocol, username, password } = url;
-  if (protocol === "https:") {
-    throw new OptionError(
-      "request",
-      "url",
-      "https is not spoken yet, since there is no TLS; use the runtime's fetch for it",
-    );
-  }
-  if (protocol !== "http:") {
-    throw new OptionError("request", "url", `the url must begin with http:, not ${protocol}`);
-  }
-  if (username !== "" || password !== "") {
-    throw new OptionError("request", "url", 'the url has a name or password: write a field "authorization"');
-  }
-  return url;
-}
-
-/** Where the request of an address goes. */
-export function destinationOf(url: URL, unix: string | undefined): HttpTarget {
-  if (unix !== undefined) return { unix };
-  const { hostname, port } = url;
-  const bare = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
-  return { hostname: bare, port: port === "" ? httpPort : Number(port) };
 }
 
 /** The fields of a request, checked; throws an OptionError. */
@@ -168,7 +127,7 @@ export function isRepeatable(method: string, body: PlannedBody): boolean {
 /** What a head is made from. */
 interface HeadParts {
   readonly method: string;
-  readonly url: URL;
+  readonly address: Address;
   readonly lines: FieldLines;
   readonly body: PlannedBody;
   readonly userAgent: string | false;
@@ -177,16 +136,30 @@ interface HeadParts {
 
 /** The head of a request: a text, or, with bytes above 0x7f, which are not UTF-8, its bytes. */
 export function requestHead(parts: HeadParts): string | Uint8Array {
-  const text = headText(parts);
-  if (/^[\0-\x7f]*$/.test(text)) return text;
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const { method, address } = parts;
+  const text = `${method} ${address.target}${headTail(parts)}`;
+  return isAscii(text) ? text : Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-function headText({ method, url, lines, body, userAgent, expectContinue }: HeadParts): string {
+/**
+ * The same of a request with the fields of its client alone, and without a body; undefined where it is not
+ * that simple. Such requests to one origin differ in their first line.
+ */
+export function plainHead(parts: HeadParts): string | undefined {
+  const { method, address } = parts;
+  if (bodyMethods.has(method)) return undefined;
+  const tail = address.origin.plainTail ??= asciiOr(headTail(parts), "");
+  return tail === "" ? undefined : `${method} ${address.target}${tail}`;
+}
+
+const isAscii = (text: string) => /^[\0-\x7f]*$/.test(text);
+const asciiOr = (text: string, otherwise: string) => isAscii(text) ? text : otherwise;
+
+/** What follows the target. */
+function headTail({ method, address, lines, body, userAgent, expectContinue }: HeadParts): string {
   const { names, lower, values } = lines;
-  let head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n`;
   const host = lower.indexOf("host");
-  head += `Host: ${host < 0 ? url.host : values[host]}\r\n`;
+  let head = ` HTTP/1.1\r\nHost: ${host < 0 ? address.origin.host : values[host]}\r\n`;
   for (let index = 0; index < names.length; index++) {
     if (index !== host && lower[index] !== "content-length") head += `${names[index]}: ${values[index]}\r\n`;
   }

@@ -4,32 +4,45 @@
  * @module
  */
 import type { Window } from "../../memory/window.ts";
-import type { ExchangeAnswer } from "./exchange.ts";
+import type { ResponseBody } from "./response_body.ts";
+import type { ResponseHead } from "./response_head.ts";
 import type { ClientResponse, ResponseFields } from "./types.ts";
 
 const decoder = new TextDecoder();
 
 /** The answer of a client's `request`. */
 export class Answer implements ClientResponse {
-  readonly status: number;
-  readonly reason: string;
-  readonly version: "1.1" | "1.0";
   readonly url: string;
   readonly redirects: number;
-  readonly headers: ResponseFields;
-  readonly contentLength: number | undefined;
-  readonly #body: ExchangeAnswer["body"];
+  readonly #head: ResponseHead;
+  readonly #body: ResponseBody;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined = undefined;
 
-  constructor({ head, body }: ExchangeAnswer, url: string, redirects: number) {
-    this.status = head.status;
-    this.reason = head.reason;
-    this.version = head.version;
-    this.headers = head.fields;
-    this.contentLength = head.length;
+  constructor(head: ResponseHead, body: ResponseBody, url: string, redirects: number) {
     this.url = url;
     this.redirects = redirects;
+    this.#head = head;
     this.#body = body;
+  }
+
+  get status(): number {
+    return this.#head.status;
+  }
+
+  get reason(): string {
+    return this.#head.reason;
+  }
+
+  get version(): "1.1" | "1.0" {
+    return this.#head.version;
+  }
+
+  get headers(): ResponseFields {
+    return this.#head.fields;
+  }
+
+  get contentLength(): number | undefined {
+    return this.#head.length;
   }
 
   get bodyUsed(): boolean {
@@ -60,11 +73,11 @@ export class Answer implements ClientResponse {
   }
 
   async text(): Promise<string> {
-    return decoder.decode(await this.#body.collect("text"));
+    return decoder.decode(this.#body.whole() ?? await this.#body.collect("text"));
   }
 
   async json(): Promise<unknown> {
-    return JSON.parse(decoder.decode(await this.#body.collect("json")));
+    return JSON.parse(decoder.decode(this.#body.whole() ?? await this.#body.collect("json")));
   }
 
   get trailers(): Promise<ResponseFields> {

@@ -20,20 +20,8 @@ import type { Segments } from "../../memory/segments.ts";
 import type { RingWindow } from "../../memory/window.ts";
 import { chunkStateWords, HeadRecord, type Http1Limits, Http1Parser } from "../parser.ts";
 import { malformedAnswer, overLimit } from "./errors.ts";
-import { FieldList, noFields } from "./response_fields.ts";
+import { ResponseHead, trailersOf } from "./response_head.ts";
 import type { ResponseFields } from "./types.ts";
-
-/** The head of an answer. */
-export interface ResponseHead {
-  readonly status: number;
-  readonly reason: string;
-  readonly version: "1.1" | "1.0";
-  readonly fields: ResponseFields;
-  /** Content-Length; of an answer without a body as well. */
-  readonly length: number | undefined;
-  /** The server keeps the connection behind this answer. */
-  readonly keeps: boolean;
-}
 
 /** Where what is read goes. */
 export interface ResponseSink {
@@ -168,31 +156,37 @@ export class ResponseReader {
   #takeHeads(bytes: Uint8Array): void {
     const parser = this.#parser;
     const record = new HeadRecord(parser.words, bytes);
-    // The sink is the application's as well: what it does may call the parser, so all is read before.
-    const heads: { head: ResponseHead; flags: number }[] = [];
     let word = parser.firstRecord;
+    if (parser.count === 1) {
+      record.pointTo(word, bytes);
+      return this.#takeHead(new ResponseHead(record));
+    }
+    // The sink is the application's as well: what it does may call the parser, so all is read before.
+    const heads: ResponseHead[] = [];
     for (let left = parser.count; left > 0; left--) {
       record.pointTo(word, bytes);
       word += record.recordWords;
-      heads.push({ head: headOf(record), flags: record.flags });
+      heads.push(new ResponseHead(record));
     }
-    for (const { head, flags } of heads) {
+    for (const head of heads) {
       if (this.#sink.stopped || this.fault !== undefined) return;
-      this.#takeHead(head, flags);
+      this.#takeHead(head);
     }
   }
 
-  #takeHead(head: ResponseHead, flags: number): void {
-    const { address } = this.#asked;
-    const { status } = head;
+  #takeHead(head: ResponseHead): void {
+    const { status, flags } = head;
     if ((flags & Http1HeadFlags.upgrade) !== 0) {
-      this.fault = malformedAnswer(`${status} changes the protocol, which was not asked for`, address);
+      this.fault = malformedAnswer(
+        `${status} changes the protocol, which was not asked for`,
+        this.#asked.address,
+      );
       return;
     }
     if (status < 200) {
       this.#interim += 1;
       if (this.#interim <= clientInterimMax) return this.#sink.interim(head);
-      this.fault = overLimit(`more than ${clientInterimMax} interim answers`, address);
+      this.fault = overLimit(`more than ${clientInterimMax} interim answers`, this.#asked.address);
       return;
     }
     const length = head.length ?? 0;
@@ -235,7 +229,7 @@ export class ResponseReader {
       const bytes = joined ? parser.join : parser.ring;
       const record = new HeadRecord(parser.words, bytes);
       record.pointTo(trailers, bytes);
-      this.trailers = record.fields === 0 ? noFields : headOf(record).fields;
+      this.trailers = trailersOf(record);
     }
     // A reader of the body may call the parser from its callback, so the refusal is read before.
     if (outcome === Http1Outcome.refused) this.#refuse(parser);
@@ -314,45 +308,4 @@ export class ResponseReader {
       ? overLimit(`${reason} (limits)`, address)
       : malformedAnswer(reason, address);
   }
-}
-
-/** Characters made from bytes at once: a call takes that many arguments on every engine. */
-const charactersAtOnce = 4096;
-
-/** By `apply`, which does not go through an iterator as the spread of arguments does. */
-function characters(bytes: Uint8Array): string {
-  return String.fromCharCode.apply(null, bytes as unknown as number[]);
-}
-
-/** Bytes as text of one character a byte. */
-function latin1(bytes: Uint8Array): string {
-  if (bytes.length <= charactersAtOnce) return characters(bytes);
-  let text = "";
-  for (let at = 0; at < bytes.length; at += charactersAtOnce) {
-    text += characters(bytes.subarray(at, at + charactersAtOnce));
-  }
-  return text;
-}
-
-/** The head a record stands for, as texts of its own. */
-function headOf(record: HeadRecord): ResponseHead {
-  const { flags, start } = record;
-  const text = latin1(record.bytes.subarray(start, start + record.headBytes));
-  const names: string[] = [];
-  const values: string[] = [];
-  for (let field = 0; field < record.fields; field++) {
-    const name = record.nameOffset(field);
-    const value = record.valueOffset(field);
-    names.push(text.slice(name, name + record.nameBytes(field)).toLowerCase());
-    values.push(text.slice(value, value + record.valueBytes(field)));
-  }
-  const reason = record.targetOffset;
-  return {
-    status: record.status,
-    reason: text.slice(reason, reason + record.targetBytes),
-    version: (flags & Http1HeadFlags.version10) === 0 ? "1.1" : "1.0",
-    fields: new FieldList(names, values),
-    length: (flags & Http1HeadFlags.hasLength) === 0 ? undefined : record.length,
-    keeps: (flags & Http1HeadFlags.close) === 0,
-  };
 }
