@@ -274,6 +274,62 @@ describe("the parser", () => {
     expect([...fieldIds.values()].filter((id) => !head.has(id))).toEqual([Http1FieldTransferEncoding]);
   });
 
+  it("knows a name in capitals, and none that differs in a byte", () => {
+    const idOf = (name: string) => {
+      // Names are compared by blocks where enough bytes follow them.
+      const field = `${name}: ${valueOf(name.toLowerCase())}\r\nX: ${"y".repeat(40)}`;
+      const bytes = bytesOf(`GET / HTTP/1.0\r\n${field}\r\n\r\n`);
+      parser.ring.set(bytes, 0);
+      if (parser.parse(0, bytes.length, limits) === Http1Outcome.refused) return -1;
+      const head = new HeadRecord(parser.words, parser.ring);
+      head.pointTo(parser.firstRecord, parser.ring);
+      return head.fieldId(0);
+    };
+    for (const [name, id] of fieldIds) {
+      if (id === Http1FieldTransferEncoding) continue;
+      expect([name, idOf(name.toUpperCase())]).toEqual([name, id]);
+      for (let at = 0; at < name.length; at++) {
+        // The bit of the case, where it is none, and the nearest byte.
+        for (const change of [0x20, 1]) {
+          const byte = name.charCodeAt(at) ^ change;
+          const other = `${name.slice(0, at)}${String.fromCharCode(byte)}${name.slice(at + 1)}`;
+          const wanted = fieldIds.get(other.toLowerCase()) ?? 0;
+          expect([other, Math.max(0, idOf(other))]).toEqual([other, wanted]);
+        }
+      }
+    }
+  });
+
+  it("gives lengths beyond 32 bits whole", () => {
+    const length = 2 ** 32 * 5 + 7;
+    for (const kind of ["request", "response"] as const) {
+      const line = kind === "request" ? "POST / HTTP/1.1\r\nHost: a" : "HTTP/1.1 200 OK";
+      const bytes = bytesOf(`${line}\r\nContent-Length: ${length}\r\n\r\n`);
+      parser.ring.set(bytes, 0);
+      if (kind === "request") parser.parse(0, bytes.length, limits);
+      else parser.parseResponses(0, bytes.length, limits, 0);
+      const head = new HeadRecord(parser.words, parser.ring);
+      head.pointTo(parser.firstRecord, parser.ring);
+      expect([kind, parser.count, head.length]).toEqual([kind, 1, length]);
+    }
+  });
+
+  it("says which byte decided, counted from the first one of its call", () => {
+    const good = bytesOf("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    const long = `GET / HTTP/1.1\r\nA: ${"b".repeat(300)}`;
+    for (const [text, at] of [["GET /\0 HTTP/1.1", 5], [long, 100]] as const) {
+      const bytes = Uint8Array.from([...good, ...bytesOf(text)]);
+      parser.ring.set(bytes, 77);
+      const small = { ...limits, headBytesMax: 100 };
+      expect(parser.parse(77, bytes.length, small)).toBe(Http1Outcome.refused);
+      expect([parser.count, parser.consumed, parser.refusalOffset]).toEqual([
+        1,
+        good.length,
+        good.length + at,
+      ]);
+    }
+  });
+
   it("has an answer for each refusal", () => {
     const numbers = Object.values(Http1Refusal);
     expect(HTTP1_REFUSALS.length).toBe(numbers.length);

@@ -76,6 +76,8 @@ function refuseResponse(section: string, name: string, refusal: string, bytes: s
 const get = (lines: string, version = "1.1") => `GET / HTTP/${version}\r\nHost: a\r\n${lines}\r\n`;
 const post = (lines: string, body: string) => `POST / HTTP/1.1\r\nHost: a\r\n${lines}\r\n${body}`;
 const line = (text: string) => `${text}\r\nHost: a\r\n\r\n`;
+/** What a token must not have: RFC 9110, section 5.6.2. */
+const delimiters = '"(),/:;<=>?@[\\]{}';
 const chunked = (body: string) => post("Transfer-Encoding: chunked\r\n", body);
 
 function lineEnds(): void {
@@ -144,7 +146,7 @@ function requestLines(): void {
   refuse("9112 3", "a method and a space", 400, "startLineMalformed", line("GET "));
   refuse("9112 3", "no target", 400, "targetForm", line("GET HTTP/1.1 HTTP/1.1"));
   for (
-    const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "PATCH", "get", "QUERY", "M-SEARCH"]
+    const method of "GET HEAD POST PUT DELETE TRACE PATCH get QUERY M-SEARCH GETS HEADER PUTS POS".split(" ")
   ) {
     accept("9110 9.1", `the method ${method}`, line(`${method} / HTTP/1.1`), { method, path: "/" });
   }
@@ -154,7 +156,9 @@ function requestLines(): void {
   const longest = "M".repeat(32);
   accept("9110 9.1", "a method of 32 bytes", line(`${longest} / HTTP/1.1`), { method: longest });
   refuse("9110 15.6.2", "a method of 33 bytes", 501, "methodTooLong", line(`${longest}M / HTTP/1.1`));
-  refuse("9110 9.1", "a bracket in a method", 400, "methodInvalid", line("GE(T / HTTP/1.1"));
+  for (const byte of delimiters) {
+    refuse("9110 9.1", `${byte} in a method`, 400, "methodInvalid", line(`GE${byte}T / HTTP/1.1`));
+  }
   refuse("9110 9.1", "a byte above ASCII in a method", 400, "methodInvalid", line("G\xc9T / HTTP/1.1"));
   refuse("9110 9.1", "NUL in a method", 400, "methodInvalid", line("GE\0T / HTTP/1.1"));
   for (
@@ -300,12 +304,12 @@ function fields(): void {
   );
   refuse("9110 5.1", "a space within a name", 400, "nameInvalid", get("A b: c\r\n"));
   for (
-    const [name, byte] of [["NUL", "\0"], ["a byte above ASCII", "\xe4"], ["a bracket", "("], [
-      "a slash",
-      "/",
-    ]]
+    const [name, byte] of [["NUL", "\0"], ["a byte above ASCII", "\xe4"]]
   ) {
     refuse("9110 5.1", `${name} in a name`, 400, "nameInvalid", get(`A${byte}b: c\r\n`));
+  }
+  for (const byte of delimiters.replace(":", "")) {
+    refuse("9110 5.1", `${byte} in a name`, 400, "nameInvalid", get(`A${byte}b: c\r\n`));
   }
   refuse("9112 5.2", "a folded line", 400, "lineFolded", get("A: b\r\n c\r\n"));
   refuse("9112 5.2", "a line folded by a tab", 400, "lineFolded", get("A: b\r\n\tc: d\r\n"));
@@ -314,7 +318,15 @@ function fields(): void {
   ) {
     refuse("9110 5.5", `${name} in a value`, 400, "valueInvalid", get(`A: b${byte}c\r\n`));
   }
-  refuse("9110 5.5", "NUL far into a value", 400, "valueInvalid", get(`A: ${"b".repeat(77)}\0c\r\n`));
+  // Sixteen bytes are looked at together, the last ones one by one.
+  for (const [name, byte] of [["NUL", "\0"], ["BEL", "\x07"], ["DEL", "\x7f"], ["US", "\x1f"]]) {
+    const far = get(`A: ${"b".repeat(77)}${byte}${"c".repeat(33)}\r\n`);
+    refuse("9110 5.5", `${name} far into a value`, 400, "valueInvalid", far);
+  }
+  const long = `${"\xff\x80\t ~".repeat(20)}!`;
+  accept("9110 5.5", "bytes above ASCII and tabs far into a value", get(`A: ${long}\r\n`), {
+    fields: [["Host", "a"], ["A", long]],
+  });
 }
 
 function sizes(): void {
@@ -334,6 +346,14 @@ function sizes(): void {
     "headTooLarge",
     `GET / HTTP/1.1\r\nA: ${"b".repeat(17_000)}`,
   );
+  const start = "GET / HTTP/1.1\r\nHost: a\r\nA: ";
+  refuse(
+    "6585 5",
+    "a head that does not end and is as large as the limit",
+    431,
+    "headTooLarge",
+    `${start}${"b".repeat(16_384 - start.length)}`,
+  );
   accept("6585 5", "100 fields", get("A: b\r\n".repeat(99)), { method: "GET" });
   refuse("6585 5", "101 fields", 431, "tooManyFields", get("A: b\r\n".repeat(100)));
 }
@@ -346,7 +366,9 @@ function hosts(): void {
   refuse("9112 3.2", "Host twice alike", 400, "hostRepeated", get("Host: a\r\n"));
   refuse("9112 3.2", "Host twice in HTTP/1.0", 400, "hostRepeated", get("Host: a\r\n", "1.0"));
   const withHost = (host: string, start = "GET /") => `${start} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
-  for (const host of ["a.example:8080", "127.0.0.1", "[::1]:80", "a:", "xn--a_b~", "a%2eb", "[v1.a]"]) {
+  const good = ["a.example:8080", "127.0.0.1", "[::1]:80", "a:", "xn--a_b~", "a%2eb", "[v1.a]", "[V1.a:b]"];
+  const numeric = ["a:65535", "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7::]", "[::]", "[::ffff:255.0.10.1]"];
+  for (const host of [...good, ...numeric, "a!$&'()*+;=b"]) {
     accept("9110 7.2", `Host ${host}`, withHost(host), { host });
   }
   const bad = [
@@ -363,8 +385,31 @@ function hosts(): void {
     "[::1",
     "[a]",
     "a%2",
+    "a%2g",
+    "a{b",
   ];
-  for (const host of [...bad, "http://a", "a?b", "a#b", "a\\b", "[::1]a", "a:-1", "a:+1"]) {
+  const literals = ["[]", "[1:2:3:4::5:6:7:8]", "[1::2::3]", "[12345::]", "[::1.2.3.256]", "[::01.2.3.4]"];
+  for (
+    const host of [
+      ...bad,
+      ...literals,
+      "[::1.2.3]",
+      "[::1:]",
+      "[v.a]",
+      "[vg.a]",
+      "[v1.]",
+      "[v1.a@b]",
+      "[:1]",
+      "[1:]",
+      "http://a",
+      "a?b",
+      "a#b",
+      "a\\b",
+      "[::1]a",
+      "a:-1",
+      "a:+1",
+    ]
+  ) {
     refuse("9110 7.2", `Host ${host}`, 400, "hostInvalid", withHost(host));
   }
   refuse("9110 7.2", "an empty Host with a path", 400, "hostInvalid", withHost(""));
@@ -381,7 +426,7 @@ function lengths(): void {
   });
   accept("9112 6.2", "a length of zero", post("Content-Length: 0\r\n", ""), { body: "" });
   accept("9112 6.3", "no length", post("", ""), { body: "", flags: [] });
-  for (const value of ["+1", "-1", "0x1", "1_0", "1 1", "", "1.0", "a", "1e3", "\xb9", "1;"]) {
+  for (const value of ["+1", "-1", "0x1", "1_0", "1 1", "", "1.0", "a", "1e3", "\xb9", "1;", "1:", "1/"]) {
     refuse(
       "9112 6.2",
       `Content-Length ${value}`,
@@ -426,6 +471,8 @@ function codings(): void {
   refuse("9112 6.3", "a length, then a coding", 400, "lengthAndCoding", both(length, coding));
   refuse("9112 6.3", "a coding, then a length", 400, "lengthAndCoding", both(coding, length));
   refuse("9112 6.1", "a coding in HTTP/1.0", 400, "codingIn10", get("Transfer-Encoding: chunked\r\n", "1.0"));
+  // A coding that is no token is malformed, whatever ends the list.
+  refuse("9112 6.1", "Transfer-Encoding g zip, chunked", 400, "codingInvalid", coded("g zip, chunked"));
   for (const value of ["gzip, chunked", "foo,chunked", "gzip , deflate, Chunked"]) {
     refuse("9112 6.1", `Transfer-Encoding ${value}`, 501, "codingNotSupported", coded(value));
   }
@@ -472,6 +519,7 @@ function chunks(): void {
   bad("LF behind chunk data", "chunkEndMissing", "5\r\nhello\n0\r\n\r\n");
   bad("nothing behind chunk data", "chunkEndMissing", "5\r\nhello0\r\n\r\n");
   bad("more data than the size says", "chunkEndMissing", "5\r\nhello!\r\n0\r\n\r\n");
+  bad("another byte and LF behind chunk data", "chunkEndMissing", "5\r\nhello!\n0\r\n\r\n");
   bad("CR alone behind chunk data", "chunkEndMissing", "5\r\nhello\r0\r\n\r\n");
   const extended = (name: string, text: string) =>
     accept("9112 7.1.1", name, chunked(`5${text}\r\nhello\r\n0${text}\r\n\r\n`), { body: "hello" });
@@ -480,11 +528,16 @@ function chunks(): void {
   extended("an extension with a quoted value", ';a="b\\"\\\\;\tc"');
   extended("two extensions with space around", " ; a = b\t;c");
   extended("an extension with an empty quoted value", ';a=""');
+  // Two of them: the limit is that of the message.
+  extended("extensions as long as the limit together", `;${"a".repeat(2_047)}`);
   const badExtension = (name: string, text: string, refusal = "chunkExtensionInvalid") =>
     refuse("9112 7.1.1", name, 400, refusal, chunked(`5${text}\r\nhello\r\n0\r\n\r\n`));
   badExtension("an extension without a name", ";");
   badExtension("an extension without a value", ";a=");
   badExtension("a space behind an extension", ";a ");
+  badExtension("a space behind an extension's value", ";a=b ");
+  badExtension("a name of two words", ";a b");
+  badExtension("an escaped control in a quoted value", ';a="\\\x01"');
   badExtension("a control in a quoted value", ';a="\x01"');
   badExtension("a quoted value that does not end", ';a="b');
   badExtension("bytes behind a quoted value", ';a="b"c');
@@ -492,6 +545,20 @@ function chunks(): void {
   badExtension("LF in an extension", ";a\nb", "lineFeedAlone");
   badExtension("a NUL in an extension", ";a\0");
   badExtension("extensions longer than the limit", `;${"a".repeat(4_096)}`, "chunkExtensionsTooLarge");
+  badExtension(
+    "a quoted value longer than the limit",
+    `;a="${"b".repeat(4_096)}"`,
+    "chunkExtensionsTooLarge",
+  );
+  badExtension("spaces longer than the limit", `;${" ".repeat(4_096)}a`, "chunkExtensionsTooLarge");
+  const half = `;${"a".repeat(2_047)}`;
+  refuse(
+    "9112 7.1.1",
+    "extensions of several chunks longer than the limit together",
+    400,
+    "chunkExtensionsTooLarge",
+    chunked(`1${half}\r\na\r\n1${half}\r\nb\r\n0;a\r\n\r\n`),
+  );
 }
 
 function trailers(): void {
@@ -502,6 +569,8 @@ function trailers(): void {
   for (const name of ["Content-Length", "Transfer-Encoding", "Host", "Connection", "Trailer"]) {
     const text = chunked(`0\r\n${name}: 5\r\n\r\n`);
     refuse("9110 6.5.1", `${name} in trailers`, 400, "trailerForbidden", text);
+    const second = chunked(`0\r\nA: b\r\n${name.toUpperCase()}: 5\r\n\r\n`);
+    refuse("9110 6.5.1", `${name} in trailers behind another`, 400, "trailerForbidden", second);
   }
   const bad = (name: string, refusal: string, text: string) =>
     refuse("9112 7.1.2", name, 400, refusal, chunked(`0\r\n${text}\r\n`));
@@ -559,7 +628,15 @@ function connections(): void {
   accept("9110 7.8", "an upgrade", `${get(upgrading)}rest`, { flags: ["upgrade"], rest: "rest" });
   flagged("9110 7.8", "an upgrade that Connection does not name", get("Upgrade: a\r\n"), []);
   flagged("9110 7.8", "an upgrade without a protocol", get("Connection: upgrade\r\n"), []);
+  flagged("9110 7.8", "an upgrade to nothing", get("Connection: upgrade\r\nUpgrade:\r\n"), []);
   flagged("9110 7.8", "an upgrade in HTTP/1.0", get(upgrading, "1.0"), ["version10"]);
+  const asking = (start: string, fields = "") => `${start} HTTP/1.1\r\nHost: a\r\n${upgrading}${fields}\r\n`;
+  flagged("9110 7.8", "an upgrade with POST", asking("POST /"), []);
+  flagged("9110 7.8", "an upgrade with HEAD", asking("HEAD /"), []);
+  accept("9110 7.8", "an upgrade with GET and a body", `${asking("GET /", "Content-Length: 1\r\n")}a`, {
+    body: "a",
+    flags: ["hasLength"],
+  });
   accept("9110 7.8", "an upgrade with a body", post(`${upgrading}Content-Length: 1\r\n`, "a"), {
     body: "a",
     flags: ["hasLength"],
@@ -618,8 +695,20 @@ function responseBodies(): void {
     { flags: [] },
     "HEAD",
   );
+  acceptResponse("9112 6.3", "no body by its length", ok("Content-Length: 0\r\n"), { flags: ["hasLength"] });
+  acceptResponse(
+    "9110 8.6",
+    "the largest length, in an answer to HEAD",
+    ok("Content-Length: 9007199254740992\r\n"),
+    { body: "", flags: ["hasLength"] },
+    "HEAD",
+  );
+  const odd = ok(`Expect: a\r\nHost: a,b\r\nHost: c\r\n${length}`, "hello");
+  acceptResponse("9110 6.3", "fields that only requests have a meaning for", odd, { body: "hello" });
   acceptResponse("9112 6.3", "204", ok("", "", "HTTP/1.1 204 No Content"), { body: "", flags: [] });
   acceptResponse("9112 6.3", "304 with a length", ok(length, "", "HTTP/1.1 304 Not Modified"), { body: "" });
+  const created = ok(length, "rest", "HTTP/1.1 299 a");
+  acceptResponse("9110 9.3.6", "a tunnel of another 2xx", created, { rest: "rest" }, "CONNECT");
   acceptResponse("9112 6.3", "a tunnel", ok("", "rest"), { flags: ["upgrade"], rest: "rest" }, "CONNECT");
   acceptResponse(
     "9112 6.3",
@@ -644,6 +733,9 @@ function responseBodies(): void {
       flags: ["hasLength", "version10"],
     },
   );
+}
+
+function interimResponses(): void {
   vectors.push({
     section: "9110 15.2",
     name: "interim responses in front of the final one",
@@ -651,7 +743,24 @@ function responseBodies(): void {
     bytes: `${ok("", "", "HTTP/1.1 100 Continue")}${ok("Link: a\r\n", "", "HTTP/1.1 103 b")}${
       ok(length, "hello")
     }`,
-    readings: [{ status: 100 }, { status: 103, fields: [["Link", "a"]] }, { status: 200, body: "hello" }],
+    readings: [
+      { status: 100, flags: [] },
+      { status: 103, fields: [["Link", "a"]], flags: [] },
+      { status: 200, body: "hello" },
+    ],
+  });
+  vectors.push({
+    section: "9112 6.3",
+    name: "interim responses that speak of a body, and have none",
+    kind: "response",
+    bytes: `${ok(length, "", "HTTP/1.1 100 a")}${ok("Transfer-Encoding: chunked\r\n", "", "HTTP/1.1 199 b")}${
+      ok(length, "hello")
+    }`,
+    readings: [
+      { status: 100, body: "", flags: ["hasLength"] },
+      { status: 199, body: "", flags: [] },
+      { status: 200, body: "hello" },
+    ],
   });
 }
 
@@ -711,6 +820,7 @@ trailers();
 connections();
 statusLines();
 responseBodies();
+interimResponses();
 refusedResponses();
 
 /** All of them. */
