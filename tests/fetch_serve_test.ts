@@ -202,15 +202,26 @@ describe("serve", () => {
     const fields =
       "X-Forwarded-For: 1.2.3.4, 5.6.7.8\nX-Forwarded-Proto: https\nX-Forwarded-Host: site.example\n";
     const standard = 'Forwarded: for=9.9.9.9, for="[2001:db8::1]:47";proto=https;host=a.example\n';
+    const quoted = 'Forwarded: for="9.9.9.9;host=\\"a, for=8.8.8.8" ; Proto=HTTPS;host="b.example:81"\n';
+    const odd = "X-Forwarded-For: unknown\nX-Forwarded-Proto: ftp\nX-Forwarded-Host: a/b\n";
     for (const trustedProxies of [undefined, ["127.0.0.0/8"], ["10.0.0.0/8"]]) {
       await using server = serve({ ...local, trustedProxies }, handler);
-      await talk(server.port, get("/", fields));
-      if (trustedProxies?.[0] === "127.0.0.0/8") await talk(server.port, get("/", standard));
+      await talk(server.port, get("/", fields + standard));
+      if (trustedProxies?.[0] !== "127.0.0.0/8") continue;
+      await talk(server.port, get("/", odd));
+      await using other = serve({ ...local, trustedProxies, proxyFields: "forwarded" }, handler);
+      for (const sent of [fields + standard, quoted, "", fields]) {
+        await talk(other.port, get("/", sent));
+      }
     }
     expect(seen).toEqual([
       ["http://h/", "127.0.0.1", true, "IPv4"],
       ["https://site.example/", "5.6.7.8", true, "IPv4"],
+      ["http://h/", "127.0.0.1", true, "IPv4"],
       ["https://a.example/", "2001:db8::1", true, "IPv6"],
+      ["https://b.example:81/", "127.0.0.1", true, "IPv4"],
+      ["http://h/", "127.0.0.1", true, "IPv4"],
+      ["http://h/", "127.0.0.1", true, "IPv4"],
       ["http://h/", "127.0.0.1", true, "IPv4"],
     ]);
   });
@@ -272,6 +283,7 @@ describe("serve", () => {
       [{ http: { maxHeader: 1 } }, /maxHeader/],
       [{ maxRequestBodySize: -1 }, /maxRequestBodySize/],
       [{ trustedProxies: ["nowhere"] }, /nowhere/],
+      [{ trustedProxies: ["127.0.0.1"], proxyFields: "both" }, /proxyFields.*forwarded/],
       [{ onListen: 1 }, /onListen/],
       [{ onError: 1 }, /onError/],
     ];

@@ -12,7 +12,14 @@ export interface FetchExport extends FetchOptions {
   readonly fetch: FetchHandler;
 }
 
-const optionNames = ["onError", "error", "maxRequestBodySize", "http", "trustedProxies"] as const;
+const optionNames = [
+  "onError",
+  "error",
+  "maxRequestBodySize",
+  "http",
+  "trustedProxies",
+  "proxyFields",
+] as const;
 /** Callbacks of an application that stay beside `fetch`. */
 const lifeNames = ["start", "idle", "stopping", "stop"] as const;
 

@@ -1,8 +1,11 @@
 /**
- * What a trusted proxy says of a request: `Forwarded` (RFC 7239), or the `X-Forwarded-` fields.
+ * What a trusted proxy says of a request: `Forwarded` (RFC 7239), or the `X-Forwarded-` fields. Only the
+ * family that the proxy writes is read: the other one is the client's own, which the proxy passes on.
  *
  * @module
  */
+
+import { parseAddressWords } from "../../base/address_words.ts";
 
 /** The part of a request that names its client. */
 interface Fields {
@@ -17,13 +20,15 @@ export interface Forwarded {
   readonly client?: string;
 }
 
+/** The fields that a proxy writes. */
+export type ProxyFields = "x-forwarded" | "forwarded";
+
 const SCHEME = /^https?$/i;
 const HOST = /^[\w.:[\]-]+$/;
 
 /** Reads the fields. Of several proxies the last one counts: it is the one that is trusted. */
-export function readForwarded(fields: Fields): Forwarded {
-  const standard = fields.header("forwarded");
-  if (standard !== undefined) return readStandard(standard);
+export function readForwarded(fields: Fields, family: ProxyFields): Forwarded {
+  if (family === "forwarded") return readStandard(fields.header("forwarded") ?? "");
   return checked(
     last(fields.header("x-forwarded-proto")),
     last(fields.header("x-forwarded-host")),
@@ -31,26 +36,30 @@ export function readForwarded(fields: Fields): Forwarded {
   );
 }
 
+/** The last element of a list, in which commas and semicolons within quotes separate nothing. */
 function readStandard(value: string): Forwarded {
-  const element = value.slice(value.lastIndexOf(",") + 1);
-  const parts = new Map<string, string>();
-  for (const part of element.split(";")) {
-    const equals = part.indexOf("=");
-    const name = part.slice(0, equals).trim().toLowerCase();
-    parts.set(name, part.slice(equals + 1).trim().replace(/^"(.*)"$/, "$1"));
+  let parts = new Map<string, string>();
+  for (const [, name, quoted, plain, end] of value.matchAll(PAIR)) {
+    if (name !== undefined) parts.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, "$1") ?? plain);
+    if (end === ",") parts = new Map();
   }
   return checked(parts.get("proto"), parts.get("host"), parts.get("for"));
 }
+
+/** A parameter of `Forwarded` or nothing, and what ends it. */
+const PAIR = /\s*(?:([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?\s*([,;]|$)/g;
 
 function checked(
   scheme: string | undefined,
   host: string | undefined,
   client: string | undefined,
 ): Forwarded {
+  const address = client === undefined ? "" : withoutPort(client);
   return {
     scheme: scheme !== undefined && SCHEME.test(scheme) ? scheme.toLowerCase() : undefined,
     host: host !== undefined && HOST.test(host) ? host : undefined,
-    client: client === undefined ? undefined : withoutPort(client),
+    // A proxy may write "unknown", or a name of its own: then it is the client that is known.
+    client: parseAddressWords(address) === undefined ? undefined : address,
   };
 }
 

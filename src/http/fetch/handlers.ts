@@ -6,13 +6,13 @@
 import { parseAddressWords } from "../../base/address_words.ts";
 import { NetworkList } from "../../base/networks.ts";
 import { callback, checkOptions, type OptionSchema } from "../../base/options.ts";
-import { networks } from "../../base/option_kinds.ts";
+import { choice, networks } from "../../base/option_kinds.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
 import { http } from "../http.ts";
 import { httpRows } from "../options.ts";
 import type { HttpOptions, HttpRequest, HttpResponse } from "../types.ts";
 import { answer, isResponse } from "./answer.ts";
-import { type Forwarded, readForwarded } from "./forwarded.ts";
+import { type Forwarded, type ProxyFields, readForwarded } from "./forwarded.ts";
 import { completeInfo, isUpgraded, RequestInfo } from "./info.ts";
 import { keepRequest, type LightRequest, receivedRequest } from "./request.ts";
 import { type OriginOf, originOf } from "./request_url.ts";
@@ -24,6 +24,7 @@ const fetchSchema: OptionSchema = {
   error: callback,
   maxRequestBodySize: httpRows.maxRequestBodySize,
   trustedProxies: networks,
+  proxyFields: choice("x-forwarded", "forwarded"),
   ...Object.fromEntries(Object.entries(httpRows).map(([name, kind]) => [`http.${name}`, kind])),
 };
 
@@ -51,11 +52,13 @@ class FetchDoor {
   readonly #handler: FetchHandler;
   readonly #onError: FetchOptions["onError"];
   readonly #trusted: NetworkList | undefined;
+  readonly #proxyFields: ProxyFields;
 
   constructor(operation: string, handler: FetchHandler, options: FetchOptions) {
     this.#handler = handler;
     this.#onError = options.onError ?? options.error;
-    const { trustedProxies } = options;
+    const { trustedProxies, proxyFields = "x-forwarded" } = options;
+    this.#proxyFields = proxyFields;
     if (trustedProxies !== undefined) {
       this.#trusted = new NetworkList(operation, "trustedProxies", trustedProxies);
     }
@@ -147,7 +150,9 @@ class FetchDoor {
     const { hostname, family } = received.connection.peerAddress;
     if (family === "Unix") return undefined;
     const words = parseAddressWords(hostname);
-    return words !== undefined && trusted.includes(words) ? readForwarded(received) : undefined;
+    return words !== undefined && trusted.includes(words)
+      ? readForwarded(received, this.#proxyFields)
+      : undefined;
   }
 }
 

@@ -44,7 +44,8 @@ export function serve(first: FetchHandler | ServeOptions, second?: FetchHandler)
   if (typeof given !== "object" || given === null) {
     throw new OptionError("serve", "options", "serve wants a handler, or options and a handler");
   }
-  const { fetch, onListen, onError, error, maxRequestBodySize, http, trustedProxies, ...rest } = given;
+  const { fetch, onListen, onError, error, maxRequestBodySize, http, trustedProxies, proxyFields, ...rest } =
+    given;
   const handler = typeof first === "function" ? first : second ?? fetch?.bind(given);
   if (typeof handler !== "function") {
     throw new OptionError("serve", "fetch", "serve wants a handler: a function, or the option fetch");
@@ -52,7 +53,7 @@ export function serve(first: FetchHandler | ServeOptions, second?: FetchHandler)
   if (onListen !== undefined && typeof onListen !== "function") {
     throw new OptionError("serve", "onListen", 'option "onListen" must be a function');
   }
-  const options = { onError, error, maxRequestBodySize, http, trustedProxies };
+  const options = { onError, error, maxRequestBodySize, http, trustedProxies, proxyFields };
   const socket = fetchHandlers("serve", handler, options);
   const isElsewhere = rest.unix !== undefined || rest.fd !== undefined || rest.inherited !== undefined;
   const port = rest.port ?? (isElsewhere ? undefined : defaultPort);

@@ -56,10 +56,16 @@ export interface FetchOptions {
   /** Limits of HTTP. */
   http?: HttpOptions;
   /**
-   * Addresses and networks of proxies whose `Forwarded`, or `X-Forwarded-For`, `-Proto` and `-Host`, count:
-   * for `request.url` and `info.remoteAddr`. None by default.
+   * Addresses and networks of proxies that name their clients: their fields decide on `request.url` and
+   * `info.remoteAddr`. None by default.
    */
   trustedProxies?: string[];
+  /**
+   * The fields that these proxies write: `"x-forwarded"`, the default, for `X-Forwarded-For`, `-Proto` and
+   * `-Host`, or `"forwarded"` for `Forwarded` (RFC 7239). The others are not read, since most proxies pass them
+   * on as the client has sent them.
+   */
+  proxyFields?: "x-forwarded" | "forwarded";
 }
 
 /** Options of {@linkcode serve}: those of `listen` as well. */
