@@ -2,8 +2,10 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { installGlobals, serve, type ServeInfo, type ServeOptions } from "../src/fetch.ts";
+import { optionsElsewhere } from "../src/http/fetch/elsewhere.ts";
 import { LightResponse } from "../src/http/fetch/response.ts";
-import { connect, OptionError } from "../src/mod.ts";
+import { connect, createLoop, OptionError } from "../src/mod.ts";
+import { bunOptions, denoOptions, nodeOptions, sameNames } from "./fetch/other_servers.ts";
 import { connectPeer, readAllText } from "./helpers/peer.ts";
 import { until, within } from "./helpers/wait.ts";
 
@@ -260,6 +262,27 @@ describe("serve", () => {
     expect((await within(idle.closed, "the idle connection")).by).toBe("peer");
   });
 
+  it("shuts down when its signal aborts: also idle connections end", async () => {
+    const controller = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Response>();
+    const server = serve({ ...local, signal: controller.signal }, () => {
+      asked.resolve();
+      return answer.promise;
+    });
+    const socket = { data() {} };
+    await using idle = await connect({ hostname: "127.0.0.1", port: server.port, socket });
+    await until(() => server.connectionCount === 1, "the idle connection is there");
+    const text = talk(server.port, "GET / HTTP/1.1\nHost: h\n\n");
+    await within(asked.promise, "the request");
+    controller.abort();
+    expect((await within(idle.closed, "the idle connection")).by).toBe("peer");
+    answer.resolve(new Light("finished"));
+    expect(await text).toMatch(/finished$/);
+    await within(server.finished, "finished");
+    expect(() => serve({ ...local, signal: controller.signal }, () => new Light())).toThrow(/abort/i);
+  });
+
   it("cuts connections when it is stopped by force", async () => {
     const server = serve(local, () => new Promise<Response>(() => {}));
     const peer = await connectPeer({ port: server.port });
@@ -278,7 +301,7 @@ describe("serve", () => {
     });
     expect([listening, server.url.href]).toEqual([server.port, `http://127.0.0.1:${server.port}/`]);
     const wrong: [options: Record<string, unknown>, message: RegExp][] = [
-      [{ idleTimeout: 10 }, /timeouts: \{ idle \}/],
+      [{ idleTimeout: 10 }, /timeouts: \{ idle, keepAlive \}/],
       [{ prot: 1 }, /prot/],
       [{ http: { maxHeader: 1 } }, /maxHeader/],
       [{ maxRequestBodySize: -1 }, /maxRequestBodySize/],
@@ -286,13 +309,43 @@ describe("serve", () => {
       [{ trustedProxies: ["127.0.0.1"], proxyFields: "both" }, /proxyFields.*forwarded/],
       [{ onListen: 1 }, /onListen/],
       [{ onError: 1 }, /onError/],
+      [{ onError: () => new Light(), error: () => new Light() }, /one of them/],
+      [{ fetch: 5 }, /wants a handler/],
+      [{ routes: {} }, /^serve: unknown option "routes": routes are a framework's/],
+      [{ cert: "a" }, /TLS is not served/],
+      [{ headersTimeout: 1 }, /timeouts: \{ head \}/],
     ];
     for (const [options, message] of wrong) {
-      const program = () => serve({ ...local, ...options }, () => new Light("x"));
+      const bare = "fetch" in options || "routes" in options;
+      const program = () =>
+        bare
+          ? serve({ ...local, ...options } as never)
+          : serve({ ...local, ...options }, () => new Light("x"));
       expect(program, JSON.stringify(options)).toThrow(OptionError);
       expect(program, JSON.stringify(options)).toThrow(message);
     }
     expect(() => serve(local as never)).toThrow(/handler/);
+  });
+
+  it("knows the options of the servers that users come from", () => {
+    const names = Object.keys(optionsElsewhere);
+    const missing = [...bunOptions, ...denoOptions, ...nodeOptions].filter((name) => !names.includes(name));
+    expect(missing.filter((name) => !sameNames.includes(name))).toEqual([]);
+    for (const name of names) {
+      expect(() => serve({ ...local, [name]: 1 }, () => new Light("x")), name).toThrow(
+        optionsElsewhere[name],
+      );
+    }
+  });
+
+  it("runs on a loop of the caller's, which may be in development mode", async () => {
+    await using loop = createLoop({ development: true });
+    await using server = serve({ ...local, loop }, () => {
+      throw new Error("shown to the developer");
+    });
+    expect(await talk(server.port, get("/"))).toMatch(
+      /^HTTP\/1\.1 500 [^]*Error: shown to the developer\n {4}at /,
+    );
   });
 
   it("refuses a body above the limit", async () => {

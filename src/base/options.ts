@@ -188,7 +188,8 @@ export function describe(value: unknown): string {
     case "undefined":
       return "undefined";
     default:
-      return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+      if (Array.isArray(value)) return "an array";
+      return typeof value === "object" ? "an object" : `a ${typeof value}`;
   }
 }
 

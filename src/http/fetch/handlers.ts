@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OptionError } from "../../base/errors.ts";
 import { parseAddressWords } from "../../base/address_words.ts";
 import { NetworkList } from "../../base/networks.ts";
 import { callback, checkOptions, type OptionSchema } from "../../base/options.ts";
@@ -35,6 +36,9 @@ export function fetchHandlers(
   options: FetchOptions,
 ): SocketHandlers<unknown> {
   checkOptions(operation, options, fetchSchema);
+  if (options.onError !== undefined && options.error !== undefined) {
+    throw new OptionError(operation, "error", 'options "onError" and "error" are the same: give one of them');
+  }
   const door = new FetchDoor(operation, handler, options);
   const { maxRequestBodySize } = options;
   const limits: HttpOptions = maxRequestBodySize === undefined

@@ -9,6 +9,7 @@ import { isWildcard } from "../../base/address.ts";
 import { listen, type Listener } from "../../listen/listener.ts";
 import { protocolOf } from "../../stream/protocol.ts";
 import type { SocketHandlers } from "../../stream/types.ts";
+import { optionsElsewhere } from "./elsewhere.ts";
 import { fetchHandlers } from "./handlers.ts";
 import { serveAddress } from "./info.ts";
 import type { FetchHandler, FetchServer, ServeAddress, ServeOptions } from "./types.ts";
@@ -46,10 +47,12 @@ export function serve(first: FetchHandler | ServeOptions, second?: FetchHandler)
   }
   const { fetch, onListen, onError, error, maxRequestBodySize, http, trustedProxies, proxyFields, ...rest } =
     given;
-  const handler = typeof first === "function" ? first : second ?? fetch?.bind(given);
-  if (typeof handler !== "function") {
+  checkKnown(rest);
+  const called = typeof first === "function" ? first : second ?? fetch;
+  if (typeof called !== "function") {
     throw new OptionError("serve", "fetch", "serve wants a handler: a function, or the option fetch");
   }
+  const handler: FetchHandler = called === fetch ? fetch.bind(given) : called;
   if (onListen !== undefined && typeof onListen !== "function") {
     throw new OptionError("serve", "onListen", 'option "onListen" must be a function');
   }
@@ -59,8 +62,24 @@ export function serve(first: FetchHandler | ServeOptions, second?: FetchHandler)
   const port = rest.port ?? (isElsewhere ? undefined : defaultPort);
   const listener = listen<unknown>({ ...rest, ...(port === undefined ? {} : { port }), socket });
   const server = new Serving(listener, socket);
+  shutDownBy(rest.signal, server);
   onListen?.(server.addr);
   return server;
+}
+
+/** Throws an OptionError that says what to write for an option of another server. */
+function checkKnown(options: object): void {
+  const key = Object.keys(options).find((name) => Object.hasOwn(optionsElsewhere, name));
+  if (key === undefined) return;
+  throw new OptionError("serve", key, `unknown option "${key}": ${optionsElsewhere[key]}`);
+}
+
+/** The listener stops by itself; this ends the connections as well. */
+function shutDownBy(signal: AbortSignal | undefined, server: Serving): void {
+  if (signal === undefined) return;
+  const shutDown = () => void server.shutdown();
+  signal.addEventListener("abort", shutDown, { once: true });
+  void server.closed.then(() => signal.removeEventListener("abort", shutDown));
 }
 
 /** Deno's. */

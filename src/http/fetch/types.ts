@@ -49,7 +49,7 @@ export type FetchHandler = (request: Request, info: ServeInfo) => Response | Pro
 export interface FetchOptions {
   /** Answers when the handler has thrown. Left out: 500, and the exception goes to the log. */
   onError?: (error: unknown) => Response | Promise<Response>;
-  /** The same as `onError`, as Bun calls it. */
+  /** The same as `onError`, as Bun calls it. Give one of the two. */
   error?: (error: unknown) => Response | Promise<Response>;
   /** Bytes of a request's body at most: the same as `http.maxRequestBodySize`. 16,777,216 by default. */
   maxRequestBodySize?: number;
@@ -62,14 +62,19 @@ export interface FetchOptions {
   trustedProxies?: string[];
   /**
    * The fields that these proxies write: `"x-forwarded"`, the default, for `X-Forwarded-For`, `-Proto` and
-   * `-Host`, or `"forwarded"` for `Forwarded` (RFC 7239). The others are not read, since most proxies pass them
-   * on as the client has sent them.
+   * `-Host`, or `"forwarded"` for `Forwarded` (RFC 7239). The others are not read, since most proxies pass
+   * them on as the client has sent them.
    */
   proxyFields?: "x-forwarded" | "forwarded";
 }
 
 /** Options of {@linkcode serve}: those of `listen` as well. */
-export interface ServeOptions extends FetchOptions, Omit<ListenOptions, "socket" | "data" | "loop"> {
+export interface ServeOptions extends FetchOptions, Omit<ListenOptions, "socket" | "data" | "signal"> {
+  /**
+   * Shuts the server down as `shutdown()` does, as soon as it aborts. One that has aborted makes `serve`
+   * throw.
+   */
+  signal?: AbortSignal;
   /** The handler, where it is not given apart. */
   fetch?: FetchHandler;
   /** Called once the address is bound. Left out: nothing is printed. */
