@@ -7,7 +7,7 @@
 import { joinBufferMinBytes } from "../base/limits.ts";
 
 const lineFeed = 0x0a;
-/** Bytes without the end of a line after which the parser looks: its limits are multiples of it. */
+/** Bytes without the end of a line after which the parser looks. */
 const lookStepBytes = 1024;
 
 /** Bytes that have come. */
@@ -41,10 +41,11 @@ export class PendingHead {
 
   /**
    * Whether the parser may have something to say of them with the bytes from `start` to before `end`: a line
-   * ends in these, or much has come since its last look.
+   * ends in these, much has come since its last look, or they are as many as a head may have.
    */
-  isWorthALook(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.length + end - start >= this.#lookedAt + lookStepBytes) return true;
+  isWorthALook(bytes: Uint8Array, start: number, end: number, bytesMax: number): boolean {
+    const length = this.length + end - start;
+    if (length >= this.#lookedAt + lookStepBytes || length >= bytesMax) return true;
     for (let at = start; at < end; at++) if (bytes[at] === lineFeed) return true;
     return false;
   }

@@ -367,7 +367,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { parser } = loop;
     const { ring, join } = parser;
     const { length } = pending;
-    if (!pending.isWorthALook(ring, start, end)) {
+    if (!pending.isWorthALook(ring, start, end, this.#limits.headBytesMax)) {
       pending.add(ring, start, end);
       return -1;
     }
