@@ -104,10 +104,19 @@ export class AnswerFields {
     for (const [name, value] of pairsOf(fields)) this.append(name, value);
   }
 
+  /** Adds a field whose value is checked already. */
+  appendChecked(name: string, value: string): void {
+    this.#keep(name, checkedName(name), value, false);
+  }
+
   #put(name: string, value: HeaderValue, replaces: boolean): void {
-    const { lower, role } = checkedName(name);
+    const checked = checkedName(name);
     const text = typeof value === "number" ? String(value) : value;
     checkFieldValue("response", name, text);
+    this.#keep(name, checked, text, replaces);
+  }
+
+  #keep(name: string, { lower, role }: CheckedName, text: string, replaces: boolean): void {
     if (role === FieldRole.contentLength) return this.#setLength(text);
     if (role === FieldRole.connection) return this.#setConnection(text);
     if (replaces && this.count > 0) this.#remove(lower);

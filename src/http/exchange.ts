@@ -352,6 +352,12 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     return this;
   }
 
+  /** Adds a field whose name, in lower case, and value are checked already. */
+  appendChecked(name: string, value: string): void {
+    this.#checkHead();
+    this.fields.appendChecked(name, value);
+  }
+
   later(): this {
     if (this.#step === Step.fresh) this.#enqueue();
     else if (this.#step > Step.waiting) this.#refuse();
@@ -362,11 +368,11 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
   json(value: unknown): WriteResult {
     const text = JSON.stringify(value);
     if (text === undefined) throw new OptionError("response", "value", "the value has no JSON");
-    return this.#sendText(text, ContentType.json);
+    return this.sendText(text, ContentType.json);
   }
 
   send(body?: Writable | PreparedResponse): WriteResult {
-    if (typeof body === "string") return this.#sendText(body, ContentType.text);
+    if (typeof body === "string") return this.sendText(body, ContentType.text);
     if (body instanceof Prepared) return this.#sendPrepared(body);
     if (body === undefined) return this.#sendBytes(noBytes);
     if (!(body instanceof RingWindow)) return this.#sendBytes(asBytes(body));
@@ -374,7 +380,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     return this.#sendBytes(body);
   }
 
-  #sendText(text: string, type: ContentType): WriteResult {
+  /** Sends a text; it gets the content type unless the application has set one. */
+  sendText(text: string, type: ContentType): WriteResult {
     const { length } = text;
     const bound = length * utf8BytesPerUnitMax;
     if (bound > httpGatheredBodyMaxBytes || this.#sendsNoBody) {

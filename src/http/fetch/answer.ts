@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { WriteResult } from "../../stream/types.ts";
+import { ContentType } from "../templates.ts";
 import type { HttpResponse, ResponseStream } from "../types.ts";
 import { Body, textType } from "./body.ts";
 import { fieldsOf, type LightHeaders } from "./headers.ts";
@@ -23,12 +25,26 @@ const stepBytes = 256 * 1024;
 const statusMin = 200;
 const encoder = new TextEncoder();
 
-/** What an answer needs of its request. */
-interface AnswerContext {
-  readonly isHead: boolean;
-  /** Aborts when the client leaves; asked for only where the answer is a stream. */
-  readonly signal: () => AbortSignal;
+/** What an answer needs of its request; asked for only where it is needed. */
+interface AnsweredRequest {
+  readonly method: string;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
 }
+
+/** The answer of the fast door, as the rest of the library sees it. */
+export interface AnswerTarget extends HttpResponse {
+  /** Adds a field whose name, in lower case, and value are checked already. */
+  appendChecked(name: string, value: string): void;
+  /** Sends a text with one of the content types whose heads are at hand. */
+  sendText(text: string, type: ContentType): WriteResult;
+}
+
+/** Content types whose heads are at hand, as they are sent. */
+const typesAtHand: ReadonlyMap<string, ContentType> = new Map([
+  ["application/json", ContentType.json],
+  ["text/plain; charset=UTF-8", ContentType.text],
+]);
 
 /** Whether it is a response of either kind. */
 export function isResponse(value: unknown): value is Response {
@@ -43,11 +59,11 @@ export function isResponse(value: unknown): value is Response {
  */
 export function answer(
   response: unknown,
-  target: HttpResponse,
-  context: AnswerContext,
+  target: AnswerTarget,
+  request: AnsweredRequest,
 ): Promise<boolean> | undefined {
   if (typeof response === "object" && response !== null && isLightResponse(response)) {
-    return answerLight(response, target, context);
+    return answerLight(response, target, request);
   }
   if (!isResponse(response)) {
     throw new TypeError("the handler must return a Response, or a promise of one");
@@ -56,83 +72,100 @@ export function answer(
   const { status, statusText, headers, body } = response;
   putHead(target, status, statusText);
   const isStream = body !== null;
-  for (const [name, value] of headers) putField(target, name, value, isStream || context.isHead);
+  for (const [name, value] of headers) putField(target, name, value, isStream || isHead(request));
   if (body === null) {
-    sendNothing(target, context);
+    sendNothing(target, request);
     return undefined;
   }
-  return sendStream(body, target, context, true);
+  return sendStream(body, target, request, true);
 }
 
 function answerLight(
   response: LightResponse,
-  target: HttpResponse,
-  context: AnswerContext,
+  target: AnswerTarget,
+  request: AnsweredRequest,
 ): Promise<boolean> | undefined {
   const { status, statusText, headers, type, body }: ResponseParts = takeParts(response);
   if (status !== okStatus || statusText !== "") putHead(target, status, statusText);
+  if (typeof body === "string") {
+    const known = typeAtHand(headers, type);
+    if (known !== undefined) {
+      target.sendText(body, known);
+      return undefined;
+    }
+  }
   const simple = body instanceof Body ? body.unread : body;
   if (headers === null) {
-    // The fast door has heads with the type of a text at hand.
-    if (type !== null && (type !== textType || typeof body !== "string")) target.append("content-type", type);
+    if (type !== null) target.appendChecked("content-type", type);
   } else {
-    putHeaders(target, headers, simple === null || context.isHead);
+    putHeaders(target, headers, simple === null || isHead(request));
   }
   if (body === null) {
-    sendNothing(target, context);
+    sendNothing(target, request);
     return undefined;
   }
-  if (simple === null) return sendStream((body as Body).stream!, target, context, false);
+  if (simple === null) return sendStream((body as Body).stream!, target, request, false);
   if (body instanceof Body) body.use();
-  // A text whose type was deleted must not get one from the fast door.
-  const isTyped = typeof simple !== "string" || headers === null || headers.has("content-type");
-  target.send(isTyped ? simple : encoder.encode(simple));
+  // A text without a type must not get one from the fast door.
+  if (typeof simple === "string") target.sendText(simple, ContentType.none);
+  else target.send(simple);
   return undefined;
+}
+
+/** The only field of a response where it is a content type at hand. */
+function typeAtHand(headers: LightHeaders | null, type: string | null): ContentType | undefined {
+  if (headers === null) return type === textType ? ContentType.text : typesAtHand.get(type ?? "");
+  const { names, values } = fieldsOf(headers);
+  return names.length === 1 && names[0] === "content-type" ? typesAtHand.get(values[0]) : undefined;
+}
+
+function isHead({ method }: AnsweredRequest): boolean {
+  return method === "HEAD";
 }
 
 const okStatus = 200;
 
-function putHead(target: HttpResponse, status: number, statusText: string): void {
+function putHead(target: AnswerTarget, status: number, statusText: string): void {
   if (status < statusMin) throw new TypeError(`a response with the status ${status} cannot be sent`);
   target.status(status, statusText === "" ? undefined : statusText);
 }
 
 /** `Content-Length` counts for streams and HEAD only: the length of anything else is known. */
-function putHeaders(target: HttpResponse, headers: LightHeaders, withLength: boolean): void {
+function putHeaders(target: AnswerTarget, headers: LightHeaders, withLength: boolean): void {
   const { names, values } = fieldsOf(headers);
   for (let index = 0; index < names.length; index++) {
     putField(target, names[index], values[index], withLength);
   }
 }
 
-function putField(target: HttpResponse, name: string, value: string, withLength: boolean): void {
+function putField(target: AnswerTarget, name: string, value: string, withLength: boolean): void {
   if (name === "content-length" ? !withLength : ofTheConnection.has(name)) {
     if (name === "connection" && value.toLowerCase() === "close") target.header(name, "close");
     return;
   }
-  target.append(name, value);
+  target.appendChecked(name, value);
 }
 
 /** To HEAD, no body does not mean that the one of GET has no bytes: nothing is said of its length. */
-function sendNothing(target: HttpResponse, { isHead }: AnswerContext): void {
-  if (isHead) target.stream().end();
+function sendNothing(target: AnswerTarget, request: AnsweredRequest): void {
+  if (isHead(request)) target.stream().end();
   else target.send();
 }
 
 /** `mayBeShort`: a body that turns out to have one part alone is sent with its length. */
 async function sendStream(
   body: ReadableStream<Uint8Array>,
-  target: HttpResponse,
-  context: AnswerContext,
+  target: AnswerTarget,
+  request: AnsweredRequest,
   mayBeShort: boolean,
 ): Promise<boolean> {
-  if (context.isHead) {
+  if (isHead(request)) {
     void body.cancel().catch(() => {});
     target.stream().end();
     return true;
   }
   const reader = body.getReader();
-  if (!mayBeShort) return await pump(reader, target.stream(), context.signal());
+  if (!mayBeShort) return await pump(reader, target.stream(), request.signal);
   const first = await reader.read();
   if (first.done) {
     target.send();
@@ -145,7 +178,7 @@ async function sendStream(
   }
   const stream = target.stream();
   return await writePart(stream, asBytes(first.value)) &&
-    await pump(reader, stream, context.signal(), second);
+    await pump(reader, stream, request.signal, second);
 }
 
 /** Whether a read answers within a few turns of the microtasks that the stream has ended. */

@@ -38,7 +38,23 @@ function isBlank(code: number): boolean {
 
 /** A header value without blanks around it. Throws a TypeError for CR, LF, NUL and above U+00FF. */
 export function headerValue(given: unknown): string {
-  let value = typeof given === "string" ? given : `${given}`;
+  return typeof given === "string" && isPlainValue(given) ? given : cleanValue(`${given}`);
+}
+
+/** Whether a value has no control characters, and no blanks around it. */
+function isPlainValue(value: string): boolean {
+  const { length } = value;
+  for (let index = 0; index < length; index++) {
+    const code = value.charCodeAt(index);
+    if (code < space || code > 0xff) return false;
+  }
+  return length === 0 || (value.charCodeAt(0) !== space && value.charCodeAt(length - 1) !== space);
+}
+
+const space = 0x20;
+
+function cleanValue(given: string): string {
+  let value = given;
   let start = 0;
   let end = value.length;
   while (start < end && isBlank(value.charCodeAt(start))) start++;

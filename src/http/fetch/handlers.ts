@@ -12,7 +12,7 @@ import type { SocketHandlers } from "../../stream/types.ts";
 import { http } from "../http.ts";
 import { httpRows } from "../options.ts";
 import type { HttpOptions, HttpRequest, HttpResponse } from "../types.ts";
-import { answer, isResponse } from "./answer.ts";
+import { answer, type AnswerTarget, isResponse } from "./answer.ts";
 import { type Forwarded, type ProxyFields, readForwarded } from "./forwarded.ts";
 import { completeInfo, isUpgraded, RequestInfo } from "./info.ts";
 import { keepRequest, type LightRequest, receivedRequest } from "./request.ts";
@@ -44,10 +44,12 @@ export function fetchHandlers(
   const limits: HttpOptions = maxRequestBodySize === undefined
     ? { ...options.http }
     : { ...options.http, maxRequestBodySize };
-  const serve = (request: HttpRequest<unknown>, response: HttpResponse) => door.serve(request, response);
+  const serve = (request: HttpRequest<unknown>, response: HttpResponse) =>
+    door.serve(request, response as AnswerTarget);
   return http<unknown>({ request: serve, upgrade: serve }, limits);
 }
 
+const { then } = Promise.prototype;
 const notImplemented = 501;
 const plainHttp: OriginOf = ({ host }) => originOf("http", host);
 
@@ -68,7 +70,7 @@ class FetchDoor {
     }
   }
 
-  serve(received: HttpRequest<unknown>, target: HttpResponse): void | Promise<void> {
+  serve(received: HttpRequest<unknown>, target: AnswerTarget): void | Promise<void> {
     const { method, connection } = received;
     if (method === "CONNECT") return void target.status(notImplemented).send("Not Implemented\n");
     const forwarded = this.#trusted === undefined ? undefined : this.#forwardedOf(received, this.#trusted);
@@ -82,58 +84,48 @@ class FetchDoor {
       if (this.#onError === undefined) throw thrown;
       return this.#recover(thrown, received, request, target, info);
     }
-    if (!isResponse(given) && isThenable(given)) {
-      return this.#settle(given, received, request, target, info);
-    }
-    if (isUpgraded(info)) return void this.#finish(request, info, true);
-    const sending = answer(given, target, contextOf(method, received));
-    if (sending === undefined) return void this.#finish(request, info, true);
-    return this.#follow(sending, request, info);
+    if (isResponse(given) || !isThenable(given)) return this.#send(given, received, request, target, info);
+    // A function of its own, and no async one: this path is short in promises.
+    const settled = (response: unknown) => this.#sendLate(response, received, request, target, info);
+    if (this.#onError === undefined) return then.call(Promise.resolve(given), settled) as Promise<void>;
+    const failed = (thrown: unknown) => this.#recover(thrown, received, request, target, info);
+    return then.call(Promise.resolve(given), settled, failed) as Promise<void>;
   }
 
-  async #settle(
-    given: PromiseLike<unknown>,
-    received: HttpRequest<unknown>,
-    request: LightRequest,
-    target: HttpResponse,
-    info: RequestInfo,
-  ): Promise<void> {
-    let response: unknown;
-    try {
-      response = await given;
-    } catch (thrown) {
-      if (this.#onError === undefined) throw thrown;
-      return await this.#recover(thrown, received, request, target, info);
-    }
-    if (isUpgraded(info)) return void this.#finish(request, info, true);
-    await this.#send(response, received, request, target, info);
-  }
-
+  /** The handler has thrown, or its promise has rejected. */
   async #recover(
     thrown: unknown,
     received: HttpRequest<unknown>,
     request: LightRequest,
-    target: HttpResponse,
+    target: AnswerTarget,
     info: RequestInfo,
   ): Promise<void> {
-    await this.#send(await this.#onError!(thrown), received, request, target, info);
+    await this.#sendLate(await this.#onError!(thrown), received, request, target, info);
   }
 
   /** Sends, unless the client has left meanwhile. */
-  async #send(
+  #sendLate(
     response: unknown,
     received: HttpRequest<unknown>,
     request: LightRequest,
-    target: HttpResponse,
+    target: AnswerTarget,
     info: RequestInfo,
-  ): Promise<void> {
-    if (target.done) {
-      if (isResponse(response) && !response.bodyUsed) void response.body?.cancel().catch(() => {});
-      return void this.#finish(request, info, false);
-    }
-    const sending = answer(response, target, contextOf(request.method, received));
-    if (sending === undefined) return void this.#finish(request, info, true);
-    await this.#follow(sending, request, info);
+  ): void | Promise<void> {
+    if (!target.done || isUpgraded(info)) return this.#send(response, received, request, target, info);
+    if (isResponse(response) && !response.bodyUsed) void response.body?.cancel().catch(() => {});
+    this.#finish(request, info, false);
+  }
+
+  #send(
+    response: unknown,
+    received: HttpRequest<unknown>,
+    request: LightRequest,
+    target: AnswerTarget,
+    info: RequestInfo,
+  ): void | Promise<void> {
+    const sending = isUpgraded(info) ? undefined : answer(response, target, received);
+    if (sending === undefined) return this.#finish(request, info, true);
+    return this.#follow(sending, request, info);
   }
 
   async #follow(sending: Promise<boolean>, request: LightRequest, info: RequestInfo): Promise<void> {
@@ -158,13 +150,6 @@ class FetchDoor {
       ? readForwarded(received, this.#proxyFields)
       : undefined;
   }
-}
-
-function contextOf(
-  method: string,
-  received: HttpRequest<unknown>,
-): { isHead: boolean; signal: () => AbortSignal } {
-  return { isHead: method === "HEAD", signal: () => received.signal };
 }
 
 function originBehind({ scheme = "http", host }: Forwarded): OriginOf {

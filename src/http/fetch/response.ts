@@ -7,7 +7,7 @@
 import { Body, extractBody, type SimpleBody, textType } from "./body.ts";
 import { addBodyMembers, type BodyMembers } from "./body_members.ts";
 import { reasonPhrase, unsignedShort, wantArguments } from "./convert.ts";
-import { freeze, LightHeaders } from "./headers.ts";
+import { addField, freeze, LightHeaders } from "./headers.ts";
 import { inspectSymbol, RuntimeResponse, standIn } from "./runtime.ts";
 
 /** Statuses whose responses have no body. */
@@ -74,7 +74,7 @@ export class LightResponse implements Response {
       this.#type = extracted.type;
     }
     if (this.#body === null) return;
-    if (NULL_BODY_STATUSES.includes(this.#status)) {
+    if (this.#status !== 200 && NULL_BODY_STATUSES.includes(this.#status)) {
       throw new TypeError(`a response with the status ${this.#status} cannot have a body`);
     }
     if (this.#headers !== null) this.#setType(this.#headers);
@@ -97,7 +97,7 @@ export class LightResponse implements Response {
 
   /** Gives the headers the body's content type if they have none. */
   #setType(headers: LightHeaders): void {
-    if (this.#type !== null && !headers.has("content-type")) headers.append("content-type", this.#type);
+    if (this.#type !== null) addField(headers, "content-type", this.#type);
     this.#type = null;
   }
 
