@@ -3,6 +3,7 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { installGlobals, serve, type ServeInfo, type ServeOptions } from "../src/fetch.ts";
 import { optionsElsewhere } from "../src/http/fetch/elsewhere.ts";
+import { LightHeaders } from "../src/http/fetch/headers.ts";
 import { LightResponse } from "../src/http/fetch/response.ts";
 import { connect, createLoop, OptionError } from "../src/mod.ts";
 import { bunOptions, denoOptions, nodeOptions, sameNames } from "./fetch/other_servers.ts";
@@ -33,7 +34,11 @@ describe("serve", () => {
         const headers = { "x-method": request.method };
         if (pathname === "/bytes") return new Class(new Uint8Array([65, 66]), { headers });
         if (pathname === "/none") return new Class(null, { status: 204, statusText: "Nothing" });
-        if (pathname === "/json") return Class.json({ a: "é" }, { status: 201, headers });
+        if (pathname === "/plain-json") return Class.json({});
+        if (pathname === "/json") {
+          const typed = { "content-type": "application/json", ...headers };
+          return Class.json({ a: "é" }, { status: 201, headers: typed });
+        }
         return new Class(`text ${pathname}`, { headers });
       });
       const text = await talk(server.port, get("/a/b"));
@@ -46,6 +51,10 @@ describe("serve", () => {
       const json = await talk(server.port, get("/json"));
       expect(json).toMatch(/^HTTP\/1\.1 201 Created\r\n/);
       expect(json).toMatch(/content-type: application\/json[^]*\r\n\r\n\{"a":"é"\}$/i);
+      expect(json).toMatch(/\r\nx-method: GET\r\n/);
+      const plain = await talk(server.port, get("/plain-json"));
+      expect(plain.match(/content-type: application\/json(;|\r\n)/gi)?.length).toBe(1);
+      expect(plain).toMatch(/\r\n\r\n\{\}$/);
     }
   });
 
@@ -380,12 +389,16 @@ describe("serve", () => {
 
 describe("the globals", () => {
   it("make light responses and take light requests once they are replaced, and can be put back", async () => {
-    const before = [Request, Response, fetch];
+    const before = [Request, Response, Headers, URL, fetch];
     const restore = installGlobals();
     try {
       expect(new Response("x") instanceof LightResponse).toBe(true);
       expect(Response.json({}).constructor).toBe(Response);
       await using server = serve(local, async (request) => {
+        const url = new URL(request.url);
+        expect(Object.getPrototypeOf(url) === before[3].prototype).toBe(false);
+        url.pathname = "/changed";
+        expect(new Request(url, request.clone()).url).toBe(new Request(url.href).url);
         if (request.url.endsWith("inner")) return new Response(`${request.method} ${await request.text()}`);
         const copy = new Request(request, { headers: { a: "b" } });
         expect([copy instanceof Request, request instanceof Request, copy.headers.get("a")]).toEqual([
@@ -397,10 +410,13 @@ describe("the globals", () => {
       });
       const answer = await fetch(server.url, { method: "POST", body: "through" });
       expect(await answer.text()).toBe("POST through");
+      expect(answer.headers instanceof Headers).toBe(true);
+      expect(new Headers({ a: "b" }) instanceof LightHeaders).toBe(true);
       expect(installGlobals()).not.toBe(restore);
     } finally {
       restore();
     }
-    expect([Request, Response, fetch]).toEqual(before);
+    expect([Request, Response, Headers, URL, fetch].map((one, index) => one === before[index]))
+      .toEqual([true, true, true, true, true]);
   });
 });

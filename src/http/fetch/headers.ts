@@ -24,10 +24,13 @@ export let receivedHeaders: (source: FieldSource) => LightHeaders;
 export let readFrom: (headers: LightHeaders, source: FieldSource) => void;
 /** Makes the list of a received head, whose source is about to end. */
 export let keepFields: (headers: LightHeaders) => void;
+/** Adds a field, of a checked name in lower case, unless there is one of its name. */
+export let addField: (headers: LightHeaders, lower: string, value: string) => void;
 /** Forbids changes from now on. */
 export let freeze: (headers: LightHeaders) => LightHeaders;
 
 const setCookie = "set-cookie";
+const { propertyIsEnumerable: isEnumerable } = Object.prototype;
 
 /** `Headers`. Its methods are those of the standard, with Bun's own where the runtime is Bun. */
 export class LightHeaders {
@@ -54,6 +57,12 @@ export class LightHeaders {
       if (headers.#source !== null) headers.#source = source;
     };
     keepFields = (headers) => headers.#load();
+    addField = (headers, lower, value) => {
+      if (headers.#names.includes(lower)) return;
+      headers.#sorted = null;
+      headers.#names.push(lower);
+      headers.#values.push(value);
+    };
     freeze = (headers) => {
       headers.#isFrozen = true;
       return headers;
@@ -84,11 +93,8 @@ export class LightHeaders {
       this.#names.push(headerName(name));
       this.#values.push(headerValue(record[name]));
     }
-    if (
-      Object.getOwnPropertySymbols(record).some((key) =>
-        Object.prototype.propertyIsEnumerable.call(record, key)
-      )
-    ) {
+    const symbols = Object.getOwnPropertySymbols(record);
+    if (symbols.length > 0 && symbols.some((key) => isEnumerable.call(record, key))) {
       throw new TypeError("the name of a header must not be a symbol");
     }
   }
@@ -262,6 +268,12 @@ export class LightHeaders {
       }
     }
     return this.#sorted = sorted;
+  }
+
+  /** Every instance of the runtime's is one of ours; a subclass has only its own. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== LightHeaders) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return value instanceof RuntimeHeaders;
   }
 
   static {

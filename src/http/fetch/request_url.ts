@@ -8,6 +8,8 @@ import { textAt } from "../ascii.ts";
 import type { RequestHead } from "../head.ts";
 import { HeadWord } from "../records.ts";
 import type { HeadSource } from "./kept_head.ts";
+import { offerUrl } from "./light_url.ts";
+import { RuntimeURL } from "./runtime.ts";
 
 /** Origins by scheme and host as received. Names come from peers: a table is emptied when it is full. */
 const origins = new Map<string, Map<string, string>>();
@@ -20,7 +22,7 @@ export function originOf(scheme: string, host: string): string {
   if (known === undefined) origins.set(scheme, known = new Map());
   const found = known.get(host);
   if (found !== undefined) return found;
-  const { origin } = new URL(`${scheme}://${host}`);
+  const { origin } = new RuntimeURL(`${scheme}://${host}`);
   if (host.length <= hostLengthMax) {
     if (known.size >= originsMax) known.clear();
     known.set(host, origin);
@@ -36,12 +38,15 @@ export function urlOf(head: HeadSource, originOf: OriginOf): string {
   const origin = originOf(head);
   if (head.headRecord !== undefined) {
     const plain = plainUrlOf(head.headRecord, origin);
-    if (plain !== undefined) return plain;
+    if (plain !== undefined) {
+      offerUrl(plain);
+      return plain;
+    }
   }
   const { target } = head;
   // The form "*" has no path. A target with two slashes in front must not be taken for a host.
-  if (target.startsWith("/")) return new URL(origin + target).href;
-  return target.includes("://") ? new URL(target).href : `${origin}/`;
+  if (target.startsWith("/")) return new RuntimeURL(origin + target).href;
+  return target.includes("://") ? new RuntimeURL(target).href : `${origin}/`;
 }
 
 const lowHalf = 0xffff;

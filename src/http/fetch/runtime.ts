@@ -11,6 +11,11 @@ export const RuntimeRequest = globalThis.Request;
 /** The runtime's own `Response`. */
 export const RuntimeResponse = globalThis.Response;
 
+/** The runtime's own `URL`. */
+export const RuntimeURL = globalThis.URL;
+/** The runtime's own `URLSearchParams`. */
+export const RuntimeSearchParams = globalThis.URLSearchParams;
+
 /** A class as `standIn` sees it. */
 interface WebClass {
   readonly prototype: object;
