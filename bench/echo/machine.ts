@@ -26,5 +26,7 @@ export async function describeMachine(): Promise<BenchResults["machine"]> {
   const cpu = /model name\s*: (.*)/.exec(info)?.[1] ?? "unknown";
   const cores = info.match(/^processor/gm)?.length ?? 0;
   const average = Number((await Bun.file("/proc/loadavg").text()).split(" ")[0]);
-  return { cpu: `${cpu}, ${cores} cores`, kernel: firstLine(["uname", "-sr"]), loadAverage: average };
+  // Distributions and clouds put names of their own behind the version.
+  const kernel = firstLine(["uname", "-sr"]).replace(/^(\S+ \d+\.\d+).*/, "$1");
+  return { cpu: `${cpu}, ${cores} cores`, kernel, loadAverage: average };
 }

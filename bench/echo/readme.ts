@@ -61,7 +61,7 @@ function sentences(results: BenchResults): string[] {
     `and at most ${(100 * busy).toFixed(1)} % of a core. One connection served by a worker makes ` +
     `${worker("ringport-bun")} round trips a second on Bun and ${worker("ringport-deno")} on Deno`,
     `(Bun.listen ${worker("bun-listen")}, Deno.listen ${worker("deno-listen")}). Measured on ${cpu}, ` +
-    `${kernel.split("-")[0].replace(/\.\d+$/, "")}, Bun ${results.versions.bun}, ` +
+    `${/^\S+ \d+\.\d+/.exec(kernel)}, Bun ${results.versions.bun}, ` +
     `${results.versions.deno.replace(/^deno/, "Deno")}; medians of ${results.rounds} interleaved rounds.`,
   ];
 }
@@ -74,14 +74,15 @@ export function withFigures(readme: string, results: BenchResults): string {
   return `${readme.slice(0, start + START.length)}\n\n${figures}\n\n${readme.slice(end)}`;
 }
 
-interface BunFiles {
-  file(path: URL): { text(): Promise<string>; json(): Promise<BenchResults> };
+/** What of Bun writes the pages; the module is loaded on Deno as well. */
+export interface BunFiles<Results> {
+  file(path: URL): { text(): Promise<string>; json(): Promise<Results> };
   write(path: URL, text: string): Promise<number>;
 }
 
 /** Writes the README of the checkout. On Bun. */
 export async function writeReadme(): Promise<void> {
-  const { file, write } = (globalThis as unknown as { Bun: BunFiles }).Bun;
+  const { file, write } = (globalThis as unknown as { Bun: BunFiles<BenchResults> }).Bun;
   const readme = new URL("../../README.md", import.meta.url);
   const results = await file(new URL("../../docs/figures/echo.json", import.meta.url)).json();
   await write(readme, withFigures(await file(readme).text(), results));
