@@ -5,17 +5,23 @@
  */
 import { http } from "../../src/http.ts";
 import type { HttpRequest, HttpResponse } from "../../src/http/types.ts";
-import { listen } from "../../src/mod.ts";
+import { createLoop, listen } from "../../src/mod.ts";
 import { BODY_BYTES, HELLO, kindAsked, LARGE_BYTES, letters, PAGE, WORK_FIELD } from "./work.ts";
 
 type Handler = (request: HttpRequest, response: HttpResponse) => void | Promise<void>;
 
-const body = letters(BODY_BYTES);
-const large = letters(LARGE_BYTES);
+const kind = kindAsked();
+const loop = createLoop();
+/** What is sent again and again is copied into the loop's memory once. */
+const page = loop.window(letters(kind === "download" ? LARGE_BYTES : BODY_BYTES));
 
 /** The parameter as a handler looks it up who has no other use for the query. */
 function parameter(query: string, name: string): string | null {
   return new URLSearchParams(query).get(name);
+}
+
+function sendPage(_request: HttpRequest, response: HttpResponse): void {
+  response.header("content-type", "application/octet-stream").send(page);
 }
 
 const handlers: Record<ReturnType<typeof kindAsked>, Handler> = {
@@ -32,12 +38,8 @@ const handlers: Record<ReturnType<typeof kindAsked>, Handler> = {
       id: request.header(WORK_FIELD) ?? null,
     });
   },
-  body(_request, response) {
-    response.header("content-type", "application/octet-stream").send(body);
-  },
-  download(_request, response) {
-    response.header("content-type", "application/octet-stream").send(large);
-  },
+  body: sendPage,
+  download: sendPage,
   async upload(request, response) {
     let bytes = 0;
     await request.onData((window) => {
@@ -50,7 +52,8 @@ const handlers: Record<ReturnType<typeof kindAsked>, Handler> = {
 const listener = listen({
   hostname: "127.0.0.1",
   port: 0,
-  socket: http({ request: handlers[kindAsked()] }),
+  loop,
+  socket: http({ request: handlers[kind] }),
 });
 
 console.log(JSON.stringify({ port: listener.port }));
