@@ -132,7 +132,9 @@ function drawGroup(title: string, rows: ChartRow[], nameWidth: number, top: numb
 }
 
 /** The last line of a chart: the machine, the runtimes and the rounds. */
-export function footOf({ machine, versions, rounds }: Omit<BenchResults, "cells">): string {
+export function footOf(
+  { machine, versions, rounds }: Pick<BenchResults, "machine" | "versions" | "rounds">,
+): string {
   const names = `Bun ${versions.bun}, ${versions.deno}, node ${versions.node}`;
   return `${machine.cpu}; ${names}; medians of ${rounds} round${rounds === 1 ? "" : "s"}`;
 }
@@ -160,7 +162,8 @@ export function drawChart({ title, heads, nameWidth, groups, foot }: Chart): str
     }\n</svg>\n`;
 }
 
-const EMPTY = `<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>\n`;
+/** A chart of nothing. */
+export const EMPTY = `<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>\n`;
 
 /** The results of the echo bench for small messages as the text of an SVG file. */
 export function renderChart(results: BenchResults): string {

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { drawChart, footOf } from "../echo/chart.ts";
-import { CELLS } from "./cells.ts";
+import { drawChart, EMPTY, footOf } from "../echo/chart.ts";
+import { titleOf } from "./cells.ts";
 import type { HttpResults } from "./results.ts";
 
 /** The cells that are drawn. */
 const DRAWN = ["64", "pipelined", "work"];
 
-/** The names of the servers as tables and the chart have them. */
-export const TITLES: Record<string, string> = {
+/** The names of the servers in the chart. */
+const TITLES: Record<string, string> = {
   "c-epoll": "C epoll loop",
   "ringport-fast-bun": "Ringport, Bun",
   "ringport-fetch-bun": "Ringport fetch, Bun",
@@ -21,6 +21,7 @@ export const TITLES: Record<string, string> = {
   "ringport-fetch-deno": "Ringport fetch, Deno",
   "ringport-async-deno": "the same, async",
   "ringport-hono-deno": "Ringport + Hono, Deno",
+  "hyper": "hyper (Rust)",
   "go-net-http": "Go net/http",
   "node-http": "node:http",
   "bun-serve": "Bun.serve",
@@ -32,22 +33,23 @@ export const TITLES: Record<string, string> = {
   "deno-hono": "Hono on Deno.serve",
 };
 
-/** The chart as the text of an SVG file. */
+/** The chart as the text of an SVG file; empty where none of its cells was measured. */
 export function renderChart(results: HttpResults): string {
-  const groups = CELLS.filter(({ name }) => DRAWN.includes(name)).map(({ name, title }) => ({
-    title,
-    rows: results.cells.filter(({ cell }) => cell === name).map((result) => ({
-      server: result.server,
-      title: TITLES[result.server] ?? result.server,
-      rate: result.rate,
-      cpu: result.cpuPerRequest,
-    })),
-  })).filter(({ rows }) => rows.length > 0);
+  const drawn = results.cells.filter(({ cell }) => DRAWN.includes(cell));
+  if (drawn.length === 0) return EMPTY;
   return drawChart({
     title: "HTTP/1.1 over loopback, one server core",
     heads: ["requests a second (longer is better)", "server CPU a request (shorter is better)"],
     nameWidth: 150,
-    groups,
-    foot: footOf(results),
+    groups: drawn.map(({ cell, servers }) => ({
+      title: titleOf(cell),
+      rows: servers.map(({ server, rate, cpuPerRequest }) => ({
+        server,
+        title: TITLES[server] ?? server,
+        rate,
+        cpu: cpuPerRequest,
+      })),
+    })),
+    foot: footOf(drawn[0]),
   });
 }

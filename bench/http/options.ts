@@ -10,12 +10,12 @@ import { CELLS, IDLE } from "./cells.ts";
 export interface HttpBenchOptions {
   /** Every server and every kind of request in seconds: proves that everything runs, measures nothing. */
   toy: boolean;
-  /** Write the results to docs/figures. */
+  /** Put the measured cells into the place of those in docs/figures, and into the pages that show them. */
   publish: boolean;
   rounds: number;
   /** Names of the cells, among them `idle`. */
   cells: string[];
-  /** Names of the servers, or beginnings of them; empty for all. */
+  /** Names of the servers, or beginnings of them; empty for those that each cell compares. */
   servers: string[];
   warmUpMs: number;
   durationMs: number;
@@ -29,13 +29,13 @@ export interface HttpBenchOptions {
 const FULL: HttpBenchOptions = {
   toy: false,
   publish: false,
-  rounds: 7,
-  cells: [...CELLS.map(({ name }) => name), IDLE],
+  rounds: 5,
+  cells: [...CELLS.map(({ name }) => name), IDLE.name],
   servers: [],
   warmUpMs: 1500,
-  durationMs: 2000,
-  idleConnections: 15000,
-  idleHoldMs: 5000,
+  durationMs: 1500,
+  idleConnections: 10000,
+  idleHoldMs: 2000,
   serverCore: 0,
   loadCore: 1,
 };
@@ -87,6 +87,9 @@ export function parseOptions(args: string[]): HttpBenchOptions {
       throw new TypeError(`unknown or incomplete option ${name}; known: ${known}`);
     }
     setter(options, text);
+  }
+  if (options.toy && options.publish) {
+    throw new TypeError("--publish wants figures that mean something, not --toy");
   }
   return options;
 }

@@ -1,14 +1,13 @@
 /**
- * The shape of the results and the medians over the rounds.
+ * The shape of the results, the medians over the rounds, and how a run's cells join those of earlier runs.
  *
  * @module
  */
 import { type BenchResults, type IdleResult, median, type Sample } from "../echo/results.ts";
-import type { Cell } from "./cells.ts";
+import { CELLS } from "./cells.ts";
 
 /** Medians of one server in one cell. Times are microseconds. */
 export interface HttpResult {
-  cell: string;
   server: string;
   rounds: number;
   /** Requests a second. */
@@ -30,12 +29,37 @@ export interface HttpResult {
   cpuOfRounds: number[];
 }
 
-/** The whole of one run. */
-export interface HttpResults extends Omit<BenchResults, "cells"> {
-  cells: HttpResult[];
-  /** Servers that were left out because their program is missing. */
+/** When, where and how a cell was measured. */
+export interface Circumstances extends Pick<BenchResults, "date" | "machine" | "versions" | "rounds"> {
+  /** Milliseconds of one measurement. */
+  durationMs: number;
+  /** Servers of the cell that were left out because their program is missing. */
   leftOut: string[];
-  idle: IdleResult[];
+}
+
+/** All servers of one cell. */
+export interface CellFigures extends Circumstances {
+  cell: string;
+  servers: HttpResult[];
+}
+
+/** What idle connections cost. */
+export interface IdleFigures extends Circumstances {
+  servers: IdleResult[];
+}
+
+/** Everything that was measured, each cell by the run that measured it last. */
+export interface HttpResults {
+  cells: CellFigures[];
+  idle?: IdleFigures;
+}
+
+/** The results with the cells of `later` in the place of those of the same name. */
+export function joinResults(earlier: HttpResults, later: HttpResults): HttpResults {
+  const find = (from: HttpResults, name: string) => from.cells.find(({ cell }) => cell === name);
+  const cells = CELLS.map(({ name }) => find(later, name) ?? find(earlier, name))
+    .filter((one): one is CellFigures => one !== undefined);
+  return { cells, idle: later.idle ?? earlier.idle };
 }
 
 /** The median of the ratios of each round. */
@@ -43,14 +67,25 @@ export function ratioOfRounds(mine: number[], others: number[]): number {
   return median(mine.slice(0, others.length).map((value, round) => value / others[round]));
 }
 
-/** Joins the rounds of one server in one cell. */
-export function summarize(cell: Cell, server: string, samples: Sample[], floor: Sample[]): HttpResult {
+/** Below, neither side was the bottleneck, so something else had the cores. */
+const STARVED_BELOW = 0.85;
+const STARVED_CONNECTIONS_MIN = 64;
+
+/** True where the machine did other work during the measurement. */
+export function isStarved(name: string, { serverBusy, loadBusy }: HttpResult): boolean {
+  const connections = CELLS.find((cell) => cell.name === name)?.connections ?? 0;
+  return connections >= STARVED_CONNECTIONS_MIN && Math.max(serverBusy, loadBusy) < STARVED_BELOW;
+}
+
+/** Joins the rounds of one server. */
+export function summarize(server: string, samples: Sample[], floor: Sample[]): HttpResult {
   const of = (pick: (sample: Sample) => number) => median(samples.map(pick));
   const rates = (list: Sample[]) => list.map(({ load }) => load.rate);
   const cpus = (list: Sample[]) => list.map(({ load }) => load.cpu_us_per_message);
-  const micro = (seconds: number, sample: Sample) => seconds / sample.load.messages * 1e6;
+  // A server that had no core all the while has answered nothing.
+  const micro = (seconds: number, { load }: Sample) =>
+    load.messages === 0 ? 0 : seconds / load.messages * 1e6;
   return {
-    cell: cell.name,
     server,
     rounds: samples.length,
     rate: of(({ load }) => load.rate),
@@ -66,5 +101,18 @@ export function summarize(cell: Cell, server: string, samples: Sample[], floor: 
     rss: of(({ memory }) => memory.rss),
     rateOfRounds: rates(samples),
     cpuOfRounds: cpus(samples),
+  };
+}
+
+/** Joins the rounds of one server with idle connections. */
+export function summarizeIdle(samples: IdleResult[]): IdleResult {
+  const of = (pick: (sample: IdleResult) => number) => median(samples.map(pick));
+  return {
+    server: samples[0].server,
+    connections: samples[0].connections,
+    bytesPerConnection: of(({ bytesPerConnection }) => bytesPerConnection),
+    idleBusy: of(({ idleBusy }) => idleBusy),
+    rss: of(({ rss }) => rss),
+    lost: samples.reduce((sum, { lost }) => sum + lost, 0),
   };
 }

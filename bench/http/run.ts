@@ -1,6 +1,6 @@
 /**
  * The HTTP benchmark: `bun bench/http/run.ts [--toy] [--publish] [--rounds N] [--cells 64,pipelined,idle]
- * [--servers name,name]`. Compare figures within one run only.
+ * [--servers name,name]`. Compare figures within one cell only.
  *
  * @module
  */
@@ -9,11 +9,12 @@ import { FIGURES, OUT } from "../echo/programs.ts";
 import { renderChart } from "./chart.ts";
 import { type Cell, CELLS, IDLE } from "./cells.ts";
 import { judgeGoals } from "./goals.ts";
-import { type HttpBench, measureCells, measureIdle } from "./measure.ts";
-import { type HttpBenchOptions, parseOptions } from "./options.ts";
+import { type HttpBench, idleRounds, measureCell, measureIdle } from "./measure.ts";
+import { parseOptions } from "./options.ts";
 import { buildHttpPrograms } from "./programs.ts";
+import { renderResults, writePages } from "./readme.ts";
 import { type RequestFiles, writeRequest } from "./requests.ts";
-import type { HttpResults } from "./results.ts";
+import { type Circumstances, type HttpResults, joinResults } from "./results.ts";
 import { allServers, type HttpServer } from "./servers.ts";
 import { renderTables } from "./table.ts";
 
@@ -24,10 +25,10 @@ function freePort(): number {
   return listener.port;
 }
 
-/** Of names without an exact match every server that begins so takes part. */
-function chooseServers(all: HttpServer[], options: HttpBenchOptions): HttpServer[] {
+/** Those that `--servers` names, or that begin so. */
+function named(all: HttpServer[], names: string[]): HttpServer[] {
   const chosen = new Set<HttpServer>();
-  for (const wanted of options.servers) {
+  for (const wanted of names) {
     const exact = all.filter(({ name }) => name === wanted);
     const found = exact.length > 0 ? exact : all.filter(({ name }) => name.startsWith(wanted));
     if (found.length === 0) {
@@ -35,7 +36,7 @@ function chooseServers(all: HttpServer[], options: HttpBenchOptions): HttpServer
     }
     for (const server of found) chosen.add(server);
   }
-  return options.servers.length === 0 ? all : all.filter((server) => chosen.has(server));
+  return all.filter((server) => chosen.has(server));
 }
 
 async function writeFiles(cells: Cell[]): Promise<Map<Cell, RequestFiles>> {
@@ -44,39 +45,69 @@ async function writeFiles(cells: Cell[]): Promise<Map<Cell, RequestFiles>> {
   return files;
 }
 
-async function save(folder: string, results: HttpResults, goals: unknown): Promise<void> {
-  await Bun.write(`${folder}/http.json`, JSON.stringify({ ...results, goals }, null, 2) + "\n");
-  await Bun.write(`${folder}/http.svg`, renderChart(results));
+async function readFigures(): Promise<HttpResults> {
+  const file = Bun.file(`${FIGURES}/http.json`);
+  return await file.exists() ? JSON.parse(await file.text()) : { cells: [] };
+}
+
+/** After each cell, so that a run that ends early has not been in vain. */
+async function save(results: HttpResults, publish: boolean): Promise<void> {
+  await Bun.write(`${OUT}/http.json`, renderResults(results));
+  await Bun.write(`${OUT}/http.svg`, renderChart(results));
+  if (!publish) return;
+  await Bun.write(`${FIGURES}/http.json`, renderResults(joinResults(await readFigures(), results)));
+  await writePages();
+}
+
+/** Each cell names servers that there are and that answer its requests. */
+function checkCells(all: HttpServer[]): void {
+  for (const { name, kind, servers } of [...CELLS, IDLE]) {
+    for (const server of servers) {
+      if (all.find((one) => one.name === server)?.kinds.includes(kind)) continue;
+      throw new Error(`the cell ${name} wants ${server}, which is no server of its kind`);
+    }
+  }
 }
 
 const options = parseOptions(Bun.argv.slice(2));
 const programs = await buildHttpPrograms(!options.toy);
-const chosen = chooseServers(allServers(programs, freePort), options);
-const leftOut = chosen.filter(({ command }) => command === undefined).map(({ name }) => name);
-for (const name of leftOut) console.log(`${name} is left out: its program is missing here`);
-const files = await writeFiles(CELLS);
+const all = allServers(programs, freePort);
+checkCells(all);
+const chosen = options.servers.length === 0 ? undefined : named(all, options.servers);
+const files = await writeFiles([...CELLS, IDLE]);
 const bench: HttpBench = {
   options,
   load: programs.load,
-  servers: chosen.filter(({ command }) => command !== undefined),
   filesOf: (cell) => files.get(cell)!,
   progress: (text) => process.stderr.isTTY ? process.stderr.write(`\r\x1b[K${text}`) : undefined,
 };
-const machine = await describeMachine();
-const cells = await measureCells(bench, CELLS.filter(({ name }) => options.cells.includes(name)));
-const idle = options.cells.includes(IDLE) ? await measureIdle(bench, CELLS[0]) : [];
-const results: HttpResults = {
-  date: new Date().toISOString().slice(0, 10),
-  machine,
-  versions: describeVersions(),
-  rounds: options.rounds,
-  toy: options.toy,
-  leftOut,
-  cells,
-  idle,
-};
-const verdicts = options.toy ? [] : judgeGoals(results);
-console.log(`\n${renderTables(results, verdicts)}`);
+
+/** Who takes part in a cell, and under what circumstances. */
+async function prepare(cell: Cell): Promise<{ servers: HttpServer[]; circumstances: Circumstances }> {
+  const wanted = chosen?.filter(({ kinds }) => kinds.includes(cell.kind)) ??
+    all.filter(({ name }) => cell.servers.includes(name));
+  const leftOut = wanted.filter(({ command }) => command === undefined).map(({ name }) => name);
+  const servers = wanted.filter(({ command }) => command !== undefined);
+  const { rounds, durationMs } = options;
+  const date = new Date().toISOString().slice(0, 10);
+  const machine = await describeMachine();
+  return {
+    servers,
+    circumstances: { date, machine, versions: describeVersions(), rounds, durationMs, leftOut },
+  };
+}
+
+const results: HttpResults = { cells: [] };
+for (const cell of CELLS.filter(({ name }) => options.cells.includes(name))) {
+  const { servers, circumstances } = await prepare(cell);
+  results.cells.push({ cell: cell.name, ...circumstances, servers: await measureCell(bench, cell, servers) });
+  await save(results, options.publish);
+}
+if (options.cells.includes(IDLE.name)) {
+  const { servers, circumstances } = await prepare(IDLE);
+  const rounds = idleRounds(options);
+  results.idle = { ...circumstances, rounds, servers: await measureIdle(bench, IDLE, servers) };
+  await save(results, options.publish);
+}
+console.log(`\n${renderTables(results, options.toy ? [] : judgeGoals(results))}`);
 if (options.toy) console.log("Toy size: this shows that everything runs; the figures mean nothing.");
-await save(OUT, results, verdicts);
-if (options.publish) await save(FIGURES, results, verdicts);

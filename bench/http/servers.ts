@@ -4,6 +4,7 @@
  * @module
  */
 import { PEERS } from "../echo/programs.ts";
+import { BASELINE, OURS } from "./cells.ts";
 import type { HttpPrograms } from "./programs.ts";
 import { type Kind, KINDS } from "./work.ts";
 
@@ -21,13 +22,6 @@ export interface HttpServer {
   /** The command, or undefined where its runtime or program is missing. */
   command?: (start: Start) => string[];
 }
-
-/** The name all ratios refer to. */
-export const BASELINE = "c-epoll";
-/** What the names of this project's servers begin with. */
-export const OURS = "ringport-";
-/** The runtimes this project runs on. */
-export const RUNTIMES = ["bun", "deno"];
 
 const HERE = new URL(".", import.meta.url).pathname;
 /** Kinds that are answered with bytes made beforehand. */

@@ -5,9 +5,8 @@
  */
 import { LOAD_FULL, type Verdict } from "../echo/goals.ts";
 import { goalTable, idleTable, layOut, megabytes, percent } from "../echo/table.ts";
-import { CELLS } from "./cells.ts";
-import { isStarved } from "./goals.ts";
-import type { HttpResult, HttpResults } from "./results.ts";
+import { titleOf } from "./cells.ts";
+import { type CellFigures, type HttpResult, type HttpResults, isStarved } from "./results.ts";
 
 const HEAD = [
   "server",
@@ -43,25 +42,21 @@ function row(result: HttpResult): string[] {
   ];
 }
 
-function cellTable(title: string, results: HttpResult[]): string {
-  const notes = results.some(({ loadBusy }) => loadBusy >= LOAD_FULL)
-    ? ["The load generator was full where marked: compare the CPU time of a request."]
-    : [];
-  if (results.some(isStarved)) {
+function cellTable({ cell, servers, leftOut }: CellFigures): string {
+  const notes = leftOut.map((name) => `${name} was left out: its program is missing.`);
+  if (servers.some(({ loadBusy }) => loadBusy >= LOAD_FULL)) {
+    notes.push("The load generator was full where marked: compare the CPU time of a request.");
+  }
+  if (servers.some((one) => isStarved(cell, one))) {
     notes.push("The cores were shared with other work: these figures are no measurement.");
   }
-  return [title, layOut([HEAD, ...results.map(row)]), ...notes, ""].join("\n");
+  return [titleOf(cell), layOut([HEAD, ...servers.map(row)]), ...notes, ""].join("\n");
 }
 
 /** Everything that is printed at the end of a run. */
 export function renderTables(results: HttpResults, verdicts: Verdict[]): string {
-  const parts = CELLS.map(({ name, title }) => ({
-    title,
-    rows: results.cells.filter(({ cell }) => cell === name),
-  }))
-    .filter(({ rows }) => rows.length > 0)
-    .map(({ title, rows }) => cellTable(title, rows));
-  if (results.idle.length > 0) parts.push(idleTable(results.idle));
+  const parts = results.cells.map(cellTable);
+  if (results.idle !== undefined) parts.push(idleTable(results.idle.servers));
   if (verdicts.length > 0) parts.push(goalTable(verdicts));
   return parts.join("\n");
 }
