@@ -660,7 +660,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     if (this.#isTurn) {
       // Gathered with the other answers of the window.
       if (output.target === connection) return "sent";
-      return this.#owner.pipelineOf(connection).cork(output.cut(from));
+      return this.#owner.pipelineOf(connection).cork(output.cutBriefly(from));
     }
     return this.#keep(output.cut(from));
   }
