@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { OptionError } from "../base/errors.ts";
 import { httpGatheredBodyMaxBytes } from "../base/limits.ts";
+import { bytes } from "../base/option_kinds.ts";
+import { checkOptions } from "../base/options.ts";
 import { RingWindow } from "../memory/window.ts";
 import { asBytes } from "../stream/sender.ts";
 import type { Writable, WriteResult } from "../stream/types.ts";
@@ -12,7 +15,8 @@ import { putText } from "./ascii.ts";
 import { wrongLength, wrongState } from "./errors.ts";
 import type { AnswerBuffer } from "./answer_buffer.ts";
 import { bytesOf, putField } from "./templates.ts";
-import type { HeaderFields, ResponseStream } from "./types.ts";
+import { checkFieldName } from "./field_check.ts";
+import type { HeaderFields, ResponseStream, ResponseStreamOptions } from "./types.ts";
 
 /** What a streamed body needs of its answer. */
 export interface BodySink {
@@ -241,5 +245,35 @@ function dataOf(bytes: Writable): RingWindow | Uint8Array {
 function trailerFields(trailers: HeaderFields): AnswerFields {
   const fields = new AnswerFields();
   fields.appendAll(trailers);
-  return fields;
+  const names = fields.names.slice(0, fields.count);
+  if (fields.contentLength >= 0) names.push("Content-Length");
+  if (fields.closes) names.push("Connection");
+  const name = names.find((name) => notInTrailers.test(name));
+  if (name === undefined) return fields;
+  throw new OptionError("response", name, `the field ${name} must not be a trailer`);
+}
+
+/** Fields that frame or route a message: RFC 9110, section 6.5.1. */
+const notInTrailers = /^(content-length|transfer-encoding|host|connection|trailer)$/i;
+
+const streamSchema = {
+  length: bytes(0, Number.MAX_SAFE_INTEGER),
+  trailers: { wants: "a list of names", accepts: Array.isArray },
+};
+
+/** Throws an OptionError for wrong options of a stream. `said`: the length that a field says, or -1. */
+export function checkStreamOptions(options: ResponseStreamOptions, said: number): void {
+  for (const _ in options) return checkGiven(options, said);
+}
+
+function checkGiven(options: ResponseStreamOptions, said: number): void {
+  checkOptions("response", options, streamSchema);
+  const { length, trailers } = options;
+  for (const name of trailers ?? []) checkFieldName("response", name);
+  if (length === undefined || said < 0 || length === said) return;
+  throw new OptionError(
+    "response",
+    "length",
+    `option "length" is ${length} where Content-Length says ${said}`,
+  );
 }

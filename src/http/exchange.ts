@@ -23,7 +23,7 @@ import { AnswerFields } from "./answer_fields.ts";
 import { asciiBytes } from "./ascii.ts";
 import type { BodyOwner } from "./body_reader.ts";
 import { answerCount } from "./counts.ts";
-import { BodyMode, type BodySink, BodyWriter } from "./body_writer.ts";
+import { BodyMode, type BodySink, BodyWriter, checkStreamOptions } from "./body_writer.ts";
 import { wrongLength, wrongState } from "./errors.ts";
 import { Pipeline, type PipelineOwner, type QueuedAnswer } from "./pipeline.ts";
 import { checkReason, checkStatus, hasBody, Prepared } from "./prepared.ts";
@@ -467,6 +467,7 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
 
   stream(options: ResponseStreamOptions = {}): ResponseStream {
     if (this.#step > Step.waiting && !this.#isTakenOver) this.#refuse();
+    checkStreamOptions(options, this.fields.contentLength);
     const given = options.length ?? this.fields.contentLength;
     if (options.trailers !== undefined) this.fields.set("Trailer", options.trailers.join(", "));
     this.#unusual = true;

@@ -219,6 +219,10 @@ export interface HttpResponse {
   /**
    * Sends the head now and the body piece by piece: with a `length` as `Content-Length`, without one in
    * chunks, or to HTTP/1.0 until the connection closes.
+   *
+   * @throws {OptionError} for an unknown option, a `length` that is no number of bytes or differs from a
+   * `Content-Length` that was set, or a trailer's name that is not a token.
+   * @throws {StateError} when the request was already answered.
    */
   stream(options?: ResponseStreamOptions): ResponseStream;
   /**
@@ -269,6 +273,7 @@ export interface ResponseStream {
    * Ends the body, with a last piece where given, and with trailers, which only a body in chunks can have:
    * otherwise they are dropped.
    *
+   * @throws {OptionError} for a field that must not be a trailer, such as `Host`.
    * @throws {StateError} `ERR_HTTP_CONTENT_LENGTH` for fewer bytes than the length, and the connection is
    * aborted.
    */
