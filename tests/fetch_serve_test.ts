@@ -157,6 +157,54 @@ describe("serve", () => {
     expect(signal!.aborted).toBe(false);
   });
 
+  it("has an aborted signal for a handler that asks when the client has left", async () => {
+    const seen: string[] = [];
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    await using server = serve(local, async (request) => {
+      seen.push("called");
+      await left;
+      seen.push(`${request.signal.aborted} ${request.signal.reason?.code}`);
+      return new Light("x");
+    });
+    const client = await connect({ hostname: "127.0.0.1", port: server.port });
+    client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await until(() => seen.length === 1, "the handler is called");
+    client.abort();
+    await until(() => server.connectionCount === 0, "the client has left");
+    resolve();
+    await until(() => seen.length === 2, "the handler has asked");
+    expect(seen[1]).toBe("true ERR_HTTP_CLIENT_LEFT");
+  });
+
+  it("does not abort the signal while the client waits, or when it leaves with its answer", async () => {
+    for (const ends of ["its own side", "the connection"]) {
+      let signal: AbortSignal | undefined;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      await using server = serve(local, async (request) => {
+        ({ signal } = request);
+        if (ends === "its own side") await promise;
+        return new Light("x");
+      });
+      const client = await connect({ hostname: "127.0.0.1", port: server.port, allowHalfOpen: true });
+      client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      await until(() => signal !== undefined, "the handler is called");
+      if (ends === "its own side") {
+        client.end();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        expect([ends, signal!.aborted]).toEqual([ends, false]);
+        resolve();
+      }
+      let text = "";
+      for await (const part of client.readable) {
+        text += new TextDecoder().decode(part);
+        if (text.endsWith("x")) break;
+      }
+      client.abort();
+      await until(() => server.connectionCount === 0, "the client has left");
+      expect([ends, signal!.aborted]).toEqual([ends, false]);
+    }
+  });
+
   it("answers HEAD without a body, and with its length", async () => {
     await using server = serve(local, ({ url }) => {
       if (url.endsWith("stream")) {

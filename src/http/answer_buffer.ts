@@ -95,8 +95,8 @@ export class AnswerBuffer {
   }
 
   /**
-   * The same for bytes that are needed until the end of the turn: a small copy lies behind others, since memory
-   * of its own would cost more than the copy.
+   * The same for bytes that are needed until the end of the turn: a small copy lies behind others, since
+   * memory of its own would cost more than the copy.
    */
   cutBriefly(from: number): Uint8Array<ArrayBuffer> {
     const length = this.at - from;

@@ -23,6 +23,8 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
   #signal: AbortController | undefined = undefined;
   /** It may be used. */
   #live = true;
+  /** The client has left before it had its answer. */
+  #isAbandoned = false;
 
   constructor(connection: Connection<D>) {
     this.#connection = connection;
@@ -35,6 +37,7 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
     this.reader = undefined;
     this.#signal = undefined;
     this.#live = true;
+    this.#isAbandoned = false;
   }
 
   /** Its time is over. */
@@ -45,6 +48,7 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
 
   /** The client has left before it had its answer. */
   left(): void {
+    this.#isAbandoned = true;
     this.#signal?.abort(clientLeft(this.#connection.id));
   }
 
@@ -148,7 +152,12 @@ export class ServerRequest<D = unknown> implements HttpRequest<D> {
 
   get signal(): AbortSignal {
     this.#check();
-    return (this.#signal ??= new AbortController()).signal;
+    if (this.#signal === undefined) {
+      this.#signal = new AbortController();
+      // Asked for only now.
+      if (this.#isAbandoned) this.left();
+    }
+    return this.#signal.signal;
   }
 
   get #head(): RequestHead {
