@@ -32,6 +32,27 @@ describe("an outbox", () => {
     }
   });
 
+  it("shares chunks that are free with other ones, and none in use", () => {
+    const random = new Random(3);
+    const queues = Array.from({ length: 4 }, () => ({ outbox: new Outbox(), model: [] as Uint8Array[] }));
+    const target = new Uint8Array(4 * outboxChunkBytes);
+    for (let step = 0; step < 400; step++) {
+      const { outbox, model } = queues[random.between(0, queues.length - 1)];
+      if (random.oneIn(2)) {
+        const bytes = random.bytes(random.between(outboxChunkBytes, 3 * outboxChunkBytes));
+        outbox.push(bytes);
+        model.push(bytes);
+      } else if (random.oneIn(8)) {
+        outbox.clear();
+        model.length = 0;
+      } else if (model.length > 0) {
+        const bytes = model.shift()!;
+        expect(outbox.take(target, 0, bytes.length)).toBe(bytes.length);
+        expect(bytes.every((byte, index) => target[index] === byte)).toBe(true);
+      }
+    }
+  });
+
   it("is empty after clear and can be used again", () => {
     const outbox = new Outbox();
     outbox.push(new Uint8Array([1, 2, 3]));

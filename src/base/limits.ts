@@ -161,6 +161,9 @@ export const acceptedQueueMax = 1024;
 /** Bytes of one chunk of the outbox. */
 export const outboxChunkBytes = 64 * 1024;
 
+/** Free chunks of outboxes that a thread keeps, 4 MiB: enough for some long answers on their way. */
+export const outboxSpareChunksMax = 64;
+
 /** Bytes the readable stream of a connection takes in ahead of its reader. */
 export const readableHighWaterMarkBytes = 64 * 1024;
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { outboxChunkBytes } from "../base/limits.ts";
+import { outboxChunkBytes, outboxSpareChunksMax } from "../base/limits.ts";
 import type { FileQueue, QueuedFile } from "./file_queue.ts";
 
 /** A file in the queue, with the number of bytes between it and the file before, or the beginning. */
@@ -64,11 +64,14 @@ export class Outbox {
       this.#filled += part.length;
       rest = rest.subarray(part.length);
     }
-    if (rest.length === 0) return;
-    const chunk = new Uint8Array(Math.max(rest.length, this.#chunkSize()));
-    chunk.set(rest);
-    this.#chunks.push(chunk);
-    this.#filled = rest.length;
+    while (rest.length > 0) {
+      const chunk = makeChunk(Math.max(rest.length, this.#chunkSize()));
+      const part = rest.length > chunk.length ? rest.subarray(0, chunk.length) : rest;
+      chunk.set(part);
+      this.#chunks.push(chunk);
+      this.#filled = part.length;
+      rest = rest.subarray(part.length);
+    }
   }
 
   /** Bytes before the first file. */
@@ -99,6 +102,7 @@ export class Outbox {
       this.length -= part.length;
       this.#taken += part.length;
       if (this.#taken < end) continue;
+      keepChunk(chunk);
       this.#chunks.shift();
       this.#taken = 0;
     }
@@ -107,6 +111,7 @@ export class Outbox {
 
   /** Throws everything away. */
   clear(): void {
+    this.#chunks.forEach(keepChunk);
     this.#chunks.length = 0;
     this.#waiting.length = 0;
     this.#behind = 0;
@@ -125,3 +130,18 @@ export class Outbox {
 
 /** Bytes of the smallest chunk. */
 const outboxChunkMinBytes = 1024;
+
+/**
+ * Chunks of the full length that are free, of all queues of the thread: fresh memory has to be cleared and
+ * mapped page by page, which takes as long as the copy.
+ */
+const spareChunks: Uint8Array[] = [];
+
+function makeChunk(wanted: number): Uint8Array {
+  if (wanted < outboxChunkBytes) return new Uint8Array(wanted);
+  return spareChunks.pop() ?? new Uint8Array(outboxChunkBytes);
+}
+
+function keepChunk(chunk: Uint8Array): void {
+  if (chunk.length === outboxChunkBytes && spareChunks.length < outboxSpareChunksMax) spareChunks.push(chunk);
+}
