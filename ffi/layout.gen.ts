@@ -1218,7 +1218,7 @@ export const HTTP1_HEAD_BYTES_MAX = 65535;
 export const HTTP1_FIELDS_MAX = 2048;
 
 /**
- * Bytes of a method at most. RFC 9110, section 9.1 names no limit; the longest that is registered has 18.
+ * Bytes of a method at most. RFC 9110, section 9.1 names no limit; the longest that is registered has 17.
  */
 export const HTTP1_METHOD_BYTES_MAX = 32;
 

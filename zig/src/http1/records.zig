@@ -23,7 +23,7 @@ pub const http1_head_bytes_max: u32 = 65_535;
 /// Fields of a head at most, whatever the limits say, so that several records have room.
 pub const http1_fields_max: u32 = 2048;
 
-/// Bytes of a method at most. RFC 9110, section 9.1 names no limit; the longest that is registered has 18.
+/// Bytes of a method at most. RFC 9110, section 9.1 names no limit; the longest that is registered has 17.
 pub const http1_method_bytes_max: u32 = 32;
 
 /// Bytes of a field's name at most: eight bits of its record.

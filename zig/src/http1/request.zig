@@ -136,7 +136,7 @@ fn refuse_method(cursor: *Cursor, end: usize) Stop {
 
 const version_bytes = "HTTP/1.1".len;
 
-/// True for HTTP/1.0. Later minor versions are read as 1.1 (RFC 9110, section 2.5).
+/// True for HTTP/1.0. Later minor versions are read as 1.1 (RFC 9110, section 6.2).
 pub inline fn take_version(cursor: *Cursor) Stop!bool {
     const rest = cursor.bytes[cursor.at..];
     if (rest.len >= version_bytes) {
