@@ -320,7 +320,8 @@ describe("a connection", () => {
   it("ends after its requests are used up", async () => {
     await using server = new TestServer(answerPath, { maxRequests: 3 });
     const client = await server.connect();
-    await client.write(get("/1") + get("/2") + get("/3") + get("/4"));
+    // One with a body counts as well.
+    await client.write(get("/1") + get("/2", "Content-Length: 1\r\n") + "x" + get("/3") + get("/4"));
     expect((await client.answer()).headers.has("connection")).toBe(false);
     expect((await client.answer()).headers.has("connection")).toBe(false);
     expect((await client.answer()).headers.get("connection")).toBe("close");

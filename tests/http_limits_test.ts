@@ -2,7 +2,7 @@
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { http, httpStateOf, httpStatistics } from "../src/http.ts";
-import { listen } from "../src/mod.ts";
+import { connect, listen } from "../src/mod.ts";
 import { Client, type HttpSetting, TestServer } from "./helpers/http.ts";
 import { connectPeer } from "./helpers/peer.ts";
 import { delay, until, within } from "./helpers/wait.ts";
@@ -96,6 +96,35 @@ describe("a time limit", () => {
     client.peer.close();
     await until(() => server.reasons.length === 1, "the connection is gone");
     expect(server.reasons[0].by).toBe("timeout");
+  });
+
+  it("of keep-alive resets no client whose next request is on its way, and handles none", async () => {
+    let handled = 0;
+    await using server = new TestServer({
+      request(_request, response) {
+        handled += 1;
+        response.send("x");
+      },
+    }, { listen: { timeouts: { keepAlive: 60 }, lingerTimeout: 5_000 } });
+    let text = "";
+    let ended = false;
+    const client = await connect({
+      hostname: "127.0.0.1",
+      port: server.port,
+      socket: {
+        data: (_, window) => void (text += window.text()),
+        end: () => void (ended = true),
+      },
+    });
+    client.write(get("/a"));
+    await until(() => ended, "the server has ended its side");
+    for (let request = 0; request < 3; request++) {
+      expect(client.write(get("/late"))).toBe("sent");
+      await delay(20);
+    }
+    client.end();
+    expect(await within(client.closed, "the end")).toMatchObject({ by: "peer", error: undefined });
+    expect([handled, text.split("HTTP/1.1 ").length]).toEqual([1, 2]);
   });
 });
 
