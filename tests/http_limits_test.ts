@@ -128,6 +128,86 @@ describe("a time limit", () => {
   });
 });
 
+describe("an answer that has begun", () => {
+  /** A stream that writes as often as it is told, and what became of it. */
+  function streaming(setting: HttpSetting) {
+    const seen = { aborted: "", done: 0 };
+    const server = new TestServer({
+      async request(request, response) {
+        request.signal.addEventListener("abort", () => seen.aborted = request.signal.reason.code);
+        const [, wait, writes] = request.path.split("/").map(Number);
+        const stream = response.stream();
+        stream.write("begun");
+        for (let write = 0; write < writes && !stream.done; write++) {
+          await delay(wait);
+          if (!stream.done) stream.write(".");
+        }
+        seen.done += Number(stream.done);
+        if (!stream.done) stream.end();
+      },
+    }, setting);
+    return { seen, server };
+  }
+
+  it("is not idle, however silent, while its client is there", async () => {
+    const { server } = streaming(timeouts({ idle: 60, keepAlive: 60 }));
+    await using _ = server;
+    const client = await server.connect();
+    await client.write(get("/400/1"));
+    expect((await client.answer()).body).toBe("begun.");
+    client.peer.close();
+  });
+
+  it("is idle while it is silent after its client has ended its side", async () => {
+    const { seen, server } = streaming(timeouts({ idle: 80 }));
+    await using _ = server;
+    const client = await server.connect();
+    await client.write(get("/700/1"));
+    await client.atLeast(5);
+    // Not counted from before the end.
+    await delay(200);
+    const before = Date.now();
+    await client.peer.endWriting();
+    const rest = await client.rest();
+    expect(Date.now() - before).toBeGreaterThan(70);
+    expect([rest.includes("\r\n0\r\n"), seen.aborted]).toEqual([false, "ERR_HTTP_CLIENT_LEFT"]);
+    expect(server.reasons[0]).toMatchObject({ by: "timeout", error: { code: "ERR_TIMEOUT_IDLE" } });
+    await until(() => seen.done === 1, "the stream to know of it");
+    client.peer.close();
+  });
+
+  it("goes on for a client that has ended its side, if it is written to often enough", async () => {
+    const { seen, server } = streaming(timeouts({ idle: 2_000 }));
+    await using _ = server;
+    const text = await server.exchange(get("/120/20"));
+    expect(text.endsWith("\r\n1\r\n.\r\n0\r\n\r\n")).toBe(true);
+    expect(seen).toEqual({ aborted: "", done: 0 });
+  });
+});
+
+describe("a client that resets while the body it has sent waits unread", () => {
+  it("is noticed at the limit of the handler at the latest", async () => {
+    let aborted = "";
+    await using server = new TestServer({
+      async request(request) {
+        await new Promise<void>((resolve) => {
+          request.signal.addEventListener("abort", () => {
+            aborted = request.signal.reason.code;
+            resolve();
+          });
+        });
+      },
+    }, timeouts({ handler: 150 }));
+    const client = await connect({ hostname: "127.0.0.1", port: server.port, socket: { data() {} } });
+    client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    await until(() => server.loop.stats().bytesReceived > 40, "the request has come");
+    client.abort();
+    await until(() => server.reasons.length === 1, "the connection to be gone");
+    expect(aborted).toBe("ERR_HTTP_CLIENT_LEFT");
+    expect(server.loop.stats().timeouts.handler).toBe(1);
+  });
+});
+
 describe("a listener that closes", () => {
   it("ends connections between requests", async () => {
     const listener = listen({

@@ -442,6 +442,8 @@ export class Pipeline<D = unknown> implements ProtocolMemory {
     this.body = undefined;
     body?.leave();
     this.#endOwed = true;
+    // From now on an answer that has begun can be idle.
+    if (this.timed === TimedPhase.answer) this.timed = TimedPhase.unused;
     this.settle();
   }
 

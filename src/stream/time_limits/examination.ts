@@ -219,7 +219,8 @@ export class Examination {
 
   /**
    * What a handler, a pause, or another limit watches over is not idle, and neither are bytes that go out:
-   * watched by `writeStall`, or otherwise in use as long as the peer takes some.
+   * watched by `writeStall`, or otherwise in use as long as the peer takes some. An answer that has begun is
+   * idle between its writes once the peer has ended its side: it may be gone.
    */
   #idling(connection: LimitedConnection, limits: Limits, buffered: number): void {
     if (limits.idle === 0) return;
@@ -229,15 +230,19 @@ export class Examination {
     const wasBuffered = (flags & Flag.wasBuffered) !== 0;
     if (buffered > 0) connection.flags |= Flag.wasBuffered;
     else connection.flags &= ~Flag.wasBuffered;
-    const busy = words[at + Word.replies] > 0 || connection.tasksAtWork > 0 ||
-      (flags & pausedByUse) !== 0 || this.#isAtWork(connection, limits) ||
+    const answersEnded = connection.stateNumber === State.readEnded &&
+      this.#phaseOf(connection) === TimedPhase.answer;
+    const atWork = words[at + Word.replies] > 0 || connection.tasksAtWork > 0 ||
+      this.#isAtWork(connection, limits);
+    const busy = (atWork && !answersEnded) || (flags & pausedByUse) !== 0 ||
       (limits.message > 0 && (flags & Flag.inMessage) !== 0) ||
       (buffered > 0 ? limits.writeStall > 0 || this.#moved(connection, buffered) : wasBuffered);
     if (busy) {
       words[at + Word.active] = this.#now;
       return this.#within(limits.idle + 1);
     }
-    const elapsed = Math.min(this.#since(words[at + Word.received]), this.#since(words[at + Word.active]));
+    let elapsed = Math.min(this.#since(words[at + Word.received]), this.#since(words[at + Word.active]));
+    if (answersEnded) elapsed = Math.min(elapsed, this.#since(words[at + Word.phaseAt]));
     this.#count("idle", limits.idle, elapsed);
   }
 
