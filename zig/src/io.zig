@@ -43,7 +43,8 @@ fn check(comptime Backend: type) void {
         // Whether a connection has failed, in which case bytes not received yet are lost (RFC 9293, 3.10.7.4), or
         // has ended with everything received. Ok: neither. Takes no memory.
         .{ "look", fn (*Backend, *Socket) common.Result },
-        .{ "send", fn (*Backend, *Socket, u32, []const common.Span) common.SendResult },
+        // True: bytes of a file follow at once, and may share a packet with the end of these.
+        .{ "send", fn (*Backend, *Socket, u32, []const common.Span, bool) common.SendResult },
         // At most file_piece_bytes_max bytes of a file, from its handle and position on. As send; file_too_short
         // where it has none there.
         .{ "send_file", fn (*Backend, *Socket, u32, common.FilePart) common.SendResult },

@@ -213,12 +213,13 @@ pub const Io = struct {
         return looking.look(socket.descriptor);
     }
 
-    pub fn send(io: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {
+    pub fn send(io: *Io, socket: *Socket, id: u32, spans: []const common.Span, more: bool) common.SendResult {
         assert(spans.len > 0 and spans.len <= constants.send_spans_max);
+        const flags: u32 = if (more) send_flags | linux.MSG.MORE else send_flags;
         const sent = if (spans.len == 1)
-            linux.sendto(socket.descriptor, spans[0].pointer, spans[0].length, send_flags, null, 0)
+            linux.sendto(socket.descriptor, spans[0].pointer, spans[0].length, flags, null, 0)
         else
-            send_gathered(socket, spans);
+            send_gathered(socket, spans, flags);
         const code = linux.errno(sent);
         switch (code) {
             .SUCCESS => {
@@ -235,7 +236,7 @@ pub const Io = struct {
         return .{ .status = .would_block, .bytes = if (code == .SUCCESS) @intCast(sent) else 0 };
     }
 
-    fn send_gathered(socket: *Socket, spans: []const common.Span) usize {
+    fn send_gathered(socket: *Socket, spans: []const common.Span, flags: u32) usize {
         var vectors: [constants.send_spans_max]std.posix.iovec_const = undefined;
         for (spans, vectors[0..spans.len]) |span, *vector| {
             vector.* = .{ .base = span.pointer, .len = span.length };
@@ -249,7 +250,7 @@ pub const Io = struct {
             .controllen = 0,
             .flags = 0,
         };
-        return linux.sendmsg(socket.descriptor, &message, send_flags);
+        return linux.sendmsg(socket.descriptor, &message, flags);
     }
 
     pub fn send_file(io: *Io, socket: *Socket, id: u32, part: common.FilePart) common.SendResult {

@@ -197,7 +197,7 @@ pub const Io = struct {
         return .{ .status = self.network.at(socket.endpoint).look() };
     }
 
-    pub fn send(self: *Io, socket: *Socket, id: u32, spans: []const common.Span) common.SendResult {
+    pub fn send(self: *Io, socket: *Socket, id: u32, spans: []const common.Span, _: bool) common.SendResult {
         const network = &self.network;
         const number = socket.endpoint;
         const endpoint = network.at(number);

@@ -91,7 +91,7 @@ pub const Io = struct {
         return transfer.look(socket);
     }
 
-    pub fn send(io: *Io, socket: *Socket, _: u32, spans: []const common.Span) common.SendResult {
+    pub fn send(io: *Io, socket: *Socket, _: u32, spans: []const common.Span, _: bool) common.SendResult {
         return transfer.send(&io.port, socket, spans);
     }
 

@@ -105,7 +105,7 @@ fn send_now(loop: *Loop, index: u32, slot: *Slot) void {
     }
     assert(count > 0 and slot.queue_empty() and !slot.flags.file_owed);
     slot.send_tag = submissions.at(head +% (count - 1)).tag;
-    const result = loop.io.send(&slot.socket, id, spans[0..count]);
+    const result = loop.io.send(&slot.socket, id, spans[0..count], file_follows(loop, id, count));
     assert(result.bytes <= bytes);
     loop.count(.submissions, count);
     loop.count(.sends, 1);
@@ -121,6 +121,14 @@ fn send_now(loop: *Loop, index: u32, slot: *Slot) void {
         else => queue_rest(loop, index, slot, count, bytes, &result),
     }
     submissions.drop(count);
+}
+
+/// Whether the submission behind the first `count` sends a file on the same connection.
+fn file_follows(loop: *Loop, id: u32, count: u32) bool {
+    const submissions = &loop.submissions;
+    if (count == submissions.used()) return false;
+    const next = submissions.at(submissions.head.* +% count);
+    return next.operation == @backingInt(abi.Operation.send_file) and next.id == id;
 }
 
 inline fn release(loop: *Loop, record: *const abi.Record) void {
@@ -231,9 +239,10 @@ fn flush(loop: *Loop, index: u32, slot: *Slot) void {
             if (!flush_file(loop, index, slot, entry, &file_bytes)) return;
             continue;
         }
-        const count = gather(loop, slot, &spans);
+        const gathered = gather(loop, slot, &spans);
+        const count = gathered.count;
         assert(count > 0);
-        const result = loop.io.send(&slot.socket, id, spans[0..count]);
+        const result = loop.io.send(&slot.socket, id, spans[0..count], gathered.file_follows);
         loop.count(.sends, 1);
         loop.count_role(.sends_server, slot, 1);
         switch (result.status) {
@@ -278,7 +287,9 @@ fn flush_file(loop: *Loop, index: u32, slot: *Slot, entry: *const socket.SendEnt
     return result.status == .ok;
 }
 
-fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Span) u32 {
+const Gathered = struct { count: u32, file_follows: bool };
+
+fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Span) Gathered {
     assert(!slot.queue_empty());
     var position = slot.send_first;
     var skip = slot.send_taken;
@@ -286,7 +297,7 @@ fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Spa
     var count: u32 = 0;
     while (position != none and count < spans.len) : (count += 1) {
         const entry = &loop.send_entries.elements[position];
-        if (entry.file != 0) break;
+        if (entry.file != 0) return .{ .count = count, .file_follows = true };
         const length = entry.length - skip;
         if (count > 0 and bytes +| length > constants.segments_bytes_max) break;
         spans[count] = .{
@@ -297,7 +308,7 @@ fn gather(loop: *Loop, slot: *Slot, spans: *[constants.send_spans_max]common.Spa
         skip = 0;
         position = entry.next;
     }
-    return count;
+    return .{ .count = count, .file_follows = false };
 }
 
 /// Everything submitted is with the kernel: what waited for that happens now, in the order it was asked for.

@@ -1,6 +1,7 @@
 //! Cases of files that are sent: alone, among other sends, in many connections at once, cut short and given up.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const abi = @import("../../abi.zig");
 const constants = @import("../../constants.zig");
 const dialogue = @import("dialogue.zig");
@@ -77,6 +78,36 @@ pub fn order_is_kept(h: *Harness) !void {
     try std.testing.expect(client.file_completions > 0);
     try std.testing.expect(scene.sent(h) < client.sent);
     try scene.end(h);
+}
+
+/// The head of an answer and a file that fits leave in one packet.
+pub fn bytes_share_a_packet_with_their_file(h: *Harness) !void {
+    if (!counts_segments or h.unix) return error.SkipZigTest;
+    const scene = try Scene.make(h, 300, .{});
+    const server = h.peer_of(scene.pair.server);
+    for (1..4) |round| {
+        const before = segments_sent(h, scene.pair.client);
+        try std.testing.expectEqual(@as(u32, 50), try h.send_some(scene.pair.client, 50));
+        try std.testing.expect(try h.send_file(scene.pair.client, scene.file.number, 40));
+        while (server.received < 90 * round) try h.turn();
+        try std.testing.expectEqual(before + 1, segments_sent(h, scene.pair.client));
+    }
+    try scene.end(h);
+}
+
+const counts_segments = !io.is_fake and builtin.os.tag == .linux;
+
+/// Packets with data that a connection has sent.
+fn segments_sent(h: *const Harness, id: u32) u32 {
+    const linux = std.os.linux;
+    const descriptor = h.loop.slots.elements[socket.slot_of(id)].socket.descriptor;
+    // As far as tcpi_data_segs_out of linux/tcp.h.
+    var information: [40]u32 = @splat(0);
+    var length: linux.socklen_t = @sizeOf(@TypeOf(information));
+    const bytes = std.mem.asBytes(&information);
+    const answer = linux.getsockopt(descriptor, linux.IPPROTO.TCP, linux.TCP.INFO, bytes, &length);
+    std.debug.assert(linux.errno(answer) == .SUCCESS);
+    return information[39];
 }
 
 /// A peer that does not read holds the file back; what is behind it waits as well.
