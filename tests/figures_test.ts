@@ -3,9 +3,10 @@ import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { withFigures } from "../bench/echo/readme.ts";
 import { renderChart } from "../bench/http/chart.ts";
+import { judgeGoals } from "../bench/http/goals.ts";
 import { parseOptions } from "../bench/http/options.ts";
 import { renderResults, withPerformanceFigures, withReadmeFigures } from "../bench/http/readme.ts";
-import { type CellFigures, type HttpResults, joinResults } from "../bench/http/results.ts";
+import { type CellFigures, type HttpResult, type HttpResults, joinResults } from "../bench/http/results.ts";
 import { readSource } from "./house/files.ts";
 
 async function readHttp(): Promise<HttpResults> {
@@ -25,6 +26,59 @@ describe("the README", () => {
     expect(withFigures(readme, results)).toBe(readme);
     results.cells[0].rate *= 2;
     expect(withFigures(readme, results)).not.toBe(readme);
+  });
+});
+
+/** A server of which nothing but what is given matters. */
+function server(name: string, given: Partial<HttpResult>): HttpResult {
+  const numbers = {
+    rate: 1,
+    cpuPerRequest: 1,
+    userPerRequest: 1,
+    systemPerRequest: 1,
+    p50: 1,
+    p99: 1,
+    rss: 1,
+  };
+  const busy = { serverBusy: 0.9, loadBusy: 0.9 };
+  return { server: name, rounds: 3, ...numbers, ...busy, rateOfRounds: [1], cpuOfRounds: [1], ...given };
+}
+
+describe("the goals of HTTP", () => {
+  /** The verdict on the rate of `http` on Bun beside Bun.serve, with a load generator that is so busy. */
+  function verdict(loadBusy: number, serverBusy: number): string | undefined {
+    const servers = [
+      server("ringport-fast-bun", {
+        rateOfRounds: [30, 1, 33],
+        cpuOfRounds: [4, 8, 1],
+        serverBusy,
+        loadBusy,
+      }),
+      server("bun-serve", { rateOfRounds: [10, 10, 10], cpuOfRounds: [8, 8, 8], serverBusy }),
+    ];
+    const verdicts = judgeGoals({ cells: [{ ...cellOf("64", "monday"), servers }] });
+    return verdicts.find(({ goal }) => goal === "rate beside bun-serve >= 1.5")?.value;
+  }
+
+  it("are judged by the median of the rounds' ratios", () => {
+    expect(verdict(0.9, 0.9)).toBe("3.00");
+  });
+
+  it("are judged by CPU time where the rates tell of something else", () => {
+    expect(verdict(0.98, 0.9)).toBe("2.00 (load full)");
+    expect(verdict(0.5, 0.5)).toBe("2.00 (CPU)");
+  });
+
+  it("take browsers' heads and small ones from one day", () => {
+    const count = (day: string) => {
+      const cellWith = (cell: string, date: string) => ({
+        ...cellOf(cell, date),
+        servers: [server("ringport-fast-deno", {})],
+      });
+      const cells = [cellWith("64", "monday"), cellWith("browser", day)];
+      return judgeGoals({ cells }).filter(({ goal }) => goal.includes("above small heads")).length;
+    };
+    expect([count("monday"), count("friday")]).toEqual([1, 0]);
   });
 });
 
