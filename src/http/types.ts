@@ -220,7 +220,7 @@ export interface HttpResponse {
    * Sends the head now and the body piece by piece: with a `length` as `Content-Length`, without one in
    * chunks, or to HTTP/1.0 until the connection closes.
    *
-   * @throws {OptionError} for an unknown option, a `length` that is no number of bytes or differs from a
+   * @throws {OptionError} for an unknown option, a `length` that is not a number of bytes or differs from a
    * `Content-Length` that was set, or a trailer's name that is not a token.
    * @throws {StateError} when the request was already answered.
    */
