@@ -56,6 +56,8 @@ export default http({
       "application/octet-stream",
     );
     const condition = request.header("if-range");
+    // HEAD tells of the whole file, and makes none of it.
+    if (request.method === "HEAD") return void response.header("Content-Length", FILE_BYTES).send();
     const range = condition === undefined || condition === TAG ? rangeOf(request.header("range")) : undefined;
     if (range === undefined) return await send(response, 0, FILE_BYTES);
     const [start, end] = range;

@@ -48,7 +48,8 @@ async function poll(response: HttpResponse): Promise<void> {
 
 async function publish(request: HttpRequest, response: HttpResponse): Promise<void> {
   const event = await request.text();
-  const lines = event.split("\n").map((line) => `data: ${line}\n`).join("");
+  // Each of the three ends a line of a stream: one that was left in would begin a field of the sender's.
+  const lines = event.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`).join("");
   const text = `id: ${++lastId}\n${lines}\n`;
   for (const stream of streams) {
     if (stream.bufferedBytes > BEHIND_BYTES_MAX) stream.abort();
