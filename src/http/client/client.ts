@@ -10,8 +10,9 @@ import { Deadlines } from "./deadlines.ts";
 import { clientClosed } from "./errors.ts";
 import { fetchWith } from "./fetch.ts";
 import { answerLimits, checkClientOptions, checkRequest, clientTimeouts } from "./options.ts";
-import { fieldLines, lengthField, methodOf } from "./plan.ts";
+import { methodOf } from "./plan.ts";
 import { planBody } from "./request_body.ts";
+import { announceTrailers, fieldLines, lengthField } from "./request_fields.ts";
 import type { Answer } from "./response.ts";
 import type {
   ClientRequest,
@@ -68,7 +69,7 @@ export class HttpClient implements AsyncDisposable {
       pool: this.#pool,
       limits: answerLimits(options.limits),
       timeouts: clientTimeouts(options.timeouts),
-      lines: fieldLines(options.headers),
+      lines: announceTrailers(fieldLines(options.headers), undefined),
       addresses: new AddressReader(),
       deadlines: new Deadlines(),
       counters: {
@@ -156,12 +157,13 @@ export class HttpClient implements AsyncDisposable {
     if (this.#closed) throw clientClosed();
     checkRequest(request);
     const owner = this.#owner;
-    const { headers, signal, body } = request;
-    const lines = headers === undefined ? owner.lines : fieldLines(headers, owner.options.headers);
+    const { headers, signal, body, trailers } = request;
+    const fields = headers === undefined ? owner.lines : fieldLines(headers, owner.options.headers);
+    const lines = announceTrailers(fields, trailers);
     const method = methodOf(request.method);
     const address = owner.addresses.read(request.url);
     const length = body === undefined || body === null ? undefined : lengthField(lines);
-    const planned = planBody(body, request.bodyLength ?? length);
+    const planned = planBody(body, request.bodyLength ?? length, trailers);
     signal?.throwIfAborted();
     return new Course(owner, request, method, address, lines, planned);
   }

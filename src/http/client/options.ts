@@ -67,6 +67,10 @@ const requestSchema: OptionSchema = {
   method: { wants: "a string", accepts: (value) => typeof value === "string" },
   body: { wants: "a string, bytes, a stream or an iterable of bytes", accepts: isBody },
   bodyLength: bytes(0, Number.MAX_SAFE_INTEGER),
+  trailers: {
+    wants: "an object of fields, or a function that gives one",
+    accepts: (value) => (typeof value === "object" && value !== null) || typeof value === "function",
+  },
   signal: abortSignal,
   expectContinue: flag,
   onInformational: callback,

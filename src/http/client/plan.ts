@@ -1,20 +1,13 @@
 /**
- * A request as it will be sent: checked, with its destination and its head.
+ * A request as it will be sent: its method and its head, also after a redirect.
  *
  * @module
  */
 import { OptionError } from "../../base/errors.ts";
-import { checkFieldName, checkFieldValue, isToken } from "../field_check.ts";
-import type { HeaderFields } from "../types.ts";
+import { isToken } from "../field_check.ts";
 import type { Address } from "./address.ts";
 import { noBody, type PlannedBody } from "./request_body.ts";
-
-/** Fields to be sent, in order; `lower` are the names in lower case. */
-export interface FieldLines {
-  readonly names: string[];
-  readonly lower: string[];
-  readonly values: string[];
-}
+import { bodyFields, type FieldLines, secretFields, withoutFields } from "./request_fields.ts";
 
 /** Methods the Fetch standard writes in capitals. */
 const usualMethods = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH"]);
@@ -25,27 +18,6 @@ const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DE
 /** Those for which a body is expected, so that the lack of one is said. */
 const bodyMethods = new Set(["POST", "PUT", "PATCH"]);
 
-/** Fields that say how the message is framed: the client's own business. */
-const ownFields: Readonly<Record<string, string>> = {
-  "transfer-encoding": "a body without a length is sent as chunks",
-  "keep-alive": "write pool: { idleTimeout }",
-  "upgrade": "this client does not change protocols",
-  "trailer": "this client sends no trailers",
-  "expect": "write expectContinue: true",
-};
-
-/** Fields that must not reach another origin by a redirect. */
-const secretFields = new Set(["authorization", "cookie", "proxy-authorization", "host"]);
-
-/** Fields that speak of a body, and go with it. */
-const bodyFields = new Set([
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-location",
-  "content-type",
-]);
-
 /** The method of a request; throws an OptionError. */
 export function methodOf(given = "GET"): string {
   const upper = given.toUpperCase();
@@ -55,68 +27,6 @@ export function methodOf(given = "GET"): string {
     throw new OptionError("request", "method", "CONNECT is not supported: use connect for a tunnel");
   }
   return method;
-}
-
-/** The fields of a request, checked; throws an OptionError. */
-export function fieldLines(...given: (HeaderFields | undefined)[]): FieldLines {
-  const lines: FieldLines = { names: [], lower: [], values: [] };
-  for (const fields of given) {
-    // Those of the client stand in for what the request does not bring.
-    if (fields !== undefined) addFields(lines, fields, new Set(lines.lower));
-  }
-  checkFraming(lines);
-  return lines;
-}
-
-function addFields(lines: FieldLines, fields: HeaderFields, taken: ReadonlySet<string>): void {
-  const add = (name: string, value: unknown) => {
-    checkFieldName("request", name);
-    const lower = name.toLowerCase();
-    if (taken.has(lower)) return;
-    const text = typeof value === "number" ? String(value) : value as string;
-    checkFieldValue("request", name, text);
-    lines.names.push(name);
-    lines.lower.push(lower);
-    lines.values.push(text.trim());
-  };
-  if (Symbol.iterator in fields) {
-    for (const [name, value] of fields) add(name, value);
-    return;
-  }
-  for (const [name, value] of Object.entries(fields)) {
-    if (Array.isArray(value)) { for (const one of value) add(name, one); }
-    else if (value !== undefined) add(name, value);
-  }
-}
-
-/** Refuses fields that would frame the message otherwise than the client does. */
-function checkFraming({ lower, values }: FieldLines): void {
-  for (let index = 0; index < lower.length; index++) {
-    const name = lower[index];
-    if (Object.hasOwn(ownFields, name)) refuse(name, ownFields[name]);
-    if (name === "connection" && values[index].toLowerCase() !== "close") {
-      refuse(name, 'only "close" can be asked for');
-    }
-    if (name === "te" && values[index].toLowerCase() !== "trailers") {
-      refuse(name, 'only "trailers" is understood');
-    }
-    if (name !== "host" && name !== "content-length") continue;
-    if (lower.indexOf(name) !== index) refuse(name, "it can be given once");
-    if (name === "content-length" && !/^\d{1,15}$/.test(values[index])) {
-      refuse(name, "it must be a number of bytes");
-    }
-    if (name === "host" && /[\s,/@?#]/.test(values[index])) refuse(name, "it must be a host and a port");
-  }
-}
-
-function refuse(name: string, why: string): never {
-  throw new OptionError("request", name, `the field "${name}" cannot be set so: ${why}`);
-}
-
-/** The length that a field Content-Length gives; undefined without one. */
-export function lengthField({ lower, values }: FieldLines): number | undefined {
-  const index = lower.indexOf("content-length");
-  return index < 0 ? undefined : Number(values[index]);
 }
 
 /** Whether the request may be sent twice. */
@@ -215,10 +125,4 @@ function locationOf(location: string, from: URL): URL | string {
 function decodedUtf8(text: string): string {
   if (!/[\x80-\xff]/.test(text)) return text;
   return new TextDecoder().decode(Uint8Array.from(text, (character) => character.charCodeAt(0)));
-}
-
-function withoutFields({ names, lower, values }: FieldLines, dropped: (name: string) => boolean): FieldLines {
-  const kept = lower.map((name) => !dropped(name));
-  const pick = (list: string[]) => list.filter((_, index) => kept[index]);
-  return { names: pick(names), lower: pick(lower), values: pick(values) };
 }

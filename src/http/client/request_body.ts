@@ -8,8 +8,10 @@ import { clientWriteBytes } from "../../base/limits.ts";
 import type { StreamConnection } from "../../stream/connection.ts";
 import { State } from "../../stream/state.ts";
 import type { WriteResult } from "../../stream/types.ts";
+import { asciiBytes } from "../ascii.ts";
 import { wrongBodyLength } from "./errors.ts";
-import type { RequestBody } from "./types.ts";
+import { trailerText } from "./request_fields.ts";
+import type { ClientRequest, RequestBody } from "./types.ts";
 
 /** A stream or an iterable, to be read once. */
 type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -24,34 +26,59 @@ export interface PlannedBody {
   readonly length: number | undefined;
   /** The content type of a text. */
   readonly isText: boolean;
+  /** Fields behind it. */
+  readonly trailers: ClientRequest["trailers"];
 }
 
 /** A request without a body. */
-export const noBody: PlannedBody = { bytes: undefined, source: undefined, length: 0, isText: false };
+export const noBody: PlannedBody = {
+  bytes: undefined,
+  source: undefined,
+  length: 0,
+  isText: false,
+  trailers: undefined,
+};
 
 const encoder = new TextEncoder();
 
 /** The body of a request; throws an OptionError where its length cannot be what was said. */
-export function planBody(body: RequestBody | null | undefined, length: number | undefined): PlannedBody {
+export function planBody(
+  body: RequestBody | null | undefined,
+  length: number | undefined,
+  trailers: ClientRequest["trailers"],
+): PlannedBody {
   if (body === undefined || body === null) {
-    if (length !== undefined && length > 0) {
-      throw new OptionError("request", "bodyLength", 'option "bodyLength" needs a body');
-    }
+    if (length !== undefined && length > 0) refuse("bodyLength", 'option "bodyLength" needs a body');
+    if (trailers !== undefined) refuse("trailers", 'option "trailers" needs a body');
     return noBody;
   }
-  const bytes = typeof body === "string"
-    ? encoder.encode(body)
-    : body instanceof Uint8Array
-    ? body
-    : body instanceof ArrayBuffer
-    ? new Uint8Array(body)
-    : undefined;
-  if (bytes === undefined) return { bytes, source: body as ByteSource, length, isText: false };
-  if (length !== undefined && length !== bytes.length) {
-    const message = `option "bodyLength" is ${length}, but the body has ${bytes.length} bytes`;
-    throw new OptionError("request", "bodyLength", message);
+  const bytes = bytesOf(body);
+  if (length !== undefined) {
+    if (trailers !== undefined) {
+      refuse("trailers", 'a body with "trailers" is sent as chunks, so it cannot have "bodyLength"');
+    }
+    if (bytes !== undefined && bytes.length !== length) {
+      refuse("bodyLength", `option "bodyLength" is ${length}, but the body has ${bytes.length} bytes`);
+    }
   }
-  return { bytes, source: undefined, length: bytes.length, isText: typeof body === "string" };
+  return {
+    bytes,
+    source: bytes === undefined ? body as ByteSource : undefined,
+    length: trailers === undefined ? bytes?.length ?? length : undefined,
+    isText: typeof body === "string",
+    trailers,
+  };
+}
+
+function refuse(option: string, message: string): never {
+  throw new OptionError("request", option, message);
+}
+
+/** A body that is known in one piece. */
+function bytesOf(body: RequestBody): Uint8Array | undefined {
+  if (typeof body === "string") return encoder.encode(body);
+  if (body instanceof Uint8Array) return body;
+  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
 }
 
 /** What a sender tells. */
@@ -107,12 +134,14 @@ export class BodySender {
 
   /** Begins; a short body is written when this returns. */
   start(): void {
-    const { bytes, source } = this.#body;
-    if (bytes !== undefined && bytes.length <= clientWriteBytes && !this.#core.mustWait(bytes.length)) {
-      if (bytes.length > 0) this.#core.write(bytes);
-      return this.#finish();
+    const { bytes, source, length } = this.#body;
+    if (bytes !== undefined && length !== undefined && length <= clientWriteBytes) {
+      if (!this.#core.mustWait(length)) {
+        if (length > 0) this.#core.write(bytes);
+        return this.#finish();
+      }
     }
-    const work = bytes === undefined ? this.#sendSource(source!) : this.#sendPart(bytes, false);
+    const work = bytes === undefined ? this.#sendSource(source!) : this.#sendBytes(bytes);
     work.then(() => this.#finish(), (error) => this.#failed(error));
   }
 
@@ -135,11 +164,8 @@ export class BodySender {
     const puller = this.#puller = pullerOf(source);
     const { length } = this.#body;
     for (;;) {
-      this.waitsForSource = true;
-      const { done, value } = await puller.next();
-      this.waitsForSource = false;
+      const { done, value } = await this.#fromSource(() => puller.next());
       if (this.#stopped) return;
-      this.#owner.bodyMoved();
       if (done === true) break;
       if (!(value instanceof Uint8Array)) {
         throw new OptionError("request", "body", "a part of the body must be a Uint8Array");
@@ -152,12 +178,35 @@ export class BodySender {
       if (this.#stopped) return;
     }
     this.#puller = undefined;
-    if (length === undefined) {
-      while (this.#writable && this.#core.mustWait(lastChunk.length)) await this.#room();
-      if (!this.#stopped) this.#core.write(lastChunk);
-    } else if (this.#sent < length) {
+    if (length === undefined) await this.#endChunks();
+    else if (this.#sent < length) {
       throw wrongBodyLength(`the body has ${this.#sent} of the ${length} bytes of bodyLength`, this.#address);
     }
+  }
+
+  async #sendBytes(bytes: Uint8Array): Promise<void> {
+    const chunked = this.#body.length === undefined;
+    await this.#sendPart(bytes, chunked);
+    if (chunked && !this.#stopped) await this.#endChunks();
+  }
+
+  /** Writes the last chunk and the trailers. */
+  async #endChunks(): Promise<void> {
+    const { trailers } = this.#body;
+    const fields = typeof trailers === "function" ? await this.#fromSource(trailers) : trailers;
+    const end = lastChunk + (fields === undefined ? "\r\n" : trailerText(fields));
+    const bytes = asciiBytes(end);
+    while (this.#writable && this.#core.mustWait(bytes.length)) await this.#room();
+    if (!this.#stopped) this.#take(this.#core.write(bytes));
+  }
+
+  /** What the application gives; meanwhile it is not the peer that keeps everybody waiting. */
+  async #fromSource<T>(ask: () => T | Promise<T>): Promise<T> {
+    this.waitsForSource = true;
+    const given = await ask();
+    this.waitsForSource = false;
+    this.#owner.bodyMoved();
+    return given;
   }
 
   async #sendPart(bytes: Uint8Array, chunked: boolean): Promise<void> {
@@ -226,8 +275,8 @@ export class BodySender {
   }
 }
 
-/** The last chunk, without trailers. */
-const lastChunk = "0\r\n\r\n";
+/** The last chunk; trailers or an empty line follow. */
+const lastChunk = "0\r\n";
 
 /** Bytes around a chunk at most: its size in hexadecimal, and two ends of lines. */
 const chunkFrameBytes = 16;

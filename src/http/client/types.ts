@@ -86,6 +86,13 @@ export interface ClientRequest {
   body?: RequestBody | null;
   /** Bytes of a body that is a stream or an iterable. One that is shorter or longer fails the request. */
   bodyLength?: number;
+  /**
+   * Fields behind the body, such as a checksum of it. The body is sent as chunks then, whatever it is. A
+   * function is called when all of the body is written. The client announces the names of an object in the
+   * field Trailer; for a function, give that field in `headers`. Fields that frame, route or authorize a
+   * request cannot be trailers. What the function throws fails the request.
+   */
+  trailers?: HeaderFields | (() => HeaderFields | Promise<HeaderFields>);
   /** Abort ends the request, or the reading of its answer, with the signal's reason. */
   signal?: AbortSignal;
   /** Time limits instead of the client's. */
