@@ -1,4 +1,4 @@
-/** The client at servers that others have written: the runtime's own, and Python's of HTTP/1.0. */
+/** The client at servers that others have written: the runtime's own, Python's, node's. */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { httpClient } from "../src/client.ts";
@@ -102,5 +102,113 @@ describe("Python's http.server", () => {
     expect(String(await errorOf(async () => await (await client.request(url)).json()))).toContain(
       "SyntaxError",
     );
+  });
+});
+
+/** Echoes bodies by length, and closes each third connection without saying so. */
+const python = `
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    count = 0
+    def do_GET(self):
+        Handler.count += 1
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Trailer", "X-Count")
+        self.end_headers()
+        for piece in (b"one ", b"two ", b"three"):
+            self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(piece), piece))
+        self.wfile.write(b"0\\r\\nX-Count: %d\\r\\n\\r\\n" % Handler.count)
+        if Handler.count % 3 == 0: self.close_connection = True
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+`;
+
+/** Echoes bodies as chunks with the request's trailers as its own; tells early hints; answers Expect. */
+const node = `
+const server = require("node:http").createServer((request, response) => {
+  if (request.url === "/hints") response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+  if (request.url === "/reset") return request.socket.resetAndDestroy();
+  if (request.url === "/leaves") {
+    response.setHeader("Connection", "close");
+    return response.end("bye");
+  }
+  response.writeHead(200, { Trailer: "X-Sum" });
+  request.on("data", (bytes) => response.write(bytes));
+  request.on("end", () => {
+    response.addTrailers({ "X-Sum": request.trailers["x-sum"] ?? "none" });
+    response.end();
+  });
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+`;
+
+async function missing(program: string): Promise<false | string> {
+  if (system === "windows") return "Wine runs no program of the machine";
+  await using child = new Child(["sh", "-c", `command -v ${program}`], {});
+  return (await child.end(60_000)).code !== 0 && `${program} is not on this machine`;
+}
+
+const noPython = await missing("python3");
+const noNode = await missing("node");
+
+async function portOf(child: Child): Promise<string> {
+  const [port] = await child.line(/^\d+$/m);
+  return `http://127.0.0.1:${port}`;
+}
+
+describe("Python's server of HTTP/1.1", () => {
+  it(
+    "sends chunks and trailers, and leaves without a word",
+    { ignore: noPython },
+    async () => {
+      await using child = new Child(["python3", "-c", python], {});
+      const url = await portOf(child);
+      await using client = httpClient({ pool: { connectionsPerHost: 1 } });
+      for (let count = 1; count <= 12; count++) {
+        const answer = await client.request(url);
+        expect(await answer.text()).toBe("one two three");
+        expect((await answer.trailers).get("x-count")).toBe(String(count));
+      }
+      expect(client.stats().failures).toBe(0);
+      expect(client.stats().pool.created).toBe(4);
+      const body = new Random(5).bytes(300_000);
+      const asked = { url, method: "POST", body, expectContinue: true };
+      expect(hashOf(await (await client.request(asked)).bytes())).toBe(hashOf(body));
+    },
+  );
+});
+
+describe("node's server", () => {
+  it("takes and gives trailers, hints, closes and resets", { ignore: noNode }, async () => {
+    await using child = new Child(["node", "-e", node], {});
+    const url = await portOf(child);
+    await using client = httpClient();
+    const body = new Random(6).bytes(200_000);
+    for (const trailers of [undefined, { "X-Sum": "one" }, () => ({ "X-Sum": "two" })]) {
+      const answer = await client.request({ url, method: "POST", body, trailers, expectContinue: true });
+      expect(hashOf(await answer.bytes())).toBe(hashOf(body));
+      const wanted = typeof trailers === "function" ? "two" : trailers?.["X-Sum"] ?? "none";
+      expect((await answer.trailers).get("x-sum")).toBe(wanted);
+    }
+    const seen: [number, string | undefined][] = [];
+    const onInformational = (status: number, headers: { get(name: string): string | undefined }) =>
+      void seen.push([status, headers.get("link")]);
+    await (await client.request({ url: `${url}/hints`, onInformational })).text();
+    expect(seen).toEqual([[103, "</a.css>; rel=preload"]]);
+    expect(await (await client.request(`${url}/leaves`)).text()).toBe("bye");
+    expect(await errorOf(() => client.request({ url: `${url}/reset`, method: "POST" }))).toMatchObject({
+      code: "ERR_HTTP_NO_RESPONSE",
+    });
+    expect(client.stats()).toMatchObject({ active: 0, failures: 1, brokenBodies: 0, pool: { leased: 0 } });
   });
 });
