@@ -23,8 +23,8 @@ const STEP = 20;
 /** Bytes of a reader's own buffer: small, so that it acknowledges often. */
 const RECEIVE_BUFFER = 16 * 1024;
 /**
- * Of the segments of a reader's loop. A receive takes 32 of them, also if that is more than the kernel's buffer
- * holds: on loopback the sender fills it again meanwhile.
+ * Of the segments of a reader's loop. A receive takes 32 of them, also if that is more than the kernel's
+ * buffer holds: on loopback the sender fills it again meanwhile.
  */
 const SEGMENT_SIZE = 512;
 

@@ -74,7 +74,9 @@ export function listenPeer(
 /** Ports that no system gives to those who ask for any: Linux begins at 32,768, Windows at 49,152. */
 const ASSIGNED_BY_NOBODY = { first: 20_000, count: 12_000 };
 
-/** A port of this machine that nobody listens on, nor will: any other could be given to another run's test. */
+/**
+ * A port of this machine that nobody listens on, nor will: any other could be given to another run's test.
+ */
 export async function closedPort(): Promise<number> {
   for (;;) {
     const port = ASSIGNED_BY_NOBODY.first + Math.floor(Math.random() * ASSIGNED_BY_NOBODY.count);
