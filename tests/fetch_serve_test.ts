@@ -285,6 +285,18 @@ describe("serve", () => {
     ]);
   });
 
+  it("has a URL for each request, also without a host that URLs can have", async () => {
+    await using server = serve(local, (request) => new Light(new URL(request.url).href));
+    const last = async (head: string) => (await talk(server.port, `${head}\n\n`)).split("\r\n\r\n")[1];
+    expect(await last("GET /a?b HTTP/1.0")).toBe("http://localhost/a?b");
+    for (const host of ["999.1.1.1", "[v1.a]", "a%00b", "xn--a"]) {
+      const fields = "\nConnection: close";
+      expect(await last(`GET /a?b HTTP/1.1\nHost: ${host}${fields}`)).toBe("http://localhost/a?b");
+      expect(await last(`GET http://${host}/a?b HTTP/1.1\nHost: h${fields}`)).toBe("http://localhost/a?b");
+      expect(await last(`GET http://${host} HTTP/1.1\nHost: h${fields}`)).toBe("http://localhost/");
+    }
+  });
+
   it("hands a connection on to another protocol", async () => {
     await using server = serve(local, (_request, info) =>
       info.upgrade({

@@ -16,13 +16,17 @@ const origins = new Map<string, Map<string, string>>();
 const originsMax = 64;
 const hostLengthMax = 128;
 
-/** The origin of a scheme and a host, as the URL standard writes it. Throws a TypeError if it is invalid. */
+/**
+ * The origin of a scheme and a host, as the URL standard writes it: with `localhost` where there is no host,
+ * as HTTP/1.0 allows, or one that no URL can have, such as 999.1.1.1.
+ */
 export function originOf(scheme: string, host: string): string {
   let known = origins.get(scheme);
   if (known === undefined) origins.set(scheme, known = new Map());
   const found = known.get(host);
   if (found !== undefined) return found;
-  const { origin } = new RuntimeURL(`${scheme}://${host}`);
+  const given = `${scheme}://${host}`;
+  const { origin } = new RuntimeURL(RuntimeURL.canParse(given) ? given : `${scheme}://localhost`);
   if (host.length <= hostLengthMax) {
     if (known.size >= originsMax) known.clear();
     known.set(host, origin);
@@ -46,9 +50,12 @@ export function urlOf(head: HeadSource, originOf: OriginOf): string {
   const { target } = head;
   // The form "*" has no path. A target with two slashes in front must not be taken for a host.
   if (target.startsWith("/")) return new RuntimeURL(origin + target).href;
-  return target.includes("://") ? new RuntimeURL(target).href : `${origin}/`;
+  if (!target.includes("://")) return `${origin}/`;
+  return new RuntimeURL(RuntimeURL.canParse(target) ? target : target.replace(authority, origin)).href;
 }
 
+/** Scheme and authority of a target in absolute form. */
+const authority = /^\w+:\/\/[^/?]*/;
 const lowHalf = 0xffff;
 const bits16 = 16;
 
