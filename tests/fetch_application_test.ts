@@ -65,6 +65,26 @@ describe("a module that exports fetch", () => {
       expect(program, key).toThrow(OptionError);
       expect(program, key).toThrow(hint);
     }
+    const wrong: [key: string, message: RegExp][] = [
+      ["routes", /framework/],
+      ["websocket", /info\.upgrade/],
+      ["development", /--development/],
+      ["maxRequestBodySiz", /did you mean "maxRequestBodySize"/],
+      ["onerror", /did you mean "onError"/],
+    ];
+    for (const [key, message] of wrong) {
+      expect(() => applicationOf({ fetch: handler, [key]: 3000 }, "file:///a.ts"), key).toThrow(message);
+    }
+    // Handlers of other hosts, and the fields of a class.
+    expect(typeof applicationOf({ fetch: handler, scheduled() {}, queue() {} }, "file:///a.ts").data).toBe(
+      "function",
+    );
+    class Own {
+      fetch = handler;
+      id = 1;
+      path = "/";
+    }
+    expect(typeof applicationOf(Own, "file:///a.ts").data).toBe("function");
     expect(() => applicationOf({ fetch: handler, onError: 1 }, "file:///a.ts")).toThrow(/onError/);
     expect(() => applicationOf({ fetch: handler, http: { x: 1 } }, "file:///a.ts")).toThrow(/http\.x/);
   });

@@ -4,6 +4,8 @@
  * @module
  */
 import type { SocketHandlers } from "../../stream/types.ts";
+import { nearestOf } from "../../base/nearest.ts";
+import { optionsElsewhere } from "./elsewhere.ts";
 import { fetchHandlers } from "./handlers.ts";
 import type { FetchHandler, FetchOptions } from "./types.ts";
 
@@ -29,10 +31,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   hostname: "give it to the server, as --hostname",
   unix: "give it to the server, as --unix",
   idleTimeout: "give it to the server, as --timeouts.idle in milliseconds",
-  routes: "routes are a framework's, such as Hono",
-  static: "routes are a framework's, such as Hono",
-  websocket: "use info.upgrade",
-  tls: "TLS is not served",
+  development: "give it to the server, as --development",
   data: "a module has either fetch or data",
 };
 
@@ -43,9 +42,20 @@ export function isFetchExport(made: object): made is FetchExport {
 
 /** A key beside `fetch` that belongs elsewhere, and where; undefined where all are right. */
 export function misplacedKey(made: object): { key: string; hint: string } | undefined {
-  const key = Object.keys(elsewhere).find((name) => (made as Record<string, unknown>)[name] !== undefined);
-  return key === undefined ? undefined : { key, hint: elsewhere[key] };
+  // Fields of a class are its own: only names with a meaning here are refused.
+  const isPlain = Object.getPrototypeOf(made) === Object.prototype;
+  for (const [key, value] of Object.entries(made)) {
+    if (value === undefined || known.has(key)) continue;
+    if (Object.hasOwn(elsewhere, key)) return { key, hint: elsewhere[key] };
+    if (!isPlain) continue;
+    if (Object.hasOwn(optionsElsewhere, key)) return { key, hint: optionsElsewhere[key] };
+    const meant = nearestOf(key, [...known].filter((name) => !Object.hasOwn(made, name)));
+    if (meant !== undefined) return { key, hint: `did you mean "${meant}"?` };
+  }
+  return undefined;
 }
+
+const known: ReadonlySet<string> = new Set(["fetch", ...optionNames, ...lifeNames]);
 
 /**
  * The callbacks of an application.
