@@ -7,6 +7,7 @@
  */
 import { httpOutputBytes } from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
+import { SideBySide } from "./side_by_side.ts";
 import type { StreamConnection } from "../stream/connection.ts";
 
 /** Takes what was gathered. */
@@ -23,11 +24,6 @@ interface BufferSink {
 /** Of a segment: what is written there at once has room behind it for further answers. */
 const reservedShare = 2;
 
-/** Memory of copies that are needed until the end of the turn. */
-const briefBytes = 16 * 1024;
-/** A copy of more than this part of it gets memory of its own. */
-const briefShare = 8;
-
 /** The gathered bytes of one loop. Whatever is rendered is rendered behind them. */
 export class AnswerBuffer {
   bytes: Uint8Array<ArrayBuffer>;
@@ -38,9 +34,7 @@ export class AnswerBuffer {
   readonly #sink: BufferSink;
   readonly #segments: Segments;
   #own: Uint8Array<ArrayBuffer> = new Uint8Array(httpOutputBytes);
-  /** Small copies, one behind the other. */
-  #brief: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  #briefAt = briefBytes;
+  readonly #brief = new SideBySide();
   /** The segment that is written to, which is held once for it; -1 for memory of its own. */
   #segment = -1;
   /** Where the gathered bytes begin, and where there is no more room. */
@@ -100,16 +94,10 @@ export class AnswerBuffer {
    */
   cutBriefly(from: number): Uint8Array<ArrayBuffer> {
     const length = this.at - from;
-    if (length * briefShare > briefBytes) return this.cut(from);
-    if (this.#briefAt + length > briefBytes) {
-      this.#brief = new Uint8Array(briefBytes);
-      this.#briefAt = 0;
-    }
-    const start = this.#briefAt;
-    this.#briefAt = start + length;
-    this.#brief.set(this.bytes.subarray(from, this.at), start);
+    const brief = this.#brief;
+    brief.copy(this.bytes, from, length);
     this.at = from;
-    return this.#brief.subarray(start, start + length);
+    return brief.bytes.subarray(brief.start, brief.start + length);
   }
 
   /** Writes what is gathered. */

@@ -7,6 +7,7 @@
 import { textAt } from "../ascii.ts";
 import type { RequestHead } from "../head.ts";
 import { HeadWord } from "../records.ts";
+import { SideBySide } from "../side_by_side.ts";
 import { type FieldSource, keepFields, receivedHeaders } from "./headers.ts";
 
 /** What a request's URL and fields are made of. */
@@ -18,14 +19,7 @@ export interface HeadSource extends FieldSource {
   readonly headRecord?: RequestHead;
 }
 
-/** Heads are copied one behind the other: memory for each of them would cost more than the copy. */
-const chunkBytes = 16 * 1024;
-/** A longer head gets memory of its own, so that a kept request holds little beside it. */
-const sharingMaxBytes = 2048;
-
-let chunk = new Uint8Array(chunkBytes);
-let chunkAt = 0;
-
+const copies = new SideBySide();
 const carriageReturn = 0x0d;
 
 /** A copied head. */
@@ -35,22 +29,10 @@ export class KeptHead implements HeadSource {
   readonly #length: number;
 
   constructor({ bytes, start, words, at }: RequestHead) {
-    const length = words[at + HeadWord.bytes];
-    const head = bytes.subarray(start, start + length);
-    this.#length = length;
-    if (length > sharingMaxBytes) {
-      this.#bytes = head.slice();
-      this.#start = 0;
-      return;
-    }
-    if (chunkAt + length > chunkBytes) {
-      chunk = new Uint8Array(chunkBytes);
-      chunkAt = 0;
-    }
-    chunk.set(head, chunkAt);
-    this.#bytes = chunk;
-    this.#start = chunkAt;
-    chunkAt += length;
+    this.#length = words[at + HeadWord.bytes];
+    copies.copy(bytes, start, this.#length);
+    this.#bytes = copies.bytes;
+    this.#start = copies.start;
   }
 
   get #text(): string {
