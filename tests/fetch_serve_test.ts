@@ -479,4 +479,26 @@ describe("the globals", () => {
     expect([Request, Response, Headers, URL, fetch].map((one, index) => one === before[index]))
       .toEqual([true, true, true, true, true]);
   });
+
+  it("make URLs of requests that have the parts of the runtime's own", async () => {
+    const RuntimeURL = URL;
+    const restore = installGlobals();
+    const partsOf = ({ href, origin, host, pathname, search, searchParams }: URL) =>
+      JSON.stringify([href, origin, host, pathname, search, searchParams.get("a"), searchParams.has("b")]);
+    try {
+      await using server = serve(local, ({ url }) => {
+        const made = new URL(url);
+        const isLight = Object.getPrototypeOf(made) !== RuntimeURL.prototype;
+        return Response.json([isLight, partsOf(made) === partsOf(new RuntimeURL(url)), url]);
+      });
+      for (const target of ["/", "/?", "/a/b", "/a?a=1", "/a?a=2&b=%41", "/a/../b?a=1", "/a?a='"]) {
+        const answer = await talk(server.port, get(target));
+        const isLight = !/\.\.|'/.test(target);
+        const { href } = new RuntimeURL(target, "http://h");
+        expect(answer.slice(answer.indexOf("\r\n\r\n") + 4)).toBe(JSON.stringify([isLight, true, href]));
+      }
+    } finally {
+      restore();
+    }
+  });
 });

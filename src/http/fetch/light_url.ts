@@ -8,13 +8,19 @@ import { inspectSymbol, RuntimeSearchParams, RuntimeURL } from "./runtime.ts";
 
 /** The URL of a request that was asked for last, if it is one that a light URL may be made of. */
 let offered = "";
+let offeredOrigin = "";
+let offeredPath = "";
+let offeredQuery = "";
 
 /**
  * Lets the next `new URL` of this text make a light one. The text is in the form that the standard gives it,
- * with a host, a path and perhaps a query, and without user, password and fragment.
+ * and its parts are these: the query with its question mark, or nothing.
  */
-export function offerUrl(url: string): void {
+export function offerUrl(url: string, origin: string, path: string, query: string): void {
   offered = url;
+  offeredOrigin = origin;
+  offeredPath = path;
+  offeredQuery = query;
 }
 
 /** The runtime's own in the place of a light one. */
@@ -74,10 +80,11 @@ const equals = 0x3d;
 /** `URL` of a text that was offered. */
 export class LightUrl {
   readonly #href: string;
-  /** Where the path begins. */
-  readonly #pathAt: number;
-  /** The question mark, or the end. */
-  readonly #queryAt: number;
+  readonly #origin: string;
+  readonly #path: string;
+  readonly #query: string;
+  /** Whether the query must be decoded; undefined until somebody asks. */
+  #isEncoded: boolean | undefined = undefined;
   #params: LightSearchParams | null = null;
   /** The runtime's own, which knows all, once it was needed. */
   #real: URL | null = null;
@@ -86,10 +93,12 @@ export class LightUrl {
     realUrlOf = (url) => url.#real ??= new RuntimeURL(url.#href);
     parameterOf = (url, name) => {
       if (url.#real !== null || separators.test(name)) return undefined;
-      const query = url.#href.slice(url.#queryAt + 1);
-      if (ENCODED.test(query)) return undefined;
+      const query = url.#query;
+      url.#isEncoded ??= ENCODED.test(query);
+      if (url.#isEncoded) return undefined;
       const { length } = query;
-      for (let at = 0, end = 0; at < length; at = end + 1) {
+      // Behind the question mark.
+      for (let at = 1, end = 0; at < length; at = end + 1) {
         end = query.indexOf("&", at);
         if (end < 0) end = length;
         if (at === end || !query.startsWith(name, at)) continue;
@@ -103,11 +112,11 @@ export class LightUrl {
     };
   }
 
-  constructor(href: string) {
+  constructor(href: string, origin: string, path: string, query: string) {
     this.#href = href;
-    this.#pathAt = href.indexOf("/", href.indexOf("//") + 2);
-    const query = href.indexOf("?", this.#pathAt);
-    this.#queryAt = query < 0 ? href.length : query;
+    this.#origin = origin;
+    this.#path = path;
+    this.#query = query;
   }
 
   get href(): string {
@@ -115,21 +124,20 @@ export class LightUrl {
   }
 
   get origin(): string {
-    return this.#real === null ? this.#href.slice(0, this.#pathAt) : this.#real.origin;
+    return this.#real === null ? this.#origin : this.#real.origin;
   }
 
   get pathname(): string {
-    return this.#real === null ? this.#href.slice(this.#pathAt, this.#queryAt) : this.#real.pathname;
+    return this.#real === null ? this.#path : this.#real.pathname;
   }
 
   get search(): string {
     if (this.#real !== null) return this.#real.search;
-    return this.#queryAt + 1 >= this.#href.length ? "" : this.#href.slice(this.#queryAt);
+    return this.#query === "?" ? "" : this.#query;
   }
 
   get host(): string {
-    if (this.#real !== null) return this.#real.host;
-    return this.#href.slice(this.#href.indexOf("//") + 2, this.#pathAt);
+    return this.#real === null ? this.#origin.slice(this.#origin.indexOf("//") + 2) : this.#real.host;
   }
 
   get searchParams(): URLSearchParams {
@@ -181,7 +189,8 @@ export const WrappingURL: typeof URL = function URL(...given: [url: string, base
   if (target !== WrappingURL) return Reflect.construct(RuntimeURL, given, target as typeof URL);
   if (given.length !== 1) return Reflect.construct(RuntimeURL, given);
   const [url] = given;
-  return url === offered ? new LightUrl(url) as unknown as URL : new RuntimeURL(url);
+  if (url !== offered) return new RuntimeURL(url);
+  return new LightUrl(url, offeredOrigin, offeredPath, offeredQuery) as unknown as URL;
 } as unknown as typeof URL;
 
 // A class for `instanceof` and for classes that extend it; its functions are the runtime's.

@@ -42,10 +42,7 @@ export function urlOf(head: HeadSource, originOf: OriginOf): string {
   const origin = originOf(head);
   if (head.headRecord !== undefined) {
     const plain = plainUrlOf(head.headRecord, origin);
-    if (plain !== undefined) {
-      offerUrl(plain);
-      return plain;
-    }
+    if (plain !== undefined) return plain;
   }
   const { target } = head;
   // The form "*" has no path. A target with two slashes in front must not be taken for a host.
@@ -68,14 +65,22 @@ function plainUrlOf(record: RequestHead, origin: string): string | undefined {
   const pathAt = start + (path & lowHalf);
   // Otherwise the target is a URL, or "*".
   if (pathAt !== start + (target & lowHalf) || bytes[pathAt] !== slash) return undefined;
-  const url = pathUrls.urlOf(origin, record.path, record.pathHash);
+  const { path: pathText, pathHash } = record;
+  const pathUrl = pathUrls.urlOf(origin, pathText, pathHash);
+  if (pathUrl === undefined) return undefined;
   const queryBytes = (target >>> bits16) - pathBytes;
-  if (queryBytes === 0 || url === undefined) return url;
+  if (queryBytes === 0) {
+    offerUrl(pathUrl, origin, pathText, "");
+    return pathUrl;
+  }
   const from = pathAt + pathBytes;
   for (let index = from; index < from + queryBytes; index++) {
     if (plainInQuery[bytes[index]] === 0) return undefined;
   }
-  return url + textAt(bytes, from, queryBytes);
+  const query = textAt(bytes, from, queryBytes);
+  const url = pathUrl + query;
+  offerUrl(url, origin, pathText, query);
+  return url;
 }
 
 /** A flag for each byte. */
