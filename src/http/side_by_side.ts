@@ -8,7 +8,7 @@ const chunkBytes = 16 * 1024;
 /** More than this gets memory of its own, so that a copy that is kept holds little beside it. */
 const sharingMaxBytes = 2048;
 
-/** Copies bytes. Where the last copy lies is told by `bytes` and `start`; it is never written to again. */
+/** Copies bytes. `bytes` and `start` say where the last copy lies; it is never written to again. */
 export class SideBySide {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   start = 0;
