@@ -59,6 +59,37 @@ describe("a request", () => {
     expect(answer.headers.get("x-back")).toBe("caf\xc3\xa9");
   });
 
+  it("asks for what its URL says, parsed or not", async () => {
+    await using it = clientOf(ok(""));
+    const { port } = it.script.listener;
+    const targets = ["a", "", "a?b=c&d", "a//b", "a/../b", "a/./b", "a/..", "%2e%2e/a", "a%2Eb", ".a", "a.b"];
+    targets.push(
+      "a b",
+      'a"b',
+      "a?b#c",
+      "a#/b",
+      "a?",
+      "a?b'c",
+      "\u00e4",
+      "a\\b",
+      "a\tb",
+      "a^b|c",
+      "a%zz",
+      "a?/../b",
+    );
+    const addresses = targets.map((target) => `http://127.0.0.1:${port}/${target}`);
+    for (const rest of ["?a/b", "#a/b", "\\a/b", ""]) addresses.push(`http://127.0.0.1:${port}${rest}`);
+    addresses.push(`HTTP://127.0.0.1:${port}/A`, `http://0x7f.1:${port}/a`, ` http://127.0.0.1:${port}/a `);
+    // At first the origin is not known.
+    for (const address of [...addresses, ...addresses]) {
+      const answer = await it.client.request(address);
+      await answer.text();
+      const { pathname, search, href } = new URL(address);
+      expect([it.script.asked.at(-1)!.target, answer.url]).toEqual([pathname + search, href]);
+    }
+    expect(it.client.stats().pool.created).toBe(1);
+  });
+
   it("sends bytes and text with their length, the rest as chunks or with the length given", async () => {
     await using it = clientOf((connection, asked) => void connection.write(echo(asked)));
     const bodies: [Partial<ClientRequest>, string, string][] = [
