@@ -11,9 +11,9 @@ import { BODY_BYTES, HELLO, kindAsked, LARGE_BYTES, letters, PAGE, WORK_FIELD } 
 type Handler = (request: HttpRequest, response: HttpResponse) => void | Promise<void>;
 
 const kind = kindAsked();
-const loop = createLoop();
-/** What is sent again and again is copied into the loop's memory once. */
-const page = loop.window(letters(kind === "download" ? LARGE_BYTES : BODY_BYTES));
+/** What is sent again and again is copied into a loop's memory once. */
+const loop = kind === "body" || kind === "download" ? createLoop() : undefined;
+const page = loop?.window(letters(kind === "download" ? LARGE_BYTES : BODY_BYTES));
 
 /** The parameter as a handler looks it up who has no other use for the query. */
 function parameter(query: string, name: string): string | null {
