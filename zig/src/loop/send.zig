@@ -81,7 +81,23 @@ fn enqueue(loop: *Loop, index: u32, slot: *Slot) void {
     loop.count(.submissions, 1);
 }
 
+/// Most sends are alone, so that one span is all there is to gather.
 fn send_now(loop: *Loop, index: u32, slot: *Slot) void {
+    const submissions = &loop.submissions;
+    const head = submissions.head.*;
+    const record = submissions.at(head);
+    if (submissions.used() > 1 and loop.send_entries.free_count() > 1) {
+        const next = submissions.at(head +% 1);
+        if (next.operation == @backingInt(abi.Operation.send) and next.id == record.id)
+            return send_gathered(loop, index, slot);
+    }
+    const span = [1]common.Span{span_of(loop, record)};
+    const flags: abi.Flags = @bitCast(record.flags);
+    send_spans(loop, index, slot, &span, record.length, flags.notify);
+}
+
+/// Apart from `send_now`, because room for many spans is filled with a pattern in safe builds.
+noinline fn send_gathered(loop: *Loop, index: u32, slot: *Slot) void {
     const submissions = &loop.submissions;
     const head = submissions.head.*;
     const id = submissions.at(head).id;
@@ -95,17 +111,35 @@ fn send_now(loop: *Loop, index: u32, slot: *Slot) void {
         if (record.operation != @backingInt(abi.Operation.send) or record.id != id) break;
         if (count > 0 and !loop.segments.is_held_range(record.segment, record.offset, record.length)) break;
         if (bytes +| record.length > constants.segments_bytes_max and count > 0) break;
-        spans[count] = .{
-            .pointer = loop.segments.pointer(record.segment, record.offset),
-            .length = record.length,
-        };
+        spans[count] = span_of(loop, record);
         bytes += record.length;
         const flags: abi.Flags = @bitCast(record.flags);
         notify = notify or flags.notify;
     }
-    assert(count > 0 and slot.queue_empty() and !slot.flags.file_owed);
-    slot.send_tag = submissions.at(head +% (count - 1)).tag;
-    const result = loop.io.send(&slot.socket, id, spans[0..count], file_follows(loop, id, count));
+    assert(count > 0);
+    send_spans(loop, index, slot, spans[0..count], bytes, notify);
+}
+
+inline fn span_of(loop: *Loop, record: *const abi.Record) common.Span {
+    return .{ .pointer = loop.segments.pointer(record.segment, record.offset), .length = record.length };
+}
+
+/// Sends the bytes of the first submissions, one span each. `notify`: one of them asks for a completion.
+inline fn send_spans(
+    loop: *Loop,
+    index: u32,
+    slot: *Slot,
+    spans: []const common.Span,
+    bytes: u32,
+    notify: bool,
+) void {
+    const submissions = &loop.submissions;
+    const head = submissions.head.*;
+    const count: u32 = @intCast(spans.len);
+    assert(slot.queue_empty() and !slot.flags.file_owed);
+    const last = submissions.at(head +% (count - 1));
+    slot.send_tag = last.tag;
+    const result = loop.io.send(&slot.socket, last.id, spans, file_follows(loop, last.id, count));
     assert(result.bytes <= bytes);
     loop.count(.submissions, count);
     loop.count(.sends, 1);
