@@ -6,7 +6,7 @@
  */
 import { OptionError } from "../base/errors.ts";
 import { follow } from "../base/handlers.ts";
-import { httpGatheredBodyMaxBytes } from "../base/limits.ts";
+import * as bounds from "../base/limits.ts";
 import { isError, stackOf, textOf } from "../base/thrown.ts";
 import { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
@@ -27,11 +27,12 @@ import { BodyMode, type BodySink, BodyWriter, checkStreamOptions } from "./body_
 import { wrongLength, wrongState } from "./errors.ts";
 import { Pipeline, type PipelineOwner, type QueuedAnswer } from "./pipeline.ts";
 import { checkReason, checkStatus, hasBody, Prepared } from "./prepared.ts";
-import { Field, HeadFlag, headWords, Method } from "./records.ts";
+import * as records from "./records.ts";
 import { ServerRequest } from "./request.ts";
 import { reasonOf } from "./status_text.ts";
 import type { ServingLoop } from "./serving_loop.ts";
-import { BodyFraming, ConnectionField, ContentType, type HeadFacts } from "./templates.ts";
+import * as heading from "./templates.ts";
+import type { HeadFacts } from "./templates.ts";
 import type {
   HeaderFields,
   HeaderValue,
@@ -51,6 +52,13 @@ export interface ExchangeOwner<D> extends PipelineOwner<D> {
   /** All earlier answers are out: the connection continues with other handlers. */
   handOn(connection: StreamConnection<D>, handlers: SocketHandlers<D>): void;
 }
+
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { httpGatheredBodyMaxBytes } = bounds;
+const { Field, HeadFlag, headWords, Method } = records;
+const { BodyFraming, ConnectionField, ContentType } = heading;
+type ConnectionField = heading.ConnectionField;
+type ContentType = heading.ContentType;
 
 const noBytes = new Uint8Array(0);
 /** Where nothing waits: never changed. */

@@ -5,8 +5,10 @@
  */
 import { equalsLower, InternTable, textAt } from "./ascii.ts";
 import { fieldIds } from "./parser.ts";
-import { fieldNames, HeadFlag, HeadWord, headWords, methodNames } from "./records.ts";
+import * as records from "./records.ts";
 
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { fieldNames, HeadFlag, HeadWord, headWords, methodNames } = records;
 /** Words of one field. */
 const fieldWords = 2;
 const lowHalf = 0xffff;

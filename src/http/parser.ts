@@ -4,7 +4,14 @@
  *
  * @module
  */
-import {
+import * as layout from "../../ffi/layout.gen.ts";
+import type { Http1Native } from "../../ffi/port.ts";
+import type { Engine } from "../loop/engine.ts";
+import { native } from "../loop/native.ts";
+import { errorOfStatus } from "../loop/native_errors.ts";
+
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const {
   HTTP1_HEAD_BYTES,
   HTTP1_HEAD_FIELDS_SHIFT,
   HTTP1_HEAD_FLAGS,
@@ -57,11 +64,10 @@ import {
   Http1Kind,
   Http1Outcome,
   Http1Source,
-} from "../../ffi/layout.gen.ts";
-import type { Http1Native } from "../../ffi/port.ts";
-import type { Engine } from "../loop/engine.ts";
-import { native } from "../loop/native.ts";
-import { errorOfStatus } from "../loop/native_errors.ts";
+} = layout;
+type Http1Kind = layout.Http1Kind;
+type Http1Outcome = layout.Http1Outcome;
+type Http1Source = layout.Http1Source;
 
 /** Words of one connection's state of a chunked body. */
 export const chunkStateWords = 4;
@@ -412,15 +418,9 @@ export class Http1Parser {
     limits: Http1Limits,
     scanned: number,
   ): Http1Outcome {
-    const { words } = this;
-    if (limits !== this.#limits) this.#use(limits);
-    words[HTTP1_PARAMETERS_SOURCE] = source;
-    words[HTTP1_PARAMETERS_KIND] = kind;
-    words[HTTP1_PARAMETERS_SCANNED] = scanned;
-    const count = this.#native.parse(position, length);
-    if (count < 0) throw refusedCall("http1_parse", count);
-    this.count = count;
-    return words[HTTP1_PARAMETERS_OUTCOME] as Http1Outcome;
+    this.#prepare(source, limits, scanned);
+    this.words[HTTP1_PARAMETERS_KIND] = kind;
+    return this.#answered("http1_parse", this.#native.parse(position, length));
   }
 
   #chunks(
@@ -433,21 +433,32 @@ export class Http1Parser {
     scanned: number,
   ): Http1Outcome {
     const { words } = this;
-    if (limits !== this.#limits) this.#use(limits);
-    words[HTTP1_PARAMETERS_SOURCE] = source;
-    words[HTTP1_PARAMETERS_SCANNED] = scanned;
+    this.#prepare(source, limits, scanned);
     words[HTTP1_PARAMETERS_CHUNK_PHASE] = state[stateAt];
     words[HTTP1_PARAMETERS_CHUNK_LEFT_LOW] = state[stateAt + 1];
     words[HTTP1_PARAMETERS_CHUNK_LEFT_HIGH] = state[stateAt + 2];
     words[HTTP1_PARAMETERS_CHUNK_EXTENSION_BYTES] = state[stateAt + 3];
-    const count = this.#native.chunks(position, length);
-    if (count < 0) throw refusedCall("http1_chunks", count);
-    this.count = count;
+    const outcome = this.#answered("http1_chunks", this.#native.chunks(position, length));
     state[stateAt] = words[HTTP1_PARAMETERS_CHUNK_PHASE];
     state[stateAt + 1] = words[HTTP1_PARAMETERS_CHUNK_LEFT_LOW];
     state[stateAt + 2] = words[HTTP1_PARAMETERS_CHUNK_LEFT_HIGH];
     state[stateAt + 3] = words[HTTP1_PARAMETERS_CHUNK_EXTENSION_BYTES];
-    return words[HTTP1_PARAMETERS_OUTCOME] as Http1Outcome;
+    return outcome;
+  }
+
+  /** Writes the parameters that every call has. */
+  #prepare(source: Http1Source, limits: Http1Limits, scanned: number): void {
+    const { words } = this;
+    if (limits !== this.#limits) this.#use(limits);
+    words[HTTP1_PARAMETERS_SOURCE] = source;
+    words[HTTP1_PARAMETERS_SCANNED] = scanned;
+  }
+
+  /** Keeps what a call has returned. Throws where the library did not take it. */
+  #answered(operation: string, count: number): Http1Outcome {
+    if (count < 0) throw refusedCall(operation, count);
+    this.count = count;
+    return this.words[HTTP1_PARAMETERS_OUTCOME] as Http1Outcome;
   }
 
   #use(limits: Http1Limits): void {

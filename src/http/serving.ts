@@ -13,12 +13,13 @@ import { errorOf } from "../base/thrown.ts";
 import type { Engine } from "../loop/engine.ts";
 import type { RingWindow } from "../memory/window.ts";
 import type { StreamConnection } from "../stream/connection.ts";
-import { Flag, State } from "../stream/state.ts";
+import * as states from "../stream/state.ts";
 import type { TimeoutKind } from "../stream/time_limits/types.ts";
 import { TimedPhase } from "../stream/time_limits/words.ts";
 import type { CloseReason, SocketHandlers } from "../stream/types.ts";
 import { BodyReader, type Trailers } from "./body_reader.ts";
-import { HttpCount, httpCountsOf, type HttpRefusal } from "./counts.ts";
+import * as counting from "./counts.ts";
+import { httpCountsOf, type HttpRefusal } from "./counts.ts";
 import { refusedRequest } from "./errors.ts";
 import { RequestHead } from "./head.ts";
 import type { ResolvedHttpOptions } from "./options.ts";
@@ -26,10 +27,15 @@ import type { Http1Limits } from "./parser.ts";
 import { PendingHead } from "./pending_head.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { Pipeline } from "./pipeline.ts";
-import { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } from "./records.ts";
+import * as records from "./records.ts";
 import { ServingLoop } from "./serving_loop.ts";
 import type { HttpStatistics } from "./statistics.ts";
 import type { HttpHandlers } from "./types.ts";
+
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { Flag, State } = states;
+const { HttpCount } = counting;
+const { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } = records;
 
 /** What a client is answered when a limit is reached. */
 const timeoutStatus: Partial<Record<TimeoutKind, number>> = {

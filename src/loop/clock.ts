@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } from "../../ffi/layout.gen.ts";
+import * as layout from "../../ffi/layout.gen.ts";
+
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { HEADER_NOW_MS_HIGH, HEADER_NOW_MS_LOW } = layout;
 
 /** 2 to the power of 32. */
 const wordRange = 0x1_0000_0000;

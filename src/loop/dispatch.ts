@@ -4,12 +4,14 @@
  * @module
  */
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
-import { ACCEPT_RAW_FLAG, Operation, Status } from "../../ffi/layout.gen.ts";
+import * as layout from "../../ffi/layout.gen.ts";
 import { AcceptedAddress } from "../base/peer_address.ts";
 import type { CompletionSink } from "./completion_sink.ts";
 import type { LateAnswers } from "./late_answers.ts";
 import type { TimerTable } from "./timers.ts";
 
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { ACCEPT_RAW_FLAG, Operation, Status } = layout;
 const rawFlag = ACCEPT_RAW_FLAG;
 const familyMask = ACCEPT_RAW_FLAG - 1;
 

@@ -5,29 +5,12 @@
  * @module
  */
 import type { CompletionRing } from "../../ffi/completion_ring.ts";
-import {
-  HEADER_LAST_SYSTEM_ERROR,
-  HEADER_NEXT_TIMER_MS,
-  HEADER_SEGMENTS_HELD,
-  HEADER_SEND_ENTRIES_FREE,
-  HEADER_WORK_PENDING,
-  NO_LOOK,
-  Operation,
-  Status,
-} from "../../ffi/layout.gen.ts";
+import * as layout from "../../ffi/layout.gen.ts";
 import type { NativeAddress, NativeLoop } from "../../ffi/port.ts";
 import type { SubmissionRing } from "../../ffi/submission_ring.ts";
 import { assert, ASSERTIONS } from "../base/assert.ts";
 import { RingportError, StateError } from "../base/errors.ts";
-import {
-  askPollsMax,
-  inFlightSegmentsMin,
-  inFlightShare,
-  pinnedShare,
-  segmentBudgetShareMin,
-  statusesMax,
-  submissionReserveShare,
-} from "../base/limits.ts";
+import * as bounds from "../base/limits.ts";
 import type { Segments } from "../memory/segments.ts";
 import type { RingWindow } from "../memory/window.ts";
 import { errorOf } from "../base/thrown.ts";
@@ -49,6 +32,26 @@ import { TimerTable } from "./timers.ts";
 import type { Trace } from "./trace.ts";
 import { restMicroseconds, WakePolicy } from "./wake_policy.ts";
 
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const {
+  HEADER_LAST_SYSTEM_ERROR,
+  HEADER_NEXT_TIMER_MS,
+  HEADER_SEGMENTS_HELD,
+  HEADER_SEND_ENTRIES_FREE,
+  HEADER_WORK_PENDING,
+  NO_LOOK,
+  Operation,
+  Status,
+} = layout;
+const {
+  askPollsMax,
+  inFlightSegmentsMin,
+  inFlightShare,
+  pinnedShare,
+  segmentBudgetShareMin,
+  statusesMax,
+  submissionReserveShare,
+} = bounds;
 const asserting = ASSERTIONS;
 /** Milliseconds between two attempts to close a broken loop: the kernel gives its sockets back soon. */
 const seizeRetryMilliseconds = 100;

@@ -8,8 +8,11 @@
  */
 import { assert, ASSERTIONS } from "../base/assert.ts";
 import { ownWindowsShare } from "../base/limits.ts";
-import { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } from "../base/layout.ts";
+import * as layout from "../base/layout.ts";
 import { RingWindow, type WindowMemory } from "./window.ts";
+
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { HEADER_SEGMENT_CURSOR, HEADER_SEGMENTS_HELD, SEGMENT_HOLDS_MAX } = layout;
 
 /** What a byte of a released segment becomes in development mode, so that late readers see it at once. */
 const poison = 0xdd;

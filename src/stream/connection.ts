@@ -20,7 +20,7 @@ import { asBytes, heedsDrain, type SendTarget } from "./sender.ts";
 import type { SharedConfig } from "./shared_config.ts";
 import { StreamSocket } from "./socket.ts";
 import { Stash } from "./stash.ts";
-import { endedBy, endedByMask, Flag, pauseReasons, readingSpecial, State, withEndedBy } from "./state.ts";
+import * as states from "./state.ts";
 import type { CloseReason, Connection, FileSend, SocketHandlers, Writable, WriteResult } from "./types.ts";
 import {
   PullReader,
@@ -31,6 +31,8 @@ import {
   type WriteTarget,
 } from "./web_streams.ts";
 
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { endedBy, endedByMask, Flag, pauseReasons, readingSpecial, State, withEndedBy } = states;
 const asserting = ASSERTIONS;
 
 /** A connection. Its fields are few, because there may be very many of it. */

@@ -18,7 +18,7 @@ import { RingWindow } from "../memory/window.ts";
 import { FileQueue, QueuedFile } from "./file_queue.ts";
 import type { Outbox } from "./outbox.ts";
 import type { FilePart } from "./sendable_file.ts";
-import { Flag } from "./state.ts";
+import * as states from "./state.ts";
 import type { LimitedConnection } from "./time_limits/limited_connection.ts";
 import type { TimeLimits } from "./time_limits/time_limits.ts";
 import type { FileSend, Writable, WriteResult } from "./types.ts";
@@ -59,6 +59,8 @@ export interface SendTarget extends LimitedConnection {
   refused(length: number): void;
 }
 
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { Flag } = states;
 /** Of a send record: its completion is wanted. */
 const { notify } = Flags;
 

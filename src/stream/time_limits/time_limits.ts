@@ -10,23 +10,20 @@ import { TIMER_DELAY_MAX_MS } from "../../base/layout.ts";
 import { heldUpGraceMilliseconds, heldUpMilliseconds, timerStepMaxMilliseconds } from "../../base/limits.ts";
 import type { Clock } from "../../loop/clock.ts";
 import type { Engine } from "../../loop/engine.ts";
-import { Flag, State } from "../state.ts";
+import * as states from "../state.ts";
 import { timersExhausted } from "./errors.ts";
 import { Examination } from "./examination.ts";
 import { expire } from "./expire.ts";
 import type { LimitedConnection } from "./limited_connection.ts";
 import { isRated, type Limits, limitTable, phaseKinds } from "./table.ts";
-import {
-  Rate,
-  rateWords,
-  saturated,
-  TimedPhase,
-  type TimeMarks,
-  unknown,
-  Word,
-  wordsOfSlot,
-} from "./words.ts";
+import * as layout from "./words.ts";
+import type { TimeMarks } from "./words.ts";
 import type { ConnectionTimeoutOptions, RateOptions, TimeoutKind } from "./types.ts";
+
+// Copied into this module, because V8 loads an imported constant at each use; see ffi/completion_ring.ts.
+const { Flag, State } = states;
+const { Rate, rateWords, saturated, TimedPhase, unknown, Word, wordsOfSlot } = layout;
+type TimedPhase = layout.TimedPhase;
 
 /** Slots there is room for at first; it doubles as needed. */
 const slotsAtFirst = 64;
