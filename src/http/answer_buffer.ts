@@ -63,7 +63,7 @@ export class AnswerBuffer {
   }
 
   #makeRoom(length: number): void {
-    this.flush();
+    if (this.at > this.#start || this.#segment >= 0) this.flush();
     const segments = this.#segments;
     if (this.target !== undefined && length * reservedShare <= segments.size) {
       const position = segments.reserve(length);

@@ -196,7 +196,8 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
 
   /** The callback gave no promise, and the exchange is over with it: it may serve again. */
   get isOver(): boolean {
-    return this.#step === Step.over && !this.#running && !this.#inPipeline && !this.#isKept;
+    if (this.#step !== Step.over) return false;
+    return !this.#unusual || (!this.#running && !this.#inPipeline && !this.#isKept);
   }
 
   /** Its whole answer is given. */
@@ -396,7 +397,6 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
       return this.#sendBytes(encoder.encode(text), type);
     }
     if (!this.#begin()) return "refused";
-    this.#checkLength(-1);
     const { output, heads } = this.#loop;
     // Most texts are ASCII: the length of the others is put right.
     const from = this.#putHead(type, length, bound);
@@ -623,10 +623,10 @@ export class Exchange<D = unknown> implements HttpResponse, HeadFacts, BodySink,
     return (flags & HeadFlag.expectContinue) !== 0 && (flags & HeadFlag.version10) === 0;
   }
 
-  /** `length`: bytes of the body; -1 where they are checked later. */
+  /** `length`: bytes of the body. */
   #checkLength(length: number): void {
     const { contentLength } = this.fields;
-    if (contentLength < 0 || contentLength === length || length < 0) return;
+    if (contentLength < 0 || contentLength === length) return;
     // HEAD, 304: the length of what GET would have answered.
     if (this.#sendsNoBody && length === 0) return;
     this.#wrongLength(length);

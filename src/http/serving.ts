@@ -36,6 +36,7 @@ import type { HttpHandlers } from "./types.ts";
 const { Flag, State } = states;
 const { HttpCount } = counting;
 const { HeadFlag, HeadWord, Method, Outcome, Refusal, refusals } = records;
+type Refusal = records.Refusal;
 
 /** What a client is answered when a limit is reached. */
 const timeoutStatus: Partial<Record<TimeoutKind, number>> = {
@@ -85,7 +86,7 @@ export class Serving<D> implements ExchangeOwner<D> {
     const { engine, segments } = core.config;
     const loop = this.#loop?.engine === engine ? this.#loop : this.#loopOf(engine);
     const { output } = loop;
-    loop.date.refresh(engine.now);
+    if (loop.turn !== engine.turn) loop.beginTurn();
     const start = window.segment * segments.size + window.offset;
     const end = start + window.length;
     output.begin(core as StreamConnection);

@@ -25,6 +25,8 @@ export class ServingLoop {
   readonly counts: HttpCounts;
   /** Those of `counts`, one load nearer. */
   readonly numbers: Float64Array;
+  /** The engine's turn in which it has looked at the clock. */
+  turn = -1;
   #corked: Corked[] = [];
 
   constructor(
@@ -38,6 +40,12 @@ export class ServingLoop {
     this.heads = new HeadWriter(this.date, hasDate);
     this.counts = httpCountsOf(engine);
     this.numbers = this.counts.numbers;
+  }
+
+  /** Looks at the clock, which stands still for the rest of the turn. */
+  beginTurn(): void {
+    this.turn = this.engine.turn;
+    this.date.refresh(this.engine.now);
   }
 
   /** Calls `flushCork` right before the next poll. */

@@ -169,6 +169,11 @@ export class Engine {
   #references = 0;
   /** What {@linkcode segmentBudget} was at the last poll. */
   #segmentRation = 0;
+  /** Shares of the rings: records kept for other submissions, segments that may be pinned, and so on. */
+  readonly #reservedRecords: number;
+  readonly #pinnedMax: number;
+  readonly #inFlightOfCalm: number;
+  readonly #segmentRationMin: number;
 
   constructor(loop: NativeLoop, development: boolean) {
     this.#native = loop;
@@ -186,6 +191,11 @@ export class Engine {
     };
     this.#late = new LateAnswers(this.segments, (id) => this.submit(Operation.close, id));
     this.timers = new TimerTable(this, loop.sizes.timers);
+    const { count } = this.segments;
+    this.#reservedRecords = Math.floor(loop.sizes.submissionRecords / submissionReserveShare);
+    this.#pinnedMax = Math.floor(count * pinnedShare);
+    this.#inFlightOfCalm = Math.max(inFlightSegmentsMin, Math.floor(count / inFlightShare));
+    this.#segmentRationMin = Math.floor(count / segmentBudgetShareMin);
     this.#ration();
     this.#sleep = new Sleep(loop.doorbell, {
       ring: this.#ring,
@@ -535,12 +545,9 @@ export class Engine {
   }
 
   #readHeader(): void {
-    const header = this.#header;
-    const space = this.#submissions.space;
-    const capacity = this.#native.sizes.submissionRecords;
     this.sendBudget = Math.min(
-      header[HEADER_SEND_ENTRIES_FREE],
-      space - Math.floor(capacity / submissionReserveShare),
+      this.#header[HEADER_SEND_ENTRIES_FREE],
+      this.#submissions.space - this.#reservedRecords,
     );
   }
 
@@ -549,14 +556,13 @@ export class Engine {
    * application that keeps it. Where that is much, the rest of the ring is rationed.
    */
   #ration(): void {
-    const { count } = this.segments;
     const submitted = this.#segmentRation - this.segmentBudget;
     const pinned = this.#header[HEADER_SEGMENTS_HELD] - submitted;
-    const free = Math.floor(count * pinnedShare) - pinned;
+    const free = this.#pinnedMax - pinned;
     this.crowded = free < 0;
-    this.inFlightMax = this.crowded ? 1 : Math.max(inFlightSegmentsMin, Math.floor(count / inFlightShare));
+    this.inFlightMax = this.crowded ? 1 : this.#inFlightOfCalm;
     // Whether the peers of one turn's sends read shows only after those of the next: hence half of it.
-    this.#segmentRation = Math.max(Math.floor(free / 2), Math.floor(count / segmentBudgetShareMin));
+    this.#segmentRation = Math.max(free >> 1, this.#segmentRationMin);
     this.segmentBudget = this.#segmentRation;
   }
 
