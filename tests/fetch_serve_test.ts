@@ -217,6 +217,33 @@ describe("serve", () => {
     expect(await head("/stream")).toMatch(/content-length: 3\r\n[^]*\r\n\r\n$/i);
   });
 
+  it("does not say that GET has no bytes, where HEAD is answered without a body", async () => {
+    await using server = serve(local, () => new Light(null));
+    const head = await talk(server.port, get("/").replace("GET", "HEAD"));
+    expect(head).not.toMatch(/content-length/i);
+    expect(await talk(server.port, get("/"))).toMatch(/content-length: 0\r\n/i);
+  });
+
+  it("answers 500 for a body that is used already, and 501 to CONNECT", async () => {
+    const errors: string[] = [];
+    await using server = serve({
+      ...local,
+      onError(error) {
+        errors.push((error as Error).message);
+        return new Light("failed", { status: 500 });
+      },
+    }, async (request) => {
+      const response = new (request.url.endsWith("light") ? Light : Response)("x");
+      await response.text();
+      return response;
+    });
+    for (const path of ["/light", "/runtime"]) {
+      expect(await talk(server.port, get(path))).toMatch(/^HTTP\/1\.1 500 /);
+    }
+    const connecting = "CONNECT a:1 HTTP/1.1\nHost: a:1\nConnection: close\n\n";
+    expect(await talk(server.port, connecting)).toMatch(/^HTTP\/1\.1 501 /);
+  });
+
   it("lets onError answer, and says 500 without it", async () => {
     const thrower = (request: Request): Response | Promise<Response> => {
       if (request.url.endsWith("late")) return Promise.reject(new Error("late"));
