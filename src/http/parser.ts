@@ -62,7 +62,6 @@ const {
   HTTP1_SPAN_WORDS,
   Http1Field,
   Http1Kind,
-  Http1Outcome,
   Http1Source,
 } = layout;
 type Http1Kind = layout.Http1Kind;
