@@ -123,6 +123,8 @@ export class Supervisor {
     clearInterval(this.#timer);
     // A slot that waits for its replacement must not keep the process.
     for (const timer of this.#refills) clearTimeout(timer);
+    // The sockets they were to accept from are about to be closed.
+    for (const worker of this.#arriving) void worker.stop();
   }
 
   /** Ends the workers that were being started when the server began to end. */
@@ -226,7 +228,9 @@ export class Supervisor {
     try {
       await worker.ready;
     } catch (error) {
-      this.#settings.log.tell("worker.failed", { worker: index, error });
+      // One that was stopped meanwhile has not failed.
+      const stopped = this.#ending && worker.state === "gone";
+      if (!stopped) this.#settings.log.tell("worker.failed", { worker: index, error });
       this.#lost(worker);
       this.#arriving.delete(worker);
       if (!this.#ending && this.#isEmpty(index)) this.#refill(index, textOf(error));
