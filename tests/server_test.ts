@@ -35,15 +35,15 @@ describeWorkers("a server", (isolation) => {
     const counts = new Map<string, number>();
     for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1);
     expect([...counts].sort()).toEqual([["0.0", 10], ["1.0", 10], ["2.0", 10]]);
-    // Who has fewer gets the next ones.
+    // The worker with fewer gets the next ones, but for one that each of the others was still allowed.
     const leaving = clients.filter((_, index) => answers[index] === "1.0");
     for (const client of leaving) client.connection.end();
     for (const client of leaving) await client.closed();
     const open = () => fixture.server.stats().total.connections.open;
     await until(() => open() === 20, "those that left are counted out", patience);
-    const fresh = await Promise.all(Array.from({ length: 6 }, () => fixture.connect()));
+    const fresh = await Promise.all(Array.from({ length: 12 }, () => fixture.connect()));
     const next = await Promise.all(fresh.map((client) => client.ask("who")));
-    expect(next.filter((answer) => answer === "1.0").length).toBeGreaterThanOrEqual(5);
+    expect(next.filter((answer) => answer === "1.0").length).toBeGreaterThanOrEqual(9);
   });
 
   it("starts the applications of all workers before one of them serves", async () => {

@@ -1,18 +1,26 @@
-/** How connections come to the workers: by hand-over or a group on one port, evenly, on Unix sockets too. */
+/**
+ * How connections come to the workers: accepted in turn, handed over, or by a group on one port, evenly, on
+ * Unix sockets too.
+ */
 import { expect } from "@std/expect";
 import { describe, it } from "@std/testing/bdd";
 import { connect, listen, Server } from "../src/mod.ts";
 import { CommandServer, LineClient } from "./helpers/commands.ts";
+import { Hold } from "./helpers/hold.ts";
 import { scaled, system } from "./helpers/runtime.ts";
 import { delay, errorOf, until } from "./helpers/wait.ts";
+import { leavesThreadBehind } from "./stand_in/leaks.ts";
 
 const patience = scaled(20_000, 60_000);
 const noGroups = system === "windows" ? "Windows has no groups of listeners on one port" : false;
 
-describe("connections handed over", () => {
-  it("lie within a fifth of the mean with a thousand of them, while some leave", async () => {
+/** The workers accept in turn with the first of them, except on Windows. */
+const evenly = ["auto", "handOver"] as const;
+
+for (const spreading of evenly) {
+  it(`spreads a thousand connections within a fifth of the mean, with "${spreading}"`, async () => {
     const count = scaled(1_000, 150);
-    await using fixture = await CommandServer.start({ workers: 3 });
+    await using fixture = await CommandServer.start({ workers: 3, spreading });
     const clients: LineClient[] = [];
     for (let index = 0; index < count; index++) {
       clients.push(await fixture.connect());
@@ -25,6 +33,52 @@ describe("connections handed over", () => {
     await until(counted, "those that left are counted out", patience);
     expect(fixture.server.stats().skew).toBeLessThanOrEqual(1.2);
     for (const client of open) client.connection.abort();
+  });
+
+  it(`spreads a few connections that stay, with "${spreading}"`, async () => {
+    await using fixture = await CommandServer.start({ workers: 2, spreading });
+    const places: string[] = [];
+    for (let count = 0; count < 6; count++) {
+      places.push(await (await fixture.connect()).ask("who", patience));
+    }
+    expect(places.filter((place) => place === "0.0").length).toBe(3);
+  });
+}
+
+describe("connections accepted in turn", () => {
+  it("do not wait for a worker that is stuck and has the fewest", async () => {
+    leavesThreadBehind();
+    const supervisor = { interval: 100, slowAfter: scaled(300, 900), stuckAfter: scaled(1_000, 3_000) };
+    await using hold = await Hold.make();
+    await using fixture = await CommandServer.start({ workers: 2, supervisor });
+    const [first, second] = [await fixture.connect(), await fixture.connect()];
+    for (const client of [first, second]) await client.ask("who", patience);
+    const leaving = await fixture.connect();
+    const stuck = await leaving.ask("who", patience) === first.lines[0] ? second : first;
+    stuck.tell(hold.command);
+    const clients = await Promise.all(Array.from({ length: 6 }, () => fixture.connect()));
+    const places = await Promise.all(clients.map((client) => client.ask("who", patience)));
+    expect(places).not.toContain(stuck.lines[0]);
+  });
+
+  it("come to the replacement of a worker that died, and to the others meanwhile", async () => {
+    await using fixture = await CommandServer.start({
+      workers: 2,
+      supervisor: { backOff: scaled(500, 1_500) },
+    });
+    const clients = [await fixture.connect(), await fixture.connect()];
+    for (const client of clients) await client.ask("who", patience);
+    const [lost, kept] = clients;
+    const index = lost.lines[0][0];
+    expect(kept.lines[0]).toBe(index === "0" ? "1.0" : "0.0");
+    lost.tell("crash");
+    await lost.closed(patience);
+    const who = async () => await (await fixture.connect()).ask("who", patience);
+    for (let count = 0; count < 4; count++) expect([kept.lines[0], `${index}.1`]).toContain(await who());
+    await fixture.event("worker.replaced", patience);
+    const places: string[] = [];
+    for (let count = 0; count < 10; count++) places.push(await who());
+    expect(places.filter((place) => place === `${index}.1`).length).toBeGreaterThanOrEqual(5);
   });
 });
 

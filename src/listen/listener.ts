@@ -105,6 +105,8 @@ export let discardedCountOf: <D>(listener: Listener<D>) => number;
 export let isAtLimit: <D>(listener: Listener<D>) => boolean;
 /** Whether a listener has accepted a connection, which may be gone. */
 export let hasAccepted: <D>(listener: Listener<D>, connection: Connection<D>) => boolean;
+/** Lets a listener accept this many connections, within its limit, until it is called again; 0: none. */
+export let giveTurn: <D>(listener: Listener<D>, count: number) => void;
 /** The system's number of the listening socket, so that it can be given to another process. */
 export let descriptorOf: <D>(listener: Listener<D>) => number;
 
@@ -122,6 +124,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     discardedCountOf = (listener) => listener.#source.discarded;
     isAtLimit = (listener) => listener.#count >= listener.#maxConnections;
     hasAccepted = (listener, connection) => listener.#filter.owns(connection);
+    giveTurn = (listener, count) => listener.#giveTurn(count);
     descriptorOf = (listener) => listener.#source.descriptor;
   }
 
@@ -143,7 +146,7 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     if (!this.#refuses) this.#pauseFor(pausedByPressure, on);
   };
   #count = 0;
-  /** Why accepting is paused: the application, the queue of the iteration, the loop's limits. */
+  /** Why accepting is paused: the application, the queue of the iteration, the loop's limits, its turn. */
   #pausedBy = 0;
   /** Connections that come after the end of accepting are ended as well, gently or not. */
   #lateEnd: "close" | "abort" | undefined = undefined;
@@ -357,6 +360,11 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
     if (this.#isGone) this.#closed.resolve();
   }
 
+  #giveTurn(count: number): void {
+    this.#source.allow(Math.min(count, this.#maxConnections - this.#count));
+    this.#pauseFor(pausedByTurn, count === 0);
+  }
+
   #pauseFor(reason: number, on: boolean): void {
     const before = this.#pausedBy;
     this.#pausedBy = on ? before | reason : before & ~reason;
@@ -379,3 +387,4 @@ export class Listener<D = undefined> implements AsyncDisposable, Disposable, Asy
 const pausedByApplication = 1;
 const pausedByQueue = 2;
 const pausedByPressure = 4;
+const pausedByTurn = 8;

@@ -120,6 +120,11 @@ export class Counters {
     return this.counter(Statistic.completions) - this.counter(Statistic.wakes);
   }
 
+  /** Whether every slot for a connection or a listener was in use when the last turn ended. */
+  get isFull(): boolean {
+    return this.word(layout.HEADER_SLOTS_USED) >= this.#loop.sizes.slots;
+  }
+
   /** Reads everything. */
   read(): NativeStatistics {
     const { sizes } = this.#loop;

@@ -9,15 +9,17 @@ import type { ResolvedServerOptions } from "./options/resolved.ts";
 /**
  * `"handOver"`: the server's own thread accepts and gives each connection to the worker that has the fewest.
  * `"reusePort"`: each worker listens on the same port, and the kernel chooses by the peer's address.
- * `"direct"`: the only worker accepts from the server's own socket: nothing to spread, nothing to hand over.
+ * `"direct"`: the workers accept from the server's own socket, in turn where there are several.
  */
 export type Spreading = "handOver" | "reusePort" | "direct";
 
+/** Workers that may accept from one socket: all that have their turn wake for each connection. */
+const turnsMax = 4;
+
 /**
- * What the option `spreading` means here. "auto" is handing over: it spreads evenly on every system, holds
- * exact limits, and gives a stuck worker nothing more. Where one thread is the only worker and there is one
- * listener, it has to do nothing of that, and the worker accepts. Throws an OptionError where a group of
- * listeners on one port is not to be had.
+ * What the option `spreading` means here. "auto" is handing over, which spreads evenly on every system and
+ * holds exact limits, except where the workers can accept without harm to either. Throws an OptionError
+ * where a group of listeners on one port is not to be had.
  */
 export function spreadingOf(options: ResolvedServerOptions, operatingSystem: string): Spreading {
   if (options.udp.length > 0 && options.restartPath !== undefined && operatingSystem !== "linux") {
@@ -53,10 +55,13 @@ export function spreadingOf(options: ResolvedServerOptions, operatingSystem: str
 /**
  * Windows binds a listening socket to one port of completions forever, so that a worker could not be
  * replaced. Several listeners share the limits of the whole server, and a successor must find nothing half
- * accepted.
+ * accepted. Several workers cannot hold a limit of the whole server together.
  */
 function isDirect(options: ResolvedServerOptions, operatingSystem: string): boolean {
-  const { workers, maxWorkers, isolation, listeners, restartPath } = options;
-  const isAlone = workers === 1 && maxWorkers === 1 && isolation === "thread" && listeners.length === 1;
-  return operatingSystem === "linux" && isAlone && restartPath === undefined;
+  const { maxWorkers, isolation, listeners, limits, restartPath } = options;
+  if (operatingSystem !== "linux" || isolation !== "thread" || restartPath !== undefined) return false;
+  if (listeners.length !== 1) return false;
+  if (maxWorkers === 1) return true;
+  const [{ limits: { connections, atLimit } }] = listeners;
+  return maxWorkers <= turnsMax && limits.connections === "auto" && connections === 0 && atLimit === "pause";
 }

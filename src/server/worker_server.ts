@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hasAccepted } from "../listen/listener.ts";
+import { giveTurn, hasAccepted, isAtLimit } from "../listen/listener.ts";
 import { textOf } from "../base/thrown.ts";
 import { parseAddressWords } from "../base/address_words.ts";
 import { OptionError } from "../base/errors.ts";
@@ -12,9 +12,12 @@ import { wholeNumber } from "../base/option_kinds.ts";
 import type { UdpSocket } from "../udp/socket.ts";
 import { connect as connectOn } from "../connect/connect.ts";
 import { httpCountsOf, type HttpRefusal, isOffence } from "../http/counts.ts";
+import { Counters } from "../loop/counters.ts";
 import { createEventLoop, type EventLoop } from "../loop/event_loop.ts";
+import { wakeLoop } from "../loop/native.ts";
 import type { CloseReason, Connection } from "../stream/types.ts";
 import type { ConnectOptions } from "../connect/types.ts";
+import { AcceptTurn, type AcceptTurnMemory } from "./accept_turn.ts";
 import { Applications } from "./application.ts";
 import { Gauges } from "./gauges.ts";
 import { Drain } from "./drain.ts";
@@ -73,6 +76,8 @@ export interface WorkerServerMemory {
   /** The tables of addresses, and the number under which they count for this worker. */
   addressLimits: AddressLimitsMemory;
   tableIndex: number;
+  /** Where workers take turns with accepting; undefined where they do not. */
+  turn?: AcceptTurnMemory;
   /** The numbers of its loop, where others than this process's threads are to see them. */
   loop?: ArrayBufferLike;
 }
@@ -124,6 +129,9 @@ export class WorkerServer {
   #countDue = false;
   #tellsAccepts = false;
   #handOver: HandOver | undefined = undefined;
+  /** Where it accepts in turn with other workers. */
+  readonly #turn: AcceptTurn | undefined;
+  readonly #counters: Counters;
 
   /** Without shared memory it uses tables of addresses of its own. */
   constructor(
@@ -143,6 +151,7 @@ export class WorkerServer {
         this.#tell("request.refused", { ...refused, ...(repeated > 0 ? { repeated } : {}) });
       }, { countsOthers: true })
       : undefined;
+    this.#counters = new Counters(this.loop.engine.native.shareable);
     this.#hearLoop();
     // A worker without connections is still there to serve.
     this.loop.ref();
@@ -153,6 +162,7 @@ export class WorkerServer {
       ? AddressLimits.create(options, 1)
       : AddressLimits.attach(memory.addressLimits);
     this.#tableIndex = memory?.tableIndex ?? 0;
+    this.#turn = memory?.turn && new AcceptTurn(memory.turn, (loop) => wakeLoop(loop, options.library));
     this.#drain = new Drain({
       loop: this.loop,
       listeners: this.listeners,
@@ -169,7 +179,10 @@ export class WorkerServer {
       gauges: this.#gauges,
       listeners: this.listeners,
       phase: () => this.phase,
-      tellLoad: () => this.#tellLoad(),
+      tellLoad: () => {
+        this.#lookForTurn();
+        this.#tellLoad();
+      },
       limit: (listener, reached) =>
         this.#tell(reached ? "limit.reached" : "limit.released", { limit: "connections", listener }),
       idle: () => this.#applications.idle(this.#context),
@@ -264,8 +277,14 @@ export class WorkerServer {
   takeFrom(handOver: HandOver): void {
     this.#handOver = handOver;
     const { engine } = this.loop;
-    engine.pressure?.watch((on) => handOver.setPressure(on));
-    engine.whenWoken = () => this.#adopt();
+    engine.pressure?.watch((on) => {
+      handOver.setPressure(on);
+      this.#lookForTurn();
+    });
+    engine.whenWoken = () => {
+      this.#adopt();
+      this.#lookForTurn();
+    };
     this.#adopt();
   }
 
@@ -279,6 +298,7 @@ export class WorkerServer {
 
   /** From now on connections are served. */
   serve(): void {
+    this.#lookForTurn();
     for (const { listener } of this.listeners) listener.resume();
     for (const listener of this.udp) listener.serve();
     for (const inherit of this.#inherited.splice(0)) void inherit();
@@ -387,6 +407,7 @@ export class WorkerServer {
 
   #accepted(listener: number): void {
     this.#gauges.addAccepted(listener);
+    if (this.#turn !== undefined) this.#countSoon();
     if (this.#tellsAccepts) this.#emit({ kind: "accepted" });
   }
 
@@ -443,17 +464,33 @@ export class WorkerServer {
   }
 
   #closed(reason: CloseReason): void {
-    // The listener counts it out after this callback; those of one turn are counted together.
+    this.#turn?.closed();
+    // The listener counts it out after this callback.
+    this.#countSoon();
+    this.#drain.closed(reason);
+  }
+
+  /** Those of one turn are counted together. */
+  #countSoon(): void {
     if (!this.#countDue) queueMicrotask(this.#counted);
     this.#countDue = true;
-    this.#drain.closed(reason);
   }
 
   readonly #counted = (): void => {
     this.#countDue = false;
+    this.#lookForTurn();
     this.#tellLoad();
     this.#drain.changed();
   };
+
+  /** Accepts as many connections as it may beside the other workers. */
+  #lookForTurn(): void {
+    if (this.#turn === undefined || !this.#drain.isRunning || this.listeners.length === 0) return;
+    const [{ listener }] = this.listeners;
+    const { engine } = this.loop;
+    const wants = engine.pressure?.on !== true && !isAtLimit(listener) && !this.#counters.isFull;
+    giveTurn(listener, this.#turn.look(wants ? listener.connectionCount : undefined, engine.now));
+  }
 
   #tellLoad(): void {
     this.listeners.forEach((served, index) => this.#handOver?.setOpen(index, loadOf(served)));

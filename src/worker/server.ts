@@ -34,6 +34,7 @@ import { type Spreading, spreadingOf } from "../server/spreading.ts";
 import { probeUdp, type UdpPlan } from "../server/udp_listener.ts";
 import type { WorkerMessageHandler } from "../server/worker_messages.ts";
 import { inheritedDatagram } from "../udp/open.ts";
+import { AcceptTurns } from "./accepting/accept_turns.ts";
 import { Acceptor } from "./accepting/acceptor.ts";
 import { AddressTables } from "./address_tables.ts";
 import { exportedOptions } from "./exported_options.ts";
@@ -108,6 +109,8 @@ export class Server implements AsyncDisposable {
   readonly #log: Log;
   /** How connections come to the workers. */
   readonly #spreading: Spreading;
+  /** Where several workers accept from one socket. */
+  readonly #turns: AcceptTurns | undefined;
   readonly #supervisor: Supervisor;
   readonly #messages: MessageHub;
   readonly #tables: AddressTables;
@@ -257,6 +260,8 @@ export class Server implements AsyncDisposable {
     this.#finished.promise.catch(() => {});
     this.#started.promise.catch(() => {});
     this.#spreading = spreadingOf(this.#options, host.operatingSystem);
+    const { maxWorkers } = this.#options;
+    if (this.#spreading === "direct" && maxWorkers > 1) this.#turns = new AcceptTurns(maxWorkers);
     this.#tables = new AddressTables(this.#options);
     this.bans = new LoggedBans(this.#tables.limits, (event, fields) => this.#log.tell(event, fields));
     this.#rendezvous = options.restartPath === undefined
@@ -637,9 +642,10 @@ export class Server implements AsyncDisposable {
       return this.#processes.start(tableIndex, addressLimits.ofListener, emit);
     }
     const { shared, gauges } = worker;
+    const turn = this.#turns?.of(worker);
     return new ThreadPort({
       name: `ringport worker ${worker.index}`,
-      memory: { queue: shared.buffer, gauges: gauges.buffer, addressLimits, tableIndex },
+      memory: { queue: shared.buffer, gauges: gauges.buffer, addressLimits, tableIndex, turn },
       lost: this.#lostThreads,
       library: this.#options.library,
     }, emit);
@@ -663,8 +669,12 @@ export class Server implements AsyncDisposable {
         return event.worker.queue.drain((handed) => this.#acceptor?.again(handed));
       case "lost":
         return this.#tables.reclaim(event.worker);
+      case "allReady":
+        // None of them takes the share of others that begin a moment later.
+        return this.#turns?.serve(this.#supervisor.workers);
       case "changed":
         if (this.#acceptWatchers > 0) this.#askForAccepts();
+        this.#turns?.serve(this.#supervisor.serving);
         return this.#acceptor?.changed();
       case "accepted":
         return this.#accepts.tell();

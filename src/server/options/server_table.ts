@@ -135,7 +135,7 @@ export const workerRows = {
     choice("auto", "reusePort", "handOver"),
     "auto",
     "how connections are spread over the workers",
-    "spreads evenly; a single worker accepts by itself",
+    "spreads evenly: workers accept in turn or, where they cannot, are handed their connections",
   ),
 };
 

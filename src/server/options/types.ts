@@ -221,7 +221,13 @@ export interface ServerOptions
   maxWorkers?: number;
   /** Whether each worker is a thread or a process. "thread" by default. */
   isolation?: "thread" | "process";
-  /** How connections are spread over the workers. "auto" by default. */
+  /**
+   * How connections are spread over the workers. "auto", the default: evenly; the workers accept in turn from
+   * one socket where that is possible (Linux, at most four threads, one listener, no limit of all workers
+   * together, no `restartPath`), otherwise as "handOver". "handOver": the server's own thread accepts and
+   * gives each connection to the worker with the fewest. "reusePort": each worker listens on the port for
+   * itself, and the kernel chooses by the peer's address; Linux only.
+   */
   spreading?: "auto" | "reusePort" | "handOver";
   /** How long a shutdown takes. */
   shutdown?: ShutdownOptions;

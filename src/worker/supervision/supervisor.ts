@@ -103,6 +103,7 @@ export class Supervisor {
       throw error;
     }
     if (this.#ending) return;
+    this.#settings.emit({ kind: "allReady" });
     await Promise.all(this.workers.map((worker) => worker.serve()));
     this.#changed();
     const { interval } = this.#settings.options.supervisor;

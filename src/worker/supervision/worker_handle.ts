@@ -28,6 +28,8 @@ export type WorkerEvent =
   | { kind: "gone"; worker: WorkerHandle; end: WorkerEnd; died: boolean }
   /** A worker was lost: its counts must be taken back. Emitted after "gone". */
   | { kind: "lost"; worker: WorkerHandle }
+  /** All workers are ready, and are about to serve. */
+  | { kind: "allReady" }
   /** Other workers serve than before, or they want connections that wanted none. */
   | { kind: "changed" }
   /** The server cannot continue. */
