@@ -25,12 +25,18 @@ function beside(cell: CellResult, other: CellResult): { ratio: number; byCpu: bo
   return { ratio: median(ratios), byCpu: true };
 }
 
+/** The C loop with as many threads as the server has workers. */
+function baselineOf({ server }: CellResult): string {
+  const workers = /^server-(\d+)/.exec(server)?.[1] ?? "1";
+  return workers === "1" ? BASELINE : `${BASELINE}-${workers}`;
+}
+
 function judgeRate(cells: CellResult[]): Verdict[] {
   return cells.filter(isOurs).flatMap((cell) => {
     const peer = (name: string) =>
       cells.find((one) => one.server === name && one.connections === cell.connections);
     const goals: [string, CellResult | undefined, number][] = [
-      [`connections beside C >= ${rateBesideC}`, peer(BASELINE), rateBesideC],
+      [`connections beside C >= ${rateBesideC}`, peer(baselineOf(cell)), rateBesideC],
       [`connections beside Bun.listen >= ${rateBesideBun}`, peer("bun-listen"), rateBesideBun],
     ];
     return goals.filter(([, other]) => other !== undefined).map(([goal, other, wanted]) => {

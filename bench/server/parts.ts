@@ -63,9 +63,10 @@ function withServers(bench: Bench, servers: Server[]): Bench {
 export function measureRate(bench: Bench, { workers, runtimes }: ServerBenchOptions): Promise<CellResult[]> {
   const servers = [
     cLoop(bench.programs),
+    ...workers.filter((number) => number > 1).map((number) => cLoop(bench.programs, number)),
     ...plainListen(runtimes),
     ...workers.flatMap((number) => withWorkers(runtimes, number)),
-    ...withHandOver(runtimes, 1),
+    ...workers.flatMap((number) => withHandOver(runtimes, number)),
     ...builtIn(),
   ];
   return measureCells(
@@ -92,13 +93,14 @@ export function measureEcho(bench: Bench, { workers, runtimes }: ServerBenchOpti
   return measureCells(withServers(bench, servers), [cell]);
 }
 
-/** One acceptor that hands over beside a listener for each worker. */
+/** Workers that accept in turn, beside an acceptor that hands over and a listener for each worker. */
 export async function measureSpreading(
   bench: Bench,
   { runtimes }: ServerBenchOptions,
 ): Promise<PartResults["spreading"]> {
   const ours = withServers(bench, [
     ...withWorkers(runtimes, spreadingWorkers),
+    ...withHandOver(runtimes, spreadingWorkers),
     ...withReusePort(runtimes, spreadingWorkers),
   ]);
   const withC = withServers(bench, [

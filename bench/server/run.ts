@@ -27,7 +27,7 @@ const titles: Record<PartName, string> = {
   rate: "Connections a second: accept, one exchange of 64 bytes, close (a message is a connection here)",
   echo: "Echo with several workers, on the cores of the load: compare the CPU time of a message",
   spreading:
-    "One acceptor that hands over, beside a listener for each worker; latency is that of the first answer",
+    "Workers that accept in turn, handed connections, a listener each; latency is that of the first answer",
   cost: "What timeouts, limits and figures that are fetched cost",
   idle: "Idle connections",
 };
