@@ -21,9 +21,9 @@ interface Order {
   quantity: number;
 }
 
-/** A fault of the client, with the status that says so. */
+/** A fault of the client, with the status that says so; `allowed`: the methods that are. */
 class ClientFault extends Error {
-  constructor(readonly status: number, message: string) {
+  constructor(readonly status: number, message: string, readonly allowed?: string) {
     super(message);
   }
 }
@@ -74,7 +74,9 @@ function serveOne(request: HttpRequest, response: HttpResponse): void {
   const order = orders.get(id);
   if (order === undefined) throw new ClientFault(404, "there is no such order");
   if (request.method === "GET") return void response.json(order);
-  if (request.method !== "DELETE") throw new ClientFault(405, "an order can be read and deleted");
+  if (request.method !== "DELETE") {
+    throw new ClientFault(405, "an order can be read and deleted", "GET, DELETE");
+  }
   orders.delete(id);
   response.status(204).send();
 }
@@ -84,7 +86,7 @@ function serve(request: HttpRequest, response: HttpResponse): void | Promise<voi
   if (path.startsWith("/orders/")) return serveOne(request, response);
   if (path !== "/orders") throw new ClientFault(404, "the orders are at /orders");
   if (method === "POST") return add(request, response);
-  if (method !== "GET") throw new ClientFault(405, "orders can be listed and added");
+  if (method !== "GET") throw new ClientFault(405, "orders can be listed and added", "GET, POST");
   response.json([...orders.values()]);
 }
 
@@ -94,6 +96,7 @@ export default http({
       await serve(request, response);
     } catch (error) {
       if (!(error instanceof ClientFault)) throw error;
+      if (error.allowed !== undefined) response.header("Allow", error.allowed);
       response.status(error.status).json({ error: error.message });
     }
   },

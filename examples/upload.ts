@@ -3,7 +3,7 @@
  * `curl -T big.iso localhost:8000/big.iso`.
  *
  * The body goes to the disk as it comes: a disk that is slower than the network makes the client wait, and
- * the memory in use stays the same, whatever the size of the file.
+ * the memory in use stays the same, whatever the size of the file. A name that is taken is refused.
  *
  * @module
  */
@@ -21,6 +21,14 @@ let folder = ".";
 interface FileWriter {
   write(bytes: Uint8Array): Promise<unknown>;
   close(): Promise<unknown>;
+}
+
+/** Names whose files are being written. */
+const arriving = new Set<string>();
+
+async function exists(path: string): Promise<boolean> {
+  if ("Bun" in globalThis) return await Bun.file(path).exists();
+  return await Deno.stat(path).then(() => true, () => false);
 }
 
 async function openFile(path: string): Promise<FileWriter> {
@@ -68,8 +76,17 @@ const handlers = http({
     const [, name] = NAME.exec(request.path) ?? [];
     if (name === undefined) return void response.status(404).send("The path is a slash and a name.\n");
     if (request.method !== "PUT") return void response.status(405).header("Allow", "PUT").send();
-    const length = await save(request, name);
-    response.status(201).send(`${name} ${length}\n`);
+    if (arriving.has(name)) return void response.status(409).send("It is being sent.\n");
+    arriving.add(name);
+    try {
+      if (await exists(`${folder}/${name}`)) {
+        return void response.status(409).send("There is a file of that name.\n");
+      }
+      const length = await save(request, name);
+      response.status(201).send(`${name} ${length}\n`);
+    } finally {
+      arriving.delete(name);
+    }
   },
 }, { maxRequestBodySize: FILE_BYTES_MAX });
 

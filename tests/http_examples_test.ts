@@ -94,6 +94,8 @@ describe("examples/upload.ts", () => {
       `a.bin ${bytes.length}\n`,
     ]);
     expect(hashOf(await readBytes(folder.file("a.bin")))).toBe(hashOf(bytes));
+    expect((await server.ask("/a.bin", { method: "PUT", body: "another" }))[0]).toBe(409);
+    expect(hashOf(await readBytes(folder.file("a.bin")))).toBe(hashOf(bytes));
     expect((await server.ask("/.hidden", { method: "PUT", body: "x" }))[0]).toBe(404);
     expect((await server.ask("/a.bin"))[0]).toBe(405);
   });
