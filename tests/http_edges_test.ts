@@ -482,6 +482,36 @@ describe("the head of an answer", () => {
     client.peer.close();
   });
 
+  it("advertises the limit of its own server, where another one on its loop has another", async () => {
+    await using server = new TestServer(answerPath, { listen: { timeouts: { keepAlive: 5_000 } } });
+    await using longer = listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      loop: server.loop,
+      timeouts: { keepAlive: 70_000 },
+      socket: http(answerPath),
+    });
+    const client = await server.connect();
+    const other = new Client(await connectPeer({ port: longer.port }));
+    const asks = async (from: Client, request: string) => {
+      await from.write(request);
+      const { headers, body } = await from.answer();
+      return [headers.get("keep-alive"), headers.get("connection"), body];
+    };
+    const keep = "Connection: keep-alive\r\n";
+    for (let round = 0; round < 2; round++) {
+      expect(await asks(client, get("/a", keep))).toEqual(["timeout=5", undefined, "/a"]);
+      expect(await asks(client, get("/b"))).toEqual([undefined, undefined, "/b"]);
+      expect(await asks(other, get("/c", keep))).toEqual(["timeout=70", undefined, "/c"]);
+      expect(await asks(client, "GET /d HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"))
+        .toEqual(["timeout=5", "keep-alive", "/d"]);
+    }
+    expect(await asks(client, get("/e", "Connection: close\r\n"))).toEqual([undefined, "close", "/e"]);
+    expect(await asks(other, get("/f", keep))).toEqual(["timeout=70", undefined, "/f"]);
+    client.peer.close();
+    other.peer.close();
+  });
+
   it("of an interim answer waits for earlier answers, also in a callback that answers at once", async () => {
     let goOn = () => {};
     await using server = new TestServer({

@@ -81,6 +81,9 @@ export class HeadWriter {
   /** Where the last head begins in the output. */
   from = 0;
   readonly #templates: (Template | undefined)[] = new Array((statusMax + 1) * types).fill(undefined);
+  #lines: Uint8Array = asciiBytes("");
+  #linesField: ConnectionField = ConnectionField.none;
+  #linesSeconds = 0;
 
   constructor(date: DateField, hasDate: boolean) {
     this.#date = date;
@@ -92,24 +95,36 @@ export class HeadWriter {
    * `bodyRoom`: bytes that will follow, for which room is made as well.
    */
   put(output: AnswerBuffer, facts: HeadFacts, type: ContentType, length: number, bodyRoom: number): void {
-    const { statusCode, fields, reason, connectionField, keepAliveSeconds } = facts;
-    const isPlain = fields.count === 0 && reason === undefined && keepAliveSeconds === 0 &&
-      connectionField === ConnectionField.none;
-    if (isPlain && length >= 0) {
-      output.room(ownBytesMax + bodyRoom);
-      const template = this.#template(statusCode, type).beforeLength;
-      const { bytes } = output;
-      this.from = output.at;
-      bytes.set(template, output.at);
-      let at = putNumber(bytes, output.at + template.length, length);
-      bytes[at++] = carriageReturn;
-      bytes[at++] = lineFeed;
-      bytes[at++] = carriageReturn;
-      bytes[at++] = lineFeed;
-      output.at = at;
-      return;
+    if (facts.fields.count > 0 || facts.reason !== undefined || length < 0) {
+      return this.#putSlowly(output, facts, type, length, bodyRoom);
     }
-    this.#putSlowly(output, facts, type, length, bodyRoom);
+    output.room(ownBytesMax + bodyRoom);
+    const template = this.#template(facts.statusCode, type).beforeLength;
+    const { bytes } = output;
+    this.from = output.at;
+    bytes.set(template, output.at);
+    let at = putNumber(bytes, output.at + template.length, length);
+    bytes[at++] = carriageReturn;
+    bytes[at++] = lineFeed;
+    const { connectionField, keepAliveSeconds } = facts;
+    if (connectionField !== ConnectionField.none || keepAliveSeconds > 0) {
+      const lines = this.#connectionLines(connectionField, keepAliveSeconds);
+      bytes.set(lines, at);
+      at += lines.length;
+    }
+    bytes[at++] = carriageReturn;
+    bytes[at++] = lineFeed;
+    output.at = at;
+  }
+
+  /** What most heads with a line about the connection say is what the last one has said. */
+  #connectionLines(field: ConnectionField, seconds: number): Uint8Array {
+    if (this.#linesField !== field || this.#linesSeconds !== seconds) {
+      this.#linesField = field;
+      this.#linesSeconds = seconds;
+      this.#lines = asciiBytes(connectionLinesOf(field, seconds));
+    }
+    return this.#lines;
   }
 
   #putSlowly(
@@ -143,7 +158,7 @@ export class HeadWriter {
     if (length >= 0) {
       at = putText(bytes, putNumber(bytes, putText(bytes, at, "Content-Length: "), length), "\r\n");
     } else if (length === BodyFraming.chunked) at = putText(bytes, at, "Transfer-Encoding: chunked\r\n");
-    output.at = putText(bytes, putConnection(bytes, at, connectionField, keepAliveSeconds), "\r\n");
+    output.at = putText(bytes, at, `${connectionLinesOf(connectionField, keepAliveSeconds)}\r\n`);
   }
 
   /** Writes an interim head. */
@@ -161,7 +176,7 @@ export class HeadWriter {
   /** Writes what a head that is otherwise finished says about the connection, and its end. */
   putConnection(output: AnswerBuffer, { connectionField, keepAliveSeconds }: HeadFacts): void {
     const { bytes, at } = output;
-    output.at = putText(bytes, putConnection(bytes, at, connectionField, keepAliveSeconds), "\r\n");
+    output.at = putText(bytes, at, `${connectionLinesOf(connectionField, keepAliveSeconds)}\r\n`);
   }
 
   #template(status: number, type: ContentType): Template {
@@ -183,9 +198,8 @@ const connectionLines = [
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
-function putConnection(bytes: Uint8Array, start: number, field: ConnectionField, seconds: number): number {
-  const at = putText(bytes, start, connectionLines[field]);
-  return seconds > 0 ? putText(bytes, at, `Keep-Alive: timeout=${seconds}\r\n`) : at;
+function connectionLinesOf(field: ConnectionField, seconds: number): string {
+  return connectionLines[field] + (seconds > 0 ? `Keep-Alive: timeout=${seconds}\r\n` : "");
 }
 
 /** Writes one field line. Returns the position behind it. */
