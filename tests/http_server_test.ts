@@ -5,7 +5,7 @@ import { Server } from "../src/mod.ts";
 import { Client } from "./helpers/http.ts";
 import { connectPeer } from "./helpers/peer.ts";
 import { scaled } from "./helpers/runtime.ts";
-import { delay, within } from "./helpers/wait.ts";
+import { delay, until, within } from "./helpers/wait.ts";
 
 const application = new URL("./applications/http_draining.ts", import.meta.url);
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
@@ -31,7 +31,8 @@ describe("a server of HTTP", () => {
     expect((await idle.answer()).body).toBe("/now");
     await busy.write(get("/late"));
     await pipelined.write(get("/late") + get("/late"));
-    await delay(30);
+    const requests = get("/now") + get("/late").repeat(3);
+    await until(() => server.stats().total.bytesReceived === requests.length, "the requests are there");
     const ending = server.shutdown();
     expect(await idle.rest()).toBe("");
     idle.peer.close();
