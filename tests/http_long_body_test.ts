@@ -16,12 +16,12 @@ import { within } from "./helpers/wait.ts";
 const MEBIBYTE = 1 << 20;
 const asked = environment("RINGPORT_BODY_MEBIBYTES");
 const shown = asked !== undefined;
-const MEBIBYTES = Number(asked ?? scaled(128, 24));
+const MEBIBYTES = Number(asked ?? scaled(128, 48));
 const PIECE_BYTES = MEBIBYTE / 4;
 const PIECES = 4 * MEBIBYTES;
 const LENGTH = PIECES * PIECE_BYTES;
 /** Above what a process has before: pieces, garbage, and the ring. */
-const MEMORY_BYTES = scaled(80, 20) * MEBIBYTE;
+const MEMORY_BYTES = scaled(80, 40) * MEBIBYTE;
 const PATIENCE_MS = 30_000 + 200 * MEBIBYTES;
 
 interface Hash {

@@ -80,7 +80,7 @@ const ASSIGNED_BY_NOBODY = { first: 20_000, count: 12_000 };
 export async function closedPort(): Promise<number> {
   for (;;) {
     const port = ASSIGNED_BY_NOBODY.first + Math.floor(Math.random() * ASSIGNED_BY_NOBODY.count);
-    // Under Wine Bun's own connect waits for ever where nobody listens. That nobody does is as good as certain.
+    // Under Wine Bun's own connect waits for ever where nobody listens. Here that is as good as certain.
     if (system === "windows") return port;
     const peer = await tryPeer(port);
     if (peer === undefined) return port;
