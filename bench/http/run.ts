@@ -64,7 +64,7 @@ function checkCells(all: HttpServer[]): void {
   for (const { name, kind, servers } of [...CELLS, IDLE]) {
     for (const server of servers) {
       if (all.find((one) => one.name === server)?.kinds.includes(kind)) continue;
-      throw new Error(`the cell ${name} wants ${server}, which is no server of its kind`);
+      throw new Error(`no server of this kind is called ${server}, which the cell ${name} names`);
     }
   }
 }

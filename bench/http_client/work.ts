@@ -43,7 +43,7 @@ function taskOf(args: string[]): Task {
   return { url, inFlight, bodyBytes, answerBytes, warmUpMs, durationMs };
 }
 
-/** Latencies that are kept: one of so many, so that keeping them costs nothing. */
+/** One latency of this many is kept: all of them would cost time. */
 const keptOf = 8;
 
 /** Runs the task of the command line, prints the result and ends the process. */

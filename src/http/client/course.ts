@@ -18,7 +18,13 @@ import type { FieldLines } from "./request_fields.ts";
 import type { ResponseBody } from "./response_body.ts";
 import type { ResponseHead } from "./response_head.ts";
 import { Answer } from "./response.ts";
-import type { ClientRequest, ClientTimeouts, HttpClientOptions, ResponseFields } from "./types.ts";
+import type {
+  ClientRequest,
+  ClientStatistics,
+  ClientTimeouts,
+  HttpClientOptions,
+  ResponseFields,
+} from "./types.ts";
 
 /** What the requests of a client have in common. */
 export interface CourseOwner {
@@ -32,15 +38,7 @@ export interface CourseOwner {
   readonly lines: FieldLines;
   readonly addresses: AddressReader;
   readonly deadlines: Deadlines;
-  readonly counters: {
-    active: number;
-    responses: number;
-    repeated: number;
-    redirects: number;
-    failures: number;
-    brokenBodies: number;
-    timeouts: number;
-  };
+  readonly counters: Omit<ClientStatistics, "requests" | "pool">;
 }
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
